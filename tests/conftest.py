@@ -1,0 +1,25 @@
+"""Fixtures for what a machine may lack: a test that needs it skips with a reason, and fails under SEEDBED_REQUIRE_ALL."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def lacking(what: str) -> None:
+    """Skip because the machine lacks something, or fail where everything is required."""
+    if os.environ.get("SEEDBED_REQUIRE_ALL") == "1":
+        pytest.fail(f"SEEDBED_REQUIRE_ALL=1, but {what}")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real photographs (voc-animals, voc-animals-tiny, …)."""
+    root = os.environ.get("SEEDBED_TEST_DATA")
+    if not root:
+        lacking("SEEDBED_TEST_DATA is not set: it names the folder of real photographs")
+    path = Path(str(root))
+    if not path.is_dir():
+        lacking(f"SEEDBED_TEST_DATA={root} is no folder")
+    return path.resolve()
