@@ -1,0 +1,90 @@
+"""Reading artifacts: a file is handed out only when it agrees with what the manifest says of it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from seedbed.artifacts.cams import CamStore
+from seedbed.artifacts.label_maps import LabelMaps
+from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, read_manifest, sha256_file
+from seedbed.errors import SeedbedError
+
+
+class Artifact:
+    """A folder with a manifest and the files that it names.
+
+    Args:
+        manifest: path of `manifest.json`, or of its folder.
+
+    Raises:
+        SeedbedError: there is no readable manifest.
+    """
+
+    def __init__(self, manifest: Path) -> None:
+        path = manifest / MANIFEST if manifest.is_dir() else manifest
+        self.folder = path.parent
+        self.manifest: Manifest = read_manifest(path)
+        self._verified: set[str] = set()
+
+    def file(self, name: str) -> Path:
+        """Path of a file of the artifact, verified against the manifest (once a process).
+
+        Raises:
+            SeedbedError: the manifest names no such file, it is missing, or its bytes are not those of the manifest.
+        """
+        entry = self.manifest.files.get(name)
+        if entry is None:
+            raise SeedbedError(
+                f"{self.folder / MANIFEST} names no file {name!r} (it names {', '.join(sorted(self.manifest.files))}); "
+                "run its stage again"
+            )
+        path = self.folder / name
+        if name not in self._verified:
+            verify(path, entry)
+            self._verified.add(name)
+        return path
+
+    def shard_files(self, split: str | None = None, shard: str | None = None) -> list[Path]:
+        """Data files of all shards, of one split's, or of one shard (`train-0`), verified."""
+        names = [
+            name
+            for name in sorted(self.manifest.files)
+            if not name.endswith(".json")
+            and (split is None or name.rpartition("-")[0] == split)
+            and (shard is None or name.rpartition(".")[0] == shard)
+        ]
+        return [self.file(name) for name in names]
+
+    def cams(self, split: str | None = None, shard: str | None = None) -> CamStore:
+        """The CAMs of the artifact, of a split or of a shard."""
+        return CamStore(self.shard_files(split, shard))
+
+    def label_maps(self, split: str | None = None, shard: str | None = None) -> LabelMaps:
+        """The label maps of the artifact, of a split or of a shard."""
+        return LabelMaps(self.shard_files(split, shard))
+
+
+def verify(path: Path, entry: FileEntry) -> None:
+    """Refuse a file whose bytes are not what its manifest says.
+
+    Raises:
+        SeedbedError: naming the file.
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise SeedbedError(f"{path} is missing, though its manifest names it; run its stage again") from None
+    if size != entry.size:
+        raise SeedbedError(
+            f"{path} has {size} bytes, its manifest says {entry.size}: truncated or replaced; run its stage again"
+        )
+    digest = sha256_file(path)
+    if digest != entry.sha256:
+        raise SeedbedError(
+            f"{path} has SHA-256 {digest[:12]}…, its manifest says {entry.sha256[:12]}…: it was changed; "
+            "run its stage again"
+        )
+
+
+def open_artifacts(paths: Iterable[Path]) -> list[Artifact]:
+    """Artifacts of several manifests."""
+    return [Artifact(path) for path in paths]

@@ -1,0 +1,99 @@
+"""Writing that never leaves half a file under a final name: temporary name in the same folder, fsync, rename."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from seedbed.errors import SeedbedError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space and run again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run again",
+    errno.EACCES: "no permission to write there; change the folder's owner or mode, or choose another one",
+    errno.EPERM: "no permission to write there; change the folder's owner or mode, or choose another one",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; move that file away",
+    errno.EISDIR: "a folder stands where the file should go; move that folder away",
+    errno.EEXIST: "a file stands where a folder should go; move that file away",
+}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write `path` into one line that says what to do.
+
+    Raises:
+        SeedbedError: the disk is full, permission is missing, or the path cannot hold a file.
+    """
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0)
+        if advice is None:
+            raise
+        raise SeedbedError(f"cannot write {path}: {advice}") from error
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path` for binary writing; it takes the name `path` only when all went well.
+
+    Args:
+        path: the final name; its folder is made where it is missing.
+
+    Raises:
+        SeedbedError: see `writing`.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` atomically."""
+    with atomic_file(path) as stream:
+        stream.write(content)
+
+
+def write_if_changed(path: Path, content: bytes) -> bool:
+    """Write `content` unless `path` holds it already, so that an equal file keeps its time.
+
+    Returns:
+        whether the file was written.
+    """
+    try:
+        if path.read_bytes() == content:
+            return False
+    except OSError:
+        pass
+    write_bytes(path, content)
+    return True
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,113 @@
+"""CAMs on disk: one `.safetensors` a shard, one float32 map a scale at its native resolution.
+
+The strided and the full-resolution stack are linear in these maps (`seedbed.cam.rebuild`), at about 1/35 of the bytes.
+All facts stand in one JSON string under one metadata key: several keys would be written in random order.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from seedbed.artifacts.manifest import sha256_bytes
+from seedbed.errors import SeedbedError
+
+_KEY = "seedbed"
+
+
+@dataclass(frozen=True)
+class Cams:
+    """The class activation maps of one image.
+
+    Attributes:
+        class_ids: foreground classes, from 0, that the image-level labels name; C of them.
+        size: (height, width) of the photograph, in pixels.
+        maps: one map a scale, Float32[C, h_s, w_s], at native resolution: ReLU(CAM) plus the mirrored ReLU(CAM) of
+            the flipped image; or a single refined map.
+        flips: with `keep_flips`, the mirrored half of each map on its own; else empty.
+    """
+
+    class_ids: tuple[int, ...]
+    size: tuple[int, int]
+    maps: tuple[Float32[np.ndarray, "classes _ _"], ...]
+    flips: tuple[Float32[np.ndarray, "classes _ _"], ...] = ()
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Arrays by name: s0, s1, … and f0, f1, …."""
+        arrays = {f"s{i}": array for i, array in enumerate(self.maps)}
+        arrays |= {f"f{i}": array for i, array in enumerate(self.flips)}
+        return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
+
+    def digest(self) -> str:
+        """SHA-256 over classes, size, shapes and values."""
+        head: list[Any] = [self.class_ids, self.size]
+        body = b""
+        for name, array in self.tensors().items():
+            head.append([name, array.shape])
+            body += array.tobytes()
+        return sha256_bytes(json.dumps(head).encode() + b"\0" + body)
+
+
+def encode_cams(cams: Mapping[str, Cams]) -> bytes:
+    """One safetensors file of the CAMs of many images, by image id."""
+    tensors: dict[str, np.ndarray] = {}
+    facts: dict[str, Any] = {}
+    for image_id in sorted(cams):
+        one = cams[image_id]
+        if not one.class_ids:
+            facts[image_id] = {"classes": [], "size": one.size, "maps": 0, "flips": 0}
+            continue
+        facts[image_id] = {
+            "classes": one.class_ids,
+            "size": one.size,
+            "maps": len(one.maps),
+            "flips": len(one.flips),
+        }
+        tensors |= {f"{image_id}/{name}": array for name, array in one.tensors().items()}
+    return save(tensors, metadata={_KEY: json.dumps(facts, sort_keys=True)})
+
+
+class CamStore:
+    """CAMs of one or more shards, read tensor by tensor.
+
+    Args:
+        shards: the `.safetensors` files of an artifact's shards.
+    """
+
+    def __init__(self, shards: Iterable[Path]) -> None:
+        self._where: dict[str, tuple[Any, dict[str, Any]]] = {}
+        for path in shards:
+            handle = safe_open(path, framework="np")
+            facts = json.loads(handle.metadata()[_KEY])
+            self._where |= {image_id: (handle, fact) for image_id, fact in facts.items()}
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._where
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._where))
+
+    def __getitem__(self, image_id: str) -> Cams:
+        """The CAMs of an image.
+
+        Raises:
+            SeedbedError: the shards hold none for it.
+        """
+        try:
+            handle, fact = self._where[image_id]
+        except KeyError:
+            raise SeedbedError(
+                f"no CAMs for image {image_id!r} among {len(self._where)}; run the stage that made them again"
+            ) from None
+        return Cams(
+            class_ids=tuple(fact["classes"]),
+            size=(fact["size"][0], fact["size"][1]),
+            maps=tuple(handle.get_tensor(f"{image_id}/s{i}") for i in range(fact["maps"])),
+            flips=tuple(handle.get_tensor(f"{image_id}/f{i}") for i in range(fact["flips"])),
+        )

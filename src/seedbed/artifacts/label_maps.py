@@ -1,0 +1,86 @@
+"""Label maps on disk: one `.zip` of palette PNGs a shard, stored, with fixed dates, which any person can open."""
+
+import io
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from seedbed.errors import SeedbedError
+
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def voc_palette() -> list[int]:
+    """The palette of VOC's masks: 256 RGB triples, bit-reversed from the index; 255 is the cream of the void label."""
+    palette = []
+    for index in range(256):
+        rgb = [0, 0, 0]
+        for bit in range(8):
+            for channel in range(3):
+                rgb[channel] |= ((index >> (3 * bit + channel)) & 1) << (7 - bit)
+        palette += rgb
+    return palette
+
+
+def encode_label_map(label_map: UInt8[np.ndarray, "height width"]) -> bytes:
+    """Palette PNG of a label map (0 background, c + 1 class c, 255 neutral)."""
+    image = Image.fromarray(label_map, mode=None).convert("L")
+    image.putpalette(voc_palette())
+    stream = io.BytesIO()
+    image.save(stream, format="PNG", optimize=False, compress_level=6)
+    return stream.getvalue()
+
+
+def decode_label_map(content: bytes) -> UInt8[np.ndarray, "height width"]:
+    """Label map of a palette or grey PNG."""
+    with Image.open(io.BytesIO(content)) as image:
+        return np.array(image, dtype=np.uint8)
+
+
+def encode_label_maps(pngs: Mapping[str, bytes]) -> bytes:
+    """Zip archive of encoded label maps by image id, sorted, stored and with a fixed date: equal maps, equal bytes."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for image_id in sorted(pngs):
+            entry = zipfile.ZipInfo(f"{image_id}.png", date_time=_DATE)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, pngs[image_id])
+    return stream.getvalue()
+
+
+class LabelMaps:
+    """Label maps of one or more archives, read on demand.
+
+    Args:
+        archives: the `.zip` files of an artifact's shards.
+    """
+
+    def __init__(self, archives: Iterable[Path]) -> None:
+        self._archives = [zipfile.ZipFile(path) for path in archives]
+        self._where = {
+            name.removesuffix(".png"): archive for archive in self._archives for name in archive.namelist()
+        }
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._where
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._where))
+
+    def __getitem__(self, image_id: str) -> UInt8[np.ndarray, "height width"]:
+        """The label map of an image.
+
+        Raises:
+            SeedbedError: the archives hold none for it.
+        """
+        try:
+            archive = self._where[image_id]
+        except KeyError:
+            raise SeedbedError(
+                f"no label map for image {image_id!r} among {len(self._where)}; run the stage that made them again"
+            ) from None
+        return decode_label_map(archive.read(f"{image_id}.png"))

@@ -1,0 +1,168 @@
+"""What an artifact says of itself: a manifest without times, hosts or absolute paths, so equal work gives equal bytes.
+
+A sharded stage writes one sidecar a shard (`train-0.json`) beside the shard's data file; a gather step merges the
+sidecars into `manifest.json`. `content` is a digest over the sorted records and does not depend on sharding.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from seedbed.errors import SeedbedError
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+
+GroundTruthUse = Literal["threshold", "epoch", "training"]
+
+
+class LedgerEntry(BaseModel):
+    """One use of pixel ground truth on the way to an artifact; an empty ledger means that nothing was used."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    use: GroundTruthUse
+    stage: str
+    note: str
+
+
+class FileEntry(BaseModel):
+    """A file of an artifact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int
+    sha256: str
+
+
+class Record(BaseModel):
+    """One image's part of a sharded artifact, or one file of a whole one (then `split` and `image_id` are empty)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    split: str
+    image_id: str
+    name: str
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """The contents of `manifest.json`, and, with `records`, of a shard's sidecar."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    stage: str
+    stage_version: int
+    dataset: str
+    parameters: dict[str, Any]
+    """The slice that the stage read, whole."""
+    inputs: dict[str, list[str]]
+    """Digests of the contents of each input."""
+    files: dict[str, FileEntry]
+    images: dict[str, int]
+    """Number of images by split; empty for models."""
+    facts: dict[str, Any]
+    """What a consumer or a reader wants to know, by stage: classes, provenance of initial weights, scales."""
+    ledger: list[LedgerEntry]
+    content: str
+    records: list[Record] | None = None
+
+    def to_bytes(self) -> bytes:
+        """JSON with sorted keys, one trailing newline."""
+        return to_json(self.model_dump(exclude_none=True))
+
+
+def to_json(value: Any) -> bytes:
+    """Deterministic JSON: sorted keys, two spaces, no NaN, one trailing newline."""
+    return (json.dumps(value, sort_keys=True, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest or a shard's sidecar.
+
+    Raises:
+        SeedbedError: there is none, or it is not one that this version can read.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise SeedbedError(f"expected a manifest at {path}, found none; run the stage that makes it first") from None
+    except OSError as error:
+        raise SeedbedError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        return Manifest.model_validate_json(raw)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "the whole file"
+        raise SeedbedError(
+            f"{path} is no manifest that this version reads ({where}: {problem['msg']}); run its stage again"
+        ) from None
+
+
+def sha256_bytes(content: bytes | memoryview) -> str:
+    """Hexadecimal SHA-256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, as `sha256sum` prints it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def file_entry(path: Path) -> FileEntry:
+    """Size and SHA-256 of a file on disk."""
+    return FileEntry(size=path.stat().st_size, sha256=sha256_file(path))
+
+
+def content_digest(records: Iterable[Record]) -> str:
+    """Digest over the records in sorted order: the same for 1 shard and for 64."""
+    lines = sorted("\0".join((r.split, r.image_id, r.name, r.sha256)) for r in records)
+    return sha256_bytes("\n".join(lines).encode())
+
+
+def merge_ledgers(*ledgers: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+    """Union of ledgers, sorted, each entry once: a ledger is inherited downstream."""
+    entries = {(e.use, e.stage, e.note): e for ledger in ledgers for e in ledger}
+    return [entries[key] for key in sorted(entries)]
+
+
+def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
+    """One manifest from the sidecars of all shards of an artifact.
+
+    Args:
+        sidecars: by file name of the sidecar; each sidecar's own file joins the manifest's files in `gather`.
+
+    Raises:
+        SeedbedError: the shards were made with different parameters or inputs, or hold an image twice.
+    """
+    name, first = next(iter(sidecars.items()))
+    records: list[Record] = []
+    files: dict[str, FileEntry] = {}
+    images: dict[str, int] = {}
+    for other, sidecar in sidecars.items():
+        if (sidecar.stage, sidecar.parameters, sidecar.inputs) != (first.stage, first.parameters, first.inputs):
+            raise SeedbedError(
+                f"shards {name} and {other} were made with different parameters or inputs; run the older one again"
+            )
+        records += sidecar.records or []
+        files |= sidecar.files
+        for split, count in sidecar.images.items():
+            images[split] = images.get(split, 0) + count
+    seen = {(r.split, r.image_id, r.name) for r in records}
+    if len(seen) != len(records):
+        raise SeedbedError("an image stands in two shards; run all shards of this stage again")
+    return first.model_copy(
+        update={
+            "files": files,
+            "images": images,
+            "records": None,
+            "ledger": merge_ledgers(*(s.ledger for s in sidecars.values())),
+            "content": content_digest(records),
+        }
+    )
