@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seedbed.artifacts.artifact import Artifact
     from seedbed.datasets.index import IndexedDataset
 
+M = TypeVar("M", bound=BaseModel)
 Kind = Literal["classifier", "cams", "label_maps", "affinitynet", "segmenter", "masks"]
 ScoreKind = Literal["classification", "cam", "regions", "refined_cam", "pseudo_mask", "prediction"]
 
@@ -65,12 +66,15 @@ class Job:
     """What the stage command hands to a stage's function."""
 
     parameters: Any
+    slice: Mapping[str, Any]
     dataset: IndexedDataset
-    inputs: Mapping[str, Artifact]
+    contents: Mapping[str, list[str]]
+    """Digests of the contents of the index and of each input."""
+    inputs: Mapping[str, Artifact | None]
+    """By name; None where an optional input is not given, and for the true masks (`labels: masks`)."""
     epochs: Mapping[str, int]
     """Kept epoch asked for, by input (`classifier@epoch30`)."""
     rng: int
-    regions: str | None
     split: str
     shard: str
     image_ids: tuple[str, ...]
@@ -82,6 +86,8 @@ class Job:
     device: str
     progress: Callable[[Iterable[Any], int, str], Iterator[Any]]
     log: Callable[[str], None]
+    ledger: list[LedgerEntry]
+    """Uses of pixel ground truth so far; a stage that reads masks appends its own."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,10 @@ class Products:
     """What a whole stage made: contents by file name."""
 
     files: Mapping[str, bytes]
+    images: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
-    ledger: tuple[LedgerEntry, ...] = ()
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+    """Files written beside the artifact that are not part of it (true masks' checksums beside the index)."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,11 @@ class Stage:
     score: ScoreKind | None = None
     files: tuple[str, ...] = ()
     suffix: str = ""
+    node: bool = True
+    """Whether recipes may have nodes of it; the plan places the others (index, scores, report) itself."""
+    reads_index: bool = True
+    writes_file: bool = False
+    """Whether `--output` is one file that says everything of itself, instead of a folder with a manifest."""
 
     @property
     def sharded(self) -> bool:
@@ -148,7 +161,7 @@ class Stage:
         return function
 
 
-def validate_model[M: BaseModel](model: type[M], raw: Mapping[str, Any], where: str) -> M:
+def validate_model(model: type[M], raw: Mapping[str, Any], where: str) -> M:
     """An instance of a pydantic model; all that is wrong with `raw` in one line.
 
     Raises:

@@ -1,0 +1,41 @@
+# `make demo` and `make test` do all the set-up on a fresh machine with Python 3.11+ and a C++ compiler.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(abspath $(VENV))/bin
+export PATH := $(BIN):$(PATH)
+export OMP_WAIT_POLICY := PASSIVE
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check bench lock clean
+
+demo: $(STAMP)
+	seedbed-demo
+
+test: $(STAMP) check
+	python -m pytest tests
+
+check: $(STAMP)
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+bench: $(STAMP)
+	python benchmarks/run_all.py
+
+$(STAMP): envs/requirements.lock envs/requirements-crf.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r envs/requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --require-hashes -r envs/requirements-crf.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Needs uv; the lock carries pins and hashes, no addresses.
+lock:
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate --no-header \
+		--no-emit-index-url -o envs/requirements.lock envs/requirements.in
+
+clean:
+	rm -rf results logs .snakemake

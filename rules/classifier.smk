@@ -1,0 +1,29 @@
+# Train a classifier on image-level labels.
+rule train_classifier:
+    input:
+        params=SLICE,
+        index=index_of,
+    output:
+        manifest=NODE + "/manifest.json",
+        model=NODE + "/model.safetensors",
+        epochs=NODE + "/epochs.safetensors",
+        history=NODE + "/history.csv",
+        probabilities=NODE + "/probabilities.safetensors",
+    log:
+        "logs/{dataset}/{recipe}/{axes}/{node}.log",
+    benchmark:
+        "logs/{dataset}/{recipe}/{axes}/{node}.tsv"
+    wildcard_constraints:
+        node=nodes_of("train_classifier"),
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=gpu_memory,
+        runtime=1440,
+    params:
+        folder=subpath(output.manifest, parent=True),
+    message:
+        "train_classifier {wildcards.recipe}/{wildcards.axes}/{wildcards.node}"
+    shell:
+        "python workflow_scripts/train_classifier.py --params {input.params} --index {input.index[0]}"
+        " --output {params.folder} --log {log}"

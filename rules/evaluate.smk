@@ -1,0 +1,52 @@
+# Score a node on a split.
+rule evaluate:
+    input:
+        params="results/.params/{dataset}/{recipe}/{axes}/scores/{node}-{split}.json",
+        index=index_of,
+        masks=INDEX + "/masks.csv",
+        target=judged_files("scores", "target"),
+    output:
+        JUDGED + "/scores/{node}-{split}.json",
+    log:
+        "logs/{dataset}/{recipe}/{axes}/scores/{node}-{split}.log",
+    benchmark:
+        "logs/{dataset}/{recipe}/{axes}/scores/{node}-{split}.tsv"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=cpu_memory,
+        runtime=60,
+    message:
+        "evaluate {wildcards.recipe}/{wildcards.axes}/{wildcards.node} on {wildcards.split}"
+    shell:
+        "python workflow_scripts/evaluate.py --params {input.params} --index {input.index[0]}"
+        " --target {input.target[0]}"
+        " --output {output} --log {log}"
+
+
+# NPR, PQS and TECM of one pair of thresholds.
+rule threshold_quality:
+    input:
+        params="results/.params/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}.json",
+        index=index_of,
+        masks=INDEX + "/masks.csv",
+        cams=judged_files("thresholds", "cams"),
+        refined=judged_files("thresholds", "refined"),
+    output:
+        JUDGED + "/thresholds/{node}-{split}.json",
+    log:
+        "logs/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}.log",
+    benchmark:
+        "logs/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}.tsv"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=cpu_memory,
+        runtime=60,
+    message:
+        "threshold_quality {wildcards.recipe}/{wildcards.axes}/{wildcards.node} on {wildcards.split}"
+    shell:
+        "python workflow_scripts/threshold_quality.py --params {input.params} --index {input.index[0]}"
+        " --cams {input.cams[0]}"
+        " --refined {input.refined[0]}"
+        " --output {output} --log {log}"

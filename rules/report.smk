@@ -1,0 +1,32 @@
+# Tables, figures and one page of all that was asked for.
+rule report:
+    input:
+        params="results/.params/{dataset}/reports/{report}.json",
+        index=index_of,
+        masks=INDEX + "/masks.csv",
+        results=report_inputs,
+    output:
+        page=report(
+            "results/{dataset}/reports/{report}/index.html",
+            caption="../report/page.rst",
+            category="{report}",
+        ),
+        scores="results/{dataset}/reports/{report}/scores.csv",
+    log:
+        "logs/{dataset}/reports/{report}.log",
+    benchmark:
+        "logs/{dataset}/reports/{report}.tsv"
+    wildcard_constraints:
+        report="all|sweep",
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=cpu_memory,
+        runtime=30,
+    params:
+        folder=subpath(output.page, parent=True),
+    message:
+        "report {wildcards.report} of {wildcards.dataset}"
+    shell:
+        "python workflow_scripts/report.py --params {input.params} --index {input.index[0]}"
+        " --output {params.folder} --log {log}"

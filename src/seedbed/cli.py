@@ -1,0 +1,105 @@
+"""`seedbed`: plan, recipes and data sets at a terminal. Stages have commands of their own in workflow_scripts/."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from seedbed.errors import SeedbedError
+from seedbed.plan.workflow import Workflow
+
+app = App(name="seedbed", help="Weakly supervised semantic segmentation: image-level labels to pixel masks.")
+recipe_app = App(name="recipe", help="Show and compare recipes.")
+app.command(recipe_app)
+
+
+@app.command
+def plan(*, shell: bool = False, sweep: bool = False) -> None:
+    """Print every node of the selected recipes: owner, state (cached, stale and why, missing), disk.
+
+    Also writes the parameter slices that the stage commands read.
+
+    Args:
+        shell: print the commands in order instead, for a machine without Snakemake.
+        sweep: the sweep over params.yaml's thresholds, instead of each recipe at its own regions.
+    """
+    from seedbed.plan.show import plan_text
+
+    workflow = Workflow.read()
+    name = "sweep" if sweep else "all"
+    if name not in workflow.reports:
+        raise SeedbedError("params.yaml names no `thresholds`, so there is no sweep; add some, for instance bg0.10-fg0.40")
+    workflow.write_slices()
+    if shell:
+        print("set -e")
+        for command in workflow.commands((name,)):
+            print(command.line())
+    else:
+        print(plan_text(workflow, (name,)))
+
+
+@recipe_app.command
+def show(name: str, *, resolved: bool = False) -> None:
+    """Print a recipe with all that it extends merged in.
+
+    Args:
+        name: recipe.
+        resolved: with every parameter's value for the configured data set, and the owner of each node.
+    """
+    from seedbed.plan.show import recipe_text
+
+    workflow = Workflow.read()
+    print(recipe_text(workflow.book.check(name), resolved, workflow.graph()), end="")
+
+
+@recipe_app.command
+def diff(first: str, second: str) -> None:
+    """Print what the second recipe changes against the first, and which nodes they share.
+
+    Args:
+        first: recipe.
+        second: recipe.
+    """
+    from seedbed.plan.show import recipe_difference
+
+    print(recipe_difference(Workflow.read(), first, second))
+
+
+@recipe_app.command(name="list")
+def list_() -> None:
+    """Print all recipes with their papers."""
+    from seedbed.plan.show import table
+
+    book = Workflow.read().book
+    print(table(("RECIPE", "EXTENDS", "PAPER"), [(n, *_parents(book[n].chain), book[n].paper) for n in book.names()]))
+
+
+def _parents(chain: tuple[str, ...]) -> tuple[str]:
+    return (chain[-2] if len(chain) > 1 else "",)
+
+
+@app.command
+def doctor(dataset: str | None = None, *, data_root: Annotated[Path | None, Parameter(name="--data-root")] = None) -> int:
+    """List every fault of a data set and of the selected recipes at once; exit status 1 where there is one.
+
+    Args:
+        dataset: data set of params.yaml; the configured one by default.
+        data_root: its folder on this machine.
+    """
+    from seedbed.report.doctor import examine
+
+    faults = examine(Workflow.read(), dataset, data_root)
+    for fault in faults:
+        print(fault)
+    print(f"{len(faults)} faults" if faults else "no faults")
+    return 1 if faults else 0
+
+
+def main() -> None:
+    """Entry point: failures of a user's making are one line."""
+    try:
+        sys.exit(app())
+    except SeedbedError as error:
+        print(f"seedbed: error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,70 @@
+"""`params.yaml`: what to run. How is in the recipes, where (machines) in the profiles."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from seedbed.cam.thresholds import Regions
+from seedbed.datasets.declaration import DatasetDeclaration
+from seedbed.errors import SeedbedError, unknown_name
+from seedbed.recipes import load_yaml
+from seedbed.stages.contract import validate_model
+from seedbed.stages.registry import STAGES
+
+
+class RunConfig(BaseModel):
+    """The keys of `params.yaml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = Field(description="data set to run on, one of `datasets`")
+    recipes: tuple[str, ...] = Field(min_length=1, description="recipes to run, files of recipes/")
+    rngs: tuple[int, ...] = Field(default=(0,), min_length=1, description="random seeds")
+    thresholds: tuple[str, ...] = Field(default=(), description="confident-region settings of the sweep")
+    datasets: dict[str, DatasetDeclaration] = Field(description="data sets by name")
+    settings: dict[str, dict[str, dict[str, Any]]] = Field(
+        default_factory=dict,
+        description="defaults that a data set (its size, the budget for it) brings: {dataset: {stage: {key: value}}}",
+    )
+
+    @field_validator("thresholds")
+    @classmethod
+    def _canonical(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(str(Regions.parse(value)) for value in values))
+
+    def declaration(self, dataset: str) -> DatasetDeclaration:
+        """The declaration of a data set.
+
+        Raises:
+            SeedbedError: there is none of that name.
+        """
+        if dataset not in self.datasets:
+            raise SeedbedError(f"params.yaml: {unknown_name('dataset', dataset, self.datasets)}")
+        return self.datasets[dataset]
+
+    def stage_defaults(self, dataset: str, stage: str) -> dict[str, Any]:
+        """What a data set puts in place of a stage's defaults; a recipe's own values win over it."""
+        return self.settings.get(dataset, {}).get(stage, {})
+
+
+def parse_config(raw: Mapping[str, Any], where: str = "params.yaml") -> RunConfig:
+    """Validate the contents of `params.yaml`.
+
+    Raises:
+        SeedbedError: in one line, naming the key.
+    """
+    config = validate_model(RunConfig, raw, where)
+    config.declaration(config.dataset)
+    for dataset, stages in config.settings.items():
+        config.declaration(dataset)
+        for stage in stages:
+            if stage not in STAGES:
+                raise SeedbedError(f"{where}, settings.{dataset}: {unknown_name('stage', stage, STAGES)}")
+    return config
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read and validate `params.yaml`."""
+    return parse_config(load_yaml(path) or {}, str(path))

@@ -1,0 +1,115 @@
+"""Plans and recipes as text for a terminal."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import yaml
+
+from seedbed.plan.state import index_state, task_states
+from seedbed.plan.workflow import Workflow
+from seedbed.recipes import MASKS, Node, Recipe, Reference
+
+
+def human_size(size: int) -> str:
+    """Bytes as people read them: 12 B, 3.4 kB, 1.2 GB."""
+    amount, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Left-aligned columns, two spaces apart."""
+    cells = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+
+def plan_text(workflow: Workflow, reports: Sequence[str]) -> str:
+    """Every node of the reports with owner, axes, state and disk; then what a run would discard."""
+    graph = workflow.graph()
+    tasks = {task.key: task for name in reports for task in workflow.reports[name].tasks}
+    states = task_states(graph, list(tasks.values()))
+    index = index_state(graph)
+    rows = [("", "", "index", "prepare_dataset", index.status, human_size(index.disk), index.why)]
+    for key, state in states.items():
+        task = tasks[key]
+        rows.append(
+            (task.owner, task.axes, task.name, task.stage.name, state.status, human_size(state.disk), state.why)
+        )
+    counts = {status: sum(s.status == status for s in states.values()) for status in ("cached", "stale", "partial", "missing")}
+    discarded = sum(s.disk for s in states.values() if s.status == "stale")
+    summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    return (
+        f"data set {graph.dataset}\n"
+        + table(("OWNER", "AXES", "NODE", "STAGE", "STATE", "DISK", "WHY"), rows)
+        + f"\n{len(states)} nodes: {summary}; a run would discard {human_size(discarded)}"
+    )
+
+
+def recipe_text(recipe: Recipe, resolved: bool, graph: Any) -> str:
+    """A recipe as YAML; resolved, with the data set's settings and every default in it, and owners as comments."""
+    lines = [f"# {recipe.name}: {' -> '.join(recipe.chain)}"]
+    head = {key: getattr(recipe, key) for key in ("paper", "aims_at", "differs") if getattr(recipe, key)}
+    nodes = {name: _node(recipe, node, graph if resolved else None) for name, node in recipe.nodes.items()}
+    body = {**head, "nodes": nodes, "scores": list(recipe.scores)}
+    return "\n".join(lines) + "\n" + yaml.safe_dump(body, sort_keys=False, width=110, default_flow_style=None)
+
+
+def _node(recipe: Recipe, node: Node, graph: Any) -> dict[str, Any]:
+    if node.ref is not None or node.stage is None:
+        return {"ref": _reference(node.ref, "") if node.ref else ""}
+    shown: dict[str, Any] = {"stage": node.stage.name}
+    if node.inputs:
+        shown["from"] = {key: _reference(source, recipe.name) for key, source in node.inputs.items()}
+    values = dict(node.raw)
+    if graph is not None:
+        defaults = graph.config.stage_defaults(graph.dataset, node.stage.name)
+        values = node.parameters(defaults, f"recipe {recipe.name}, node {node.name}").model_dump(mode="json")
+        shown["owner"] = graph.task(recipe.name, node.name, graph.config.rngs[0]).owner
+    if values:
+        shown["with"] = values
+    if node.inherited:
+        shown["inherited"] = dict(node.inherited)
+    return shown
+
+
+def _reference(reference: Reference, recipe: str) -> str:
+    name = reference.node if reference.recipe == recipe or reference.node == MASKS else f"{reference.recipe}.{reference.node}"
+    name += "" if reference.rng is None else f"@rng{reference.rng}"
+    return name + ("" if reference.epoch is None else f"@epoch{reference.epoch}")
+
+
+def recipe_difference(workflow: Workflow, first: str, second: str) -> str:
+    """What a second recipe changes against a first, node by node; `shared` nodes are computed once for both."""
+    graph = workflow.graph()
+    rng = workflow.config.rngs[0]
+    tasks = {name: graph.recipe_tasks(name, rng) for name in (first, second)}
+    rows = []
+    for node in dict.fromkeys([*tasks[first], *tasks[second]]):
+        a, b = tasks[first].get(node), tasks[second].get(node)
+        if a is None or b is None:
+            rows.append((node, f"only in {second if a is None else first}", ""))
+        elif a.key == b.key:
+            rows.append((node, "shared", a.owner))
+        else:
+            rows.append((node, "differs", _changes(a, b)))
+    return table(("NODE", "", "CHANGE"), rows)
+
+
+def _changes(a: Any, b: Any) -> str:
+    changes = [] if a.stage is b.stage else [f"stage {a.stage.name} -> {b.stage.name}"]
+    old, new = a.parameters.model_dump(mode="json"), b.parameters.model_dump(mode="json")
+    for key in dict.fromkeys([*old, *new]):
+        if old.get(key) != new.get(key):
+            changes.append(f"{key} {old.get(key)} -> {new.get(key)}")
+    for key in dict.fromkeys([*a.inputs, *b.inputs]):
+        one, other = a.inputs.get(key), b.inputs.get(key)
+        names = [MASKS if t is None else f"{t.owner}.{t.name}" for t in (one, other)]
+        if names[0] != names[1]:
+            changes.append(f"{key} from {names[0]} -> {names[1]}")
+        elif one is not None and other is not None and one.identity != other.identity:
+            changes.append(f"input {key}")
+    return ", ".join(changes) or "inputs"

@@ -1,0 +1,313 @@
+"""Tasks: instances of recipe nodes at a point of the axes (rng, regions), each with one owner and one folder.
+
+Identity of a node = hash of (stage, its version, its parameters, the identities of its inputs, the data set).
+Owner = the first recipe along the `extends` chain, root first, in which the node of that name has that identity.
+Paths carry the owner, so what is equal is shared, and what is not never is.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from seedbed.artifacts.manifest import MANIFEST, sha256_bytes
+from seedbed.cam.thresholds import Regions
+from seedbed.datasets.declaration import DatasetDeclaration
+from seedbed.errors import SeedbedError, unknown_name
+from seedbed.plan.config import RunConfig
+from seedbed.recipes import MASKS, Node, Recipe, RecipeBook, Reference
+from seedbed.stages.contract import Parameters, ShardedParameters, Stage
+from seedbed.stages.naming import PARAMS, RESULTS, shard_names
+from seedbed.stages.registry import PREPARE_DATASET
+
+NO_AXES = "shared"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One node instance: what the stage command makes in one folder.
+
+    Attributes:
+        owner: recipe that owns the folder.
+        rng: random seed, where the node or an ancestor depends on it; else None.
+        regions: label of the confident-region setting, likewise.
+        inputs: tasks by input name; None stands for the true masks.
+        epochs: kept epoch asked for, by input name.
+    """
+
+    dataset: str
+    owner: str
+    name: str
+    stage: Stage
+    parameters: Parameters
+    rng: int | None
+    regions: str | None
+    inputs: Mapping[str, "Task | None"]
+    epochs: Mapping[str, int]
+    inherited: Mapping[str, str]
+    shards: int
+    identity: str
+    results: Path = field(default=RESULTS)
+
+    @property
+    def axes(self) -> str:
+        """The axes part of the path."""
+        parts = [] if self.rng is None else [f"rng{self.rng}"]
+        parts += [] if self.regions is None else [self.regions]
+        return "/".join(parts) or NO_AXES
+
+    @property
+    def key(self) -> str:
+        """`dataset/owner/axes/name`: unique, and the path below `results/`."""
+        return f"{self.dataset}/{self.owner}/{self.axes}/{self.name}"
+
+    @property
+    def folder(self) -> Path:
+        return self.results / self.key
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / MANIFEST
+
+    @property
+    def slice_path(self) -> Path:
+        """The parameter file that the stage command reads."""
+        return self.results / PARAMS / f"{self.key}.json"
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Splits that a sharded stage processes; empty for whole stages."""
+        return self.parameters.splits if isinstance(self.parameters, ShardedParameters) else ()
+
+    @cached_property
+    def shard_names(self) -> tuple[str, ...]:
+        """`train-0`, `train-1`, …; empty for whole stages."""
+        return shard_names(self.splits, self.shards) if self.stage.sharded else ()
+
+    def shard_files(self, shard: str) -> tuple[Path, Path]:
+        """Data file and sidecar of a shard."""
+        return self.folder / f"{shard}{self.stage.suffix}", self.folder / f"{shard}.json"
+
+    def data_files(self, shard: str | None = None) -> list[Path]:
+        """Data files of the task, or of one of its shards."""
+        if not self.stage.sharded:
+            return [self.folder / name for name in self.stage.files]
+        return [self.shard_files(name)[0] for name in ([shard] if shard else self.shard_names)]
+
+    def slice(self) -> dict[str, Any]:
+        """The stage's resolved slice: only values that differ from the model's defaults."""
+        content: dict[str, Any] = {
+            "stage": self.stage.name,
+            "stage_version": self.stage.version,
+            "dataset": self.dataset,
+            "parameters": self.parameters.slice(),
+        }
+        if self.stage.random:
+            content["rng"] = self.rng
+        if self.stage.sharded:
+            content["shards"] = self.shards
+        if self.epochs:
+            content["epochs"] = dict(self.epochs)
+        if self.inherited:
+            content["inherited"] = dict(self.inherited)
+        return content
+
+    def ancestors(self) -> Iterator["Task"]:
+        """Inputs before their consumers, then the task itself."""
+        for source in self.inputs.values():
+            if source is not None:
+                yield from source.ancestors()
+        yield self
+
+
+class TaskGraph:
+    """All tasks of a data set.
+
+    Args:
+        config: contents of params.yaml.
+        book: the recipes.
+        dataset: data set, `config.dataset` where None.
+        results: folder of the results.
+    """
+
+    def __init__(
+        self, config: RunConfig, book: RecipeBook, dataset: str | None = None, results: Path = RESULTS
+    ) -> None:
+        self.config = config
+        self.book = book
+        self.dataset = dataset or config.dataset
+        self.declaration: DatasetDeclaration = config.declaration(self.dataset)
+        self.results = results
+        self._tasks: dict[tuple[str, str, int, str], Task] = {}
+
+    @property
+    def index_folder(self) -> Path:
+        return self.results / self.dataset / "index"
+
+    @property
+    def index_slice_path(self) -> Path:
+        return self.results / PARAMS / self.dataset / "index.json"
+
+    def index_slice(self) -> dict[str, Any]:
+        """Slice of `prepare_dataset`: the declaration without what is a fact of a machine or of the schedule."""
+        return {
+            "stage": PREPARE_DATASET.name,
+            "stage_version": PREPARE_DATASET.version,
+            "dataset": self.dataset,
+            "parameters": self.declaration.model_dump(mode="json", exclude={"root", "shards"}, exclude_defaults=True, by_alias=True),
+        }
+
+    def regions_of(self, recipe: Recipe) -> str:
+        """The recipe's own setting of the regions axis.
+
+        Raises:
+            SeedbedError: two nodes of the recipe name different ones.
+        """
+        own: dict[str, str] = {}
+        for name, node in recipe.nodes.items():
+            if node.stage is not None:
+                parameters = self._parameters(recipe, node)
+                if parameters.uses_regions():
+                    own[name] = str(Regions.parse(str(getattr(parameters, "regions"))))  # noqa: B009
+        if len(set(own.values())) > 1:
+            listed = ", ".join(f"{node} {label}" for node, label in own.items())
+            raise SeedbedError(f"recipe {recipe.name}: one regions setting a recipe, got {listed}")
+        return next(iter(own.values()), "")
+
+    def task(self, recipe: str, node: str, rng: int, regions: str | None = None) -> Task:
+        """The task of a node at a point of the axes.
+
+        Args:
+            regions: the recipe's own setting where None.
+
+        Raises:
+            SeedbedError: unknown recipe or node, splits that an input lacks.
+        """
+        found, target, pins = self.book.follow(Reference(recipe, node), f"recipe {recipe}")
+        point = rng if pins.rng is None else pins.rng
+        label = self.regions_of(self.book[recipe]) if regions is None else regions
+        cached = self._tasks.get((found.name, target.name, point, label))
+        if cached is None:
+            cached = self._build(found, target, point, label)
+            self._tasks[found.name, target.name, point, label] = cached
+        return cached
+
+    def recipe_tasks(self, recipe: str, rng: int, regions: str | None = None) -> dict[str, Task]:
+        """All tasks of a recipe by node name, inputs before consumers."""
+        tasks = {node: self.task(recipe, node, rng, regions) for node in self.book.check(recipe).nodes}
+        order = {task.key: place for place, task in enumerate(unique_tasks(tasks.values()))}
+        return dict(sorted(tasks.items(), key=lambda item: order[item[1].key]))
+
+    def from_path(self, owner: str, axes: str, node: str) -> Task:
+        """The task that a path names.
+
+        Raises:
+            SeedbedError: the path is not where that node's result lies.
+        """
+        rng, regions = 0, None
+        for part in axes.split("/"):
+            if part.startswith("rng"):
+                rng = int(part.removeprefix("rng"))
+            elif part != NO_AXES:
+                regions = part
+        task = self.task(owner, node, rng, regions)
+        if (task.owner, task.axes, task.name) != (owner, axes, node):
+            raise SeedbedError(f"{self.dataset}/{owner}/{axes}/{node} lies at {task.folder}; ask for that path")
+        return task
+
+    def _parameters(self, recipe: Recipe, node: Node) -> Parameters:
+        assert node.stage is not None
+        defaults = self.config.stage_defaults(self.dataset, node.stage.name)
+        return node.parameters(defaults, f"recipe {recipe.name}, node {node.name}")
+
+    def _build(self, recipe: Recipe, node: Node, rng: int, regions: str) -> Task:
+        assert node.stage is not None
+        where = f"recipe {recipe.name}, node {node.name}"
+        parameters = self._parameters(recipe, node)
+        if parameters.uses_regions():
+            parameters = node.stage.validate({**parameters.model_dump(exclude_unset=True), "regions": regions}, where)
+        inputs: dict[str, Task | None] = {}
+        epochs: dict[str, int] = {}
+        depends_on_rng, depends_on_regions = node.stage.random, parameters.uses_regions()
+        for key, source in node.inputs.items():
+            if source.node == MASKS and source.recipe == recipe.name:
+                inputs[key] = None
+                continue
+            _, _, pins = self.book.follow(source, where)
+            point = rng if pins.rng is None else pins.rng
+            inputs[key] = made = self.task(source.recipe, source.node, point, regions)
+            if pins.epoch is not None:
+                epochs[key] = pins.epoch
+            depends_on_rng |= made.rng is not None and pins.rng is None
+            depends_on_regions |= made.regions is not None
+        identity = self._identity(node, parameters, inputs, epochs, rng)
+        task = Task(
+            dataset=self.dataset,
+            owner=self._owner(recipe, node.name, rng, regions, identity),
+            name=node.name,
+            stage=node.stage,
+            parameters=parameters,
+            rng=rng if depends_on_rng else None,
+            regions=regions if depends_on_regions else None,
+            inputs=inputs,
+            epochs=epochs,
+            inherited=node.inherited,
+            shards=self.declaration.shards,
+            identity=identity,
+            results=self.results,
+        )
+        self._check_splits(task, where)
+        return task
+
+    def _identity(
+        self,
+        node: Node,
+        parameters: Parameters,
+        inputs: Mapping[str, Task | None],
+        epochs: Mapping[str, int],
+        rng: int,
+    ) -> str:
+        assert node.stage is not None
+        parts = [
+            node.stage.name,
+            node.stage.version,
+            parameters.slice(),
+            dict(node.inherited),
+            {key: MASKS if source is None else source.identity for key, source in inputs.items()},
+            dict(epochs),
+            rng if node.stage.random else None,
+            self.index_slice(),
+        ]
+        return sha256_bytes(json.dumps(parts, sort_keys=True).encode())
+
+    def _owner(self, recipe: Recipe, node: str, rng: int, regions: str, identity: str) -> str:
+        for ancestor in recipe.chain[:-1]:
+            other = self.book[ancestor].nodes.get(node)
+            if other is None or other.ref is not None:
+                continue
+            task = self.task(ancestor, node, rng, regions)
+            if task.identity == identity:
+                return task.owner
+        return recipe.name
+
+    def _check_splits(self, task: Task, where: str) -> None:
+        for split in task.splits:
+            if split not in self.declaration.splits:
+                raise SeedbedError(f"{where}: {unknown_name('split', split, self.declaration.splits)}")
+            for key, source in task.inputs.items():
+                if source is not None and source.stage.sharded and split not in source.splits:
+                    raise SeedbedError(
+                        f"{where}: split {split} is asked for, input {key} ({source.name}) has only "
+                        f"{', '.join(source.splits)}; add it to its `splits`"
+                    )
+
+
+def unique_tasks(tasks: Iterable[Task]) -> list[Task]:
+    """The tasks and all their ancestors, inputs first, each once."""
+    found: dict[str, Task] = {}
+    for task in tasks:
+        for one in task.ancestors():
+            found.setdefault(one.key, one)
+    return list(found.values())

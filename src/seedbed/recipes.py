@@ -1,0 +1,325 @@
+"""Recipes: a published method is a small graph of named nodes in one YAML file.
+
+A recipe may extend another (nodes merge by name, `from` and `with` by key, `null` removes) and refer to another's nodes.
+This module loads, extends and validates; which instances of the nodes there are, and where they lie, is `seedbed.plan`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from seedbed.errors import SeedbedError, unknown_name
+from seedbed.stages.contract import Parameters, Stage, validate_model
+from seedbed.stages.registry import STAGES
+
+MASKS = "masks"
+"""Stands for the true masks of the data set in `from:`; only the supervised baseline takes them."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_RECIPE_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
+_REFERENCE = re.compile(
+    r"(?:(?P<recipe>[a-z][a-z0-9-]*)\.)?(?P<node>[a-z][a-z0-9_]*)(?:@rng(?P<rng>\d+))?(?:@epoch(?P<epoch>\d+))?\Z"
+)
+
+
+class NodeFile(BaseModel):
+    """A node as written in a recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    stage: str | None = Field(default=None, description="stage that makes the node")
+    inputs: dict[str, str | None] | None = Field(
+        default=None, alias="from", description="input of the stage: node, `recipe.node`, `node@rng0`, `node@epoch30`"
+    )
+    parameters: dict[str, Any] | None = Field(default=None, alias="with", description="parameters of the stage")
+    ref: str | None = Field(default=None, description="another recipe's node, used under this name")
+    inherited: dict[str, str] | None = Field(
+        default=None,
+        description="values that a paper tuned on masks and this node inherits: {threshold|epoch|training: note}",
+    )
+
+
+class RecipeFile(BaseModel):
+    """A recipe as written in `recipes/NAME.yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    extends: str | None = Field(default=None, description="recipe that this one starts from")
+    paper: str = Field(default="", description="paper that the recipe follows")
+    aims_at: str = Field(default="", description="table and row that the recipe aims at")
+    differs: str = Field(default="", description="what is known to differ from the paper, and why")
+    nodes: dict[str, NodeFile | None] = Field(default_factory=dict, description="nodes by name; null removes one")
+    scores: list[str] | None = Field(default=None, description="nodes that `evaluate` scores")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """`[recipe.]node[@rngN][@epochN]`."""
+
+    recipe: str
+    node: str
+    rng: int | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True)
+class Node:
+    """A resolved node: a stage with parameters and inputs; or, with `ref`, another recipe's node under this name."""
+
+    name: str
+    stage: Stage | None
+    raw: Mapping[str, Any]
+    """Parameters as the recipe gives them, before a data set's own defaults are put beneath."""
+    inputs: Mapping[str, Reference]
+    inherited: Mapping[str, str]
+    ref: Reference | None = None
+
+    def parameters(self, defaults: Mapping[str, Any], where: str) -> Parameters:
+        """Validated parameters.
+
+        Args:
+            defaults: the data set's own settings for this stage; the recipe's values win over them.
+            where: what to name in an error.
+        """
+        assert self.stage is not None
+        return self.stage.validate({**defaults, **self.raw}, where)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe with everything that it extends merged in."""
+
+    name: str
+    chain: tuple[str, ...]
+    """Names from the root of the `extends` chain to this recipe."""
+    nodes: Mapping[str, Node]
+    scores: tuple[str, ...]
+    paper: str
+    aims_at: str
+    differs: str
+
+
+def load_yaml(path: Path) -> Any:
+    """The one reader of YAML files.
+
+    Raises:
+        SeedbedError: no such file, or it is not YAML; with line and column.
+    """
+    try:
+        return yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise SeedbedError(f"no file {path}; expected it to be there") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise SeedbedError(f"{path}{where}: not YAML: {error.problem}") from None
+
+
+class RecipeBook:
+    """All recipes of a folder; each is resolved when it is asked for.
+
+    Args:
+        folder: holds `NAME.yaml` files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._paths = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+        self._resolved: dict[str, Recipe] = {}
+        self._files: dict[str, RecipeFile] = {}
+
+    def names(self) -> list[str]:
+        """Names of all recipes."""
+        return list(self._paths)
+
+    def __getitem__(self, name: str) -> Recipe:
+        """The resolved recipe.
+
+        Raises:
+            SeedbedError: unknown recipe, node, stage, key, value or input; a wrong input kind; a cycle.
+        """
+        if name not in self._resolved:
+            self._resolved[name] = self._resolve(name)
+        return self._resolved[name]
+
+    def _file(self, name: str, asked_by: str) -> RecipeFile:
+        if name not in self._paths:
+            raise SeedbedError(f"{asked_by}{unknown_name('recipe', name, self._paths)}")
+        if not _RECIPE_NAME.match(name):
+            raise SeedbedError(f"recipe {name!r}: a name is made of a-z, 0-9 and '-'; rename {self._paths[name].name}")
+        if name not in self._files:
+            content = load_yaml(self._paths[name]) or {}
+            if not isinstance(content, dict):
+                raise SeedbedError(f"recipe {name}: expected a mapping of keys, got {type(content).__name__}")
+            self._files[name] = validate_model(RecipeFile, content, f"recipe {name}")
+        return self._files[name]
+
+    def _chain(self, name: str) -> list[str]:
+        chain = [name]
+        while parent := self._file(chain[-1], f"recipe {chain[-2]}: " if len(chain) > 1 else "").extends:
+            if parent in chain:
+                raise SeedbedError(f"recipes extend each other in a circle: {' -> '.join([*chain, parent])}")
+            chain.append(parent)
+        return chain[::-1]
+
+    def _resolve(self, name: str) -> Recipe:
+        chain = self._chain(name)
+        merged: dict[str, NodeFile] = {}
+        scores: list[str] = []
+        facts = {"paper": "", "aims_at": "", "differs": ""}
+        for link in chain:
+            file = self._file(link, "")
+            for node_name, node in file.nodes.items():
+                if not _NAME.match(node_name) or node_name == MASKS:
+                    raise SeedbedError(f"recipe {link}, node {node_name!r}: a name is made of a-z, 0-9 and '_', not 'masks'")
+                if node is None:
+                    if merged.pop(node_name, None) is None:
+                        raise SeedbedError(f"recipe {link} removes {unknown_name('node', node_name, merged)}")
+                else:
+                    merged[node_name] = _merge(merged.get(node_name), node)
+            scores = [s for s in scores if s in merged] if file.scores is None else file.scores
+            facts |= {key: value for key in facts if (value := getattr(file, key))}
+        unknown = [s for s in scores if s not in merged]
+        if unknown:
+            raise SeedbedError(f"recipe {name}, scores: {unknown_name('node', unknown[0], merged)}")
+        nodes = {node: self._node(name, node, file) for node, file in merged.items()}
+        recipe = Recipe(name, tuple(chain), nodes, tuple(scores), **facts)
+        _check_inputs(recipe)
+        return recipe
+
+    def _node(self, recipe: str, name: str, file: NodeFile) -> Node:
+        where = f"recipe {recipe}, node {name}"
+        if file.ref is not None:
+            if file.stage or file.parameters or file.inputs:
+                raise SeedbedError(f"{where}: `ref` stands alone; remove stage, from and with, or extend that recipe")
+            reference = _parse_reference(file.ref, recipe, where)
+            if reference.recipe == recipe:
+                raise SeedbedError(f"{where}: `ref` names another recipe's node as recipe.node, got {file.ref!r}")
+            return Node(name, None, {}, {}, {}, reference)
+        if file.stage is None:
+            raise SeedbedError(f"{where}: expected `stage` (or `ref`), got neither; known: {', '.join(sorted(STAGES))}")
+        if file.stage not in STAGES:
+            raise SeedbedError(f"{where}: {unknown_name('stage', file.stage, STAGES)}")
+        stage = STAGES[file.stage]
+        inputs = {}
+        for key, value in (file.inputs or {}).items():
+            if value is None:
+                continue
+            if key not in stage.inputs:
+                raise SeedbedError(f"{where}: {unknown_name('input', key, stage.inputs)}")
+            inputs[key] = _parse_reference(value, recipe, where)
+        missing = [key for key, spec in stage.inputs.items() if spec.required and key not in inputs]
+        if missing:
+            raise SeedbedError(f"{where}: stage {stage.name} needs `from: {{{missing[0]}: NODE}}`, got none")
+        raw = {key: value for key, value in (file.parameters or {}).items() if value is not None}
+        stage.validate(raw, where)
+        inherited = file.inherited or {}
+        wrong = set(inherited) - {"threshold", "epoch", "training"}
+        if wrong:
+            raise SeedbedError(f"{where}: {unknown_name('use of ground truth', wrong.pop(), ['threshold', 'epoch', 'training'])}")
+        return Node(name, stage, raw, inputs, inherited)
+
+    def follow(self, reference: Reference, asked_by: str, seen: Iterable[Reference] = ()) -> tuple[Recipe, Node, Reference]:
+        """The recipe and node behind a reference, with `ref` nodes followed to the end.
+
+        Returns:
+            recipe, node with a stage, and the reference with the pins (`@rng0`, `@epoch30`) of all that were followed.
+
+        Raises:
+            SeedbedError: unknown recipe or node, or references in a circle.
+        """
+        path = [*seen, reference]
+        if any((r.recipe, r.node) == (reference.recipe, reference.node) for r in path[:-1]):
+            names = " -> ".join(f"{r.recipe}.{r.node}" for r in path)
+            raise SeedbedError(f"recipes refer to each other in a circle: {names}")
+        if reference.recipe not in self._paths:
+            raise SeedbedError(f"{asked_by}: {unknown_name('recipe', reference.recipe, self._paths)}")
+        recipe = self[reference.recipe]
+        if reference.node not in recipe.nodes:
+            raise SeedbedError(
+                f"{asked_by}: {unknown_name('node', reference.node, recipe.nodes)} (in recipe {recipe.name})"
+            )
+        node = recipe.nodes[reference.node]
+        if node.ref is None:
+            return recipe, node, reference
+        found, target, pins = self.follow(node.ref, f"recipe {recipe.name}, node {node.name}", path)
+        rng = reference.rng if reference.rng is not None else pins.rng
+        epoch = reference.epoch if reference.epoch is not None else pins.epoch
+        return found, target, Reference(found.name, target.name, rng, epoch)
+
+    def check(self, name: str) -> Recipe:
+        """A recipe whose references to other recipes, input kinds and freedom from circles were checked too."""
+        recipe = self[name]
+        for node in recipe.nodes:
+            self._check_node(Reference(name, node), ())
+        return recipe
+
+    def _check_node(self, reference: Reference, above: tuple[tuple[str, str], ...]) -> None:
+        recipe, node, _ = self.follow(reference, f"recipe {reference.recipe}")
+        here = (recipe.name, node.name)
+        if here in above:
+            circle = " -> ".join(f"{r}.{n}" for r, n in (*above[above.index(here) :], here))
+            raise SeedbedError(f"nodes need each other in a circle: {circle}")
+        assert node.stage is not None
+        where = f"recipe {recipe.name}, node {node.name}"
+        for key, source in node.inputs.items():
+            kinds = node.stage.inputs[key].kinds
+            if source.node == MASKS and source.recipe == recipe.name:
+                if "masks" not in kinds:
+                    raise SeedbedError(f"{where}: input {key} takes {' or '.join(kinds)}, got the true masks")
+                continue
+            _, made_by, _ = self.follow(source, where)
+            assert made_by.stage is not None
+            if made_by.stage.kind not in kinds:
+                raise SeedbedError(
+                    f"{where}: input {key} takes {' or '.join(kinds)}, got {source.node} "
+                    f"(stage {made_by.stage.name} makes {made_by.stage.kind})"
+                )
+            if source.epoch is not None and made_by.stage.kind not in ("classifier", "affinitynet", "segmenter"):
+                raise SeedbedError(f"{where}: only trained networks keep epochs, {source.node} is {made_by.stage.kind}")
+            self._check_node(Reference(source.recipe, source.node), (*above, here))
+
+
+def _merge(base: NodeFile | None, change: NodeFile) -> NodeFile:
+    if base is None:
+        return change
+    if change.ref is not None:
+        return change
+    if base.ref is not None:
+        base = NodeFile()
+
+    def by_key(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
+        merged = {**(old or {}), **(new or {})}
+        return {key: value for key, value in merged.items() if value is not None}
+
+    other_stage = change.stage is not None and base.stage is not None and change.stage != base.stage
+    return NodeFile(
+        stage=change.stage or base.stage,
+        inputs=by_key(None if other_stage else base.inputs, change.inputs),
+        parameters=by_key(None if other_stage else base.parameters, change.parameters),
+        inherited=by_key(None if other_stage else base.inherited, change.inherited),
+    )
+
+
+def _parse_reference(text: str, recipe: str, where: str) -> Reference:
+    match = _REFERENCE.match(text)
+    if match is None:
+        raise SeedbedError(f"{where}: expected a node as [recipe.]node[@rng0][@epoch30], got {text!r}")
+    rng, epoch = match["rng"], match["epoch"]
+    return Reference(
+        match["recipe"] or recipe, match["node"], None if rng is None else int(rng), None if epoch is None else int(epoch)
+    )
+
+
+def _check_inputs(recipe: Recipe) -> None:
+    for node in recipe.nodes.values():
+        for source in node.inputs.values():
+            if source.recipe == recipe.name and source.node not in recipe.nodes and source.node != MASKS:
+                raise SeedbedError(
+                    f"recipe {recipe.name}, node {node.name}: {unknown_name('node', source.node, recipe.nodes)}"
+                )

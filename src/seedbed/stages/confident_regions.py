@@ -1,0 +1,67 @@
+"""`confident_regions`: where a thresholded CAM (the field's "seed") can be trusted; 255 where it cannot.
+
+Constant thresholds as in IRN (Ahn et al. 2019), each followed by a dense CRF; or PSA's powers of the background score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import UInt8
+from pydantic import Field, field_validator
+
+from seedbed.cam.thresholds import Regions
+from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
+from seedbed.stages.crf import CrfChoice
+
+
+class ConfidentRegionsParameters(ShardedParameters):
+    """Thresholds and CRF."""
+
+    REGIONS = True
+
+    regions: str = Field(
+        default="bg0.10-fg0.40", description="background where score <= bg, foreground where score >= fg; or alpha4-24"
+    )
+    crf: CrfChoice = Field(default="irn", description="preset of the dense CRF behind each threshold, or none")
+    crf_engine: str = Field(default="pydensecrf", description="engine of the dense CRF")
+
+    @field_validator("regions", mode="before")
+    @classmethod
+    def _canonical(cls, value: object) -> str:
+        return str(Regions.parse(str(value)))
+
+
+STAGE = Stage(
+    name="confident_regions",
+    version=1,
+    summary="Find the confident regions of CAMs: thresholds, then dense CRF.",
+    kind="label_maps",
+    score="regions",
+    parameters=lambda raw: ConfidentRegionsParameters,
+    inputs={"cams": Input(("cams",))},
+    function="seedbed.stages.confident_regions:run",
+    suffix=".zip",
+)
+
+
+def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
+    """Yield the label map of each image: 0 background, c + 1 class c, 255 neutral."""
+    from seedbed.refine.confident_regions import confident_regions
+    from seedbed.stages.crf import label_refiner
+    from seedbed.stages.scores import full_size_scores
+
+    parameters: ConfidentRegionsParameters = job.parameters
+    regions = Regions.parse(parameters.regions)
+    source = job.inputs["cams"]
+    assert source is not None
+    cams = source.cams(shard=job.shard)
+    for image_id in job.image_ids:
+        stored = cams[image_id]
+        refine = None
+        if parameters.crf != "none":
+            image = np.asarray(job.dataset.image(image_id))
+            refine = label_refiner(image, parameters.crf, parameters.crf_engine)
+        scores = full_size_scores(stored, source.manifest.stage)
+        yield image_id, confident_regions(scores, np.array(stored.class_ids, dtype=np.int64), regions, refine)

@@ -1,0 +1,40 @@
+"""The gather step of a sharded stage: one manifest from the sidecars of its shards."""
+
+from pathlib import Path
+
+from seedbed.artifacts.atomic import write_bytes
+from seedbed.artifacts.manifest import MANIFEST, Manifest, merge_shards, read_manifest
+from seedbed.errors import SeedbedError, unknown_name
+from seedbed.stages.naming import shard_names
+from seedbed.stages.registry import STAGES
+from seedbed.stages.running import read_slice
+
+
+def gather(params: Path, folder: Path) -> Manifest:
+    """Write `manifest.json` of a sharded artifact.
+
+    Args:
+        params: the stage's slice.
+        folder: where the shards lie.
+
+    Raises:
+        SeedbedError: a shard is missing, or was made with other parameters or inputs.
+    """
+    content = read_slice(params)
+    if content["stage"] not in STAGES:
+        raise SeedbedError(f"{params}: {unknown_name('stage', content['stage'], STAGES)}")
+    stage = STAGES[content["stage"]]
+    if not stage.sharded:
+        raise SeedbedError(f"{params}: stage {stage.name} is not sharded, there is nothing to gather")
+    parameters = stage.validate(content["parameters"], str(params))
+    sidecars = {}
+    for shard in shard_names(parameters.splits, content["shards"]):  # type: ignore[attr-defined]
+        path = folder / f"{shard}.json"
+        sidecars[path.name] = read_manifest(path)
+        if sidecars[path.name].parameters != content:
+            raise SeedbedError(f"{path} was made with other parameters than {params} has; run that shard again")
+        if not (folder / f"{shard}{stage.suffix}").exists():
+            raise SeedbedError(f"{folder / f'{shard}{stage.suffix}'} is missing; run that shard again")
+    manifest = merge_shards(sidecars)
+    write_bytes(folder / MANIFEST, manifest.to_bytes())
+    return manifest

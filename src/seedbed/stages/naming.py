@@ -1,0 +1,22 @@
+"""Names that the stage commands, the plan and both engines agree on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+RESULTS = Path("results")
+PARAMS = ".params"
+WORK = ".work"
+INDEX = "index.csv"
+MASKS = "masks.csv"
+ROOTS = "roots.json"
+
+
+def shard_names(splits: Sequence[str], shards: int) -> tuple[str, ...]:
+    """Names of the shards: `train-0`, `train-1`, …, `val-0`, …."""
+    return tuple(f"{split}-{number}" for split in splits for number in range(shards))
+
+
+def shard_members(image_ids: Sequence[str], number: int, shards: int) -> tuple[str, ...]:
+    """Images of a shard: contiguous runs of the split's order, sizes differ by one at most."""
+    total = len(image_ids)
+    return tuple(image_ids[total * number // shards : total * (number + 1) // shards])

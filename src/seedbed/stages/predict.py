@@ -1,0 +1,47 @@
+"""`predict`: label maps from a segmentation network, multi-scale and flipped, with an optional dense CRF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import UInt8
+from pydantic import Field
+
+from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
+from seedbed.stages.crf import NO_CRF, CrfChoice
+
+
+class PredictParameters(ShardedParameters):
+    """How an image is segmented."""
+
+    splits: tuple[str, ...] = Field(default=("val",), description="splits of the data set to process")
+    scales: tuple[float, ...] = Field(default=(0.75, 1.0, 1.25), min_length=1, description="scales of the image")
+    flip: bool = Field(default=True, description="average with the mirrored prediction of the mirrored image")
+    crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the probabilities, or none")
+    crf_engine: str = Field(default="pydensecrf", description="engine of the dense CRF")
+
+
+STAGE = Stage(
+    name="predict",
+    version=1,
+    summary="Segment images with a trained segmentation network.",
+    kind="label_maps",
+    score="prediction",
+    parameters=lambda raw: PredictParameters,
+    inputs={"segmenter": Input(("segmenter",))},
+    function="seedbed.stages.predict:run",
+    unit="gpu",
+    suffix=".zip",
+)
+
+
+def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
+    """Yield the predicted label map of each image."""
+    from seedbed.stages.networks import load_segmenter
+
+    parameters: PredictParameters = job.parameters
+    classes = len(job.dataset.classes)
+    segment = load_segmenter(job.inputs["segmenter"], classes, job.epochs.get("segmenter"), job.device, parameters)
+    for image_id in job.image_ids:
+        yield image_id, segment(np.asarray(job.dataset.image(image_id)))

@@ -1,0 +1,57 @@
+"""`prepare_dataset`: index a data set as users have it: image ids, splits, sizes, checksums and image-level labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from seedbed.datasets.declaration import DatasetDeclaration, SplitDeclaration
+from seedbed.datasets.index import build_index, build_masks
+from seedbed.errors import SeedbedError
+from seedbed.stages.contract import Job, Parameters, Products, Stage
+from seedbed.stages.naming import INDEX, MASKS
+
+
+class PrepareDatasetParameters(Parameters):
+    """The data set's declaration, less what is a fact of a machine."""
+
+    kind: str = Field(description="kind of the data set: voc, folder, composites")
+    splits: dict[str, SplitDeclaration] = Field(description="splits, their lists and whether they have masks")
+    options: dict[str, Any] = Field(default_factory=dict, alias="with", description="options of the kind")
+
+
+STAGE = Stage(
+    name="prepare_dataset",
+    version=1,
+    summary="Index a data set: ids, splits, sizes, checksums, image-level labels.",
+    kind="masks",
+    parameters=lambda raw: PrepareDatasetParameters,
+    inputs={},
+    function="seedbed.stages.prepare_dataset:run",
+    files=(INDEX, MASKS),
+    node=False,
+    reads_index=False,
+)
+
+
+def run(job: Job) -> Products:
+    """The index; masks get a file of their own, which only evaluation and the supervised baseline read.
+
+    Raises:
+        SeedbedError: the data set has faults; the first is named, `seedbed doctor` lists all.
+    """
+    faults = job.dataset.faults()
+    if faults:
+        more = f" (and {len(faults) - 1} more: `seedbed doctor` lists them)" if len(faults) > 1 else ""
+        raise SeedbedError(f"data set {job.slice['dataset']}: {faults[0]}{more}")
+    parameters: PrepareDatasetParameters = job.parameters
+    declaration = DatasetDeclaration(kind=parameters.kind, splits=parameters.splits, options=parameters.options)
+    index = build_index(job.dataset, declaration)
+    masks = build_masks(job.dataset, declaration)
+    return Products(
+        files={INDEX: index.to_csv().encode()},
+        beside={MASKS: masks.to_csv().encode()},
+        images={split: len(index.image_ids(split)) for split in declaration.splits},
+        facts={"classes": list(job.dataset.classes)},
+    )

@@ -1,0 +1,73 @@
+"""`pseudo_masks`: decide a label for each pixel from refined CAMs (or plain ones)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8
+from pydantic import Field, field_validator
+
+from seedbed.cam.thresholds import Regions
+from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
+from seedbed.stages.crf import NO_CRF, CrfChoice
+
+
+class PseudoMasksParameters(ShardedParameters):
+    """How a pixel is decided."""
+
+    decide: Literal["argmax", "same_pair"] = Field(
+        default="argmax",
+        description="argmax of one background score and the classes; or the pair of the regions axis, between neutral",
+    )
+    background_score: float = Field(default=0.25, ge=0, le=1, description="score of background, for argmax")
+    regions: str = Field(default="bg0.10-fg0.40", description="the regions axis, for same_pair")
+    crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the decided labels, or none")
+    crf_engine: str = Field(default="pydensecrf", description="engine of the dense CRF")
+
+    @field_validator("regions", mode="before")
+    @classmethod
+    def _canonical(cls, value: object) -> str:
+        return str(Regions.parse(str(value)))
+
+    def uses_regions(self) -> bool:
+        """Only `same_pair` reads the pair."""
+        return self.decide == "same_pair"
+
+
+STAGE = Stage(
+    name="pseudo_masks",
+    version=1,
+    summary="Decide pseudo masks from refined CAMs or CAMs.",
+    kind="label_maps",
+    score="pseudo_mask",
+    parameters=lambda raw: PseudoMasksParameters,
+    inputs={"cams": Input(("cams",))},
+    function="seedbed.stages.pseudo_masks:run",
+    suffix=".zip",
+)
+
+
+def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
+    """Yield the pseudo mask of each image: 0 background, c + 1 class c, 255 neutral."""
+    from seedbed.refine.confident_regions import decide_argmax, decide_same_pair
+    from seedbed.stages.crf import sharpen_label_map
+    from seedbed.stages.scores import full_size_scores
+
+    parameters: PseudoMasksParameters = job.parameters
+    source = job.inputs["cams"]
+    assert source is not None
+    cams = source.cams(shard=job.shard)
+    for image_id in job.image_ids:
+        stored = cams[image_id]
+        scores = full_size_scores(stored, source.manifest.stage)
+        class_ids = np.array(stored.class_ids, dtype=np.int64)
+        if parameters.decide == "argmax":
+            label_map = decide_argmax(scores, class_ids, parameters.background_score)
+        else:
+            label_map = decide_same_pair(scores, class_ids, Regions.parse(parameters.regions))
+        if parameters.crf != NO_CRF:
+            image = np.asarray(job.dataset.image(image_id))
+            label_map = sharpen_label_map(image, label_map, parameters.crf, parameters.crf_engine)
+        yield image_id, label_map

@@ -1,0 +1,50 @@
+"""From stored CAMs to scores in [0, 1] at image size, and the true mask: the same way in every stage."""
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from seedbed.artifacts.cams import Cams
+from seedbed.cam.normalisation import normalise_cams
+from seedbed.cam.rebuild import full_resolution
+from seedbed.errors import SeedbedError
+from seedbed.stages.contract import Job
+
+
+def full_size_scores(stored: Cams, stage: str) -> Float32[np.ndarray, "classes height width"]:
+    """Scores of the present classes at image size.
+
+    Args:
+        stored: CAMs of one image.
+        stage: that made them. CAMs are divided by the maximum of each class; what comes out of a random walk by the
+            maximum over all classes (IRN), since the walk has put the classes on one scale.
+    """
+    if not stored.class_ids:
+        return np.zeros((0, *stored.size), np.float32)
+    return _normalise(full_resolution(list(stored.maps), stored.size), stage)
+
+
+def grid_scores(stored: Cams, stage: str, grid: tuple[int, int]) -> Float32[np.ndarray, "classes h w"]:
+    """Scores of the present classes on a coarser grid, for the random walk."""
+    if not stored.class_ids:
+        return np.zeros((0, *grid), np.float32)
+    return _normalise(full_resolution(list(stored.maps), grid), stage)
+
+
+def true_mask(job: Job, image_id: str) -> UInt8[np.ndarray, "height width"]:
+    """The mask of an image, for evaluation.
+
+    Raises:
+        SeedbedError: the data set has none for it.
+    """
+    mask = job.dataset.mask(image_id)
+    if mask is None:
+        raise SeedbedError(
+            f"image {image_id} of split {job.split} has no mask; declare `masks: false` for that split, or add the mask"
+        )
+    return mask
+
+
+def _normalise(maps: Float32[np.ndarray, "classes h w"], stage: str) -> Float32[np.ndarray, "classes h w"]:
+    if stage == "random_walk":
+        return (maps / np.float32(max(float(maps.max()), 1e-5))).astype(np.float32)
+    return normalise_cams(maps)

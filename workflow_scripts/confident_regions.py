@@ -1,0 +1,8 @@
+"""Find the confident regions of CAMs. `python workflow_scripts/confident_regions.py --help` lists the options and parameters."""
+
+import sys
+
+from seedbed.stages.front import main
+
+if __name__ == "__main__":
+    sys.exit(main("confident_regions"))

@@ -1,0 +1,8 @@
+"""Merge the shards of an artifact into one manifest. `python workflow_scripts/gather.py --help` lists the options."""
+
+import sys
+
+from seedbed.stages.front import gather_main
+
+if __name__ == "__main__":
+    sys.exit(gather_main())

@@ -1,0 +1,8 @@
+"""Index a data set: ids, splits, sizes, checksums, image-level labels. `python workflow_scripts/prepare_dataset.py --help` lists the options and parameters."""
+
+import sys
+
+from seedbed.stages.front import main
+
+if __name__ == "__main__":
+    sys.exit(main("prepare_dataset"))

@@ -1,0 +1,8 @@
+"""Refine CAMs by a random walk. `python workflow_scripts/random_walk.py --help` lists the options and parameters."""
+
+import sys
+
+from seedbed.stages.front import main
+
+if __name__ == "__main__":
+    sys.exit(main("random_walk"))

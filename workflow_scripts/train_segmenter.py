@@ -1,0 +1,8 @@
+"""Train a segmentation network on label maps. `python workflow_scripts/train_segmenter.py --help` lists the options and parameters."""
+
+import sys
+
+from seedbed.stages.front import main
+
+if __name__ == "__main__":
+    sys.exit(main("train_segmenter"))
