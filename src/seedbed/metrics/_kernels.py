@@ -34,3 +34,113 @@ def count_pairs(rows, columns, row_offset, column_offset, size):
     for i in range(n - n % 4, n):
         tables[0, row_offset[rows[i]] + column_offset[columns[i]]] += 1
     return tables[0] + tables[1] + tables[2] + tables[3]
+
+
+CHUNK = 4096
+"""Pixels worked on at a time: scores, winners and bins of a chunk stay in the nearest cache."""
+
+
+@njit(cache=True)
+@no_type_check
+def count_scores(cam, rows, row_offset, thresholds, guess, size):
+    """One pass over an image: histogram of true class × winning map × bin of its score.
+
+    Args:
+        cam: float32 of C ≥ 1 maps × n pixels.
+        rows: uint8 of n, the truth.
+        row_offset: int64 of 256, first cell of each true class.
+        thresholds, guess: as for `_bins`.
+        size: number of cells; a true class has C × (2·T + 1) of them.
+
+    Returns:
+        int64 of `size` cells, and whether all of `cam` are numbers.
+    """
+    n = cam.shape[1]
+    width = 2 * thresholds.size + 1
+    tables = np.zeros((2, size), np.int64)
+    score, winner, bins = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8), np.empty(CHUNK, np.uint16)
+    numbers = True
+    for start in range(0, n, CHUNK):
+        number = min(CHUNK, n - start)
+        numbers &= _strongest(cam, start, number, score, winner)
+        _bins(score, number, thresholds, guess, bins)
+        for i in range(number):
+            tables[i & 1, row_offset[rows[start + i]] + winner[i] * width + bins[i]] += 1
+    return tables[0] + tables[1], numbers
+
+
+@njit(cache=True)
+@no_type_check
+def count_transitions(initial, refined, thresholds, guess):
+    """One pass over an image: joint histogram of the bins of its greatest initial and greatest refined score.
+
+    Args:
+        initial, refined: float32 of C ≥ 1 maps × n pixels.
+        thresholds, guess: as for `_bins`.
+
+    Returns:
+        int64 of (2·T + 1) × (2·T + 1) cells, and whether all scores are numbers.
+    """
+    n = initial.shape[1]
+    width = 2 * thresholds.size + 1
+    tables = np.zeros((2, width, width), np.int64)
+    score, winner = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8)
+    before, after = np.empty(CHUNK, np.uint16), np.empty(CHUNK, np.uint16)
+    numbers = True
+    for start in range(0, n, CHUNK):
+        number = min(CHUNK, n - start)
+        numbers &= _strongest(initial, start, number, score, winner)
+        _bins(score, number, thresholds, guess, before)
+        numbers &= _strongest(refined, start, number, score, winner)
+        _bins(score, number, thresholds, guess, after)
+        for i in range(number):
+            tables[i & 1, before[i], after[i]] += 1
+    return tables[0] + tables[1], numbers
+
+
+@njit(cache=True)
+@no_type_check
+def _strongest(cam, start, number, score, winner):
+    """Greatest score of `number` pixels from `start` and the first map that has it; NaN counts as −inf.
+
+    Returns:
+        Whether all scores are numbers.
+    """
+    odd = 0
+    for i in range(number):
+        score[i] = -np.inf
+        winner[i] = 0
+    for c in range(cam.shape[0]):
+        for i in range(number):
+            value = cam[c, start + i]
+            better = value > score[i]
+            score[i] = value if better else score[i]
+            winner[i] = c if better else winner[i]
+            odd += value != value
+    return odd == 0
+
+
+@njit(cache=True)
+@no_type_check
+def _bins(score, number, thresholds, guess, bins):
+    """Bin of each score: 2·i below threshold i and above threshold i − 1, 2·i + 1 on threshold i.
+
+    `guess` (equal cells of [0, 1]) only says where the search starts; every bin is settled by comparing
+    float32 with float32, so it is exact for any thresholds and scores.
+
+    Args:
+        score: float32 without NaN, of which the first `number` are used.
+        thresholds: float32 of T, rising.
+        guess: uint16 of G, thresholds below the cell.
+        bins: uint16, written.
+    """
+    last = thresholds.size
+    scale = np.float32(guess.size - 1)
+    for i in range(number):
+        value = score[i]
+        below = np.int64(guess[np.int32(min(max(value, np.float32(0)), np.float32(1)) * scale)])
+        while below < last and thresholds[below] < value:
+            below += 1
+        while below > 0 and thresholds[below - 1] >= value:
+            below -= 1
+        bins[i] = 2 * below + (below < last and thresholds[below] == value)

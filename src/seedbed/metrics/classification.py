@@ -99,12 +99,12 @@ def scores(labels: Labels, probabilities: Probabilities, classes: tuple[str, ...
 def _check(labels: Bool[np.ndarray, "..."], probabilities: Float[np.ndarray, "..."]) -> None:
     if labels.ndim != 2 or labels.shape != probabilities.shape:
         raise ValueError(
-            f"labels are {labels.shape}, probabilities {probabilities.shape}; expected (images, classes) twice"
+            f"labels are {labels.shape}, probabilities {probabilities.shape}; both must be (images, classes)"
         )
     if not np.isfinite(probabilities).all():
         image, column = np.argwhere(~np.isfinite(probabilities))[0]
         raise ValueError(
-            f"probability of class {column} in image {image} is not finite; the classifier has diverged"
+            f"probability of class {column} in image {image} is not finite; the classifier diverged"
         )
 
 

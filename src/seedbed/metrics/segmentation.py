@@ -11,7 +11,7 @@ Published codes differ in three ways that change the figure, so each has a name 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsInt
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -30,7 +30,8 @@ class Totals(NamedTuple):
 
     @property
     def union(self) -> np.ndarray:
-        return self.truth + self.predicted - self.hit
+        total: np.ndarray = self.truth + self.predicted - self.hit
+        return total
 
 
 DEFINITIONS: Mapping[str, Callable[[Totals], Bool[np.ndarray, "*batch K"]]] = {
@@ -98,28 +99,25 @@ def mean_ious(
 def pixel_accuracy(counts: Counts, neutral: str = "dropped") -> float:
     """Share of the labelled pixels that are right; NaN where there is none."""
     totals = _totals(counts, neutral)
-    return float(_ratio(totals.hit.sum(-1), totals.truth.sum(-1))[0])
+    return _share(totals.hit.sum(), totals.truth.sum())
 
 
 def neutral_ratio(counts: Counts) -> float:
     """Share of the labelled pixels that the prediction leaves neutral (NPR); NaN where there is none."""
-    return float(_ratio(counts[:, -1].sum(), counts.sum()))
+    return _share(counts[:, -1].sum(), counts.sum())
 
 
 def activation_errors(counts: Counts, neutral: str = "dropped") -> tuple[float, float]:
     """Over- and under-activation: (predicted − hit) / union and (truth − hit) / union, foreground means.
 
-    Puzzle-CAM's evaluator prints them as FP and FN, and P-NOC's Fig. 6 as FPR and FNR. Each with the
-    class's IoU adds up to 1. Classes in neither truth nor prediction are left out; NaN where that leaves
-    none.
+    Puzzle-CAM's evaluator prints them as FP and FN, and P-NOC's Fig. 6 as FPR and FNR. Of each class, the two
+    and its IoU add up to 1. Classes in neither truth nor prediction are left out; NaN where that leaves none.
     """
     totals = _totals(counts, neutral)
     union = totals.union[1:]
-    present = union > 0
-    over = _ratio((totals.predicted - totals.hit)[1:], union)[present].sum()
-    under = _ratio((totals.truth - totals.hit)[1:], union)[present].sum()
-    number = present.sum()
-    return float(_ratio(over, number)), float(_ratio(under, number))
+    over = _ratio((totals.predicted - totals.hit)[1:], union)
+    under = _ratio((totals.truth - totals.hit)[1:], union)
+    return _mean(over), _mean(under)
 
 
 def scores(counts: Counts, classes: Sequence[str], neutral: str = "dropped") -> dict[str, Any]:
@@ -211,6 +209,10 @@ def _totals(counts: Int64[np.ndarray, "*batch K K+1"], neutral: str) -> Totals:
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Quotient in float64; NaN where the denominator is 0."""
     return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
+
+
+def _share(part: SupportsInt, whole: SupportsInt) -> float:
+    return int(part) / int(whole) if int(whole) else float("nan")
 
 
 def _mean(values: Float64[np.ndarray, "K"]) -> float:
