@@ -42,28 +42,30 @@ CHUNK = 4096
 
 @njit(cache=True)
 @no_type_check
-def count_scores(cam, rows, row_offset, thresholds, guess, size):
+def count_scores(cam, rows, row_offset, thresholds, below_cell, steps, size):
     """One pass over an image: histogram of true class × winning map × bin of its score.
 
     Args:
         cam: float32 of C ≥ 1 maps × n pixels.
         rows: uint8 of n, the truth.
         row_offset: int64 of 256, first cell of each true class.
-        thresholds, guess: as for `_bins`.
+        thresholds, below_cell, steps: a `threshold_grid.BinSearch`.
         size: number of cells; a true class has C × (2·T + 1) of them.
 
     Returns:
         int64 of `size` cells, and whether all of `cam` are numbers.
     """
     n = cam.shape[1]
-    width = 2 * thresholds.size + 1
+    width = 2 * thresholds.size - 1
     tables = np.zeros((2, size), np.int64)
     score, winner, bins = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8), np.empty(CHUNK, np.uint16)
     numbers = True
     for start in range(0, n, CHUNK):
         number = min(CHUNK, n - start)
-        numbers &= _strongest(cam, start, number, score, winner)
-        _bins(score, number, thresholds, guess, bins)
+        if not _strongest(cam, start, number, score, winner):
+            numbers = False
+            break
+        _bins(score, number, thresholds, below_cell, steps, bins)
         for i in range(number):
             tables[i & 1, row_offset[rows[start + i]] + winner[i] * width + bins[i]] += 1
     return tables[0] + tables[1], numbers
@@ -71,28 +73,32 @@ def count_scores(cam, rows, row_offset, thresholds, guess, size):
 
 @njit(cache=True)
 @no_type_check
-def count_transitions(initial, refined, thresholds, guess):
+def count_transitions(initial, refined, thresholds, below_cell, steps):
     """One pass over an image: joint histogram of the bins of its greatest initial and greatest refined score.
 
     Args:
         initial, refined: float32 of C ≥ 1 maps × n pixels.
-        thresholds, guess: as for `_bins`.
+        thresholds, below_cell, steps: a `threshold_grid.BinSearch`.
 
     Returns:
         int64 of (2·T + 1) × (2·T + 1) cells, and whether all scores are numbers.
     """
     n = initial.shape[1]
-    width = 2 * thresholds.size + 1
+    width = 2 * thresholds.size - 1
     tables = np.zeros((2, width, width), np.int64)
     score, winner = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8)
     before, after = np.empty(CHUNK, np.uint16), np.empty(CHUNK, np.uint16)
     numbers = True
     for start in range(0, n, CHUNK):
         number = min(CHUNK, n - start)
-        numbers &= _strongest(initial, start, number, score, winner)
-        _bins(score, number, thresholds, guess, before)
-        numbers &= _strongest(refined, start, number, score, winner)
-        _bins(score, number, thresholds, guess, after)
+        if not _strongest(initial, start, number, score, winner):
+            numbers = False
+            break
+        _bins(score, number, thresholds, below_cell, steps, before)
+        if not _strongest(refined, start, number, score, winner):
+            numbers = False
+            break
+        _bins(score, number, thresholds, below_cell, steps, after)
         for i in range(number):
             tables[i & 1, before[i], after[i]] += 1
     return tables[0] + tables[1], numbers
@@ -101,46 +107,42 @@ def count_transitions(initial, refined, thresholds, guess):
 @njit(cache=True)
 @no_type_check
 def _strongest(cam, start, number, score, winner):
-    """Greatest score of `number` pixels from `start` and the first map that has it; NaN counts as −inf.
+    """Greatest score of `number` pixels from `start`, and the first map that has it.
 
     Returns:
-        Whether all scores are numbers.
+        Whether all scores are numbers; where not, score and winner mean nothing.
     """
-    odd = 0
-    for i in range(number):
-        score[i] = -np.inf
-        winner[i] = 0
-    for c in range(cam.shape[0]):
+    odd = False
+    for c in range(len(cam)):
+        # a contiguous view and no branch: so the loop is vectorised
+        row = cam[c, start : start + number]
         for i in range(number):
-            value = cam[c, start + i]
-            better = value > score[i]
+            value = row[i]
+            better = c == 0 or value > score[i]
             score[i] = value if better else score[i]
-            winner[i] = c if better else winner[i]
-            odd += value != value
-    return odd == 0
+            winner[i] = np.uint8(c) if better else winner[i]
+            odd |= value != value
+    return not odd
 
 
 @njit(cache=True)
 @no_type_check
-def _bins(score, number, thresholds, guess, bins):
+def _bins(score, number, thresholds, below_cell, steps, bins):
     """Bin of each score: 2·i below threshold i and above threshold i − 1, 2·i + 1 on threshold i.
 
-    `guess` (equal cells of [0, 1]) only says where the search starts; every bin is settled by comparing
-    float32 with float32, so it is exact for any thresholds and scores.
+    A score's cell is monotone in the score, so thresholds of lower cells are below it and those of higher
+    cells above it; the few of its own cell are compared one by one, float32 with float32. Exact for any
+    thresholds.
 
     Args:
         score: float32 without NaN, of which the first `number` are used.
-        thresholds: float32 of T, rising.
-        guess: uint16 of G, thresholds below the cell.
+        thresholds, below_cell, steps: a `threshold_grid.BinSearch`.
         bins: uint16, written.
     """
-    last = thresholds.size
-    scale = np.float32(guess.size - 1)
+    scale = np.float32(below_cell.size - 1)
     for i in range(number):
         value = score[i]
-        below = np.int64(guess[np.int32(min(max(value, np.float32(0)), np.float32(1)) * scale)])
-        while below < last and thresholds[below] < value:
-            below += 1
-        while below > 0 and thresholds[below - 1] >= value:
-            below -= 1
-        bins[i] = 2 * below + (below < last and thresholds[below] == value)
+        below = np.int64(below_cell[np.int64(min(max(value, np.float32(0)), np.float32(1)) * scale)])
+        for _ in range(steps):
+            below += thresholds[below] < value
+        bins[i] = 2 * below + (thresholds[below] == value)

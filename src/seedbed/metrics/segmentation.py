@@ -5,7 +5,7 @@ Published codes differ in three ways that change the figure, so each has a name 
 - which classes enter the mean (`DEFINITIONS`; they differ as soon as a class is absent, which small data
   brings about);
 - what a neutral prediction is (`NEUTRAL`): `dropped` removes the pixel from truth and prediction, as the
-  paper on threshold quality says of its mIoU ("excluding neutral pixels", §3.1); `missed` keeps it in the
+  paper on threshold quality says of its mIoU ("excluding neutral pixels", §3.2); `missed` keeps it in the
   truth, so it is an error;
 - over- and under-activation: the "FPR" and "FNR" of P-NOC's Fig. 6, which are shares of the union, not rates.
 """

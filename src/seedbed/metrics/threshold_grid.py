@@ -5,6 +5,7 @@ so thresholds are rounded to float32 once, here.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt16
@@ -46,20 +47,34 @@ def decisive_positions(
     lacking = grid[index] != wanted
     if lacking.any():
         raise ValueError(
-            f"threshold {wanted[lacking][0]} is none of the table's {grid.size} from {grid[0]} to {grid[-1]}; "
+            f"threshold {wanted[lacking][0]} is none of the table's {grid.size} ({grid[0]} to {grid[-1]}); "
             "make the table with it"
         )
     bg_index, fg_index = index.astype(np.int64).T
     return 2 * bg_index + (bg_index < fg_index), 2 * fg_index + 1
 
 
-def first_guess(grid: Float32[np.ndarray, "T"]) -> UInt16[np.ndarray, "G"]:
-    """Number of thresholds below each of G equal cells of [0, 1]; where a search for a score's bin may
-    start."""
-    cells: np.ndarray = np.searchsorted(grid, np.arange(CELLS, dtype=np.float32) / (CELLS - 1)).astype(
-        np.uint16
-    )
-    return cells
+class BinSearch(NamedTuple):
+    """What finds a score's position quickly.
+
+    Attributes:
+        thresholds: the grid and a NaN at its end, which no score is above or on.
+        below_cell: for each of G cells of [0, 1], the number of thresholds in lower cells.
+        steps: most thresholds in one cell.
+    """
+
+    thresholds: Float32[np.ndarray, "T+1"]
+    below_cell: UInt16[np.ndarray, "G"]
+    steps: int
+
+
+def bin_search(grid: Float32[np.ndarray, "T"]) -> BinSearch:
+    """Sort the thresholds into cells. A cell is trunc(clip(value, 0, 1) · (G − 1)) in float32, here and in
+    the kernel."""
+    cell = (np.clip(grid, 0, 1) * np.float32(CELLS - 1)).astype(np.int64)
+    number = np.bincount(cell, minlength=CELLS)
+    below = (np.cumsum(number) - number).astype(np.uint16)
+    return BinSearch(np.append(grid, np.float32(np.nan)), below, int(number.max()))
 
 
 def as_maps(name: str, cam: Float[np.ndarray, "C H W"]) -> Float32[np.ndarray, "maps pixels"]:

@@ -5,22 +5,21 @@ that has it:
 
     s ≥ fg_threshold: that class;  else s ≤ bg_threshold: background;  else neutral
 
-(threshold quality paper, §1; with equal thresholds a score on both is foreground, and no pixel is neutral).
-So a histogram of true class × winning class × position of s among the thresholds holds the counts of all
-pairs: exactly, ties included, because a score on a threshold has a position of its own. Histograms add up
-over images, shards and splits.
+(the paper of `seedbed.metrics.threshold_quality`, §1; with equal thresholds a score on both is foreground,
+and no pixel is neutral). So a histogram of true class × winning class × position of s among the thresholds
+holds the counts of all pairs: exactly, ties included, because a score on a threshold has a position of its
+own. Histograms add up over images, shards and splits.
 
 Not for labels with a dense CRF between threshold and label: those depend on the threshold in more than s.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int, Int64, UInt8
 
-from seedbed.metrics.threshold_grid import as_maps, decisive_positions, first_guess, threshold_grid
+from seedbed.metrics.threshold_grid import as_maps, bin_search, decisive_positions, threshold_grid
 
 IGNORE = 255
 
@@ -36,10 +35,10 @@ class ThresholdTable:
     """
 
     thresholds: Float32[np.ndarray, "T"]
-    counts: Int64[np.ndarray, "K+1 K-1 2*T+1"]
+    counts: Int64[np.ndarray, "rows winners 2*T+1"]
 
     @classmethod
-    def empty(cls, thresholds: Sequence[float], classes: int) -> Self:
+    def empty(cls, thresholds: Sequence[float], classes: int) -> "ThresholdTable":
         """A table without pixels.
 
         Args:
@@ -75,25 +74,19 @@ class ThresholdTable:
         if truth is None:
             truth = np.full(cam.shape[1:], IGNORE, np.uint8)
         if truth.shape != cam.shape[1:]:
-            raise ValueError(
-                f"truth is {truth.shape} but the CAM is {cam.shape[1:]}; resize the CAM to the image first"
-            )
+            raise ValueError(f"truth is {truth.shape} but the CAM {cam.shape[1:]}; resize it to the image")
         if (
             len(np.unique(class_ids)) != len(class_ids)
             or not ((class_ids >= 0) & (class_ids < classes - 1)).all()
         ):
-            raise ValueError(
-                f"expected distinct foreground classes from 0 to {classes - 2}, got {class_ids.tolist()}"
-            )
+            raise ValueError(f"expected distinct classes from 0 to {classes - 2}, got {class_ids.tolist()}")
         maps = as_maps("cam", cam)
         row = len(maps) * self.counts.shape[2]
         offset = np.full(256, (classes + 1) * row, np.int64)
         offset[:classes] = np.arange(classes) * row
         offset[IGNORE] = classes * row
         rows = np.ascontiguousarray(truth).ravel()
-        cells, numbers = count_scores(
-            maps, rows, offset, self.thresholds, first_guess(self.thresholds), (classes + 2) * row
-        )
+        cells, numbers = count_scores(maps, rows, offset, *bin_search(self.thresholds), (classes + 2) * row)
         if not numbers:
             raise ValueError("the CAM holds NaN; its classifier diverged or its file is damaged")
         image = cells.reshape(classes + 2, len(maps), -1)
@@ -102,12 +95,12 @@ class ThresholdTable:
             raise ValueError(f"truth holds the value {foreign}; expected 0 to {classes - 1}, or {IGNORE}")
         self.counts[:, class_ids if len(class_ids) else [0], :] += image[:-1]
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self, other: "ThresholdTable") -> "ThresholdTable":
         if self.counts.shape != other.counts.shape or not np.array_equal(self.thresholds, other.thresholds):
             raise ValueError(
-                f"{self._size()} and {other._size()} do not add up; make both for the same thresholds and classes"
+                f"{self._size()} and {other._size()} do not add up: make both for the same thresholds"
             )
-        return type(self)(self.thresholds, self.counts + other.counts)
+        return ThresholdTable(self.thresholds, self.counts + other.counts)
 
     def _size(self) -> str:
         return f"a table of {self.thresholds.size} thresholds and {len(self.counts) - 1} classes"
@@ -117,7 +110,7 @@ class ThresholdTable:
         return {"thresholds": self.thresholds, "counts": self.counts}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "ThresholdTable":
         """The table that `arrays` gave."""
         return cls(np.asarray(arrays["thresholds"], np.float32), np.asarray(arrays["counts"], np.int64))
 

@@ -2,19 +2,18 @@
 TECM needs.
 
 A pixel is neutral, background or foreground by its greatest score before refinement, and again by its
-greatest score after it, under the same pair (threshold quality paper, §3.2). The joint histogram of the two
-scores' positions among the thresholds holds N-to-B, N-to-F and both neutral ratios of all pairs, exactly;
-no mask is read.
+greatest score after it, under the same pair (`seedbed.metrics.threshold_quality`). The joint histogram of
+the two scores' positions among the thresholds holds N-to-B, N-to-F and both neutral ratios of all pairs,
+exactly; no mask is read.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from seedbed.metrics.threshold_grid import as_maps, decisive_positions, first_guess, threshold_grid
+from seedbed.metrics.threshold_grid import as_maps, bin_search, decisive_positions, threshold_grid
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class TransitionTable:
     counts: Int64[np.ndarray, "2*T+1 2*T+1"]
 
     @classmethod
-    def empty(cls, thresholds: Sequence[float]) -> Self:
+    def empty(cls, thresholds: Sequence[float]) -> "TransitionTable":
         """A table without pixels, for every threshold that will be asked for."""
         grid = threshold_grid(thresholds)
         return cls(grid, np.zeros((2 * grid.size + 1, 2 * grid.size + 1), np.int64))
@@ -60,32 +59,31 @@ class TransitionTable:
 
         if initial.shape != refined.shape:
             raise ValueError(
-                f"initial CAMs are {initial.shape}, refined ones {refined.shape}; both must be of the same maps"
+                f"initial CAMs are {initial.shape}, refined ones {refined.shape}; expected the same maps"
             )
         cells, numbers = count_transitions(
             as_maps("initial", initial),
             as_maps("refined", refined),
-            self.thresholds,
-            first_guess(self.thresholds),
+            *bin_search(self.thresholds),
         )
         if not numbers:
             raise ValueError("the CAMs hold NaN; their network diverged or a file is damaged")
         self.counts += cells
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self, other: "TransitionTable") -> "TransitionTable":
         if not np.array_equal(self.thresholds, other.thresholds):
             raise ValueError(
                 f"tables of {self.thresholds.size} and {other.thresholds.size} thresholds do not add up; "
                 "both must be made for the same thresholds"
             )
-        return type(self)(self.thresholds, self.counts + other.counts)
+        return TransitionTable(self.thresholds, self.counts + other.counts)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The table as plain arrays, for a file."""
         return {"thresholds": self.thresholds, "counts": self.counts}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "TransitionTable":
         """The table that `arrays` gave."""
         return cls(np.asarray(arrays["thresholds"], np.float32), np.asarray(arrays["counts"], np.int64))
 
