@@ -1,0 +1,69 @@
+"""Integer counts of truth against prediction: the one source of every score (DESIGN §6).
+
+Counts of images, shards and splits merge by addition. Row t, column p counts pixels of true class t that
+were predicted as class p; the last column counts labelled pixels that the prediction leaves neutral. Pixels
+without a label in the truth are in no cell (PASCAL VOC's void, removed from truth and prediction alike).
+"""
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+IGNORE = 255
+"""In a truth: no label. In a prediction: neutral."""
+
+
+def confusion_counts(
+    truth: UInt8[np.ndarray, "height width"],
+    prediction: UInt8[np.ndarray, "..."],
+    classes: int,
+    ignore: int = IGNORE,
+) -> Int64[np.ndarray, "K K+1"]:
+    """Count pixels by true and predicted class.
+
+    Args:
+        truth: mask, 0 background, c + 1 for class c, `ignore` without a label.
+        prediction: mask of the same shape, `ignore` for neutral pixels.
+        classes: K, the number of classes with background.
+        ignore: the value that is no class.
+
+    Returns:
+        K rows (truth) × K + 1 columns (prediction, then neutral).
+
+    Raises:
+        ValueError: shapes differ, or a mask holds a value that is neither a class nor `ignore`.
+    """
+    if truth.shape != prediction.shape:
+        raise ValueError(
+            f"truth is {_shape(truth)} but prediction is {_shape(prediction)}; both must be the image's size"
+        )
+    if not 1 <= classes <= ignore <= 255:
+        raise ValueError(f"expected 1 <= classes <= ignore <= 255, got classes={classes}, ignore={ignore}")
+    from seedbed.metrics._kernels import count_pairs
+
+    width = classes + 2
+    code = np.full(256, classes + 1, np.int64)
+    code[:classes] = np.arange(classes)
+    code[ignore] = classes
+    cells = count_pairs(_flat(truth), _flat(prediction), code * width, code, width * width)
+    table = cells.reshape(width, width)
+    for name, mask, bad in (("truth", truth, table[-1]), ("prediction", prediction, table[:, -1])):
+        if bad.any():
+            raise ValueError(_foreign_value(name, mask, classes, ignore))
+    counts: np.ndarray = table[:classes, : classes + 1].copy()
+    return counts
+
+
+def _flat(mask: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(mask).ravel().astype(np.uint8, casting="safe", copy=False)
+
+
+def _shape(mask: np.ndarray) -> str:
+    return "×".join(map(str, mask.shape))
+
+
+def _foreign_value(name: str, mask: np.ndarray, classes: int, ignore: int) -> str:
+    foreign = (mask >= classes) & (mask != ignore)
+    return (
+        f"{name} holds the value {int(mask[foreign][0])} in {int(foreign.sum())} pixels; "
+        f"expected 0 to {classes - 1}, or {ignore}: check the list of classes"
+    )

@@ -1,0 +1,109 @@
+"""What refinement does to neutral pixels under every pair of thresholds, from one pass: the counts that
+TECM needs.
+
+A pixel is neutral, background or foreground by its greatest score before refinement, and again by its
+greatest score after it, under the same pair (`seedbed.metrics.threshold_quality`). The joint histogram of
+the two scores' positions among the thresholds holds N-to-B, N-to-F and both neutral ratios of all pairs,
+exactly; no mask is read.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+
+from seedbed.metrics.threshold_grid import as_maps, bin_search, decisive_positions, threshold_grid
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Pixels of each of P pairs; `seedbed.metrics.threshold_quality.tecm` makes the score of them."""
+
+    total: int
+    neutral_initial: Int64[np.ndarray, "P"]
+    neutral_refined: Int64[np.ndarray, "P"]
+    neutral_to_background: Int64[np.ndarray, "P"]
+    neutral_to_foreground: Int64[np.ndarray, "P"]
+
+
+@dataclass
+class TransitionTable:
+    """Joint histogram of initial × refined position among the thresholds.
+
+    Attributes:
+        thresholds: T, rising.
+        counts: positions as in `ThresholdTable`, initial by row.
+    """
+
+    thresholds: Float32[np.ndarray, "T"]
+    counts: Int64[np.ndarray, "2*T+1 2*T+1"]
+
+    @classmethod
+    def empty(cls, thresholds: Sequence[float]) -> "TransitionTable":
+        """A table without pixels, for every threshold that will be asked for."""
+        grid = threshold_grid(thresholds)
+        return cls(grid, np.zeros((2 * grid.size + 1, 2 * grid.size + 1), np.int64))
+
+    def add(self, initial: Float[np.ndarray, "C H W"], refined: Float[np.ndarray, "..."]) -> None:
+        """Count one image.
+
+        Args:
+            initial: float32 CAMs of the image's classes.
+            refined: float32 refined CAMs of the same classes and size.
+
+        Raises:
+            ValueError: not float32, different shapes, or NaN.
+        """
+        from seedbed.metrics._kernels import count_transitions
+
+        if initial.shape != refined.shape:
+            raise ValueError(
+                f"initial CAMs are {initial.shape}, refined ones {refined.shape}; expected the same maps"
+            )
+        cells, numbers = count_transitions(
+            as_maps("initial", initial),
+            as_maps("refined", refined),
+            *bin_search(self.thresholds),
+        )
+        if not numbers:
+            raise ValueError("the CAMs hold NaN; their network diverged or a file is damaged")
+        self.counts += cells
+
+    def __add__(self, other: "TransitionTable") -> "TransitionTable":
+        if not np.array_equal(self.thresholds, other.thresholds):
+            raise ValueError(
+                f"tables of {self.thresholds.size} and {other.thresholds.size} thresholds do not add up; "
+                "both must be made for the same thresholds"
+            )
+        return TransitionTable(self.thresholds, self.counts + other.counts)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The table as plain arrays, for a file."""
+        return {"thresholds": self.thresholds, "counts": self.counts}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "TransitionTable":
+        """The table that `arrays` gave."""
+        return cls(np.asarray(arrays["thresholds"], np.float32), np.asarray(arrays["counts"], np.int64))
+
+    def transitions(self, pairs: Sequence[tuple[float, float]]) -> Transitions:
+        """Counts of each (bg_threshold, fg_threshold).
+
+        Raises:
+            ValueError: crossed thresholds, or one that the table was not made for.
+        """
+        background, foreground = decisive_positions(self.thresholds, pairs)
+        up_to = self.counts.cumsum(0).cumsum(1)  # pixels at most at (initial, refined)
+        last = up_to.shape[0] - 1
+        between = (
+            up_to[foreground - 1] - up_to[background]
+        )  # P × refined position: neutral before, at most there after
+        pair = np.arange(len(background))
+        return Transitions(
+            total=int(up_to[last, last]),
+            neutral_initial=between[:, last],
+            neutral_refined=up_to[last, foreground - 1] - up_to[last, background],
+            neutral_to_background=between[pair, background],
+            neutral_to_foreground=between[:, last] - between[pair, foreground - 1],
+        )
