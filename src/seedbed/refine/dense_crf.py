@@ -17,6 +17,7 @@ from jaxtyping import Float, Float32, Int64, Integer, UInt8
 
 from seedbed.errors import unknown_name
 from seedbed.refine.crf_parameters import CRF_PRESETS, CrfParameters
+from seedbed.refine.crf_permutohedral import PermutohedralMeanField
 from seedbed.refine.crf_pydensecrf import PydensecrfMeanField
 
 __all__ = [
@@ -38,6 +39,7 @@ class MeanField(Protocol):
 
 
 ENGINES: dict[str, Callable[[UInt8[np.ndarray, "H W 3"], CrfParameters], MeanField]] = {
+    "permutohedral": PermutohedralMeanField,
     "pydensecrf": PydensecrfMeanField,
 }
 
@@ -106,7 +108,7 @@ class DenseCrf:
     """
 
     def __init__(
-        self, image: UInt8[np.ndarray, "H W 3"], parameters: CrfParameters, engine: str = "pydensecrf"
+        self, image: UInt8[np.ndarray, "H W 3"], parameters: CrfParameters, engine: str = "permutohedral"
     ) -> None:
         if engine not in ENGINES:
             raise ValueError(unknown_name("CRF engine", engine, ENGINES))
@@ -150,7 +152,7 @@ def dense_crf(
     image: UInt8[np.ndarray, "H W 3"],
     unary: Float32[np.ndarray, "K H W"],
     parameters: CrfParameters,
-    engine: str = "pydensecrf",
+    engine: str = "permutohedral",
 ) -> Float32[np.ndarray, "K H W"]:
     """Marginals Q of the dense CRF for one unary; see `DenseCrf`."""
     return np.asarray(DenseCrf(image, parameters, engine).marginals(unary[None])[0])
@@ -161,7 +163,7 @@ def crf_labels(
     labels: Integer[np.ndarray, "H W"],
     n_labels: int,
     parameters: CrfParameters,
-    engine: str = "pydensecrf",
+    engine: str = "permutohedral",
 ) -> Int64[np.ndarray, "H W"]:
     """Hard labels (0…K−1) refined by the dense CRF: `crf_inference_label` of IRN and its heirs.
 
