@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 from numba import njit
 
+from seedbed.refine.crf_lanes import add_row, set_row
 from seedbed.refine.crf_parameters import CrfParameters
 from seedbed.refine.permutohedral import blur, build_lattice, gain, lattice_filter
 
@@ -133,8 +134,7 @@ def _mean_field(
                 _add_logits(logits, thresholds, others, first, last, q)
             _softmax(q, thresholds, others, last - first)
             if iteration < iterations:
-                _splat(q, spatial, first, last, near_spare, block)
-                _splat(q, bilateral, first, last, wide_spare, block)
+                _splat(q, spatial, near_spare, bilateral, wide_spare, first, last, block)
             else:
                 _write(q, first, last, marginals)
         near, near_spare = near_spare, near
@@ -164,34 +164,30 @@ def _slice(
     near: Any, spatial: Any, wide: Any, bilateral: Any, first: int, last: int, q: Any, block: Any
 ) -> None:
     """Messages of both kernels into `q`."""
-    width = len(block)
     for n in range(first, last):
-        a0, a1, a2 = spatial.vertices[n, 0], spatial.vertices[n, 1], spatial.vertices[n, 2]
-        v0, v1, v2 = spatial.weights[n, 0], spatial.weights[n, 1], spatial.weights[n, 2]
-        b0, b1, b2 = bilateral.vertices[n, 0], bilateral.vertices[n, 1], bilateral.vertices[n, 2]
-        b3, b4, b5 = bilateral.vertices[n, 3], bilateral.vertices[n, 4], bilateral.vertices[n, 5]
-        w0, w1, w2 = bilateral.weights[n, 0], bilateral.weights[n, 1], bilateral.weights[n, 2]
-        w3, w4, w5 = bilateral.weights[n, 3], bilateral.weights[n, 4], bilateral.weights[n, 5]
-        for start in range(0, q.shape[1], width):
-            for c in range(start, start + width):
-                q[n - first, c] = (
-                    (v0 * near[a0, c] + v1 * near[a1, c] + v2 * near[a2, c])
-                    + (w0 * wide[b0, c] + w1 * wide[b1, c] + w2 * wide[b2, c])
-                    + (w3 * wide[b3, c] + w4 * wide[b4, c] + w5 * wide[b5, c])
-                )
+        v, w = spatial.vertices[n], spatial.weights[n]
+        near_rows, near_weights = (v[0], v[1], v[2]), (w[0], w[1], w[2])
+        v, w = bilateral.vertices[n], bilateral.weights[n]
+        wide_rows, wide_weights = (v[0], v[1], v[2], v[3], v[4], v[5]), (w[0], w[1], w[2], w[3], w[4], w[5])
+        for start in range(0, q.shape[1], len(block)):
+            set_row(q, n - first, near_weights, near, near_rows, start, block)
+            add_row(q, n - first, wide_weights, wide, wide_rows, start, block)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _splat(q: Any, kernel: Any, first: int, last: int, values: Any, block: Any) -> None:
-    """Add the weighted Q of pixels first…last−1 to the vertices."""
-    width = len(block)
+def _splat(
+    q: Any, spatial: Any, near: Any, bilateral: Any, wide: Any, first: int, last: int, block: Any
+) -> None:
+    """Add the weighted Q of pixels first…last−1 to the vertices of both lattices."""
     for n in range(first, last):
-        for corner in range(kernel.vertices.shape[1]):
-            vertex = kernel.vertices[n, corner]
-            weight = kernel.weights[n, corner]
-            for start in range(0, q.shape[1], width):
-                for c in range(start, start + width):
-                    values[vertex, c] += weight * q[n - first, c]
+        row = n - first
+        for start in range(0, q.shape[1], len(block)):
+            for corner in range(3):
+                vertex, weights = spatial.vertices[n, corner], (spatial.weights[n, corner],)
+                add_row(near, vertex, weights, q, (row,), start, block)
+            for corner in range(6):
+                vertex, weights = bilateral.vertices[n, corner], (bilateral.weights[n, corner],)
+                add_row(wide, vertex, weights, q, (row,), start, block)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -202,13 +198,16 @@ def _add_logits(logits: Any, thresholds: int, others: int, first: int, last: int
             for c in range(q.shape[1]):
                 q[n - first, c] = logits[n, c] + np.float32(2) * q[n - first, c]
         return
-    for n in range(first, last):
-        for t in range(thresholds):
-            total = np.float32(0)
-            for c in range(t * others, (t + 1) * others):
-                total += q[n - first, c]
-            for c in range(t * others, (t + 1) * others):
-                q[n - first, c] += logits[n, c] + total
+    total = np.empty(last - first, np.float32)
+    for t in range(thresholds):
+        channels = range(t * others, (t + 1) * others)
+        total[:] = 0
+        for c in channels:
+            for p in range(last - first):
+                total[p] += q[p, c]
+        for c in channels:
+            for p in range(last - first):
+                q[p, c] += logits[first + p, c] + total[p]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -222,24 +221,28 @@ def _softmax(q: Any, thresholds: int, others: int, count: int) -> None:
         for i in range(flat.size):
             flat[i] = np.float32(1) / (np.float32(1) + flat[i])
         return
-    rest = np.empty(count * thresholds, np.float32)
-    for p in range(count):
-        for t in range(thresholds):
-            top = np.float32(0)
-            for c in range(t * others, (t + 1) * others):
-                top = max(top, q[p, c])
-            for c in range(t * others, (t + 1) * others):
-                q[p, c] -= top
-            rest[p * thresholds + t] = -top
+    total = np.zeros((thresholds, count), np.float32)
+    for t in range(thresholds):
+        top = total[t]
+        for c in range(t * others, (t + 1) * others):
+            for p in range(count):
+                top[p] = max(top[p], q[p, c])
+        for c in range(t * others, (t + 1) * others):
+            for p in range(count):
+                q[p, c] -= top[p]
+        for p in range(count):
+            top[p] = -top[p]
     _exp(flat)
-    _exp(rest)
-    for p in range(count):
-        for t in range(thresholds):
-            total = rest[p * thresholds + t]
-            for c in range(t * others, (t + 1) * others):
-                total += q[p, c]
-            for c in range(t * others, (t + 1) * others):
-                q[p, c] /= total
+    _exp(total.reshape(-1))
+    for t in range(thresholds):
+        for c in range(t * others, (t + 1) * others):
+            for p in range(count):
+                total[t, p] += q[p, c]
+        for p in range(count):
+            total[t, p] = np.float32(1) / total[t, p]
+        for c in range(t * others, (t + 1) * others):
+            for p in range(count):
+                q[p, c] *= total[t, p]
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Float32, Int32
 from numba import njit
 
+from seedbed.refine.crf_lanes import add_row, set_row
+
 _KEY_BITS = 62
 
 
@@ -84,14 +86,15 @@ def blur(values: Any, spare: Any, neighbours: Any, block: Any) -> Any:
         `values` and `spare`, the one that holds the result first.
     """
     width = len(block)
+    weights = (np.float32(1), np.float32(0.5), np.float32(0.5))
     for direction in range(neighbours.shape[0]):
         for vertex in range(1, values.shape[0]):
-            before, after = neighbours[direction, vertex]
+            before, after = (
+                np.int64(neighbours[direction, vertex, 0]),
+                np.int64(neighbours[direction, vertex, 1]),
+            )
             for start in range(0, values.shape[1], width):
-                for c in range(start, start + width):
-                    spare[vertex, c] = values[vertex, c] + np.float32(0.5) * (
-                        values[before, c] + values[after, c]
-                    )
+                set_row(spare, vertex, weights, values, (vertex, before, after), start, block)
         values, spare = spare, values
     return values, spare
 
