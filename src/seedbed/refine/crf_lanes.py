@@ -1,0 +1,61 @@
+"""Rows of channels as vector registers: the inner step of the CRF's kernels.
+
+A weighted sum of rows, over a few channels, is what splatting, blurring and slicing are made of. The compiler cannot
+know that two arrays do not overlap, so it would work channel by channel; here the vector instructions are asked for
+outright.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+
+def _row_step(accumulate: bool) -> Any:
+    def typed(
+        _context: Any, target: Any, i: Any, weights: Any, source: Any, rows: Any, start: Any, block: Any
+    ) -> tuple[Any, Any]:
+        width, terms = len(block), len(rows)
+        weight_type, row_type = types.UniTuple(types.float32, terms), types.UniTuple(types.intp, terms)
+        signature = types.void(target, types.intp, weight_type, source, row_type, types.intp, block)
+
+        def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            target_value, i_value, weight_values, source_value, row_values, start_value, _ = arguments
+            vector = ir.VectorType(ir.FloatType(), width)
+            lanes = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
+
+            def pointer(kind: Any, value: Any, row: Any) -> Any:
+                array = context.make_array(kind)(context, builder, value)
+                channels = cgutils.unpack_tuple(builder, array.shape)[1]
+                element = builder.gep(array.data, [builder.add(builder.mul(row, channels), start_value)])
+                return builder.bitcast(element, vector.as_pointer())
+
+            goal = pointer(target, target_value, i_value)
+            total = builder.load(goal, align=4) if accumulate else None
+            for weight, row in zip(
+                cgutils.unpack_tuple(builder, weight_values),
+                cgutils.unpack_tuple(builder, row_values),
+                strict=True,
+            ):
+                first_lane = builder.insert_element(
+                    ir.Constant(vector, ir.Undefined), weight, ir.Constant(ir.IntType(32), 0)
+                )
+                factors = builder.shuffle_vector(first_lane, first_lane, lanes)
+                term = builder.fmul(
+                    factors, builder.load(pointer(source, source_value, row), align=4), flags=["fast"]
+                )
+                total = term if total is None else builder.fadd(total, term, flags=["fast"])
+            builder.store(total, goal, align=4)
+            return context.get_dummy_value()
+
+        return signature, code
+
+    return typed
+
+
+# f(target, i, weights, source, rows, start, block), for Float32[rows, channels] arrays in C order and tuples of weights
+# and rows: on the channels start … start + len(block) − 1, target[i] = Σ weights[k] · source[rows[k]], or that added.
+set_row = intrinsic(_row_step(accumulate=False))
+add_row = intrinsic(_row_step(accumulate=True))

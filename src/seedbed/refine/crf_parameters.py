@@ -1,0 +1,86 @@
+"""Settings of the dense CRF: Krähenbühl & Koltun 2011, eq. (3), and what published code sets in it.
+
+Two kernels weigh how much two pixels want the same label: a spatial Gaussian, and a bilateral one over place
+and colour.
+"""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CrfParameters:
+    """One setting of the dense CRF.
+
+    Attributes:
+        gaussian_sxy: standard deviation of the spatial kernel, pixels (θγ of the paper).
+        gaussian_compat: its Potts weight (w⁽²⁾).
+        bilateral_sxy: standard deviation of the bilateral kernel in place, pixels (θα).
+        bilateral_srgb: its standard deviation in colour, grey levels of 0…255 (θβ).
+        bilateral_compat: its Potts weight (w⁽¹⁾).
+        iterations: mean-field updates; 0 leaves the softmax of the negated unary.
+        label_confidence: probability given to a pixel's label where the unary is made of hard labels
+            (`gt_prob`); of no effect on score unaries.
+
+    Raises:
+        ValueError: a value that the model has no meaning for.
+    """
+
+    gaussian_sxy: float = 3.0
+    gaussian_compat: float = 3.0
+    bilateral_sxy: float = 50.0
+    bilateral_srgb: float = 5.0
+    bilateral_compat: float = 10.0
+    iterations: int = 10
+    label_confidence: float = 0.7
+
+    def __post_init__(self) -> None:
+        for name in ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(
+                    f"{name} expected to be a finite width above 0, got {value}; a usual one is 3 to 80"
+                )
+        for name in ("gaussian_compat", "bilateral_compat"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(
+                    f"{name} expected to be finite and at least 0, got {value}; 0 drops the kernel"
+                )
+        if self.iterations < 0:
+            raise ValueError(
+                f"iterations expected to be at least 0, got {self.iterations}; the field uses 1 or 10"
+            )
+        if not 0 < self.label_confidence < 1:
+            raise ValueError(
+                f"label_confidence expected between 0 and 1, both excluded, got {self.label_confidence}; "
+                "the field uses 0.7 or 0.9"
+            )
+
+
+CRF_PRESETS: dict[str, CrfParameters] = {
+    # psa, seam, sccam `crf_inference`: score unary of [(1 − max)^α, cams], not normalised.
+    "psa": CrfParameters(bilateral_sxy=80, bilateral_srgb=13),
+    # irn, puzzle, pnoc, isim, wseg `crf_inference_label`: label unary, 0.7.
+    "irn": CrfParameters(),
+    # wseg `aff_prepare`: label unary over all 21 classes, 0.7.
+    "wseg-affinity": CrfParameters(bilateral_sxy=80, bilateral_srgb=13),
+    # puzzle `make_pseudo_labels`, label unary, as its README calls it (`--crf_iteration 1`; else 10).
+    "puzzle-pseudo": CrfParameters(iterations=1),
+    # pnoc `make_pseudo_labels`: label unary, 0.9, one iteration.
+    "pnoc-pseudo": CrfParameters(iterations=1, label_confidence=0.9),
+    # pnoc's CRF of C2AM saliency: label unary over 2 labels.
+    "pnoc-c2am": CrfParameters(),
+    # puzzle, test of the segmentation network: softmax unary.
+    "puzzle-segmentation": CrfParameters(bilateral_sxy=80, bilateral_srgb=13),
+    # pnoc, test of the segmentation network: softmax unary, the setting of DeepLabV2.
+    "pnoc-segmentation": CrfParameters(
+        gaussian_sxy=1, bilateral_sxy=67, bilateral_srgb=3, bilateral_compat=4
+    ),
+    # DeepLabV2 (deeplab-pytorch): softmax unary.
+    "deeplab-v2": CrfParameters(gaussian_sxy=1, bilateral_sxy=67, bilateral_srgb=3, bilateral_compat=4),
+    # wseg, segmentation: softmax unary, one iteration.
+    "wseg-segmentation": CrfParameters(bilateral_sxy=32, bilateral_srgb=13, iterations=1),
+    # afa (rulixiang/afa, issue 6): softmax unary.
+    "afa": CrfParameters(bilateral_sxy=64, bilateral_srgb=5, bilateral_compat=4),
+}
