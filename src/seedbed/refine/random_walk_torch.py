@@ -67,7 +67,7 @@ def walk_torch(
         for _ in range(steps):
             current = product(current)
         return current / root
-    coefficients = chebyshev_expansion(steps, products).coefficients.tolist()
+    coefficients: list[float] = chebyshev_expansion(steps, products).coefficients.tolist()
     before, result = current, coefficients[0] * current
     current = product(current)
     for k, weight in enumerate(coefficients[1:], start=1):
