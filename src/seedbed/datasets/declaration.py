@@ -1,0 +1,45 @@
+"""What `params.yaml: datasets.<name>` says of a data set: its kind, root, shards and splits (DESIGN §6).
+
+Splits, and whether a split has masks, are declared, so that the DAG is known before anything is read.
+The root is a fact of the machine and enters no slice and no manifest.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+SplitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
+"""Names of splits are parts of file names (`<split>-<shard>`), hence neither dash nor slash."""
+
+
+class SplitDeclaration(BaseModel):
+    """One split."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    list: str | None = None
+    """Name or file of the list of ids, where it is not named like the split."""
+    masks: bool = True
+    """Whether every image of the split has a mask. Masks of a split without are never read."""
+
+
+class DatasetDeclaration(BaseModel):
+    """One data set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    kind: str
+    """A name in `seedbed.datasets.DATASETS`."""
+    root: str | None = None
+    """Folder of the data set on this machine; `~` and `$VARIABLES` are expanded."""
+    shards: int = Field(default=1, ge=1)
+    """In how many parts its artifacts are written (small sets 1, VOC 16, COCO 64)."""
+    splits: dict[SplitName, SplitDeclaration] = Field(min_length=1)
+    options: dict[str, Any] = Field(default_factory=dict, alias="with")
+    """Options of the kind; in YAML under `with`."""
+
+
+class Options(BaseModel):
+    """Base of the options of a kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

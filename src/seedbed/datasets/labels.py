@@ -1,0 +1,201 @@
+"""Image-level labels as people publish them: a CSV, VOC's annotation XML, or the field's `cls_labels.npy`.
+
+Every reader gives a `LabelTable`. What is wrong in a file is gathered, so that all of it can be told at once.
+"""
+
+import csv
+import pickle
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from jaxtyping import Bool
+
+from seedbed.errors import unknown_name
+
+
+@dataclass
+class LabelTable:
+    """Image-level labels by id, in the order of the file."""
+
+    classes: tuple[str, ...]
+    rows: dict[str, Bool[np.ndarray, "classes"]] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
+    """Id → split, where the file has such a column."""
+    faults: list[str] = field(default_factory=list)
+    """One line each, naming the file."""
+
+
+def read_label_csv(
+    path: Path,
+    classes: Sequence[str] | None = None,
+    *,
+    id_column: str = "image_id",
+    split_column: str = "split",
+    names_column: str = "labels",
+) -> LabelTable:
+    """Labels from a CSV: a column of ids, then one 0/1 column a class, or one column of names.
+
+    Names in one cell are separated by `;`, or by spaces where the cell holds no `;`. An empty cell is an
+    image without any class. Classes are `classes`, else the columns in order, else the names, sorted.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            header = [c.strip() for c in reader.fieldnames or ()]
+            reader.fieldnames = header
+            records = [(reader.line_num, record) for record in reader]
+    except FileNotFoundError:
+        return LabelTable(
+            tuple(classes or ()), faults=[f"{path}: expected a CSV of labels, but there is no such file"]
+        )
+    except (UnicodeDecodeError, csv.Error) as error:
+        return LabelTable(tuple(classes or ()), faults=[f"{path}: not a readable CSV ({error})"])
+
+    columns = [c for c in header if c not in (id_column, split_column, names_column)]
+    by_name = names_column in header
+    if classes is None:
+        names = {n for _, r in records for n in _names(r.get(names_column) or "", ())} if by_name else set()
+        classes = sorted(names) if by_name else columns
+    table = LabelTable(tuple(classes))
+    if id_column not in header:
+        table.faults.append(
+            f"{path}: expected a column {id_column!r}, but the columns are {', '.join(header)}"
+        )
+        return table
+    if not by_name:
+        missing = [c for c in classes if c not in columns]
+        table.faults += [f"{path}: {unknown_name('class (column)', c, columns)}" for c in missing]
+        if missing:
+            return table
+    for line, record in records:
+        image_id = (record[id_column] or "").strip()
+        if not image_id:
+            table.faults.append(f"{path}, line {line}: no {id_column}")
+            continue
+        if image_id in table.rows:
+            table.faults.append(f"{path}, line {line}: {image_id!r} is listed twice")
+            continue
+        try:
+            table.rows[image_id] = (
+                _from_names(record[names_column] or "", table.classes)
+                if by_name
+                else _from_columns(record, table.classes)
+            )
+        except ValueError as error:
+            table.faults.append(f"{path}, line {line}: {error}")
+            continue
+        if split_column in header:
+            table.splits[image_id] = (record[split_column] or "").strip()
+    return table
+
+
+def _names(cell: str, classes: Sequence[str]) -> list[str]:
+    if ";" in cell:
+        return [n.strip() for n in cell.split(";") if n.strip()]
+    return [cell.strip()] if cell.strip() in classes else cell.split()
+
+
+def _from_names(cell: str, classes: Sequence[str]) -> Bool[np.ndarray, "classes"]:
+    row = np.zeros(len(classes), dtype=bool)
+    for name in _names(cell, classes):
+        if name not in classes:
+            raise ValueError(unknown_name("class", name, classes))
+        row[classes.index(name)] = True
+    return row
+
+
+def _from_columns(record: dict[str, Any], classes: Sequence[str]) -> Bool[np.ndarray, "classes"]:
+    values = [(record[c] or "").strip() for c in classes]
+    for c, value in zip(classes, values, strict=True):
+        if value not in ("0", "1", "0.0", "1.0", ""):
+            raise ValueError(f"expected 0 or 1 for {c!r}, but found {value!r}")
+    return np.array([v in ("1", "1.0") for v in values], dtype=bool)
+
+
+def read_annotations(
+    folder: Path, classes: Sequence[str], known: Sequence[str], ids: Sequence[str]
+) -> LabelTable:
+    """Labels from VOC's XML: every `object`, the difficult ones too, as the field's own label file has them.
+
+    Args:
+        folder: holds `<id>.xml`.
+        classes: classes of the data set.
+        known: names that are no fault; those outside `classes` are left out.
+        ids: whose files are read.
+    """
+    table = LabelTable(tuple(classes))
+    if not folder.is_dir():
+        table.faults.append(f"{folder}: expected the folder of annotations, but there is none")
+        return table
+    for image_id in ids:
+        path = folder / f"{image_id}.xml"
+        if not path.is_file():
+            continue
+        try:
+            found = {
+                (o.findtext("name") or "").strip()
+                for o in ElementTree.parse(path).getroot().findall("object")
+            }
+        except ElementTree.ParseError as error:
+            table.faults.append(f"{path}: not readable XML ({error})")
+            continue
+        table.faults += [f"{path}: {unknown_name('class', n, known)}" for n in sorted(found - set(known))]
+        table.rows[image_id] = np.array([c in found for c in classes], dtype=bool)
+    return table
+
+
+class _NumpyOnly(pickle.Unpickler):
+    """Reads numpy arrays and refuses all else: the published file is a pickle, and pickles can run code."""
+
+    allowed = frozenset({"dtype", "ndarray", "scalar", "_reconstruct", "_frombuffer"})
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.split(".")[0] == "numpy" and name in self.allowed:
+            return super().find_class(re.sub(r"^numpy\.core\b", "numpy._core", module), name)
+        if (module, name) == ("_codecs", "encode"):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it holds {module}.{name}")
+
+
+def read_cls_labels(path: Path, classes: Sequence[str], columns: Sequence[str]) -> LabelTable:
+    """Labels from `cls_labels.npy`: a pickled dict, id → one number a class.
+
+    Keys are strings, or VOC ids without their underscore as integers (2007000032 is 2007_000032).
+
+    Args:
+        path: the file.
+        classes: classes of the data set.
+        columns: class of each entry of a vector.
+    """
+    table = LabelTable(tuple(classes))
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            read(file)
+            content = _NumpyOnly(file, encoding="latin1").load().item()
+    except FileNotFoundError:
+        table.faults.append(f"{path}: expected the file of labels, but there is no such file")
+        return table
+    except (ValueError, EOFError, AttributeError, pickle.UnpicklingError) as error:
+        table.faults.append(f"{path}: expected a dict of label vectors as the field publishes it ({error})")
+        return table
+    picked = [columns.index(c) for c in classes]
+    for key, vector in content.items():
+        image_id = key if isinstance(key, str) else f"{int(key) // 10**6:04d}_{int(key) % 10**6:06d}"
+        if np.shape(vector) != (len(columns),):
+            table.faults.append(
+                f"{path}: expected {len(columns)} numbers for {image_id}, but found {np.shape(vector)}"
+            )
+            continue
+        table.rows[image_id] = np.asarray(vector)[picked] > 0
+    return table

@@ -1,0 +1,111 @@
+"""The table of kinds of data sets, and how one is opened."""
+
+import os
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
+
+from pydantic import ValidationError
+
+from seedbed.datasets.base import Dataset
+from seedbed.datasets.declaration import DatasetDeclaration, Options, SplitDeclaration
+from seedbed.errors import SeedbedError, unknown_name
+
+DATASETS: dict[str, str] = {
+    "folder": "seedbed.datasets.folder:FolderDataset",
+    "voc": "seedbed.datasets.voc:VocDataset",
+}
+"""Kind → module and class, imported when it is opened."""
+
+
+@runtime_checkable
+class DatasetKind(Protocol):
+    """What an entry of `DATASETS` must be: a class that makes a `Dataset`."""
+
+    Options: ClassVar[type[Options]]
+    needs_root: ClassVar[bool]
+
+    def __call__(
+        self, name: str, root: Path | None, options: Any, splits: Mapping[str, SplitDeclaration]
+    ) -> Dataset:
+        """Open it. Reads no photographs; faults of the data are told by `faults`."""
+        ...
+
+
+def dataset_kind(kind: str) -> DatasetKind:
+    """The class of a kind.
+
+    Raises:
+        SeedbedError: no such kind.
+    """
+    if kind not in DATASETS:
+        raise SeedbedError(unknown_name("kind of data set", kind, DATASETS))
+    module, _, attribute = DATASETS[kind].partition(":")
+    return cast(DatasetKind, getattr(import_module(module), attribute))
+
+
+def dataset_options(name: str, declaration: DatasetDeclaration) -> Options:
+    """The checked options of a declaration.
+
+    Raises:
+        SeedbedError: unknown kind, unknown option, or a value of the wrong type; one line.
+    """
+    model = dataset_kind(declaration.kind).Options
+    for key in declaration.options:
+        if key not in model.model_fields:
+            what = f"option of data sets of kind {declaration.kind!r} (datasets.{name}.with)"
+            raise SeedbedError(unknown_name(what, key, model.model_fields))
+    try:
+        return model.model_validate(declaration.options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(["datasets", name, "with", *map(str, first["loc"])])
+        raise SeedbedError(f"{where}: {first['msg']}, but found {first['input']!r}") from error
+
+
+def dataset_root(name: str, declaration: DatasetDeclaration, root: str | Path | None = None) -> Path:
+    """The folder of a data set on this machine.
+
+    Args:
+        name: name of the data set, for the message.
+        declaration: holds the root, unless `root` does.
+        root: overrides the declared root (`--data-root`).
+
+    Raises:
+        SeedbedError: no root is set, a variable in it is not set, or there is no such folder.
+    """
+    remedy = f"set --data-root, or datasets.{name}.root in params.yaml"
+    given = root if root is not None else declaration.root
+    if given is None:
+        raise SeedbedError(
+            f"data set {name!r} of kind {declaration.kind!r} needs the folder of its files; {remedy}"
+        )
+    text = os.path.expandvars(os.path.expanduser(given))
+    unset = re.search(r"\$(\w+|\{\w+\})", text)
+    if unset:
+        raise SeedbedError(
+            f"data set {name!r}: root {str(given)!r} uses {unset[0]}, which is not set; {remedy}"
+        )
+    path = Path(text)
+    if not path.is_dir():
+        raise SeedbedError(f"data set {name!r}: expected a folder at {path}, but there is none; {remedy}")
+    return path.resolve()
+
+
+def open_dataset(name: str, declaration: DatasetDeclaration, root: str | Path | None = None) -> Dataset:
+    """Open a declared data set.
+
+    Args:
+        name: its key under `datasets:`.
+        declaration: what is said there.
+        root: overrides the declared root (`--data-root`).
+
+    Raises:
+        SeedbedError: unknown kind or option, or no root; one line.
+    """
+    kind = dataset_kind(declaration.kind)
+    options = dataset_options(name, declaration)
+    folder = dataset_root(name, declaration, root) if kind.needs_root else None
+    return kind(name, folder, options, declaration.splits)
