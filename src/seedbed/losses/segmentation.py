@@ -1,0 +1,38 @@
+"""Pixel cross-entropy with pixels that carry no label."""
+
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+IGNORE = 255
+"""Label of pixels that carry none."""
+
+
+def pixel_cross_entropy(
+    logits: Float[Tensor, "batch outputs H W"],
+    label_maps: Int64[Tensor, "batch H W"],
+    label_smoothing: float = 0.0,
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy over the labelled pixels of the whole batch.
+
+    0, with a gradient of 0, where no pixel is labelled (a plain mean would be NaN there).
+
+    Args:
+        logits: channel 0 is background.
+        label_maps: 0 to K - 1, or 255 for no label.
+        label_smoothing: a in (1 - a) y + a / K.
+
+    Raises:
+        ValueError: a label that is neither below K nor 255.
+    """
+    labelled = label_maps != IGNORE
+    outputs = logits.shape[1]
+    if bool((labelled & ((label_maps < 0) | (label_maps >= outputs))).any()):
+        found = sorted(set(label_maps[labelled].tolist()) - set(range(outputs)))
+        raise ValueError(
+            f"label maps hold {found[:5]}; expected 0 to {outputs - 1}, or {IGNORE} for no label"
+        )
+    total = functional.cross_entropy(
+        logits, label_maps, ignore_index=IGNORE, reduction="sum", label_smoothing=label_smoothing
+    )
+    return total / labelled.sum().clamp(min=1)
