@@ -14,6 +14,7 @@ from seedbed.datasets.declaration import DatasetDeclaration, Options, SplitDecla
 from seedbed.errors import SeedbedError, unknown_name
 
 DATASETS: dict[str, str] = {
+    "composites": "seedbed.datasets.composites:CompositesDataset",
     "folder": "seedbed.datasets.folder:FolderDataset",
     "voc": "seedbed.datasets.voc:VocDataset",
 }
