@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from seedbed.cam.thresholds import Regions
 from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
-from seedbed.stages.crf import CrfChoice
+from seedbed.stages.crf import NO_CRF, CrfChoice
 
 
 class ConfidentRegionsParameters(ShardedParameters):
@@ -48,8 +48,8 @@ STAGE = Stage(
 
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the label map of each image: 0 background, c + 1 class c, 255 neutral."""
-    from seedbed.refine.confident_regions import confident_regions
-    from seedbed.stages.crf import label_refiner
+    from seedbed.refine.confident_regions import alpha_regions, threshold_regions
+    from seedbed.stages.crf import label_refiner, score_refiner
     from seedbed.stages.scores import full_size_scores
 
     parameters: ConfidentRegionsParameters = job.parameters
@@ -59,9 +59,11 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     cams = source.cams(shard=job.shard)
     for image_id in job.image_ids:
         stored = cams[image_id]
-        refine = None
-        if parameters.crf != "none":
-            image = np.asarray(job.dataset.image(image_id))
-            refine = label_refiner(image, parameters.crf, parameters.crf_engine)
         scores = full_size_scores(stored, source.manifest.stage)
-        yield image_id, confident_regions(scores, np.array(stored.class_ids, dtype=np.int64), regions, refine)
+        decide, refiner = (
+            (threshold_regions, label_refiner) if regions.kind == "thresholds" else (alpha_regions, score_refiner)
+        )
+        refine = None
+        if parameters.crf != NO_CRF and stored.class_ids:
+            refine = refiner(np.asarray(job.dataset.image(image_id)), parameters.crf, parameters.crf_engine)
+        yield image_id, decide(scores, stored.class_ids, regions.low, regions.high, refine)

@@ -38,6 +38,18 @@ def label_refiner(image: np.ndarray, preset: str, engine: str) -> Callable[[np.n
     return refine
 
 
+def score_refiner(image: np.ndarray, preset: str, engine: str) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from scores (background first) to marginals that are sharpened to the edges of `image`."""
+    from seedbed.refine.dense_crf import DenseCrf, unary_from_softmax
+
+    crf = DenseCrf(image, CRF_PRESETS[preset], engine)
+
+    def refine(scores: np.ndarray) -> np.ndarray:
+        return crf.marginals(unary_from_softmax(scores)[None])[0]
+
+    return refine
+
+
 def sharpen_label_map(image: np.ndarray, label_map: np.ndarray, preset: str, engine: str) -> np.ndarray:
     """A label map (0 background, c + 1 class c, 255 neutral) after a label CRF; neutral pixels stay neutral."""
     values, compact = np.unique(label_map, return_inverse=True)

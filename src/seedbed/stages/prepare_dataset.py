@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from seedbed.datasets.declaration import DatasetDeclaration, SplitDeclaration
-from seedbed.datasets.index import build_index, build_masks
+from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.index import build_index, index_csv, masks_csv
 from seedbed.errors import SeedbedError
 from seedbed.stages.contract import Job, Parameters, Products, Stage
 from seedbed.stages.naming import INDEX, MASKS
@@ -46,12 +46,10 @@ def run(job: Job) -> Products:
         more = f" (and {len(faults) - 1} more: `seedbed doctor` lists them)" if len(faults) > 1 else ""
         raise SeedbedError(f"data set {job.slice['dataset']}: {faults[0]}{more}")
     parameters: PrepareDatasetParameters = job.parameters
-    declaration = DatasetDeclaration(kind=parameters.kind, splits=parameters.splits, options=parameters.options)
-    index = build_index(job.dataset, declaration)
-    masks = build_masks(job.dataset, declaration)
+    index = build_index(job.dataset, parameters.splits)
     return Products(
-        files={INDEX: index.to_csv().encode()},
-        beside={MASKS: masks.to_csv().encode()},
-        images={split: len(index.image_ids(split)) for split in declaration.splits},
+        files={INDEX: index_csv(index).encode()},
+        beside={MASKS: masks_csv(job.dataset, parameters.splits).encode()},
+        images={split: len(ids) for split, ids in index.splits.items()},
         facts={"classes": list(job.dataset.classes)},
     )

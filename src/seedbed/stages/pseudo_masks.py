@@ -62,11 +62,11 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     for image_id in job.image_ids:
         stored = cams[image_id]
         scores = full_size_scores(stored, source.manifest.stage)
-        class_ids = np.array(stored.class_ids, dtype=np.int64)
         if parameters.decide == "argmax":
-            label_map = decide_argmax(scores, class_ids, parameters.background_score)
+            label_map = decide_argmax(scores, stored.class_ids, parameters.background_score)
         else:
-            label_map = decide_same_pair(scores, class_ids, Regions.parse(parameters.regions))
+            regions = Regions.parse(parameters.regions)
+            label_map = decide_same_pair(scores, stored.class_ids, regions.bg_threshold, regions.fg_threshold)
         if parameters.crf != NO_CRF:
             image = np.asarray(job.dataset.image(image_id))
             label_map = sharpen_label_map(image, label_map, parameters.crf, parameters.crf_engine)

@@ -63,8 +63,8 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
             scores,
             affinity,
             offsets,
-            parameters.beta,
-            2**parameters.log2_steps,
+            beta=parameters.beta,
+            steps=2**parameters.log2_steps,
             method=parameters.method,
             products=parameters.products,
         )

@@ -32,7 +32,7 @@ from seedbed.artifacts.manifest import (
     to_json,
 )
 from seedbed.datasets.declaration import DatasetDeclaration
-from seedbed.datasets.index import IndexedDataset, parse_index, parse_masks
+from seedbed.datasets.index import IndexedDataset, parse_index
 from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.stages.contract import Job, Products, Stage, validate_model
@@ -148,7 +148,7 @@ def _members(
         raise SeedbedError(unknown_name("shard", shard, known))
     assert index is not None
     split, _, number = shard.rpartition("-")
-    ids = parse_index(index.file(INDEX).read_text()).image_ids(split)
+    ids = parse_index(index.file(INDEX).read_text()).splits.get(split, ())
     return split, shard_members(ids, int(number), content["shards"])
 
 
@@ -160,9 +160,7 @@ def _dataset(content: Mapping[str, Any], index: Artifact | None, options: argpar
     dataset = open_dataset(name, declaration, root)
     if index is None:
         return dataset
-    masks = index.folder / MASKS
-    truth = parse_masks(masks.read_text()) if masks.exists() else None
-    return IndexedDataset(dataset, parse_index(index.file(INDEX).read_text()), truth)
+    return IndexedDataset(dataset, parse_index(index.file(INDEX).read_text()))
 
 
 def _declared_root(params: Path, dataset: str) -> str | None:

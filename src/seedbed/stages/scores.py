@@ -4,10 +4,15 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from seedbed.artifacts.cams import Cams
-from seedbed.cam.normalisation import normalise_cams
+from seedbed.cam.normalisation import Form, normalise
 from seedbed.cam.rebuild import full_resolution
 from seedbed.errors import SeedbedError
 from seedbed.stages.contract import Job
+
+
+NORMALISATION: dict[str, Form] = {"dump_cams": "max", "random_walk": "global_max"}
+"""By the stage that made the maps. CAMs are divided by the maximum of each class; what comes out of a random walk by the
+maximum over all classes (IRN), since the walk has put the classes on one scale."""
 
 
 def full_size_scores(stored: Cams, stage: str) -> Float32[np.ndarray, "classes height width"]:
@@ -15,19 +20,16 @@ def full_size_scores(stored: Cams, stage: str) -> Float32[np.ndarray, "classes h
 
     Args:
         stored: CAMs of one image.
-        stage: that made them. CAMs are divided by the maximum of each class; what comes out of a random walk by the
-            maximum over all classes (IRN), since the walk has put the classes on one scale.
+        stage: that made them.
     """
-    if not stored.class_ids:
-        return np.zeros((0, *stored.size), np.float32)
-    return _normalise(full_resolution(list(stored.maps), stored.size), stage)
+    return grid_scores(stored, stage, stored.size)
 
 
 def grid_scores(stored: Cams, stage: str, grid: tuple[int, int]) -> Float32[np.ndarray, "classes h w"]:
-    """Scores of the present classes on a coarser grid, for the random walk."""
+    """Scores of the present classes on a grid over the image, for instance AffinityNet's."""
     if not stored.class_ids:
         return np.zeros((0, *grid), np.float32)
-    return _normalise(full_resolution(list(stored.maps), grid), stage)
+    return normalise(full_resolution(list(stored.maps), grid), NORMALISATION[stage])
 
 
 def true_mask(job: Job, image_id: str) -> UInt8[np.ndarray, "height width"]:
@@ -42,9 +44,3 @@ def true_mask(job: Job, image_id: str) -> UInt8[np.ndarray, "height width"]:
             f"image {image_id} of split {job.split} has no mask; declare `masks: false` for that split, or add the mask"
         )
     return mask
-
-
-def _normalise(maps: Float32[np.ndarray, "classes h w"], stage: str) -> Float32[np.ndarray, "classes h w"]:
-    if stage == "random_walk":
-        return (maps / np.float32(max(float(maps.max()), 1e-5))).astype(np.float32)
-    return normalise_cams(maps)

@@ -40,9 +40,9 @@ def run(job: Job) -> bytes:
         SeedbedError: the regions setting is PSA's powers of the background score, which is no pair of thresholds.
     """
     regions = Regions.parse(str(job.slice["regions"]))
-    if regions.pair is None:
+    if regions.kind != "thresholds":
         raise SeedbedError(f"threshold quality is defined for pairs (bg0.10-fg0.40), got {regions}")
-    pair = regions.pair
+    pair = (regions.low, regions.high)
     initial, refined = job.inputs["cams"], job.inputs["refined"]
     assert initial is not None
     assert refined is not None
