@@ -56,7 +56,7 @@ def confusion_counts(
 def _words(mask: np.ndarray, filler: int) -> np.ndarray:
     """The mask's bytes as uint64, the last word filled up with pixels of `filler`."""
     flat = np.ascontiguousarray(mask).ravel().astype(np.uint8, casting="safe", copy=False)
-    if flat.size % 8 or flat.ctypes.data % 8:
+    if flat.size % 8:
         flat = np.append(flat, np.full(-flat.size % 8, filler, np.uint8))
     return flat.view(np.uint64)
 
