@@ -8,32 +8,37 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
+EIGHT = np.uint64(0x0101010101010101)
+
 
 @njit(cache=True)
 @no_type_check
 def count_pairs(rows, columns, row_offset, column_offset, size):
     """Histogram of `row_offset[rows] + column_offset[columns]`.
 
-    Neighbours mostly fall into one cell; four tables in turn spare the wait for that cell's last write.
+    Masks are flat over long stretches, so eight pixels are looked at as one word: where both words repeat
+    one byte, the cell gains eight at once.
 
     Args:
-        rows, columns: uint8 of n pixels.
+        rows, columns: uint64 of n words of eight pixels each.
         row_offset, column_offset: int64 of 256 entries.
         size: number of cells.
 
     Returns:
         int64 of `size` cells.
     """
-    tables = np.zeros((4, size), np.int64)
-    n = rows.size
-    for i in range(0, n - 3, 4):
-        tables[0, row_offset[rows[i]] + column_offset[columns[i]]] += 1
-        tables[1, row_offset[rows[i + 1]] + column_offset[columns[i + 1]]] += 1
-        tables[2, row_offset[rows[i + 2]] + column_offset[columns[i + 2]]] += 1
-        tables[3, row_offset[rows[i + 3]] + column_offset[columns[i + 3]]] += 1
-    for i in range(n - n % 4, n):
-        tables[0, row_offset[rows[i]] + column_offset[columns[i]]] += 1
-    return tables[0] + tables[1] + tables[2] + tables[3]
+    table = np.zeros(size, np.int64)
+    byte = np.uint64(255)
+    for i in range(rows.size):
+        row, column = rows[i], columns[i]
+        if row == (row & byte) * EIGHT and column == (column & byte) * EIGHT:
+            table[row_offset[row & byte] + column_offset[column & byte]] += 8
+        else:
+            for _ in range(8):
+                table[row_offset[row & byte] + column_offset[column & byte]] += 1
+                row >>= np.uint64(8)
+                column >>= np.uint64(8)
+    return table
 
 
 CHUNK = 4096

@@ -44,7 +44,7 @@ def confusion_counts(
     code = np.full(256, classes + 1, np.int64)
     code[:classes] = np.arange(classes)
     code[ignore] = classes
-    cells = count_pairs(_flat(truth), _flat(prediction), code * width, code, width * width)
+    cells = count_pairs(_words(truth, ignore), _words(prediction, ignore), code * width, code, width * width)
     table = cells.reshape(width, width)
     for name, mask, bad in (("truth", truth, table[-1]), ("prediction", prediction, table[:, -1])):
         if bad.any():
@@ -53,8 +53,12 @@ def confusion_counts(
     return counts
 
 
-def _flat(mask: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(mask).ravel().astype(np.uint8, casting="safe", copy=False)
+def _words(mask: np.ndarray, filler: int) -> np.ndarray:
+    """The mask's bytes as uint64, the last word filled up with pixels of `filler`."""
+    flat = np.ascontiguousarray(mask).ravel().astype(np.uint8, casting="safe", copy=False)
+    if flat.size % 8:
+        flat = np.append(flat, np.full(-flat.size % 8, filler, np.uint8))
+    return flat.view(np.uint64)
 
 
 def _shape(mask: np.ndarray) -> str:

@@ -1,0 +1,92 @@
+"""Class activation maps to ψ in [0, 1], and scores of the background.
+
+All take one map a class, with any further axes before the last two. The published forms:
+
+- `max`: ReLU(A) / (max ReLU(A) + ε), PSA, IRN and most after them (Ahn & Kwak 2018, §3.1);
+- `puzzle`: ReLU(ReLU(A) − ε) / (max ReLU(A) + ε), the code of Puzzle-CAM, OC-CSE and P-NOC;
+- `min_max`: ReLU(R − min R − ε) / (max R − min R + ε) with R = ReLU(A), SEAM;
+- `global_max`: A / max over all classes, IRN's form for refined CAMs.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from seedbed.errors import unknown_name
+
+EPSILON = 1e-5
+
+Form = Literal["max", "puzzle", "min_max", "global_max"]
+
+
+def by_max(cams: Float32[np.ndarray, "*axes h w"]) -> Float32[np.ndarray, "*axes h w"]:
+    """ReLU(A) / (max + ε), the maximum of each map."""
+    positive: np.ndarray = np.maximum(cams, 0)
+    psi: np.ndarray = positive / (positive.max(axis=(-2, -1), keepdims=True) + np.float32(EPSILON))
+    return psi
+
+
+def by_max_puzzle(cams: Float32[np.ndarray, "*axes h w"]) -> Float32[np.ndarray, "*axes h w"]:
+    """ReLU(ReLU(A) − ε) / (max + ε), the maximum of each map; at most ε/max below `by_max`."""
+    positive: np.ndarray = np.maximum(cams, 0)
+    highest = positive.max(axis=(-2, -1), keepdims=True)
+    psi: np.ndarray = np.maximum(positive - np.float32(EPSILON), 0) / (highest + np.float32(EPSILON))
+    return psi
+
+
+def by_min_max(cams: Float32[np.ndarray, "*axes h w"]) -> Float32[np.ndarray, "*axes h w"]:
+    """ReLU(R − min − ε) / (max − min + ε) of R = ReLU(A), the extremes of each map."""
+    positive: np.ndarray = np.maximum(cams, 0)
+    lowest = positive.min(axis=(-2, -1), keepdims=True)
+    span = positive.max(axis=(-2, -1), keepdims=True) - lowest
+    psi: np.ndarray = np.maximum(positive - lowest - np.float32(EPSILON), 0) / (span + np.float32(EPSILON))
+    return psi
+
+
+def by_global_max(cams: Float32[np.ndarray, "classes h w"]) -> Float32[np.ndarray, "classes h w"]:
+    """ReLU(A) over the maximum of all maps, so that weak classes stay weak; all 0 stays 0."""
+    positive: np.ndarray = np.maximum(cams, 0)
+    highest = positive.max(initial=0)
+    return positive / highest if highest > 0 else positive
+
+
+NORMALISATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "max": by_max,
+    "puzzle": by_max_puzzle,
+    "min_max": by_min_max,
+    "global_max": by_global_max,
+}
+
+
+def normalise(
+    cams: Float32[np.ndarray, "classes h w"], form: Form = "max"
+) -> Float32[np.ndarray, "classes h w"]:
+    """ψ(A) by one of `NORMALISATIONS`.
+
+    Raises:
+        ValueError: unknown form.
+    """
+    if form not in NORMALISATIONS:
+        raise ValueError(unknown_name("normalisation", form, NORMALISATIONS))
+    return NORMALISATIONS[form](cams)
+
+
+def constant_background(cams: Float32[np.ndarray, "classes h w"], score: float) -> Float32[np.ndarray, "h w"]:
+    """One background score for every pixel."""
+    return np.full(cams.shape[1:], score, dtype=np.float32)
+
+
+def power_background(cams: Float32[np.ndarray, "classes h w"], alpha: float) -> Float32[np.ndarray, "h w"]:
+    """(1 − max_c ψ_c)^α (Ahn & Kwak 2018, §3.1); 1 everywhere for an image without classes.
+
+    A low α (4) gives much background, a high one (24 in the paper, 32 in the code) little.
+
+    Raises:
+        ValueError: scores outside [0, 1].
+    """
+    strongest = cams.max(axis=0, initial=0)
+    if strongest.max(initial=0) > 1:
+        raise ValueError(f"expected scores in [0, 1], got up to {strongest.max():g}; normalise them first")
+    return np.asarray((1 - strongest) ** np.float32(alpha), dtype=np.float32)

@@ -1,0 +1,103 @@
+"""Full-resolution and strided CAMs from the stored maps of each scale (DESIGN §5).
+
+Both are sums of bilinear upsamplings, linear in the stored maps, so that nothing is lost by storing these
+alone. Sampling is that of `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)`, in float32
+and in one fixed order of operations: the same maps give the same bits.
+"""
+
+from collections.abc import Sequence
+from typing import no_type_check
+
+import numba
+import numpy as np
+from jaxtyping import Float32
+
+
+def full_resolution(
+    maps: Sequence[Float32[np.ndarray, "C _ _"]], size: tuple[int, int], *, grid: int = 1
+) -> Float32[np.ndarray, "C H W"]:
+    """Sum of the maps of all scales at the size of the image.
+
+    Args:
+        maps: one array a scale, at its native resolution; the same classes in each.
+        size: (H, W) of the image, pixels.
+        grid: 1 lays each map over the exact extent of the image. g > 1 lays it over the multiple of g pixels
+            that covers the image and cuts the rest off, as IRN does: 16 for CAMs of stride 16, 4 for scores
+            walked at stride 4.
+
+    Raises:
+        ValueError: no maps, other numbers of classes, an empty map, size or grid.
+    """
+    _check(maps, size, "grid", grid)
+    H, W = size
+    return _summed(maps, (-(-H // grid) * grid, -(-W // grid) * grid), size)
+
+
+def strided(
+    maps: Sequence[Float32[np.ndarray, "C _ _"]], size: tuple[int, int], *, stride: int = 4
+) -> Float32[np.ndarray, "C h w"]:
+    """Sum of the maps of all scales on the grid of a stride, h = (H − 1) // stride + 1.
+
+    Args:
+        maps: one array a scale, at its native resolution; the same classes in each.
+        size: (H, W) of the image, pixels.
+        stride: 4 for the walk of IRN, 8 for PSA's.
+
+    Raises:
+        ValueError: no maps, other numbers of classes, an empty map, size or stride.
+    """
+    _check(maps, size, "stride", stride)
+    H, W = size
+    target = ((H - 1) // stride + 1, (W - 1) // stride + 1)
+    return _summed(maps, target, target)
+
+
+def _check(maps: Sequence[np.ndarray], size: tuple[int, int], name: str, step: int) -> None:
+    if not maps:
+        raise ValueError("expected one map a scale, got none; dump the CAMs with at least one scale")
+    classes = [len(scale) for scale in maps]
+    if len(set(classes)) > 1:
+        raise ValueError(f"expected the same classes at each scale, got {classes} maps; dump the CAMs again")
+    if min(*size, step, *(length for scale in maps for length in scale.shape[1:])) < 1:
+        raise ValueError(
+            f"expected maps, size and {name} of at least 1, got maps {[scale.shape[1:] for scale in maps]}, "
+            f"size {size}, {name} {step}; check the image's size"
+        )
+
+
+def _summed(
+    maps: Sequence[np.ndarray], target: tuple[int, int], crop: tuple[int, int]
+) -> Float32[np.ndarray, "C H W"]:
+    """Sum of the maps, each sampled at `target`, the first `crop` rows and columns of it."""
+    result = np.zeros((len(maps[0]), *crop), dtype=np.float32)
+    for scale in maps:
+        rows = _taps(scale.shape[1], target[0], crop[0])
+        columns = _taps(scale.shape[2], target[1], crop[1])
+        _add_bilinear(np.ascontiguousarray(scale), *rows, *columns, result)
+    return result
+
+
+def _taps(length: int, target: int, crop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lower and upper source index of each output index, and the weight of the upper one."""
+    ratio = np.float32(length) / np.float32(target)
+    half = np.float32(0.5)
+    position = np.maximum((np.arange(crop, dtype=np.float32) + half) * ratio - half, np.float32(0))
+    lower = np.minimum(position.astype(np.int64), length - 1)
+    return lower, np.minimum(lower + 1, length - 1), position - lower.astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _add_bilinear(maps, top, bottom, down, left, right, across, result):
+    """result[c, y, x] += bilinear sample of maps[c], rows first."""
+    one = np.float32(1)
+    classes, height, width = result.shape
+    row = np.empty(maps.shape[2], dtype=np.float32)
+    for c in range(classes):
+        for y in range(height):
+            above, below, weight = maps[c, top[y]], maps[c, bottom[y]], down[y]
+            for x in range(len(row)):
+                row[x] = (one - weight) * above[x] + weight * below[x]
+            line = result[c, y]
+            for x in range(width):
+                line[x] += (one - across[x]) * row[left[x]] + across[x] * row[right[x]]

@@ -1,0 +1,156 @@
+"""Confident regions and pseudo masks: from normalised scores to label maps.
+
+Label maps hold 0 for background, c + 1 for class c, and 255 for neutral pixels, which no later stage learns
+from. Scores are those of the C classes that the image-level labels name; an image without classes is all
+background.
+
+Sources: Ahn, Cho & Kwak 2019 (IRN), §4.1, for two thresholds and the combination of their maps; Ahn & Kwak
+2018 (PSA),
+§3.2, for two powers α of the background score; the threshold-quality paper for masks by the same pair.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+
+NEUTRAL = 255
+
+RefineLabels = Callable[[np.ndarray, int], np.ndarray]
+"""Label CRF: Int64[H W] in 0..n − 1 (0 background, k the k-th present class) and n, to the same kind of
+map."""
+
+RefineScores = Callable[[np.ndarray], np.ndarray]
+"""Score CRF: Float32[n H W], background first, to scores of the same shape."""
+
+
+def threshold_regions(
+    cams: Float32[np.ndarray, "C H W"],
+    class_ids: Sequence[int],
+    bg_threshold: float,
+    fg_threshold: float,
+    refine: RefineLabels | None = None,
+) -> UInt8[np.ndarray, "H W"]:
+    """Confident regions by two constant background scores.
+
+    Two maps are decided by the largest score: one whose foreground is sure (score ≥ fg_threshold), one whose
+    background is sure (score ≤ bg_threshold). A CRF may refine each. Then: the class where the first map has
+    one, 0 where both have background, else 255. Where a score equals both thresholds, it is foreground.
+
+    Args:
+        cams: ψ, in [0, 1].
+        class_ids: index of each class, from 0.
+        bg_threshold: background where the largest score is at most this.
+        fg_threshold: foreground where the largest score is at least this.
+        refine: label CRF, called once a map.
+
+    Raises:
+        ValueError: crossed thresholds; class ids that do not fit the maps.
+    """
+    _check(cams, class_ids)
+    _check_order(bg_threshold, fg_threshold)
+    if not len(class_ids):
+        return np.zeros(cams.shape[1:], dtype=np.uint8)
+    highest, best = cams.max(axis=0), cams.argmax(axis=0) + 1
+    sure_foreground = np.where(highest >= np.float32(fg_threshold), best, 0)
+    sure_background = np.where(highest > np.float32(bg_threshold), best, 0)
+    if refine is not None:
+        n = len(class_ids) + 1
+        sure_foreground = np.asarray(refine(sure_foreground, n), dtype=np.int64)
+        sure_background = np.asarray(refine(sure_background, n), dtype=np.int64)
+    regions = _named(sure_foreground, class_ids)
+    regions[(sure_foreground == 0) & (sure_background != 0)] = NEUTRAL
+    return regions.astype(np.uint8)
+
+
+def alpha_regions(
+    cams: Float32[np.ndarray, "C H W"],
+    class_ids: Sequence[int],
+    low_alpha: float,
+    high_alpha: float,
+    refine: RefineScores | None = None,
+) -> UInt8[np.ndarray, "H W"]:
+    """Confident regions by two powers of the background score (1 − max_c ψ_c)^α.
+
+    The low α makes much background, so that what stays foreground is sure; the high α makes little. Class
+    where the map of the low α has one, 255 where it has background, then 0 where the map of the high α has
+    background. PSA decides after 8 × 8 average pooling of the scores; here each pixel is decided.
+
+    Args:
+        cams: ψ, in [0, 1].
+        class_ids: index of each class, from 0.
+        low_alpha: PSA and SEAM 4, MCTformer 1.
+        high_alpha: PSA 24 (paper) or 32 (code), SEAM 24, MCTformer 12.
+        refine: score CRF, called once an α.
+
+    Raises:
+        ValueError: crossed alphas; class ids that do not fit the maps.
+    """
+    _check(cams, class_ids)
+    if low_alpha > high_alpha:
+        raise ValueError(f"expected low alpha ≤ high alpha, got {low_alpha:g} and {high_alpha:g}; swap them")
+    if not len(class_ids):
+        return np.zeros(cams.shape[1:], dtype=np.uint8)
+    rest = 1 - np.minimum(cams.max(axis=0), np.float32(1))
+    decided = []
+    for alpha in (low_alpha, high_alpha):
+        scores = np.concatenate([rest[None] ** np.float32(alpha), cams])
+        decided.append((scores if refine is None else refine(scores)).argmax(axis=0))
+    low, high = decided
+    regions = np.where(low == 0, NEUTRAL, _named(low, class_ids))
+    return np.where(high == 0, 0, regions).astype(np.uint8)
+
+
+def decide_argmax(
+    scores: Float32[np.ndarray, "C H W"],
+    class_ids: Sequence[int],
+    background_score: float | Float32[np.ndarray, "H W"],
+) -> UInt8[np.ndarray, "H W"]:
+    """Pseudo mask: the class of the largest score, or background where none is above the background's score.
+
+    Args:
+        scores: normalised scores.
+        class_ids: index of each class, from 0.
+        background_score: one number, or one a pixel.
+
+    Raises:
+        ValueError: class ids that do not fit the maps.
+    """
+    _check(scores, class_ids)
+    if not len(class_ids):
+        return np.zeros(scores.shape[1:], dtype=np.uint8)
+    foreground = scores.max(axis=0) > np.asarray(background_score, dtype=np.float32)
+    return _named(np.where(foreground, scores.argmax(axis=0) + 1, 0), class_ids).astype(np.uint8)
+
+
+def decide_same_pair(
+    scores: Float32[np.ndarray, "C H W"], class_ids: Sequence[int], bg_threshold: float, fg_threshold: float
+) -> UInt8[np.ndarray, "H W"]:
+    """Pseudo mask by the pair of the regions: background ≤ bg, class ≥ fg, what lies between stays 255.
+
+    Raises:
+        ValueError: crossed thresholds; class ids that do not fit the maps.
+    """
+    return threshold_regions(scores, class_ids, bg_threshold, fg_threshold)
+
+
+def _named(present: Int64[np.ndarray, "H W"], class_ids: Sequence[int]) -> Int64[np.ndarray, "H W"]:
+    """0 and 1..C among the present classes to 0 and c + 1 of the data set."""
+    names = np.array([0, *(index + 1 for index in class_ids)], dtype=np.int64)
+    named: np.ndarray = names[present]
+    return named
+
+
+def _check(scores: np.ndarray, class_ids: Sequence[int]) -> None:
+    if len(class_ids) != len(scores):
+        raise ValueError(f"expected one class id a map, got {len(class_ids)} ids for {len(scores)} maps")
+    wrong = [index for index in class_ids if not 0 <= index + 1 < NEUTRAL]
+    if wrong:
+        raise ValueError(f"expected class ids from 0 to {NEUTRAL - 2}, got {wrong}; 255 is the neutral label")
+
+
+def _check_order(bg_threshold: float, fg_threshold: float) -> None:
+    if bg_threshold > fg_threshold:
+        raise ValueError(
+            f"expected bg_threshold ≤ fg_threshold, got {bg_threshold:g} and {fg_threshold:g}; swap them"
+        )

@@ -1,0 +1,93 @@
+"""Label maps by hand, pixel by pixel; refinement by a callable that stands for the CRF."""
+
+import numpy as np
+import pytest
+
+from seedbed.refine.confident_regions import alpha_regions, decide_argmax, decide_same_pair, threshold_regions
+
+# Classes 4 and 7: clear class, clear class, uncertain, clear background, exactly bg, exactly fg.
+CAMS = np.array([[[0.9, 0.2, 0.2, 0.0, 0.1, 0.4]], [[0.5, 0.8, 0.3, 0.05, 0.0, 0.1]]], dtype=np.float32)
+IDS = (4, 7)
+
+
+def test_thresholds_by_hand():
+    assert threshold_regions(CAMS, IDS, 0.1, 0.4).tolist() == [[5, 8, 255, 0, 0, 5]]
+
+
+def test_equal_thresholds_leave_nothing_neutral_and_ties_are_foreground():
+    assert threshold_regions(CAMS, IDS, 0.4, 0.4).tolist() == [[5, 8, 0, 0, 0, 5]]
+
+
+def test_maps_are_refined_apart_and_combined():
+    seen = []
+
+    def refine(labels, n_labels):
+        seen.append((labels.tolist(), n_labels))
+        # The refined maps: first that of sure foreground, then that of sure background.
+        return np.array([[0, 2, 0, 1, 0, 0]] if len(seen) == 1 else [[1, 0, 2, 0, 0, 0]])
+
+    result = threshold_regions(CAMS, IDS, 0.1, 0.4, refine)
+    assert seen == [([[1, 2, 0, 0, 0, 1]], 3), ([[1, 2, 2, 0, 0, 1]], 3)]
+    # Neutral where only the background map has a class; a class of the first map stays; 0 where both are 0.
+    assert result.tolist() == [[255, 8, 255, 5, 0, 0]]
+
+
+def test_alphas_by_hand():
+    # (1 − max)^α for α = 1, 3 against max: 0.6 → 0.4, 0.064: class 4 twice; 0.3 → 0.7, 0.343: background;
+    # 0.4 → 0.6, 0.216: background for the low α only, so neutral.
+    cams = np.array([[[0.6, 0.0, 0.4]], [[0.1, 0.3, 0.1]]], dtype=np.float32)
+    assert alpha_regions(cams, IDS, 1.0, 3.0).tolist() == [[5, 0, 255]]
+
+
+def test_scores_of_alphas_are_refined():
+    cams = np.array([[[0.5, 0.25]]], dtype=np.float32)
+    seen = []
+
+    def refine(scores):
+        seen.append(scores.copy())
+        # Low α: foreground everywhere; high α: background at the second pixel, which wins.
+        return np.array([[[0, 0]], [[1, 1]]] if len(seen) == 1 else [[[0, 1]], [[1, 0]]], dtype=np.float32)
+
+    assert alpha_regions(cams, [0], 1.0, 2.0, refine).tolist() == [[1, 0]]
+    assert np.allclose(seen[0], [[[0.5, 0.75]], [[0.5, 0.25]]])
+    assert np.allclose(seen[1], [[[0.25, 0.5625]], [[0.5, 0.25]]])
+
+
+def test_argmax_by_hand():
+    assert decide_argmax(CAMS, IDS, 0.3).tolist() == [[5, 8, 0, 0, 0, 5]]
+    background = np.array([[0.95, 0.1, 0.3, 0.0, 0.2, 0.39]], dtype=np.float32)
+    assert decide_argmax(CAMS, IDS, background).tolist() == [[0, 8, 0, 8, 0, 5]]
+
+
+def test_same_pair_keeps_the_neutral_pixels():
+    assert decide_same_pair(CAMS, IDS, 0.1, 0.4).tolist() == [[5, 8, 255, 0, 0, 5]]
+
+
+def test_images_of_background_only_ask_no_crf():
+    def refine(*_):
+        raise AssertionError("a CRF of one label divides by 0")
+
+    empty = np.zeros((0, 2, 1), np.float32)
+    for result in (
+        threshold_regions(empty, [], 0.1, 0.4, refine),
+        alpha_regions(empty, [], 4.0, 24.0, refine),
+        decide_argmax(empty, [], 0.3),
+        decide_same_pair(empty, [], 0.1, 0.4),
+    ):
+        assert result.dtype == np.uint8
+        assert result.tolist() == [[0], [0]]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: threshold_regions(CAMS, IDS, 0.4, 0.1), "≤ fg_threshold, got 0.4 and 0.1; swap them"),
+        (lambda: decide_same_pair(CAMS, IDS, 0.4, 0.1), "≤ fg_threshold, got 0.4 and 0.1; swap them"),
+        (lambda: alpha_regions(CAMS, IDS, 24.0, 4.0), "low alpha ≤ high alpha, got 24 and 4; swap them"),
+        (lambda: decide_argmax(CAMS, [4], 0.3), "expected one class id a map, got 1 ids for 2 maps"),
+        (lambda: decide_argmax(CAMS, [4, 254], 0.3), r"class ids from 0 to 253, got \[254\]"),
+    ],
+)  # fmt: skip
+def test_refuses_what_does_not_fit(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
