@@ -1,16 +1,19 @@
 """Rows of channels as vector registers: the inner step of the CRF's kernels.
 
-A weighted sum of rows, over a few channels, is what splatting, blurring and slicing are made of. The compiler cannot
-know that two arrays do not overlap, so it would work channel by channel; here the vector instructions are asked for
-outright.
+A weighted sum of rows, over a few channels, is what splatting, blurring and slicing are made of. The compiler
+cannot know that two arrays do not overlap, so it would work channel by channel; here the vector instructions
+are asked for outright.
 """
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+_tuple_of: Any = types.UniTuple
+_unpacked: Any = cgutils.unpack_tuple
 
 
 def _row_step(accumulate: bool) -> Any:
@@ -18,7 +21,7 @@ def _row_step(accumulate: bool) -> Any:
         _context: Any, target: Any, i: Any, weights: Any, source: Any, rows: Any, start: Any, block: Any
     ) -> tuple[Any, Any]:
         width, terms = len(block), len(rows)
-        weight_type, row_type = types.UniTuple(types.float32, terms), types.UniTuple(types.intp, terms)
+        weight_type, row_type = _tuple_of(types.float32, terms), _tuple_of(types.intp, terms)
         signature = types.void(target, types.intp, weight_type, source, row_type, types.intp, block)
 
         def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -28,15 +31,15 @@ def _row_step(accumulate: bool) -> Any:
 
             def pointer(kind: Any, value: Any, row: Any) -> Any:
                 array = context.make_array(kind)(context, builder, value)
-                channels = cgutils.unpack_tuple(builder, array.shape)[1]
+                channels = _unpacked(builder, array.shape)[1]
                 element = builder.gep(array.data, [builder.add(builder.mul(row, channels), start_value)])
                 return builder.bitcast(element, vector.as_pointer())
 
             goal = pointer(target, target_value, i_value)
             total = builder.load(goal, align=4) if accumulate else None
             for weight, row in zip(
-                cgutils.unpack_tuple(builder, weight_values),
-                cgutils.unpack_tuple(builder, row_values),
+                _unpacked(builder, weight_values),
+                _unpacked(builder, row_values),
                 strict=True,
             ):
                 first_lane = builder.insert_element(
@@ -55,7 +58,8 @@ def _row_step(accumulate: bool) -> Any:
     return typed
 
 
-# f(target, i, weights, source, rows, start, block), for Float32[rows, channels] arrays in C order and tuples of weights
-# and rows: on the channels start … start + len(block) − 1, target[i] = Σ weights[k] · source[rows[k]], or that added.
+# f(target, i, weights, source, rows, start, block), for Float32[rows, channels] arrays in C order and tuples
+# of weights and rows: on the channels start … start + len(block) − 1,
+# target[i] = Σ weights[k] · source[rows[k]], or that much added to it.
 set_row = intrinsic(_row_step(accumulate=False))
 add_row = intrinsic(_row_step(accumulate=True))

@@ -114,21 +114,19 @@ def _mean_field(
     near_spare = np.zeros_like(near)
     wide = np.zeros((bilateral.neighbours.shape[1], channels), np.float32)
     wide_spare = np.zeros_like(wide)
-    logits = np.zeros((pixels, channels), np.float32)  # against the last label, without messages
+    logits = np.zeros((pixels, channels), np.float32)  # against the last label, but for the filtered messages
     q = np.zeros((_CHUNK, channels), np.float32)
 
     for iteration in range(iterations + 1):
         if iteration > 0:
             near, near_spare = blur(near, near_spare, spatial.neighbours, block)
             wide, wide_spare = blur(wide, wide_spare, bilateral.neighbours, block)
-            near_spare[:] = 0
-            wide_spare[:] = 0
+            near_spare.fill(0)
+            wide_spare.fill(0)
         for first in range(0, pixels, _CHUNK):
             last = min(first + _CHUNK, pixels)
             if iteration == 0:
-                _relative_logits(unaries, logits, first, last)
-                q[: last - first] = logits[first:last]
-                _subtract(logits, spatial.constant, bilateral.constant, first, last)
+                _relative_logits(unaries, spatial.constant, bilateral.constant, first, last, logits, q)
             else:
                 _slice(near, spatial, wide, bilateral, first, last, q, block)
                 _add_logits(logits, thresholds, others, first, last, q)
@@ -142,21 +140,15 @@ def _mean_field(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _relative_logits(unaries: Any, logits: Any, first: int, last: int) -> None:
-    """u(last label) − u(label), of pixels first…last−1."""
+def _relative_logits(unaries: Any, near: Any, wide: Any, first: int, last: int, logits: Any, q: Any) -> None:
+    """u(last label) − u(label) of pixels first…last−1 into `q`; less the messages of Q = 1, into `logits`."""
     others = unaries.shape[1] - 1
     for t in range(unaries.shape[0]):
         for label in range(others):
             for n in range(first, last):
-                logits[n, t * others + label] = unaries[t, others, n] - unaries[t, label, n]
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _subtract(logits: Any, near: Any, wide: Any, first: int, last: int) -> None:
-    """Take the message of Q = 1 from each logit: the last label's message, but for what the others hold."""
-    for n in range(first, last):
-        for c in range(logits.shape[1]):
-            logits[n, c] -= near[n] + wide[n]
+                logit = unaries[t, others, n] - unaries[t, label, n]
+                q[n - first, t * others + label] = logit
+                logits[n, t * others + label] = logit - near[n] - wide[n]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -201,7 +193,7 @@ def _add_logits(logits: Any, thresholds: int, others: int, first: int, last: int
     total = np.empty(last - first, np.float32)
     for t in range(thresholds):
         channels = range(t * others, (t + 1) * others)
-        total[:] = 0
+        total.fill(0)
         for c in channels:
             for p in range(last - first):
                 total[p] += q[p, c]

@@ -10,10 +10,11 @@ An image that is asked for many thresholds keeps its lattices in a `DenseCrf`.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Integer, UInt8
+from numba import njit
 
 from seedbed.errors import unknown_name
 from seedbed.refine.crf_parameters import CRF_PRESETS, CrfParameters
@@ -145,7 +146,24 @@ class DenseCrf:
 
     def labels(self, unaries: Float32[np.ndarray, "T K H W"]) -> Int64[np.ndarray, "T H W"]:
         """Most probable label of each pixel, 0…K−1, for each unary; arguments and errors of `marginals`."""
-        return np.asarray(self.marginals(unaries).argmax(axis=1))
+        marginals = self.marginals(unaries)
+        labels = np.zeros((len(marginals), *self._size), np.int64)
+        _most_probable(marginals.reshape(*marginals.shape[:2], -1), labels.reshape(len(marginals), -1))
+        return labels
+
+
+@njit(cache=True, nogil=True)
+def _most_probable(marginals: Any, labels: Any) -> None:
+    """The first label of highest probability, into `labels` (zeros); numpy is slow on a middle axis."""
+    best = np.empty(marginals.shape[2], np.float32)
+    for t in range(marginals.shape[0]):
+        for n in range(best.size):
+            best[n] = marginals[t, 0, n]
+        for label in range(1, marginals.shape[1]):
+            for n in range(best.size):
+                if marginals[t, label, n] > best[n]:
+                    best[n] = marginals[t, label, n]
+                    labels[t, n] = label
 
 
 def dense_crf(

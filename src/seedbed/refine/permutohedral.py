@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 from numba import njit
 
-from seedbed.refine.crf_lanes import add_row, set_row
+from seedbed.refine.crf_lanes import set_row
 
 _KEY_BITS = 62
 
@@ -58,13 +58,8 @@ def build_lattice(features: Float32[np.ndarray, "N d"]) -> Lattice:
 
 def lattice_filter(lattice: Lattice, values: Float32[np.ndarray, " N"]) -> Float32[np.ndarray, " N"]:
     """Gaussian filter of one value a point: splat, blur, slice."""
-    corners, rows = lattice.neighbours.shape[:2]
-    splatted = np.bincount(
-        lattice.vertices.ravel(), (lattice.weights * values[:, None]).ravel(), minlength=rows
-    ).astype(np.float32)[:, None]
-    blurred, _ = blur(splatted, np.zeros_like(splatted), lattice.neighbours, (0,))
-    sliced = (blurred[:, 0][lattice.vertices] * lattice.weights).sum(axis=1)
-    return np.asarray(sliced * gain(corners - 1), dtype=np.float32)
+    sliced = _filter(lattice.vertices, lattice.weights, lattice.neighbours, values)
+    return np.asarray(sliced * gain(lattice.vertices.shape[1] - 1))
 
 
 def gain(d: int) -> np.float32:
@@ -99,6 +94,20 @@ def blur(values: Any, spare: Any, neighbours: Any, block: Any) -> Any:
     return values, spare
 
 
+@njit(cache=True, nogil=True, fastmath=True)
+def _filter(vertices: Any, weights: Any, neighbours: Any, values: Any) -> Any:
+    blurred = np.zeros((neighbours.shape[1], 1), np.float32)
+    for n in range(values.size):
+        for corner in range(vertices.shape[1]):
+            blurred[vertices[n, corner], 0] += weights[n, corner] * values[n]
+    blurred, _ = blur(blurred, np.zeros_like(blurred), neighbours, (0,))
+    sliced = np.zeros_like(values)
+    for n in range(values.size):
+        for corner in range(vertices.shape[1]):
+            sliced[n] += weights[n, corner] * blurred[vertices[n, corner], 0]
+    return sliced
+
+
 @njit(cache=True, nogil=True)
 def _slot(key: Any, table: Any) -> Any:
     """Row of the hash table that holds the key, or the free row where it belongs."""
@@ -114,9 +123,9 @@ def _slot(key: Any, table: Any) -> Any:
 def _grown(keys: Any, count: Any) -> Any:
     """Keys and table with twice the room."""
     wider = np.empty(2 * keys.shape[0], np.int64)
-    wider[: count + 1] = keys[: count + 1]
     table = np.zeros((4 * keys.shape[0], 2), np.int64)
     for vertex in range(1, count + 1):
+        wider[vertex] = keys[vertex]
         row = _slot(keys[vertex], table)
         table[row, 0] = keys[vertex]
         table[row, 1] = vertex
