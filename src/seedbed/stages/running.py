@@ -67,7 +67,6 @@ def run_stage(stage: Stage, options: argparse.Namespace, log: Log) -> None:
         job = Job(
             parameters=parameters,
             slice=content,
-            slice=content,
             dataset=_dataset(content, index, options),
             contents=contents,
             inputs=inputs,
