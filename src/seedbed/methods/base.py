@@ -30,6 +30,16 @@ class Batch:
     valid: Bool[Tensor, "batch height width"]
     """False on padding."""
 
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        return Batch(
+            image_ids=self.image_ids,
+            images=self.images.to(device, non_blocking=True),
+            labels=self.labels.to(device, non_blocking=True),
+            label_maps=None if self.label_maps is None else self.label_maps.to(device, non_blocking=True),
+            valid=self.valid.to(device, non_blocking=True),
+        )
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -69,13 +79,26 @@ class Objective(NamedTuple):
 class Method(nn.Module):
     """Base of all methods: holds the networks, and says what a step optimises."""
 
+    mean: tuple[float, ...]
+    """Input normalisation on [0, 1] RGB that the networks expect; the loader applies it."""
+    std: tuple[float, ...]
+    provenance: dict[str, str]
+    """Where the initial weights came from."""
+
     def objectives(self, batch: Batch, progress: Progress) -> Iterator[Objective]:
         """Yield the objectives of one step, in the paper's order."""
         raise NotImplementedError
 
     def networks(self) -> dict[str, nn.Module]:
-        """The networks that are trained, by player; fabric sets up each entry, never the method as a whole."""
+        """The networks that are trained, by player, which is also the attribute that holds the network.
+
+        Fabric sets up each entry, never the method as a whole, and the loop puts what fabric returns into
+        that attribute for the time of training: a network is called, never reached into.
+        """
         raise NotImplementedError
 
     def on_epoch_start(self, epoch: int, context: EpochContext) -> None:
-        """Called before each epoch. Whatever is produced here must be in the state dict, to enter the checkpoint."""
+        """Called before each epoch, not when one is resumed in its middle.
+
+        Whatever is produced here must be in the state dict, to enter the checkpoint.
+        """

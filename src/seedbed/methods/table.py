@@ -1,0 +1,159 @@
+"""The table of methods: parameters without torch, and where the class is that torch is needed for.
+
+A package outside of this one adds a method by an entry point of the group `seedbed.methods` that names a
+`MethodEntry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from seedbed.errors import SeedbedError, unknown_name
+
+if TYPE_CHECKING:
+    from seedbed.methods.base import Method
+
+GROUP = "seedbed.methods"
+
+
+class MethodParameters(BaseModel):
+    """What every method on a backbone has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    backbone: str = "tf_efficientnet_lite0"
+    """timm's name of the architecture, without tag."""
+    weights: str = "embedded"
+    """Initial weights: `none`, `embedded` (EfficientNet-Lite0 only), `timm:<tag>`, `file:<path>`."""
+    allow_mask_trained: bool = False
+    """Accept initial weights that saw pixel masks; the ledger records it."""
+    batch_norm: Literal["trained", "frozen"] = "trained"
+    """The backbone's batch norm: `frozen` keeps running statistics, scale and shift."""
+
+
+class CamParameters(MethodParameters):
+    """A classifier whose last feature map is scored cell by cell."""
+
+    output_stride: Literal[8, 16, 32] = 16
+    """Input pixels to one cell of the class maps."""
+    conv_head: bool = False
+    """Score behind the 1x1 convolution with which EfficientNets end."""
+    frozen_stages: int = Field(0, ge=0)
+    """First stages of the backbone that are not trained."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Probability of dropping a channel of the last feature map."""
+    head_init: Literal["kaiming", "xavier", "torch"] = "kaiming"
+    """Initialisation of the class scores' convolution."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """a in (1 - a) y + a/2."""
+
+
+class AffinityParameters(MethodParameters):
+    """AffinityNet in PSA's feature form."""
+
+    output_stride: Literal[8, 16, 32] = 16
+    """Input pixels to one cell of the backbone's last map; the affinity's own grid has stride 8."""
+    radius: int = Field(5, ge=2)
+    """Pairs are nearer than this, in cells of the grid."""
+
+
+class SegmentationParameters(MethodParameters):
+    """A segmentation network on label maps."""
+
+    architecture: str = "deeplabv3plus"
+    """A key of `seedbed.networks.segmenters.SEGMENTERS`."""
+    output_stride: Literal[8, 16, 32] | None = None
+    """Of the encoder; null for the architecture's usual one."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """a in (1 - a) y + a/K."""
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """One row of the table."""
+
+    parameters: type[BaseModel]
+    target: str
+    """`module:class`, imported when it is built; the class takes (parameters, classes=, rng=, weights=)."""
+    stage: Literal["train_classifier", "train_affinitynet", "train_segmenter"]
+
+
+METHODS: dict[str, MethodEntry] = {
+    "cam": MethodEntry(CamParameters, "seedbed.methods.cam:CamMethod", "train_classifier"),
+    "affinity": MethodEntry(
+        AffinityParameters, "seedbed.methods.affinity:AffinityMethod", "train_affinitynet"
+    ),
+    "segmentation": MethodEntry(
+        SegmentationParameters, "seedbed.methods.segmentation:SegmentationMethod", "train_segmenter"
+    ),
+}
+
+
+@cache
+def all_methods() -> Mapping[str, MethodEntry]:
+    """`METHODS` and the entries that installed packages add.
+
+    Raises:
+        SeedbedError: an entry point that cannot be imported, is no `MethodEntry`, or takes a name of ours.
+    """
+    found = dict(METHODS)
+    for point in entry_points(group=GROUP):
+        try:
+            entry = point.load()
+        except Exception as error:
+            raise SeedbedError(
+                f"method {point.name!r} of {point.value} cannot be imported: {error}"
+            ) from error
+        if not isinstance(entry, MethodEntry):
+            raise SeedbedError(
+                f"method {point.name!r}: {point.value} must be a MethodEntry, not {type(entry).__name__}"
+            )
+        if point.name in found:
+            raise SeedbedError(f"method {point.name!r} of {point.value} exists already; give it another name")
+        found[point.name] = entry
+    return found
+
+
+def method_entry(name: str, stage: str | None = None) -> MethodEntry:
+    """The row of a method.
+
+    Args:
+        name: key of the table.
+        stage: only methods of this stage count.
+
+    Raises:
+        SeedbedError: no method has this name; near names are offered.
+    """
+    known = {key: entry for key, entry in all_methods().items() if stage in (None, entry.stage)}
+    if name not in known:
+        raise SeedbedError(unknown_name(f"method of {stage}" if stage else "method", name, known))
+    return known[name]
+
+
+def build_method(name: str, parameters: BaseModel, *, classes: int, rng: int, weights: Any = None) -> Method:
+    """Build a method; this imports torch.
+
+    Args:
+        name: key of the table.
+        parameters: an instance of the entry's model.
+        classes: number of foreground classes, C.
+        rng: keys the initialisation of what is trained from scratch.
+        weights: `seedbed.networks.weights.InitialWeights` in place of those that `parameters` name, for a
+            network whose trained state is loaded afterwards.
+
+    Raises:
+        SeedbedError: no such method.
+        ValueError: what the networks refuse.
+    """
+    module, _, attribute = method_entry(name).target.partition(":")
+    method: Method = getattr(import_module(module), attribute)(
+        parameters, classes=classes, rng=rng, weights=weights
+    )
+    return method

@@ -1,0 +1,68 @@
+"""Optimisers with the field's parameter groups (as in PSA's released code, Ahn & Kwak 2018).
+
+Backbone weights learn at `lr`, backbone biases at twice that without decay; what is trained from scratch
+learns at ten times those rates. A network names its pretrained part by an attribute `backbone`; without one,
+all of it is from scratch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from seedbed.training.parameters import TrainingParameters
+
+
+def parameter_groups(network: nn.Module, parameters: TrainingParameters) -> list[dict[str, Any]]:
+    """Four groups of the trainable parameters; empty ones are left out.
+
+    Each group has `params`, `weight_decay`, `name` and `lr`, the rate before any schedule.
+    """
+    backbone = getattr(network, "backbone", None)
+    pretrained = {id(p) for p in backbone.parameters()} if isinstance(backbone, nn.Module) else set()
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            kind = (id(parameter) not in pretrained, name.rpartition(".")[2] == "bias")
+            groups.setdefault(kind, []).append(parameter)
+    return [
+        {
+            "name": f"{'scratch' if scratch else 'backbone'} {'biases' if bias else 'weights'}",
+            "params": members,
+            "lr": parameters.lr
+            * (parameters.head_lr_factor if scratch else 1.0)
+            * (parameters.bias_lr_factor if bias else 1.0),
+            "weight_decay": 0.0 if bias else parameters.weight_decay,
+        }
+        for (scratch, bias), members in sorted(groups.items())
+    ]
+
+
+def build_optimiser(network: nn.Module, parameters: TrainingParameters) -> torch.optim.Optimizer:
+    """The optimiser of one player; each group remembers its unscheduled rate as `base_lr`.
+
+    Raises:
+        ValueError: nothing in the network is trainable, or Nesterov without momentum.
+    """
+    groups = parameter_groups(network, parameters)
+    if not groups:
+        raise ValueError("the network has no trainable parameter; freeze less of it")
+    for group in groups:
+        group["base_lr"] = group["lr"]
+    if parameters.optimiser == "adam":
+        return torch.optim.Adam(groups)
+    if parameters.optimiser == "adamw":
+        return torch.optim.AdamW(groups)
+    if parameters.nesterov and not parameters.momentum:
+        raise ValueError("nesterov needs a momentum above 0; raise momentum or set nesterov: false")
+    return torch.optim.SGD(
+        groups, lr=parameters.lr, momentum=parameters.momentum, nesterov=parameters.nesterov
+    )
+
+
+def scale_rates(optimiser: torch.optim.Optimizer, factor: float) -> None:
+    """Set each group's rate to its unscheduled rate times a factor."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["base_lr"] * factor

@@ -1,0 +1,56 @@
+"""Parameters of training, free of torch so that planning stays quick.
+
+The published code of this field passes weight decay in the place of momentum, so that what its papers call
+"SGD, momentum 0.9" runs at a momentum of about 0 (reported in YudeWang/SEAM#21). Here momentum is explicit.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PositiveEpoch = Annotated[int, Field(ge=1)]
+
+
+class TrainingParameters(BaseModel):
+    """How a method is optimised."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    epochs: int = Field(15, ge=1)
+    """Passes over the training images."""
+    batch_size: int = Field(16, ge=1)
+    """Images in one micro-batch."""
+    accumulate: int = Field(1, ge=1)
+    """Micro-batches whose gradients are averaged into one optimiser step."""
+    optimiser: Literal["sgd", "adam", "adamw"] = "sgd"
+    """The optimiser of each player."""
+    lr: float = Field(0.01, gt=0)
+    """Learning rate of the backbone's weights."""
+    head_lr_factor: float = Field(10.0, gt=0)
+    """Factor on `lr` for what does not come from the backbone."""
+    bias_lr_factor: float = Field(2.0, gt=0)
+    """Factor on `lr` for biases, which also get no weight decay."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """SGD's momentum. The published code runs at about 0 with a ten times higher `lr`."""
+    nesterov: bool = False
+    """SGD's Nesterov variant; needs a momentum."""
+    weight_decay: float = Field(1e-4, ge=0)
+    """Weight decay of weights."""
+    poly_power: float = Field(0.9, ge=0)
+    """Power of the polynomial decay lr (1 - step/steps)^power; 0 keeps `lr`."""
+    warmup_steps: int = Field(0, ge=0)
+    """Optimiser steps over which the learning rate rises linearly to its schedule."""
+    precision: Literal["32", "bf16"] = "32"
+    """Number format of the forward pass; weights and losses stay float32."""
+    torch_threads: int = Field(1, ge=1)
+    """Threads of torch on the CPU; another number gives other roundings."""
+    deterministic: bool = False
+    """On CUDA: only operations that repeat bit by bit (slower). The CPU always repeats."""
+    keep_epochs: tuple[PositiveEpoch, ...] | Literal["all"] = ()
+    """Epochs, from 1, whose weights are kept beside the final ones."""
+
+    def keeps(self, epoch: int) -> bool:
+        """Whether the weights after this epoch (from 1) are kept."""
+        return self.keep_epochs == "all" or epoch in self.keep_epochs
