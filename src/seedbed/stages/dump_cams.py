@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -40,12 +40,12 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
     import torch
 
     from seedbed.cam.inference import multi_scale_cams
-    from seedbed.stages.networks import load_cam_network
+    from seedbed.stages.networks import load_network
 
     parameters: DumpCamsParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
-    network = load_cam_network(job.inputs["classifier"], len(job.dataset.classes), job.epochs.get("classifier"))
-    network.to(job.device).eval()
+    classes = len(job.dataset.classes)
+    trained = load_network(job.inputs["classifier"], classes, job.epochs.get("classifier"), job.device)
     for image_id in job.image_ids:
         image = np.asarray(job.dataset.image(image_id))
         present = tuple(int(c) for c in np.flatnonzero(job.dataset.labels(image_id)))
@@ -53,9 +53,15 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
             yield image_id, Cams((), image.shape[:2], ())
             continue
         cams = multi_scale_cams(
-            network, image, present, parameters.scales, parameters.flip, precision=parameters.precision
+            trained.network,
+            image,
+            present,
+            mean=trained.mean,
+            std=trained.std,
+            scales=parameters.scales,
+            flip=parameters.flip,
+            keep_flips=parameters.keep_flips,
+            precision=parameters.precision,
+            device=job.device,
         )
-        yield (
-            image_id,
-            Cams(present, image.shape[:2], tuple(cams.maps), tuple(cams.flips) if parameters.keep_flips else ()),
-        )
+        yield image_id, Cams(present, image.shape[:2], cams.maps, cams.flips)

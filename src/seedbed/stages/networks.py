@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float32, UInt8
 from torch import nn
 
@@ -73,5 +72,3 @@ def affinity_function(
 
     return affinity
 
-
-__all__ = ["TrainedNetwork", "affinity_function", "load_network", "torch"]

@@ -40,8 +40,21 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the predicted label map of each image."""
     from seedbed.stages.networks import load_segmenter
 
+    import torch
+
+    from seedbed.networks.inference import multi_scale_probabilities
+    from seedbed.stages.crf import score_refiner
+    from seedbed.stages.networks import load_network
+
     parameters: PredictParameters = job.parameters
+    torch.set_num_threads(parameters.torch_threads)
     classes = len(job.dataset.classes)
-    segment = load_segmenter(job.inputs["segmenter"], classes, job.epochs.get("segmenter"), job.device, parameters)
+    trained = load_network(job.inputs["segmenter"], classes, job.epochs.get("segmenter"), job.device)
     for image_id in job.image_ids:
-        yield image_id, segment(np.asarray(job.dataset.image(image_id)))
+        image = np.asarray(job.dataset.image(image_id))
+        probabilities = multi_scale_probabilities(
+            trained.network, image, trained.mean, trained.std, parameters.scales, parameters.flip, job.device
+        )
+        if parameters.crf != NO_CRF:
+            probabilities = score_refiner(image, parameters.crf, parameters.crf_engine)(probabilities)
+        yield image_id, probabilities.argmax(0).astype(np.uint8)

@@ -42,8 +42,9 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
     """Yield the refined CAMs of each image: one map a class on AffinityNet's grid."""
     import torch
 
+    from seedbed.refine.affinity_labels import pair_offsets
     from seedbed.refine.random_walk import walk
-    from seedbed.stages.networks import load_affinitynet
+    from seedbed.stages.networks import affinity_function, load_network
     from seedbed.stages.scores import grid_scores
 
     parameters: RandomWalkParameters = job.parameters
@@ -51,13 +52,16 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
     source = job.inputs["cams"]
     assert source is not None
     cams = source.cams(shard=job.shard)
-    affinity_of = load_affinitynet(job.inputs["affinitynet"], job.epochs.get("affinitynet"), job.device)
+    classes = len(job.dataset.classes)
+    trained = load_network(job.inputs["affinitynet"], classes, job.epochs.get("affinitynet"), job.device)
+    affinity_of = affinity_function(trained, job.device)
+    offsets = pair_offsets(trained.parameters.radius)
     for image_id in job.image_ids:
         stored = cams[image_id]
         if not stored.class_ids:
             yield image_id, Cams((), stored.size, ())
             continue
-        affinity, offsets = affinity_of(np.asarray(job.dataset.image(image_id)), parameters.image_scale)
+        affinity = affinity_of(np.asarray(job.dataset.image(image_id)), parameters.image_scale)
         scores = grid_scores(stored, source.manifest.stage, affinity.shape[-2:])
         refined = walk(
             scores,

@@ -1,0 +1,57 @@
+"""Segmentation of a whole image: probabilities averaged over scales and mirror images (DeepLab, arXiv:1606.00915 §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+
+@torch.no_grad()
+def multi_scale_probabilities(
+    network: nn.Module,
+    image: UInt8[np.ndarray, "H W 3"],
+    mean: Sequence[float],
+    std: Sequence[float],
+    scales: Sequence[float] = (1.0,),
+    flip: bool = True,
+    device: str = "cpu",
+) -> Float32[np.ndarray, "K H W"]:
+    """Mean softmax probabilities of each class at image size.
+
+    Args:
+        network: logits (batch, K, h, w) of normalised images, at their own size.
+        image: RGB.
+        mean, std: input normalisation on [0, 1] RGB.
+        scales: of the image; sizes are rounded, at least one pixel.
+        flip: average with the mirrored prediction of the mirrored image.
+        device: where the network is.
+
+    Raises:
+        ValueError: no scale, or one that is not above 0.
+    """
+    if not scales or min(scales) <= 0:
+        raise ValueError(f"expected scales above 0, got {list(scales)}; 1.0 is the image's own size")
+    size = image.shape[:2]
+    pixels = torch.tensor(image, device=device).permute(2, 0, 1)[None].float()
+    centre = 255 * torch.tensor(mean, device=device).view(1, 3, 1, 1)
+    spread = 255 * torch.tensor(std, device=device).view(1, 3, 1, 1)
+    normalised = (pixels - centre) / spread
+    total: Tensor | None = None
+    for scale in scales:
+        scaled = normalised
+        if scale != 1:
+            target = [max(1, round(scale * side)) for side in size]
+            scaled = interpolate(normalised, target, mode="bilinear", align_corners=False, antialias=True)
+        for mirrored in (False, True) if flip else (False,):
+            logits = network(scaled.flip(-1) if mirrored else scaled)
+            logits = logits.flip(-1) if mirrored else logits
+            probabilities = interpolate(logits.float(), size, mode="bilinear", align_corners=False).softmax(1)
+            total = probabilities if total is None else total + probabilities
+    assert total is not None
+    result: Float32[np.ndarray, "K H W"] = (total[0] / total[0].sum(0)).cpu().numpy()
+    return result
