@@ -65,5 +65,5 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
         )
         refine = None
         if parameters.crf != NO_CRF and stored.class_ids:
-            refine = refiner(np.asarray(job.dataset.image(image_id)), parameters.crf, parameters.crf_engine)
+            refine = refiner(np.array(job.dataset.image(image_id)), parameters.crf, parameters.crf_engine)
         yield image_id, decide(scores, stored.class_ids, regions.low, regions.high, refine)

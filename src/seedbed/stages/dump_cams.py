@@ -47,7 +47,7 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
     classes = len(job.dataset.classes)
     trained = load_network(job.inputs["classifier"], classes, job.epochs.get("classifier"), job.device)
     for image_id in job.image_ids:
-        image = np.asarray(job.dataset.image(image_id))
+        image = np.array(job.dataset.image(image_id))
         present = tuple(int(c) for c in np.flatnonzero(job.dataset.labels(image_id)))
         if not present:
             yield image_id, Cams((), image.shape[:2], ())

@@ -95,7 +95,7 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):
         predicted = maps[image_id]
         if parameters.crf != NO_CRF:
-            image = np.asarray(job.dataset.image(image_id))
+            image = np.array(job.dataset.image(image_id))
             predicted = sharpen_label_map(image, predicted, parameters.crf, parameters.crf_engine)
         counts += confusion_counts(true_mask(job, image_id), predicted, classes)
     return _from_counts(job, counts)

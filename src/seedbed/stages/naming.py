@@ -6,6 +6,7 @@ from pathlib import Path
 RESULTS = Path("results")
 PARAMS = ".params"
 WORK = ".work"
+RUNS = ".runs"
 INDEX = "index.csv"
 MASKS = "masks.csv"
 ROOTS = "roots.json"

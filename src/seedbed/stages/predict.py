@@ -51,7 +51,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     classes = len(job.dataset.classes)
     trained = load_network(job.inputs["segmenter"], classes, job.epochs.get("segmenter"), job.device)
     for image_id in job.image_ids:
-        image = np.asarray(job.dataset.image(image_id))
+        image = np.array(job.dataset.image(image_id))
         probabilities = multi_scale_probabilities(
             trained.network, image, trained.mean, trained.std, parameters.scales, parameters.flip, job.device
         )

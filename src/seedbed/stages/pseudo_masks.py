@@ -68,6 +68,6 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
             regions = Regions.parse(parameters.regions)
             label_map = decide_same_pair(scores, stored.class_ids, regions.bg_threshold, regions.fg_threshold)
         if parameters.crf != NO_CRF:
-            image = np.asarray(job.dataset.image(image_id))
+            image = np.array(job.dataset.image(image_id))
             label_map = sharpen_label_map(image, label_map, parameters.crf, parameters.crf_engine)
         yield image_id, label_map

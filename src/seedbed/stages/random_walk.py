@@ -61,7 +61,7 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
         if not stored.class_ids:
             yield image_id, Cams((), stored.size, ())
             continue
-        affinity = affinity_of(np.asarray(job.dataset.image(image_id)), parameters.image_scale)
+        affinity = affinity_of(np.array(job.dataset.image(image_id)), parameters.image_scale)
         scores = grid_scores(stored, source.manifest.stage, affinity.shape[-2:])
         refined = walk(
             scores,

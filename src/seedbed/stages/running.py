@@ -38,7 +38,7 @@ from seedbed.errors import SeedbedError, unknown_name
 from seedbed.stages.contract import Job, Products, Stage, validate_model
 from seedbed.stages.front import Log, output_lock
 from seedbed.stages.gpu import gpu_slot
-from seedbed.stages.naming import INDEX, MASKS, PARAMS, ROOTS, WORK, shard_members, shard_names
+from seedbed.stages.naming import INDEX, MASKS, PARAMS, ROOTS, RUNS, WORK, shard_members, shard_names
 
 
 def run_stage(stage: Stage, options: argparse.Namespace, log: Log) -> None:
@@ -252,7 +252,7 @@ def _write_whole(folder: Path, made: Products, head: Manifest, ledger: list[Ledg
 
 
 def _write_run_facts(folder: Path, unit: str, device: str, seconds: float) -> None:
-    """`run-UNIT.json`: what varies between equal runs; not an output."""
+    """`.runs/UNIT.json`: what varies between equal runs; not an output."""
     versions = {name: _version(name) for name in ("seedbed", "torch", "timm", "numpy", "pillow")}
     facts = {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
@@ -265,7 +265,7 @@ def _write_run_facts(folder: Path, unit: str, device: str, seconds: float) -> No
         "seconds": round(seconds, 3),
         "versions": versions,
     }
-    write_bytes(folder / f"run-{unit.removesuffix('.json')}.json", to_json(facts))
+    write_bytes(folder / RUNS / f"{unit.removesuffix('.json')}.json", to_json(facts))
 
 
 def _version(package: str) -> str | None:
