@@ -51,7 +51,7 @@ class SplitExamples:
 
     dataset: Dataset
     split: str
-    label_maps: Callable[[str], UInt8[np.ndarray, "height width"]] | None = None
+    label_maps: Callable[[str], UInt8[np.ndarray, "height width"] | None] | None = None
 
     @property
     def ids(self) -> Sequence[str]:
