@@ -240,7 +240,7 @@ def test_a_label_file_that_would_run_code_is_refused(voc, tmp_path):
     assert not (tmp_path / "attacked").exists()
 
 
-@pytest.mark.parametrize("labels", ["image_labels.csv", "../voc12-lists/voc12/cls_labels.npy"])
+@pytest.mark.parametrize("labels", ["csv", "image_labels.csv", "../voc12-lists/voc12/cls_labels.npy"])
 def test_real_photographs_are_sound(test_data, labels):
     classes = ["cat", "cow", "dog", "horse", "person", "sheep"]
     splits = {"train": {}, "val": {}}

@@ -33,8 +33,9 @@ VOC_NAMES = (
 class VocOptions(declaration.Options):
     """Options of kind `voc`; paths are relative to the root."""
 
-    labels: str = Field(default="annotations", pattern=r"^annotations$|\.npy$|\.csv$")
-    """`annotations` (XML), a `cls_labels.npy`, or a CSV with a column of ids and a 0/1 column a class."""
+    labels: str = Field(default="annotations", pattern=r"^(annotations|csv)$|\.npy$|\.csv$")
+    """`annotations` (XML below `Annotations`), `csv` (the file `image_labels.csv`), or the path of a
+    `cls_labels.npy` or of a CSV: a column `image_id` and a 0/1 column a class."""
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Without background. Else the columns of the CSV, else all of `class_names.txt`."""
     images: str = "JPEGImages"
@@ -146,11 +147,12 @@ class VocDataset:
 
     @property
     def _label_path(self) -> Path:
-        return self.root / ("Annotations" if self.options.labels == "annotations" else self.options.labels)
+        labels = self.options.labels
+        return self.root / {"annotations": "Annotations", "csv": "image_labels.csv"}.get(labels, labels)
 
     @cached_property
     def _csv(self) -> LabelTable | None:
-        if not self.options.labels.endswith(".csv"):
+        if self._label_path.suffix != ".csv":
             return None
         table = read_label_csv(self._label_path, self.options.classes)
         return table if table.classes else LabelTable(tuple(self.names[1:]), faults=table.faults)
