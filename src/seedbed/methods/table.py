@@ -43,8 +43,8 @@ class CamParameters(MethodParameters):
 
     output_stride: Literal[8, 16, 32] = 16
     """Input pixels to one cell of the class maps."""
-    conv_head: bool = False
-    """Score behind the 1x1 convolution with which EfficientNets end."""
+    conv_head: bool | None = None
+    """Score behind the 1x1 convolution with which EfficientNets end; null for where the family has one."""
     frozen_stages: int = Field(0, ge=0)
     """First stages of the backbone that are not trained."""
     dropout: float = Field(0.0, ge=0, lt=1)
@@ -62,6 +62,8 @@ class AffinityParameters(MethodParameters):
     """Input pixels to one cell of the backbone's last map; the affinity's own grid has stride 8."""
     radius: int = Field(5, ge=2)
     """Pairs are nearer than this, in cells of the grid."""
+    pairs: Literal["all", "published"] = "all"
+    """`published` leaves out the pairs near the border that PSA's code leaves out."""
 
 
 class SegmentationParameters(MethodParameters):

@@ -40,6 +40,7 @@ class Backbone(nn.Module):
         mean: tuple[float, ...],
         std: tuple[float, ...],
         provenance: dict[str, str],
+        smallest_reduction: int = 1,
     ):
         super().__init__()
         self.body = body
@@ -49,13 +50,15 @@ class Backbone(nn.Module):
         self.reductions: list[int] = list(info.reduction())
         if conv_head is not None:
             self.channels[-1] = conv_head[0].out_channels
+        self._first = sum(r < smallest_reduction for r in self.reductions)
+        # Transformers on patches need whole patches; convolutions take any size.
+        self._multiple = self.reductions[0] if len(set(self.reductions)) == 1 else 1
+        del self.channels[: self._first], self.reductions[: self._first]
         self.mean, self.std, self.provenance = mean, std, provenance
         self.stages = _stages(body, list(info.module_name()))
         if conv_head is not None:
             self.stages[-1].extend(conv_head.modules())
         self._channels_last = str(getattr(body, "output_fmt", "NCHW")).endswith("NHWC")
-        # Transformers on patches need whole patches; convolutions take any size.
-        self._multiple = self.reductions[0] if len(set(self.reductions)) == 1 else 1
 
     def forward(self, images: Float[Tensor, "batch 3 H W"]) -> list[Float[Tensor, "batch _ _ _"]]:
         """Feature maps from the first stage (largest) to the last (deepest)."""
@@ -67,7 +70,7 @@ class Backbone(nn.Module):
             maps = [m.permute(0, 3, 1, 2).contiguous() for m in maps]
         if self.conv_head is not None:
             maps[-1] = self.conv_head(maps[-1])
-        return maps
+        return maps[self._first :]
 
 
 def build_backbone(
@@ -76,7 +79,8 @@ def build_backbone(
     weights: str | InitialWeights = "none",
     *,
     rng: int = 0,
-    conv_head: bool = False,
+    conv_head: bool | None = False,
+    smallest_reduction: int = 1,
     allow_mask_trained: bool = False,
 ) -> Backbone:
     """Build a timm backbone.
@@ -86,7 +90,9 @@ def build_backbone(
         output_stride: input pixels to one cell of the last map; 8, 16 or 32 where the family can.
         weights: see `seedbed.networks.weights.load_weights`.
         rng: keys the random initialisation of what the weights do not cover.
-        conv_head: end with the 1x1 convolution that EfficientNets have behind their last stage.
+        conv_head: end with the 1x1 convolution that EfficientNets have behind their last stage; None for
+            where the family has one.
+        smallest_reduction: leave out maps that are finer than this (AffinityNet reads those from 8 on).
         allow_mask_trained: accept weights that were trained on pixel masks.
 
     Raises:
@@ -104,11 +110,11 @@ def build_backbone(
         check_keys(weights.state, whole.state_dict(), tuple(f"{c}." for c in classifiers))
     with seeded(rng), _silent_timm():
         body = _create_body(name, output_stride, weights.state)
-        head = _create_conv_head(name, weights.state) if conv_head else None
+        head = _create_conv_head(name, weights.state, conv_head) if conv_head is not False else None
     cfg = timm.get_pretrained_cfg(name)
     mean = weights.mean or (tuple(cfg.mean) if cfg is not None else (0.485, 0.456, 0.406))
     std = weights.std or (tuple(cfg.std) if cfg is not None else (0.229, 0.224, 0.225))
-    return Backbone(body, head, mean, std, weights.provenance)
+    return Backbone(body, head, mean, std, weights.provenance, smallest_reduction)
 
 
 def freeze_batch_norm(module: nn.Module) -> None:
@@ -157,9 +163,13 @@ def _create_body(name: str, output_stride: int, state: dict[str, Tensor] | None)
     raise ValueError(f"backbone {name} cannot have output stride {output_stride}; its own is {only}")
 
 
-def _create_conv_head(name: str, state: dict[str, Tensor] | None) -> nn.Sequential:
+def _create_conv_head(
+    name: str, state: dict[str, Tensor] | None, wanted: bool | None
+) -> nn.Sequential | None:
     whole: Any = timm.create_model(name)
     if not (hasattr(whole, "conv_head") and hasattr(whole, "bn2")):
+        if wanted is None:
+            return None
         raise ValueError(f"backbone {name} has no convolution behind its last stage; set conv_head: false")
     head = nn.Sequential(whole.conv_head, whole.bn2)
     if state is not None:

@@ -1,0 +1,305 @@
+"""The loop: what moves at which yield, accumulation, resumption, guards."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from seedbed.errors import SeedbedError
+from seedbed.methods.base import Objective
+from seedbed.networks.weights import digest
+from seedbed.training.checkpoint import NAME, load_checkpoint
+from seedbed.training.loop import keyed_seed
+from training.toy_training import Toy, ToyLoader, train
+
+
+def test_equal_runs_are_equal_and_rng_matters(tmp_path):
+    first, history = train(tmp_path / "a")
+    second, again = train(tmp_path / "b")
+    other, _ = train(tmp_path / "c", rng=4)
+    assert digest(first.state_dict()) == digest(second.state_dict()) != digest(other.state_dict())
+    assert history.to_csv() == again.to_csv()
+    assert [row["step"] for row in history.rows] == list(range(18))
+    assert all("rival/loss" in row for row in history.rows[::2])
+    assert not any("rival/loss" in row for row in history.rows[1::2])
+
+
+def test_global_generator_and_settings_come_back(tmp_path):
+    torch.manual_seed(11)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    method, _ = train(tmp_path, parameters={"deterministic": True})
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert type(method.learner).__name__ == "ToyNetwork"
+    assert not method.training
+
+
+class Watching(Toy):
+    """Notes which networks' weights moved while the generator was suspended at each yield."""
+
+    def __init__(self):
+        super().__init__()
+        self.moved = []
+
+    def objectives(self, batch, progress):
+        heads = {"learner": self.networks()["learner"].head, "rival": self.networks()["rival"].head}
+        for objective in super().objectives(batch, progress):
+            before = {name: head.weight.clone() for name, head in heads.items()}
+            yield objective
+            moved = {name for name, head in heads.items() if not torch.equal(before[name], head.weight)}
+            self.moved.append((objective.player, moved))
+
+
+def test_only_the_yielded_player_moves_before_the_generator_goes_on(tmp_path):
+    method = Watching()
+    train(tmp_path, method, parameters={"epochs": 1})
+    expected = [("learner", {"learner"}), ("rival", {"rival"}), ("learner", {"learner"})]
+    assert method.moved == expected * 3
+
+
+class Entangled(Toy):
+    """The rival's loss reaches the learner, whose gradient is not asked for."""
+
+    def objectives(self, batch, progress):
+        yield Objective("rival", (self.rival(batch.images) - self.learner(batch.images)).square().mean(), {})
+        assert all(p.grad is None for p in self.learner.parameters())
+
+
+def test_other_players_collect_no_gradient(tmp_path):
+    method = Entangled()
+    before = {n: p.clone() for n, p in method.learner.named_parameters()}
+    train(tmp_path, method, parameters={"epochs": 1})
+    assert all(torch.equal(p, before[n]) for n, p in method.learner.named_parameters())
+
+
+class Linear(Toy):
+    """One weight w, loss w times the mean of the images: plain SGD can be done by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.learner = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.zeros_(self.learner.weight)
+
+    def networks(self):
+        return {"learner": self.learner}
+
+    def objectives(self, batch, progress):
+        yield Objective("learner", self.learner(batch.images.mean().reshape(1, 1)).sum(), {})
+
+
+PLAIN = {"momentum": 0.0, "weight_decay": 0.0, "poly_power": 0.0, "lr": 1.0, "head_lr_factor": 1.0}
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 3])
+def test_accumulation_by_hand(tmp_path, accumulate):
+    """dw = -lr · mean of the micro-batches' gradients, and each gradient is that batch's mean."""
+    method, history = train(tmp_path, Linear(), parameters=PLAIN | {"epochs": 1, "accumulate": accumulate})
+    means = [batch.images.mean().item() for batch in ToyLoader().epoch(0)]
+    assert method.learner.weight.item() == pytest.approx(-sum(means) / accumulate, abs=1e-6)
+    assert len(history.rows) == 6 // accumulate
+
+
+def test_micro_batches_that_fill_no_step_are_left_out(tmp_path):
+    method, history = train(tmp_path, Linear(), parameters=PLAIN | {"epochs": 1, "accumulate": 4})
+    means = [batch.images.mean().item() for batch in ToyLoader().epoch(0)][:4]
+    assert method.learner.weight.item() == pytest.approx(-sum(means) / 4, abs=1e-6)
+    assert len(history.rows) == 1
+
+
+def test_learning_rate_by_hand(tmp_path):
+    """Two steps of poly decay with power 1 over two: factors 1 and 1/2; warm-up over two halves the first."""
+    chosen = PLAIN | {"epochs": 1, "poly_power": 1.0, "warmup_steps": 2}
+    method, history = train(tmp_path, Linear(), ToyLoader(batches=2), parameters=chosen)
+    assert [row["lr"] for row in history.rows] == [0.5, 0.5]
+    means = [batch.images.mean().item() for batch in ToyLoader().epoch(0)][:2]
+    assert method.learner.weight.item() == pytest.approx(-0.5 * sum(means), abs=1e-6)
+
+
+def test_kept_epochs(tmp_path):
+    kept = {}
+    method, _ = train(tmp_path, parameters={"keep_epochs": (1, 3)}, keep=kept.__setitem__)
+    assert list(kept) == [1, 3]
+    assert digest(kept[3]) == digest(method.state_dict()) != digest(kept[1])
+    everything = {}
+    train(tmp_path / "all", parameters={"keep_epochs": "all"}, keep=everything.__setitem__)
+    assert list(everything) == [1, 2, 3]
+    assert digest(everything[1]) == digest(kept[1])
+
+
+def test_finished_training_is_not_repeated(tmp_path):
+    first, history = train(tmp_path)
+    method, again = train(tmp_path, method=Toy(rng=9))
+    assert method.started == []
+    assert digest(method.state_dict()) == digest(first.state_dict())
+    assert again.to_csv() == history.to_csv()
+
+
+def test_checkpoint_of_another_key_is_wiped(tmp_path):
+    train(tmp_path / "w", key="one")
+    (tmp_path / "w" / "scratch").mkdir()
+    fresh, _ = train(tmp_path / "w", key="two", rng=5)
+    alone, _ = train(tmp_path / "x", key="two", rng=5)
+    assert digest(fresh.state_dict()) == digest(alone.state_dict())
+    assert not (tmp_path / "w" / "scratch").exists()
+
+
+def test_damaged_checkpoint_starts_afresh(tmp_path):
+    first, _ = train(tmp_path)
+    path = tmp_path / NAME
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (tmp_path / f".{NAME}.abc.tmp").write_bytes(b"half")
+    again, _ = train(tmp_path)
+    assert digest(again.state_dict()) == digest(first.state_dict())
+    assert [p.name for p in tmp_path.iterdir()] == [NAME]
+
+
+class Stop(Exception):  # noqa: N818
+    pass
+
+
+class StoppingLoader(ToyLoader):
+    """Fails before a batch of the second epoch."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.at = at
+
+    def epoch(self, epoch, start=0):
+        for k, batch in enumerate(super().epoch(epoch, start), start):
+            if (epoch, k) == (1, self.at):
+                raise Stop
+            yield batch
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("at", [0, 2, 5])
+def test_resumption_at_any_place_gives_the_same_bytes(tmp_path, optimiser, at):
+    chosen = {"optimiser": optimiser, "keep_epochs": "all"}
+    kept, kept_alone = {}, {}
+    alone, history = train(tmp_path / "alone", parameters=chosen, keep=kept_alone.__setitem__)
+    with pytest.raises(Stop):
+        train(
+            tmp_path / "w",
+            loader=StoppingLoader(at),
+            parameters=chosen,
+            checkpoint_steps=1,
+            keep=kept.__setitem__,
+        )
+    resumed, again = train(tmp_path / "w", Toy(rng=8), parameters=chosen, keep=kept.__setitem__)
+    assert resumed.started == ([1, 2] if at == 0 else [2])
+    assert digest(resumed.state_dict()) == digest(alone.state_dict())
+    assert history.to_csv() == again.to_csv()
+    assert {e: digest(s) for e, s in kept.items()} == {e: digest(s) for e, s in kept_alone.items()}
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_killed_process_resumes_to_the_same_bytes(tmp_path, accumulate):
+    """SIGKILL in the middle of an epoch, for real."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    script = Path(__file__).with_name("toy_training.py")
+    work = tmp_path / "w"
+    command = [sys.executable, str(script), str(work), str(accumulate)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("epoch 1/3")
+        time.sleep(0.12)  # into the second epoch
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    found = load_checkpoint(work, "k")
+    assert found is not None
+    assert found.epoch == 1
+    lines = []
+    resumed, history = train(
+        work, Toy(rng=8), parameters={"accumulate": accumulate}, log=lines.append, checkpoint_steps=1
+    )
+    alone, expected = train(tmp_path / "alone", parameters={"accumulate": accumulate})
+    assert digest(resumed.state_dict()) == digest(alone.state_dict())
+    assert history.to_csv() == expected.to_csv()
+    assert lines[0].startswith("resuming at epoch 2, step")
+
+
+class Bad(Toy):
+    def __init__(self, fault, at=7):
+        super().__init__()
+        self.fault, self.at = fault, at
+
+    def objectives(self, batch, progress):
+        for objective in super().objectives(batch, progress):
+            changed = objective
+            if progress.step == self.at:
+                if self.fault == "nan":
+                    changed = objective._replace(loss=objective.loss * float("nan"))
+                elif self.fault == "detached":
+                    changed = objective._replace(loss=objective.loss.detach())
+                elif self.fault == "other":
+                    changed = objective._replace(loss=self.rival(batch.images).sum())
+                elif self.fault == "player":
+                    changed = objective._replace(player="learned")
+            yield changed
+        if self.fault == "weights" and progress.step == self.at:
+            torch.nn.init.constant_(self.networks()["learner"].head.bias, float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("nan", r"epoch 2, step 2: learner's loss is not finite \(loss nan, spread .*lower lr"),
+        ("detached", r"epoch 2, step 2: learner's loss has no gradient for learner's weights"),
+        ("other", r"epoch 2, step 2: learner's loss has no gradient for learner's weights"),
+        ("player", r"unknown player 'learned'; did you mean learner"),
+    ],
+)
+def test_guards_name_step_and_cause_and_leave_the_last_checkpoint(tmp_path, fault, message):
+    with pytest.raises(SeedbedError, match=message) as error:
+        train(tmp_path, Bad(fault))
+    assert "\n" not in str(error.value)
+    found = load_checkpoint(tmp_path, "k")
+    assert found is not None
+    assert (found.epoch, found.index) == (1, 0)
+    assert found.is_finite()
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    """The step that ruins them is an epoch's last, so that no later loss could tell."""
+    with pytest.raises(SeedbedError, match="weights are not finite"):
+        train(tmp_path, Bad("weights", at=11))
+    found = load_checkpoint(tmp_path, "k")
+    assert found is not None
+    assert found.epoch == 1
+
+
+class Uneven(Toy):
+    def objectives(self, batch, progress):
+        yield from list(super().objectives(batch, progress))[:1]
+        if batch.labels[0, 0]:
+            yield Objective("rival", self.rival(batch.images).sum(), {})
+
+
+def test_player_of_some_micro_batches_only_is_refused(tmp_path):
+    with pytest.raises(SeedbedError, match="objectives of rival beyond its last step, but a step takes 6"):
+        train(tmp_path, Uneven(), parameters={"accumulate": 6, "lr": 1e-4})
+
+
+def test_too_few_batches(tmp_path):
+    with pytest.raises(SeedbedError, match="an epoch has 6 batches, too few for one step of 7 x 4 images"):
+        train(tmp_path, parameters={"accumulate": 7})
+
+
+def test_bf16_trains_and_keeps_float32_weights(tmp_path):
+    full, _ = train(tmp_path / "a")
+    half, history = train(tmp_path / "b", parameters={"precision": "bf16"})
+    assert {t.dtype for t in half.state_dict().values()} == {torch.float32, torch.int64}
+    assert digest(half.state_dict()) != digest(full.state_dict())
+    assert history.rows[0]["learner/loss"] == pytest.approx(0.7, abs=0.3)
+
+
+def test_keyed_seeds_differ_by_every_part():
+    seeds = {keyed_seed(rng, epoch, step) for rng in (0, 1) for epoch in (0, 1) for step in (0, 1)}
+    assert len(seeds) == 8
+    assert all(0 <= seed < 2**63 for seed in seeds)
