@@ -38,8 +38,6 @@ STAGE = Stage(
 
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the predicted label map of each image."""
-    from seedbed.stages.networks import load_segmenter
-
     import torch
 
     from seedbed.networks.inference import multi_scale_probabilities
