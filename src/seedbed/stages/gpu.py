@@ -114,6 +114,6 @@ def _try_lock(folder: Path, devices: list[str], count: int) -> dict[str, IO[str]
         held[device] = stream
         if len(held) == count:
             return held
-    for stream in held.values():
-        stream.close()
+    for device_file in held.values():
+        device_file.close()
     return {}
