@@ -69,6 +69,21 @@ def verify(path: Path, entry: FileEntry) -> None:
     Raises:
         SeedbedError: naming the file.
     """
+    verify_size(path, entry)
+    digest = sha256_file(path)
+    if digest != entry.sha256:
+        raise SeedbedError(
+            f"{path} has SHA-256 {digest[:12]}…, its manifest says {entry.sha256[:12]}…: it was changed; "
+            "run its stage again"
+        )
+
+
+def verify_size(path: Path, entry: FileEntry) -> None:
+    """Refuse a file that is missing or has another size than its manifest says; this reads no data.
+
+    Raises:
+        SeedbedError: naming the file.
+    """
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -76,12 +91,6 @@ def verify(path: Path, entry: FileEntry) -> None:
     if size != entry.size:
         raise SeedbedError(
             f"{path} has {size} bytes, its manifest says {entry.size}: truncated or replaced; run its stage again"
-        )
-    digest = sha256_file(path)
-    if digest != entry.sha256:
-        raise SeedbedError(
-            f"{path} has SHA-256 {digest[:12]}…, its manifest says {entry.sha256[:12]}…: it was changed; "
-            "run its stage again"
         )
 
 

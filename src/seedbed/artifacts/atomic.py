@@ -13,6 +13,7 @@ from seedbed.errors import SeedbedError
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and run again",
     errno.EDQUOT: "the disk quota is used up; free some space and run again",
+    errno.EFBIG: "it would pass the limit on file sizes; raise the limit (`ulimit -f`), or use more shards",
     errno.EACCES: "no permission to write there; change the folder's owner or mode, or choose another one",
     errno.EPERM: "no permission to write there; change the folder's owner or mode, or choose another one",
     errno.EROFS: "the file system is read-only; choose another folder",

@@ -83,7 +83,7 @@ class CamStore:
     def __init__(self, shards: Iterable[Path]) -> None:
         self._where: dict[str, tuple[Any, dict[str, Any]]] = {}
         for path in shards:
-            handle = safe_open(path, framework="np")
+            handle: Any = safe_open(path, framework="np")
             facts = json.loads(handle.metadata()[_KEY])
             self._where |= {image_id: (handle, fact) for image_id, fact in facts.items()}
 

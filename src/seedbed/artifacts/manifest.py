@@ -6,6 +6,7 @@ sidecars into `manifest.json`. `content` is a digest over the sorted records and
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seedbed.errors import SeedbedError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
 
 GroundTruthUse = Literal["threshold", "epoch", "training"]
@@ -55,7 +56,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     stage: str
     stage_version: int
     dataset: str
@@ -136,7 +137,7 @@ def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
     """One manifest from the sidecars of all shards of an artifact.
 
     Args:
-        sidecars: by file name of the sidecar; each sidecar's own file joins the manifest's files in `gather`.
+        sidecars: by file name of the sidecar.
 
     Raises:
         SeedbedError: the shards were made with different parameters or inputs, or hold an image twice.
@@ -154,9 +155,11 @@ def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
         files |= sidecar.files
         for split, count in sidecar.images.items():
             images[split] = images.get(split, 0) + count
-    seen = {(r.split, r.image_id, r.name) for r in records}
-    if len(seen) != len(records):
-        raise SeedbedError("an image stands in two shards; run all shards of this stage again")
+    counts = Counter((r.split, r.image_id, r.name) for r in records)
+    for split, image_id, _ in (key for key, times in counts.items() if times > 1):
+        raise SeedbedError(
+            f"image {image_id!r} of split {split} stands in two shards; run all shards of this stage again"
+        )
     return first.model_copy(
         update={
             "files": files,

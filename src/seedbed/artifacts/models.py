@@ -45,9 +45,9 @@ def read_epoch(path: Path, epoch: int) -> dict[str, Tensor]:
         names = list(handle.keys())
         state = {name.removeprefix(prefix): handle.get_tensor(name) for name in names if name.startswith(prefix)}
     if not state:
-        kept = sorted({int(name[5:8]) for name in names})
+        kept = sorted({int(name.partition("/")[0].removeprefix("epoch")) for name in names})
         raise SeedbedError(
             f"epoch {epoch} was not kept in {path} (kept: {', '.join(map(str, kept)) or 'none'}); "
-            "name it in `keep_epochs` of the classifier"
+            "name it in `keep_epochs` of the node that trains it"
         )
     return state

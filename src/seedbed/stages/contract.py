@@ -7,10 +7,11 @@ neither torch nor timm (planning must be quick); the function imports what it ne
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -152,7 +153,12 @@ class Stage:
         Raises:
             SeedbedError: an unknown key or a wrong value, in one line.
         """
-        return validate_model(self.parameters(raw), raw, f"{where} (stage {self.name})")
+        where = f"{where} (stage {self.name})"
+        try:
+            model = self.parameters(raw)
+        except SeedbedError as error:
+            raise SeedbedError(f"{where}: {error}") from error
+        return validate_model(model, raw, where)
 
     def load(self) -> Callable[..., Any]:
         """The function that does the work."""
@@ -174,20 +180,24 @@ def validate_model(model: type[M], raw: Mapping[str, Any], where: str) -> M:
 
 
 def _problem(model: type[BaseModel], problem: Any) -> str:
-    location = ".".join(str(part) for part in problem["loc"])
+    location = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        known = [f.alias or name for name, f in _fields_at(model, problem["loc"][:-1]).items()]
-        return unknown_name("key", location, known)
+        *above, key = location
+        prefix = f"{'.'.join(above)}: " if above else ""
+        return prefix + unknown_name("key", key, _known_keys(model, above))
     message = problem["msg"].removeprefix("Value error, ")
     came = f", got {problem['input']!r}" if problem["type"] not in ("missing", "value_error") else ""
-    return f"{location}: {message}{came}" if location else message
+    return f"{'.'.join(location)}: {message}{came}" if location else message
 
 
-def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> dict[str, Any]:
-    for part in location:
-        field_info = model.model_fields.get(str(part))
-        inner = getattr(field_info, "annotation", None)
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return {}
-        model = inner
-    return model.model_fields
+def _known_keys(annotation: Any, location: Sequence[str]) -> list[str]:
+    """Keys that a model has at a location inside it; none where the location leads to no model."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        fields = {field.alias or name: field.annotation for name, field in annotation.model_fields.items()}
+        return _known_keys(fields.get(location[0]), location[1:]) if location else list(fields)
+    arguments = get_args(annotation)
+    if get_origin(annotation) in (Union, UnionType):
+        return next((keys for choice in arguments if (keys := _known_keys(choice, location))), [])
+    if location and get_origin(annotation) is dict:
+        return _known_keys(arguments[1], location[1:])
+    return []

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic.fields import FieldInfo
+
 from seedbed.artifacts.atomic import writing
 from seedbed.errors import SeedbedError
 from seedbed.stages.contract import Stage
@@ -84,7 +86,7 @@ def parser(stage: Stage) -> argparse.ArgumentParser:
     """Options of a stage's command; the parameters of its model stand below them in the help."""
     fields = stage.parameters({}).model_fields
     listing = "\n".join(
-        f"  {name} = {field.get_default(call_default_factory=True)!r}: {field.description or ''}"
+        f"  {field.alias or name} = {_default(field)}: {field.description or ''}"
         for name, field in fields.items()
     )
     result = argparse.ArgumentParser(
@@ -119,6 +121,10 @@ def parser(stage: Stage) -> argparse.ArgumentParser:
     return result
 
 
+def _default(field: FieldInfo) -> str:
+    return "(required)" if field.is_required() else repr(field.get_default(call_default_factory=True))
+
+
 def main(name: str, arguments: Sequence[str] | None = None) -> int:
     """Run a stage's command.
 
@@ -145,8 +151,9 @@ def guarded(name: str, log_path: Path | None, work: Any) -> int:
         return 130
     except Exception as error:
         expected = isinstance(error, (SeedbedError, ValueError))
-        message = " ".join(str(error).split()) or type(error).__name__
-        text = message if expected else f"{type(error).__name__}: {message}"
+        message = " ".join(str(error).split())
+        kind = "" if expected and message else type(error).__name__
+        text = ": ".join(part for part in (kind, message) if part)
         where = f" (traceback in {log_path})" if log_path and not expected else ""
         if log is not None and log_path is not None:
             log.line(traceback.format_exc())

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from seedbed.artifacts.artifact import verify_size
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.artifacts.manifest import MANIFEST, Manifest, merge_shards, read_manifest
 from seedbed.errors import SeedbedError, unknown_name
@@ -18,7 +19,7 @@ def gather(params: Path, folder: Path) -> Manifest:
         folder: where the shards lie.
 
     Raises:
-        SeedbedError: a shard is missing, or was made with other parameters or inputs.
+        SeedbedError: a shard is missing, truncated, or was made with other parameters or inputs.
     """
     content = read_slice(params)
     if content["stage"] not in STAGES:
@@ -26,6 +27,7 @@ def gather(params: Path, folder: Path) -> Manifest:
     stage = STAGES[content["stage"]]
     if not stage.sharded:
         raise SeedbedError(f"{params}: stage {stage.name} is not sharded, there is nothing to gather")
+    content = read_slice(params, stage)
     parameters = stage.validate(content["parameters"], str(params))
     sidecars = {}
     for shard in shard_names(parameters.splits, content["shards"]):  # type: ignore[attr-defined]
@@ -33,8 +35,8 @@ def gather(params: Path, folder: Path) -> Manifest:
         sidecars[path.name] = read_manifest(path)
         if sidecars[path.name].parameters != content:
             raise SeedbedError(f"{path} was made with other parameters than {params} has; run that shard again")
-        if not (folder / f"{shard}{stage.suffix}").exists():
-            raise SeedbedError(f"{folder / f'{shard}{stage.suffix}'} is missing; run that shard again")
+        for name, entry in sidecars[path.name].files.items():
+            verify_size(folder / name, entry)
     manifest = merge_shards(sidecars)
     write_bytes(folder / MANIFEST, manifest.to_bytes())
     return manifest

@@ -24,7 +24,10 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def local_devices() -> list[str]:
-    """Ids of the devices that this process may use: those of the machine, less what CUDA_VISIBLE_DEVICES hides."""
+    """Ids of the devices that this process may use: those of the machine, less what CUDA_VISIBLE_DEVICES hides.
+
+    CUDA_VISIBLE_DEVICES may also name devices by UUID (`GPU-…`, `MIG-…`); these are taken as they stand.
+    """
     if DEVICES in os.environ:
         devices = [d for d in os.environ[DEVICES].split(",") if d]
     else:
@@ -42,8 +45,7 @@ def local_devices() -> list[str]:
     visible = os.environ.get(_VISIBLE)
     if visible is None:
         return devices
-    allowed = visible.split(",")
-    return [d for d in devices if d in allowed]
+    return [d for d in visible.split(",") if d in devices or d.startswith(("GPU-", "MIG-"))]
 
 
 def lock_folder() -> Path:
@@ -112,6 +114,6 @@ def _try_lock(folder: Path, devices: list[str], count: int) -> dict[str, IO[str]
         held[device] = stream
         if len(held) == count:
             return held
-    for stream in held.values():
-        stream.close()
+    for device_file in held.values():
+        device_file.close()
     return {}

@@ -49,7 +49,7 @@ def run_stage(stage: Stage, options: argparse.Namespace, log: Log) -> None:
     """
     started = time.monotonic()
     content = read_slice(options.params, stage)
-    parameters = stage.validate(content.get("parameters", {}), str(options.params))
+    parameters = stage.validate(content["parameters"], str(options.params))
     shard = getattr(options, "shard", None) or ""
     folder = options.output.parent if stage.writes_file else options.output
     unit = shard or (options.output.name if stage.writes_file else stage.name)
@@ -118,8 +118,10 @@ def read_slice(path: Path, stage: Stage | None = None) -> dict[str, Any]:
         raise SeedbedError(f"expected the stage's slice at {path}, found none; `seedbed plan` writes the slices") from None
     except (OSError, ValueError) as error:
         raise SeedbedError(f"{path} is no readable slice ({error}); `seedbed plan` writes the slices") from None
-    if not isinstance(content, dict) or not {"stage", "stage_version", "dataset"} <= set(content):
-        raise SeedbedError(f"{path}: expected keys stage, stage_version and dataset; `seedbed plan` writes the slices")
+    keys = ["stage", "stage_version", "dataset", "parameters"]
+    keys += ["shards"] if stage is not None and stage.sharded else []
+    if not isinstance(content, dict) or not set(keys) <= set(content):
+        raise SeedbedError(f"{path}: expected keys {', '.join(keys)}; `seedbed plan` writes the slices")
     if stage is not None and (content["stage"], content["stage_version"]) != (stage.name, stage.version):
         raise SeedbedError(
             f"{path} is for stage {content['stage']} version {content['stage_version']}, this is {stage.name} version "

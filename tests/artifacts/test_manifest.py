@@ -1,0 +1,187 @@
+"""Manifests: deterministic bytes, a content digest that does not know shards, merging of sidecars."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seedbed.artifacts.manifest import (
+    FileEntry,
+    LedgerEntry,
+    Manifest,
+    Record,
+    content_digest,
+    file_entry,
+    merge_ledgers,
+    merge_shards,
+    read_manifest,
+    sha256_bytes,
+    sha256_file,
+    to_json,
+)
+from seedbed.errors import SeedbedError
+
+
+def sidecar(records: list[Record], shard: str = "train-0", **changes: object) -> Manifest:
+    images: dict[str, int] = {}
+    for record in records:
+        images[record.split] = images.get(record.split, 0) + 1
+    values: dict[str, object] = {
+        "stage": "dump_cams",
+        "stage_version": 1,
+        "dataset": "toy",
+        "parameters": {"stage": "dump_cams", "parameters": {"flip": False}},
+        "inputs": {"index": ["0" * 64]},
+        "files": {f"{shard}.safetensors": FileEntry(size=len(records), sha256=sha256_bytes(shard.encode()))},
+        "images": images,
+        "facts": {},
+        "ledger": [],
+        "content": content_digest(records),
+        "records": records,
+    }
+    return Manifest.model_validate(values | changes)
+
+
+def record(image_id: str, split: str = "train") -> Record:
+    return Record(split=split, image_id=image_id, name="", sha256=sha256_bytes(image_id.encode()))
+
+
+def test_equal_facts_give_equal_bytes_whatever_their_order() -> None:
+    one = sidecar([record("a")], parameters={"b": 1, "a": {"z": 0, "y": 1}}, facts={"q": 1, "p": 2})
+    other = sidecar([record("a")], facts={"p": 2, "q": 1}, parameters={"a": {"y": 1, "z": 0}, "b": 1})
+    assert one.to_bytes() == other.to_bytes()
+    assert one.to_bytes().endswith(b"}\n")
+
+
+def test_a_manifest_holds_no_records_key_where_there_are_none() -> None:
+    assert "records" not in json.loads(sidecar([record("a")]).model_copy(update={"records": None}).to_bytes())
+
+
+def test_json_is_sorted_indented_and_plain() -> None:
+    assert to_json({"b": 1, "a": "é"}) == '{\n  "a": "é",\n  "b": 1\n}\n'.encode()
+
+
+def test_json_refuses_nan() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        to_json({"score": float("nan")})
+
+
+def test_digest_of_a_file_is_sha256(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256_file(path) == expected
+    assert sha256_bytes(b"abc") == expected
+    assert file_entry(path) == FileEntry(size=3, sha256=expected)
+
+
+def test_content_digest_is_the_digest_of_sorted_lines() -> None:
+    records = [record("b"), record("a")]
+    lines = [f"train\0{i}\0\0{hashlib.sha256(i.encode()).hexdigest()}" for i in "ab"]
+    assert content_digest(records) == hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+@given(
+    ids=st.lists(st.text("abc01_", min_size=1, max_size=4), unique=True, min_size=1, max_size=12),
+    assignment=st.lists(st.integers(0, 3), min_size=12, max_size=12),
+)
+@settings(max_examples=60, deadline=None)
+def test_content_does_not_depend_on_the_partition_into_shards(ids: list[str], assignment: list[int]) -> None:
+    records = [record(image_id, "train" if len(image_id) % 2 else "val") for image_id in ids]
+    shards: dict[int, list[Record]] = {}
+    for one, number in zip(records, assignment, strict=False):
+        shards.setdefault(number, []).append(one)
+    whole = merge_shards({"all-0.json": sidecar(records)})
+    split = merge_shards({f"x-{n}.json": sidecar(part, f"x-{n}") for n, part in shards.items()})
+    assert split.content == whole.content == content_digest(reversed(records))
+    assert split.images == whole.images
+
+
+@given(field=st.sampled_from(["split", "image_id", "name", "sha256"]))
+@settings(max_examples=8, deadline=None)
+def test_content_depends_on_every_part_of_a_record(field: str) -> None:
+    changed = record("a").model_copy(update={field: "other"})
+    assert content_digest([changed, record("b")]) != content_digest([record("a"), record("b")])
+
+
+def test_merging_joins_files_images_and_ledgers() -> None:
+    used = LedgerEntry(use="training", stage="train_segmenter", note="masks")
+    parts = {
+        "train-0.json": sidecar([record("a"), record("b")], "train-0", ledger=[used]),
+        "val-0.json": sidecar([record("c", "val")], "val-0", ledger=[used]),
+    }
+    merged = merge_shards(parts)
+    assert set(merged.files) == {"train-0.safetensors", "val-0.safetensors"}
+    assert merged.images == {"train": 2, "val": 1}
+    assert merged.ledger == [used]
+    assert merged.records is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parameters": {"stage": "dump_cams", "parameters": {}}},
+        {"inputs": {"index": ["1" * 64]}},
+        {"stage": "predict"},
+    ],
+)
+def test_shards_of_other_parameters_or_inputs_are_refused(change: dict[str, object]) -> None:
+    parts = {
+        "train-0.json": sidecar([record("a")]),
+        "train-1.json": sidecar([record("b")], "train-1", **change),
+    }
+    with pytest.raises(
+        SeedbedError, match=r"shards train-0\.json and train-1\.json .* different parameters or inputs"
+    ):
+        merge_shards(parts)
+
+
+def test_an_image_in_two_shards_is_refused() -> None:
+    parts = {"train-0.json": sidecar([record("a")]), "train-1.json": sidecar([record("a")], "train-1")}
+    with pytest.raises(SeedbedError, match="'a' of split train stands in two shards"):
+        merge_shards(parts)
+
+
+def test_ledgers_are_sorted_and_hold_each_use_once() -> None:
+    first = LedgerEntry(use="training", stage="b", note="x")
+    second = LedgerEntry(use="epoch", stage="a", note="y")
+    assert merge_ledgers([first, second], [first]) == [second, first]
+    assert merge_ledgers() == []
+
+
+def test_reading_gives_back_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    manifest = sidecar([record("a")])
+    path.write_bytes(manifest.to_bytes())
+    assert read_manifest(path) == manifest
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "expected a manifest at .*manifest.json, found none; run the stage"),
+        (b"{", "is no manifest that this version reads .*run its stage again"),
+        (b"[]", "is no manifest that this version reads"),
+        (b'{"stage": "x"}', r"stage_version: Field required"),
+        (b"\xff\xfe", "is no manifest that this version reads"),
+    ],
+)
+def test_an_unreadable_manifest_is_one_line(tmp_path: Path, content: bytes | None, problem: str) -> None:
+    path = tmp_path / "manifest.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SeedbedError, match=problem) as caught:
+        read_manifest(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_manifest_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_bytes(to_json(json.loads(sidecar([record("a")]).to_bytes()) | {"schema_version": 2}))
+    with pytest.raises(SeedbedError, match="schema_version"):
+        read_manifest(path)
