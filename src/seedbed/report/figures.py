@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from seedbed.report.results import CHOSEN_WITH_MASKS, Judged
 
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DPI = 80
+P = ParamSpec("P")
+DPI = 90
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
+    "axes.titlesize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -28,34 +31,39 @@ LEADING = ("epoch", "step", "lr")
 """Columns of `history.csv` that are no losses."""
 
 
+def styled(draw: Callable[P, Figure]) -> Callable[P, bytes]:
+    """A function that draws in the page's style, whatever the machine's matplotlibrc says, and gives PNG bytes."""
+
+    @functools.wraps(draw)
+    def to_png(*args: P.args, **kwargs: P.kwargs) -> bytes:
+        import matplotlib as mpl
+
+        stream = io.BytesIO()
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(STYLE)
+            draw(*args, **kwargs).savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+        return stream.getvalue()
+
+    return to_png
+
+
 def new_figure(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
     """A figure without a display behind it, and its axes in reading order.
 
     Args:
         width, height: of one of the axes, in inches.
     """
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width * columns, height * rows), dpi=DPI, layout="constrained")
-        FigureCanvasAgg(figure)
-        grid = figure.subplots(rows, columns, squeeze=False)
-    return figure, list(grid.flat)
+    figure = Figure(figsize=(width * columns, height * rows), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def png(figure: Figure) -> bytes:
-    """The figure's bytes, without the name of the program that drew it."""
-    import matplotlib as mpl
-
-    stream = io.BytesIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
-    return stream.getvalue()
-
-
-def curve_figure(scores: Sequence[Judged]) -> bytes:
+@styled
+def curve_figure(scores: Sequence[Judged]) -> Figure:
     """Mean IoU over the background threshold, one line a scored CAM; fixed threshold ●, best one ★."""
     figure, (axes,) = new_figure(1, 1, 7.2, 3.6)
     for judged in scores:
@@ -73,7 +81,7 @@ def curve_figure(scores: Sequence[Judged]) -> bytes:
     axes.plot([], [], "*", color="#555555", markersize=10, label=f"best threshold ({CHOSEN_WITH_MASKS})")
     axes.set(xlabel="background threshold", ylabel="mean IoU")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return png(figure)
+    return figure
 
 
 def is_grid(pairs: pd.DataFrame) -> bool:
@@ -84,7 +92,8 @@ def is_grid(pairs: pd.DataFrame) -> bool:
     return min(len(low), len(high)) >= 2 and found == wanted
 
 
-def threshold_figure(pairs: pd.DataFrame, columns: Mapping[str, str]) -> bytes:
+@styled
+def threshold_figure(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
     """The sweep: heat maps of background × foreground threshold where the pairs are a grid, else lines over the pairs.
 
     Args:
@@ -94,7 +103,7 @@ def threshold_figure(pairs: pd.DataFrame, columns: Mapping[str, str]) -> bytes:
     return _heat_maps(pairs, columns) if is_grid(pairs) else _pair_lines(pairs, columns)
 
 
-def _heat_maps(pairs: pd.DataFrame, columns: Mapping[str, str]) -> bytes:
+def _heat_maps(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
     across = min(3, len(columns))
     figure, axes = new_figure(-(-len(columns) // across), across, 3.1, 2.5)
     for one, (name, title) in zip(axes, columns.items(), strict=False):
@@ -113,7 +122,7 @@ def _heat_maps(pairs: pd.DataFrame, columns: Mapping[str, str]) -> bytes:
         one.grid(False)
     for spare in axes[len(columns) :]:
         spare.set_axis_off()
-    return png(figure)
+    return figure
 
 
 def _range(values: Any) -> tuple[float, float]:
@@ -123,19 +132,25 @@ def _range(values: Any) -> tuple[float, float]:
     return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
 
 
-def _pair_lines(pairs: pd.DataFrame, columns: Mapping[str, str]) -> bytes:
-    figure, (axes,) = new_figure(1, 1, 7.2, 3.6)
-    places = range(len(pairs))
-    for name, title in columns.items():
-        style = "--" if name.startswith("mean_iou:") else "-"
-        axes.plot(places, pairs[name].to_numpy(float), style, marker="o", markersize=4, linewidth=1.4, label=title)
-    axes.set_xticks(places, list(pairs["regions"]), rotation=20 if len(pairs) > 4 else 0, ha="right" if len(pairs) > 4 else "center")
-    axes.set(ylabel="measure, mean IoU", ylim=(0, None))
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return png(figure)
+def _pair_lines(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
+    panels = {
+        "PQS and mean IoU": [name for name in columns if not name.startswith("tecm")],
+        "TECM": [name for name in columns if name.startswith("tecm")],
+    }
+    panels = {title: names for title, names in panels.items() if names}
+    figure, axes = new_figure(len(panels), 1, 7.2, 2.6)
+    for one, (title, names) in zip(axes, panels.items(), strict=True):
+        for name in names:
+            line = "--" if name.startswith("mean_iou:") else "-"
+            one.plot(range(len(pairs)), pairs[name].to_numpy(float), line, marker="o", markersize=4, label=columns[name])
+        one.set_xticks(range(len(pairs)), list(pairs["regions"]), rotation=15 if len(pairs) > 4 else 0)
+        one.set(title=title, ylim=(0, None))
+        one.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
 
 
-def history_figure(histories: Mapping[str, pd.DataFrame]) -> bytes:
+@styled
+def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Training curves: one panel a logged value and one for the learning rate, one colour a run.
 
     Steps are drawn faintly, means of the epochs strongly.
@@ -156,7 +171,7 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> bytes:
         axes[0].legend()
     for spare in axes[len(panels) :]:
         spare.set_axis_off()
-    return png(figure)
+    return figure
 
 
 def _draw_history(axes: Axes, history: pd.DataFrame, name: str, color: str, run: str) -> None:
