@@ -11,7 +11,15 @@ rule report:
             caption="../report/page.rst",
             category="{report}",
         ),
-        scores="results/{dataset}/reports/{report}/scores.csv",
+        tables=report(
+            expand(
+                "results/{{dataset}}/reports/{{report}}/{table}.csv",
+                table=["scores", "per_class", "thresholds", "correlations"],
+            ),
+            caption="../report/table.rst",
+            category="{report}",
+        ),
+        manifest="results/{dataset}/reports/{report}/manifest.json",
     log:
         "logs/{dataset}/reports/{report}.log",
     benchmark:

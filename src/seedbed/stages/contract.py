@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from seedbed.artifacts.manifest import LedgerEntry
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.stages.naming import RESULTS
 
 if TYPE_CHECKING:
     from seedbed.artifacts.artifact import Artifact
@@ -89,6 +90,8 @@ class Job:
     log: Callable[[str], None]
     ledger: list[LedgerEntry]
     """Uses of pixel ground truth so far; a stage that reads masks appends its own."""
+    results: Path = RESULTS
+    """Folder of all results, for the report; a fact of the machine, which no manifest takes up."""
 
 
 @dataclass(frozen=True)

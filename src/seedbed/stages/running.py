@@ -38,7 +38,7 @@ from seedbed.errors import SeedbedError, unknown_name
 from seedbed.stages.contract import Job, Products, Stage, validate_model
 from seedbed.stages.front import Log, output_lock
 from seedbed.stages.gpu import gpu_slot
-from seedbed.stages.naming import INDEX, MASKS, PARAMS, ROOTS, RUNS, WORK, shard_members, shard_names
+from seedbed.stages.naming import INDEX, MASKS, PARAMS, RESULTS, ROOTS, RUNS, WORK, shard_members, shard_names
 
 
 def run_stage(stage: Stage, options: argparse.Namespace, log: Log) -> None:
@@ -81,6 +81,7 @@ def run_stage(stage: Stage, options: argparse.Namespace, log: Log) -> None:
             progress=log.progress,
             log=log.line,
             ledger=merge_ledgers(*(a.manifest.ledger for a in sources), _inherited(stage, content)),
+            results=_results_folder(options.params),
         )
         head = Manifest(
             stage=stage.name,
@@ -165,12 +166,17 @@ def _dataset(content: Mapping[str, Any], index: Artifact | None, options: argpar
 
 
 def _declared_root(params: Path, dataset: str) -> str | None:
+    roots = _results_folder(params) / PARAMS / ROOTS
+    declared: str | None = json.loads(roots.read_text()).get(dataset) if roots.exists() else None
+    return declared
+
+
+def _results_folder(params: Path) -> Path:
+    """The folder that holds `.params`, where the slice lies in it; else `results`."""
     for parent in params.resolve().parents:
         if parent.name == PARAMS:
-            roots = parent / ROOTS
-            declared: str | None = json.loads(roots.read_text()).get(dataset) if roots.exists() else None
-            return declared
-    return None
+            return parent.parent
+    return RESULTS
 
 
 def _work_folder(folder: Path, unit: str, key: str) -> Path:

@@ -1,0 +1,41 @@
+"""A table of the page: headings, rows of text, and which columns hold figures (they are right-aligned)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text.
+
+    Attributes:
+        figures: of each column, whether it holds figures.
+    """
+
+    headings: tuple[str, ...]
+    figures: tuple[bool, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A number of fixed digits; a dash for None and NaN."""
+    return MISSING if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def spread(values: Sequence[float | None], digits: int = 3) -> str:
+    """Mean ± sample standard deviation (ddof 1) of several values; a single value alone; a dash for none."""
+    known = [float(v) for v in values if v is not None and not math.isnan(v)]
+    if len(known) < 2:
+        return figure(known[0] if known else None, digits)
+    return f"{fmean(known):.{digits}f} ± {stdev(known):.{digits}f}"
+
+
+def one_of(values: Sequence[str]) -> str:
+    """Equal texts once, different ones in order."""
+    return ", ".join(dict.fromkeys(value for value in values if value))
