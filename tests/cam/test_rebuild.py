@@ -77,12 +77,13 @@ def test_scales_are_summed_and_repeatable():
 def test_image_without_classes():
     assert full_resolution([np.zeros((0, 3, 4), np.float32)], (48, 64)).shape == (0, 48, 64)
     assert strided([np.zeros((0, 3, 4), np.float32)], (48, 64)).shape == (0, 12, 16)
+    assert full_resolution([], (48, 64)).shape == (0, 48, 64)
 
 
 @pytest.mark.parametrize(
     ("maps", "size", "message"),
     [
-        ([], (4, 4), "expected one map a scale, got none"),
+        ([], (4, 0), r"size and grid of at least 1, got maps \[\], size \(4, 0\)"),
         (
             [np.zeros((1, 2, 2), np.float32), np.zeros((2, 2, 2), np.float32)],
             (4, 4),

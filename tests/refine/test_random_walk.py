@@ -50,6 +50,25 @@ def test_equals_dense_powers(method, beta, steps):
     assert np.abs(result - expected).max() <= 5e-6 * expected.max()
 
 
+@pytest.mark.parametrize("level", [0.93, 1.0])
+def test_even_areas_do_not_drift(level):
+    # All weights of an even area round alike, which 256 steps add up: 7e-6 for plainly rounded weights.
+    scores, affinity, offsets = example(20, 24, 5)
+    affinity[:] = level
+    expected = dense_walk(scores, affinity, offsets, 8.0, 256)
+    assert np.abs(walk(scores, affinity, offsets) - expected).max() <= 1e-6 * expected.max()
+
+
+def test_a_nearly_lone_pixel_does_not_drift():
+    # Its diagonal is almost 1; with the digits of a float32 the walk was 7e-6 of the maximum off.
+    scores, affinity, offsets = example(20, 24, 5)
+    affinity[:] = 0.99
+    for k, (dy, dx) in enumerate(offsets):
+        affinity[k, 10, 12] = affinity[k, 10 - dy, 12 - dx] = 0.35
+    expected = dense_walk(scores, affinity, offsets, 8.0, 256)
+    assert np.abs(walk(scores, affinity, offsets) - expected).max() <= 1.5e-6 * expected.max()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (3, 2), (2, 7)])
 @pytest.mark.parametrize("method", METHODS)
 def test_grids_smaller_than_the_radius(size, method):

@@ -19,14 +19,15 @@ def full_resolution(
     """Sum of the maps of all scales at the size of the image.
 
     Args:
-        maps: one array a scale, at its native resolution; the same classes in each.
+        maps: one array a scale, at its native resolution; the same classes in each. None at all are those of
+            an image without classes.
         size: (H, W) of the image, pixels.
         grid: 1 lays each map over the exact extent of the image. g > 1 lays it over the multiple of g pixels
             that covers the image and cuts the rest off, as IRN does: 16 for CAMs of stride 16, 4 for scores
             walked at stride 4.
 
     Raises:
-        ValueError: no maps, other numbers of classes, an empty map, size or grid.
+        ValueError: other numbers of classes, an empty map, size or grid.
     """
     _check(maps, size, "grid", grid)
     H, W = size
@@ -39,12 +40,13 @@ def strided(
     """Sum of the maps of all scales on the grid of a stride, h = (H − 1) // stride + 1.
 
     Args:
-        maps: one array a scale, at its native resolution; the same classes in each.
+        maps: one array a scale, at its native resolution; the same classes in each. None at all are those of
+            an image without classes.
         size: (H, W) of the image, pixels.
         stride: 4 for the walk of IRN, 8 for PSA's.
 
     Raises:
-        ValueError: no maps, other numbers of classes, an empty map, size or stride.
+        ValueError: other numbers of classes, an empty map, size or stride.
     """
     _check(maps, size, "stride", stride)
     H, W = size
@@ -53,8 +55,6 @@ def strided(
 
 
 def _check(maps: Sequence[np.ndarray], size: tuple[int, int], name: str, step: int) -> None:
-    if not maps:
-        raise ValueError("expected one map a scale, got none; dump the CAMs with at least one scale")
     classes = [len(scale) for scale in maps]
     if len(set(classes)) > 1:
         raise ValueError(f"expected the same classes at each scale, got {classes} maps; dump the CAMs again")
@@ -69,7 +69,7 @@ def _summed(
     maps: Sequence[np.ndarray], target: tuple[int, int], crop: tuple[int, int]
 ) -> Float32[np.ndarray, "C H W"]:
     """Sum of the maps, each sampled at `target`, the first `crop` rows and columns of it."""
-    result = np.zeros((len(maps[0]), *crop), dtype=np.float32)
+    result = np.zeros((len(maps[0]) if maps else 0, *crop), dtype=np.float32)
     for scale in maps:
         rows = _taps(scale.shape[1], target[0], crop[0])
         columns = _taps(scale.shape[2], target[1], crop[1])

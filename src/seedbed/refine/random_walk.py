@@ -140,7 +140,7 @@ def walk(
     stride = width + margin
     first = int(dy.max(initial=0)) * stride + margin
     last = first + height * stride
-    weights, loops, root = normalised(
+    weights, whole, part, root = normalised(
         np.power(affinity, np.float32(beta)), dy, dx, first, stride, last + first
     )
     if not np.isfinite(root).all():
@@ -150,9 +150,9 @@ def walk(
     inside[...] = scores * root
     shifts = dy * stride + dx
     if method == "power":
-        result = power(current, weights, loops, shifts, first, last, steps)
+        result = power(current, weights, whole, part, shifts, first, last, steps)
     else:
         coefficients = chebyshev_expansion(steps, products).coefficients
-        result = chebyshev(current, weights, loops, shifts, first, last, coefficients)
+        result = chebyshev(current, weights, whole, part, shifts, first, last, coefficients)
     spread = result[:, first:last].reshape(len(scores), height, stride)[:, :, :width]
     return np.asarray(spread / root, dtype=np.float32)

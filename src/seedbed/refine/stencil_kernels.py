@@ -16,7 +16,7 @@ BLOCK = 1024
 @numba.njit(cache=True, nogil=True)
 @no_type_check
 def normalised(affinity, dy, dx, first, stride, size):
-    """Off-diagonal and diagonal of S in the flat layout, and D^½ on the grid, NaN for bad affinities."""
+    """Off-diagonal of S and its diagonal, whole and part, in the flat layout; D^½ on the grid, NaN if bad."""
     n, height, width = affinity.shape
     degree = np.ones((height, width), dtype=np.float64)
     for k in range(n):
@@ -30,26 +30,38 @@ def normalised(affinity, dy, dx, first, stride, size):
     root = np.sqrt(degree)
     inverse = 1.0 / root
     weights = np.zeros((n, size), dtype=np.float32)
-    loops = np.zeros(size, dtype=np.float32)
-    for y in range(height):
-        for x in range(width):
-            loops[first + y * stride + x] = inverse[y, x] * inverse[y, x]
+    # D^½ is an eigenvector of S for the eigenvalue 1. Rounded weights would miss it, by an error that all
+    # pixels of an even area share and that the walk raises to its power; the diagonal makes up for it.
+    missing = root.copy()
     for k in range(n):
         for y in range(height - dy[k]):
+            below = y + dy[k]
             for x in range(max(0, -dx[k]), min(width, width - dx[k])):
-                scale = inverse[y, x] * inverse[y + dy[k], x + dx[k]]
-                weights[k, first + y * stride + x] = affinity[k, y, x] * scale
-    return weights, loops, root.astype(np.float32)
+                beside = x + dx[k]
+                weight = np.float32(affinity[k, y, x] * inverse[y, x] * inverse[below, beside])
+                weights[k, first + y * stride + x] = weight
+                missing[y, x] -= weight * root[below, beside]
+                missing[below, beside] -= weight * root[y, x]
+    # A diagonal of almost 1 keeps its digits by its distance from 1.
+    whole = np.zeros(size, dtype=np.float32)
+    part = np.zeros(size, dtype=np.float32)
+    for y in range(height):
+        for x in range(width):
+            loop = missing[y, x] * inverse[y, x]
+            nearest = np.round(loop)
+            whole[first + y * stride + x] = nearest
+            part[first + y * stride + x] = loop - nearest
+    return weights, whole, part, root.astype(np.float32)
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _product(current, weights, loops, shifts, start, stop, sums):
+def _product(current, weights, whole, part, shifts, start, stop, sums):
     """sums[c, i] = (current[c] S)[start + i], up to stop; the order of additions is fixed."""
     size = stop - start
     for c in range(current.shape[0]):
         for i in range(size):
-            sums[c, i] = loops[start + i] * current[c, start + i]
+            sums[c, i] = part[start + i] * current[c, start + i]
     for k in range(len(shifts)):
         shift = shifts[k]
         forward = weights[k, start:stop]
@@ -60,18 +72,21 @@ def _product(current, weights, loops, shifts, start, stop, sums):
             total = sums[c]
             for i in range(size):
                 total[i] += forward[i] * ahead[i] + backward[i] * behind[i]
+    for c in range(current.shape[0]):
+        for i in range(size):
+            sums[c, i] += whole[start + i] * current[c, start + i]
 
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def power(current, weights, loops, shifts, first, last, steps):
+def power(current, weights, whole, part, shifts, first, last, steps):
     """current S^steps."""
     following = np.zeros_like(current)
     sums = np.empty((current.shape[0], BLOCK), dtype=np.float32)
     for _ in range(steps):
         for start in range(first, last, BLOCK):
             stop = min(start + BLOCK, last)
-            _product(current, weights, loops, shifts, start, stop, sums)
+            _product(current, weights, whole, part, shifts, start, stop, sums)
             following[:, start:stop] = sums[:, : stop - start]
         current, following = following, current
     return current
@@ -79,7 +94,7 @@ def power(current, weights, loops, shifts, first, last, steps):
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def chebyshev(current, weights, loops, shifts, first, last, coefficients):
+def chebyshev(current, weights, whole, part, shifts, first, last, coefficients):
     """Σ_k coefficients[k] current T_k(S), by T_{k+1} = 2 S T_k − T_{k−1}."""
     result = coefficients[0] * current.astype(np.float64)
     before = np.zeros_like(current)
@@ -89,7 +104,7 @@ def chebyshev(current, weights, loops, shifts, first, last, coefficients):
         weight = coefficients[k]
         for start in range(first, last, BLOCK):
             stop = min(start + BLOCK, last)
-            _product(current, weights, loops, shifts, start, stop, sums)
+            _product(current, weights, whole, part, shifts, start, stop, sums)
             for c in range(current.shape[0]):
                 for i in range(stop - start):
                     value = factor * sums[c, i] - before[c, start + i]
