@@ -10,7 +10,7 @@ An image that is asked for many thresholds keeps its lattices in a `DenseCrf`.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Integer, UInt8
@@ -153,7 +153,8 @@ class DenseCrf:
 
 
 @njit(cache=True, nogil=True)
-def _most_probable(marginals: Any, labels: Any) -> None:
+@no_type_check
+def _most_probable(marginals, labels):
     """The first label of highest probability, into `labels` (zeros); numpy is slow on a middle axis."""
     best = np.empty(marginals.shape[2], np.float32)
     for t in range(marginals.shape[0]):
