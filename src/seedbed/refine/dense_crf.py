@@ -146,10 +146,11 @@ class DenseCrf:
 
     def labels(self, unaries: Float32[np.ndarray, "T K H W"]) -> Int64[np.ndarray, "T H W"]:
         """Most probable label of each pixel, 0…K−1, for each unary; arguments and errors of `marginals`."""
-        marginals = self.marginals(unaries)
-        labels = np.zeros((len(marginals), *self._size), np.int64)
-        _most_probable(marginals.reshape(*marginals.shape[:2], -1), labels.reshape(len(marginals), -1))
-        return labels
+        height, width = self._size
+        marginals = self.marginals(unaries).reshape(*unaries.shape[:2], height * width)
+        labels = np.zeros((len(unaries), height * width), np.int64)
+        _most_probable(marginals, labels)
+        return labels.reshape(-1, height, width)
 
 
 @njit(cache=True, nogil=True)
