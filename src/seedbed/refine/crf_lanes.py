@@ -5,7 +5,7 @@ cannot know that two arrays do not overlap, so it would work channel by channel;
 are asked for outright.
 """
 
-from typing import Any
+from typing import Any, no_type_check
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
@@ -17,19 +17,20 @@ _unpacked: Any = cgutils.unpack_tuple
 
 
 def _row_step(accumulate: bool) -> Any:
-    def typed(
-        _context: Any, target: Any, i: Any, weights: Any, source: Any, rows: Any, start: Any, block: Any
-    ) -> tuple[Any, Any]:
+    @no_type_check
+    def typed(_context, target, i, weights, source, rows, start, block):
         width, terms = len(block), len(rows)
         weight_type, row_type = _tuple_of(types.float32, terms), _tuple_of(types.intp, terms)
         signature = types.void(target, types.intp, weight_type, source, row_type, types.intp, block)
 
-        def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        @no_type_check
+        def code(context, builder, _signature, arguments):
             target_value, i_value, weight_values, source_value, row_values, start_value, _ = arguments
             vector = ir.VectorType(ir.FloatType(), width)
             lanes = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
 
-            def pointer(kind: Any, value: Any, row: Any) -> Any:
+            @no_type_check
+            def pointer(kind, value, row):
                 array = context.make_array(kind)(context, builder, value)
                 channels = _unpacked(builder, array.shape)[1]
                 element = builder.gep(array.data, [builder.add(builder.mul(row, channels), start_value)])

@@ -60,11 +60,11 @@ class CrfParameters:
 
 CRF_PRESETS: dict[str, CrfParameters] = {
     # psa, seam, sccam `crf_inference`: score unary of [(1 − max)^α, cams], not normalised.
-    "psa": CrfParameters(bilateral_sxy=80, bilateral_srgb=13),
+    "psa": CrfParameters(bilateral_sxy=80.0, bilateral_srgb=13.0),
     # irn, puzzle, pnoc, isim, wseg `crf_inference_label`: label unary, 0.7.
     "irn": CrfParameters(),
     # wseg `aff_prepare`: label unary over all 21 classes, 0.7.
-    "wseg-affinity": CrfParameters(bilateral_sxy=80, bilateral_srgb=13),
+    "wseg-affinity": CrfParameters(bilateral_sxy=80.0, bilateral_srgb=13.0),
     # puzzle `make_pseudo_labels`, label unary, as its README calls it (`--crf_iteration 1`; else 10).
     "puzzle-pseudo": CrfParameters(iterations=1),
     # pnoc `make_pseudo_labels`: label unary, 0.9, one iteration.
@@ -72,15 +72,17 @@ CRF_PRESETS: dict[str, CrfParameters] = {
     # pnoc's CRF of C2AM saliency: label unary over 2 labels.
     "pnoc-c2am": CrfParameters(),
     # puzzle, test of the segmentation network: softmax unary.
-    "puzzle-segmentation": CrfParameters(bilateral_sxy=80, bilateral_srgb=13),
+    "puzzle-segmentation": CrfParameters(bilateral_sxy=80.0, bilateral_srgb=13.0),
     # pnoc, test of the segmentation network: softmax unary, the setting of DeepLabV2.
     "pnoc-segmentation": CrfParameters(
-        gaussian_sxy=1, bilateral_sxy=67, bilateral_srgb=3, bilateral_compat=4
+        gaussian_sxy=1.0, bilateral_sxy=67.0, bilateral_srgb=3.0, bilateral_compat=4.0
     ),
     # DeepLabV2 (deeplab-pytorch): softmax unary.
-    "deeplab-v2": CrfParameters(gaussian_sxy=1, bilateral_sxy=67, bilateral_srgb=3, bilateral_compat=4),
+    "deeplab-v2": CrfParameters(
+        gaussian_sxy=1.0, bilateral_sxy=67.0, bilateral_srgb=3.0, bilateral_compat=4.0
+    ),
     # wseg, segmentation: softmax unary, one iteration.
-    "wseg-segmentation": CrfParameters(bilateral_sxy=32, bilateral_srgb=13, iterations=1),
+    "wseg-segmentation": CrfParameters(bilateral_sxy=32.0, bilateral_srgb=13.0, iterations=1),
     # afa (rulixiang/afa, issue 6): softmax unary.
-    "afa": CrfParameters(bilateral_sxy=64, bilateral_srgb=5, bilateral_compat=4),
+    "afa": CrfParameters(bilateral_sxy=64.0, bilateral_srgb=5.0, bilateral_compat=4.0),
 }

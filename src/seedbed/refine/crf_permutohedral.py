@@ -13,7 +13,7 @@ All of it runs in one thread, so results do not depend on how many there are.
 """
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
@@ -98,9 +98,8 @@ class PermutohedralMeanField:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _mean_field(
-    unaries: Any, marginals: Any, spatial: Any, bilateral: Any, iterations: int, block: Any
-) -> None:
+@no_type_check
+def _mean_field(unaries, marginals, spatial, bilateral, iterations, block):
     """Fill `marginals` (Float32[T, K, N]) with the marginals of `unaries` (the same shape).
 
     The T (K − 1) channels are padded to a multiple of the block's length, which the compiler knows.
@@ -140,7 +139,8 @@ def _mean_field(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _relative_logits(unaries: Any, near: Any, wide: Any, first: int, last: int, logits: Any, q: Any) -> None:
+@no_type_check
+def _relative_logits(unaries, near, wide, first, last, logits, q):
     """u(last label) − u(label) of pixels first…last−1 into `q`; less the messages of Q = 1, into `logits`."""
     others = unaries.shape[1] - 1
     for t in range(unaries.shape[0]):
@@ -152,9 +152,8 @@ def _relative_logits(unaries: Any, near: Any, wide: Any, first: int, last: int, 
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _slice(
-    near: Any, spatial: Any, wide: Any, bilateral: Any, first: int, last: int, q: Any, block: Any
-) -> None:
+@no_type_check
+def _slice(near, spatial, wide, bilateral, first, last, q, block):
     """Messages of both kernels into `q`."""
     for n in range(first, last):
         v, w = spatial.vertices[n], spatial.weights[n]
@@ -167,9 +166,8 @@ def _slice(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _splat(
-    q: Any, spatial: Any, near: Any, bilateral: Any, wide: Any, first: int, last: int, block: Any
-) -> None:
+@no_type_check
+def _splat(q, spatial, near, bilateral, wide, first, last, block):
     """Add the weighted Q of pixels first…last−1 to the vertices of both lattices."""
     for n in range(first, last):
         row = n - first
@@ -183,7 +181,8 @@ def _splat(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _add_logits(logits: Any, thresholds: int, others: int, first: int, last: int, q: Any) -> None:
+@no_type_check
+def _add_logits(logits, thresholds, others, first, last, q):
     """From messages to logits against the last label, whose message is the constant less the others'."""
     if others == 1:
         for n in range(first, last):
@@ -203,7 +202,8 @@ def _add_logits(logits: Any, thresholds: int, others: int, first: int, last: int
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _softmax(q: Any, thresholds: int, others: int, count: int) -> None:
+@no_type_check
+def _softmax(q, thresholds, others, count):
     """Softmax over the labels of each threshold, the last one's logit being 0; in place, first rows only."""
     flat = q[:count].reshape(-1)
     if others == 1:
@@ -238,7 +238,8 @@ def _softmax(q: Any, thresholds: int, others: int, count: int) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _exp(values: Any) -> None:
+@no_type_check
+def _exp(values):
     """exp in place, to 2 units in the last place, in a form that compiles to vector instructions.
 
     exp(x) = 2ⁿ exp(r), |r| ≤ ½ ln 2, by the Taylor polynomial of degree 7; arguments are clipped to ±87.
@@ -264,7 +265,8 @@ def _exp(values: Any) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _write(q: Any, first: int, last: int, marginals: Any) -> None:
+@no_type_check
+def _write(q, first, last, marginals):
     """The marginals of pixels first…last−1; the last label holds what the others leave."""
     others = marginals.shape[1] - 1
     for t in range(marginals.shape[0]):

@@ -10,7 +10,7 @@ An image that is asked for many thresholds keeps its lattices in a `DenseCrf`.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Integer, UInt8
@@ -146,14 +146,16 @@ class DenseCrf:
 
     def labels(self, unaries: Float32[np.ndarray, "T K H W"]) -> Int64[np.ndarray, "T H W"]:
         """Most probable label of each pixel, 0…K−1, for each unary; arguments and errors of `marginals`."""
-        marginals = self.marginals(unaries)
-        labels = np.zeros((len(marginals), *self._size), np.int64)
-        _most_probable(marginals.reshape(*marginals.shape[:2], -1), labels.reshape(len(marginals), -1))
-        return labels
+        height, width = self._size
+        marginals = self.marginals(unaries).reshape(*unaries.shape[:2], height * width)
+        labels = np.zeros((len(unaries), height * width), np.int64)
+        _most_probable(marginals, labels)
+        return labels.reshape(-1, height, width)
 
 
 @njit(cache=True, nogil=True)
-def _most_probable(marginals: Any, labels: Any) -> None:
+@no_type_check
+def _most_probable(marginals, labels):
     """The first label of highest probability, into `labels` (zeros); numpy is slow on a middle axis."""
     best = np.empty(marginals.shape[2], np.float32)
     for t in range(marginals.shape[0]):

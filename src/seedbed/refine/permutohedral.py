@@ -9,7 +9,7 @@ Here the vertex of a point is found by one 64-bit key: the first d coordinates, 
 direction is then the addition of one constant to the key.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -68,7 +68,8 @@ def gain(d: int) -> np.float32:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def blur(values: Any, spare: Any, neighbours: Any, block: Any) -> Any:
+@no_type_check
+def blur(values, spare, neighbours, block):
     """Blur along each direction with (½, 1, ½).
 
     Args:
@@ -95,7 +96,8 @@ def blur(values: Any, spare: Any, neighbours: Any, block: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _filter(vertices: Any, weights: Any, neighbours: Any, values: Any) -> Any:
+@no_type_check
+def _filter(vertices, weights, neighbours, values):
     blurred = np.zeros((neighbours.shape[1], 1), np.float32)
     for n in range(values.size):
         for corner in range(vertices.shape[1]):
@@ -109,7 +111,8 @@ def _filter(vertices: Any, weights: Any, neighbours: Any, values: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _slot(key: Any, table: Any) -> Any:
+@no_type_check
+def _slot(key, table):
     """Row of the hash table that holds the key, or the free row where it belongs."""
     mask = table.shape[0] - 1
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
@@ -120,7 +123,8 @@ def _slot(key: Any, table: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _grown(keys: Any, count: Any) -> Any:
+@no_type_check
+def _grown(keys, count):
     """Keys and table with twice the room."""
     wider = np.empty(2 * keys.shape[0], np.int64)
     table = np.zeros((4 * keys.shape[0], 2), np.int64)
@@ -133,7 +137,8 @@ def _grown(keys: Any, count: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _embed(features: Any, scale: Any) -> Any:
+@no_type_check
+def _embed(features, scale):
     """Simplex and barycentric weights of each point; keys, hash table of keys, largest coordinate met."""
     points = features.shape[0]
     d = len(scale)
@@ -222,7 +227,8 @@ def _embed(features: Any, scale: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _neighbours(keys: Any, table: Any, d: int) -> Any:
+@no_type_check
+def _neighbours(keys, table, d):
     """Both neighbours of each vertex along each of the d + 1 directions; 0 where no point uses it."""
     bits = _KEY_BITS // d
     ones = 0
