@@ -1,4 +1,4 @@
-"""Fixtures for what a machine may lack: a test that needs it skips with a reason, and fails under SEEDBED_REQUIRE_ALL."""
+"""Fixtures for what a machine may lack: a test skips with a reason, and fails under SEEDBED_REQUIRE_ALL."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Find the confident regions of CAMs. `python workflow_scripts/confident_regions.py --help` lists the options and parameters."""
+"""Find the confident regions of CAMs.
+
+`python workflow_scripts/confident_regions.py --help` lists the options and parameters.
+"""
 
 import sys
 

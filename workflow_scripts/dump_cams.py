@@ -1,4 +1,7 @@
-"""Dump the multi-scale CAMs of a classifier. `python workflow_scripts/dump_cams.py --help` lists the options and parameters."""
+"""Dump the multi-scale CAMs of a classifier.
+
+`python workflow_scripts/dump_cams.py --help` lists the options and parameters.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Score a node on a split. `python workflow_scripts/evaluate.py --help` lists the options and parameters."""
+"""Score a node on a split.
+
+`python workflow_scripts/evaluate.py --help` lists the options and parameters.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Merge the shards of an artifact into one manifest. `python workflow_scripts/gather.py --help` lists the options."""
+"""Merge the shards of an artifact into one manifest.
+
+`python workflow_scripts/gather.py --help` lists the options.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Segment images. `python workflow_scripts/predict.py --help` lists the options and parameters."""
+"""Segment images.
+
+`python workflow_scripts/predict.py --help` lists the options and parameters.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Index a data set: ids, splits, sizes, checksums, image-level labels. `python workflow_scripts/prepare_dataset.py --help` lists the options and parameters."""
+"""Index a data set: ids, splits, sizes, checksums, image-level labels.
+
+`python workflow_scripts/prepare_dataset.py --help` lists the options and parameters.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Decide pseudo masks. `python workflow_scripts/pseudo_masks.py --help` lists the options and parameters."""
+"""Decide pseudo masks.
+
+`python workflow_scripts/pseudo_masks.py --help` lists the options and parameters.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Refine CAMs by a random walk. `python workflow_scripts/random_walk.py --help` lists the options and parameters."""
+"""Refine CAMs by a random walk.
+
+`python workflow_scripts/random_walk.py --help` lists the options and parameters.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Tables, figures and one page. `python workflow_scripts/report.py --help` lists the options and parameters."""
+"""Tables, figures and one page.
+
+`python workflow_scripts/report.py --help` lists the options and parameters.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Judge a pair of thresholds. `python workflow_scripts/threshold_quality.py --help` lists the options and parameters."""
+"""Judge a pair of thresholds.
+
+`python workflow_scripts/threshold_quality.py --help` lists the options and parameters.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Train an AffinityNet on confident regions. `python workflow_scripts/train_affinitynet.py --help` lists the options and parameters."""
+"""Train an AffinityNet on confident regions.
+
+`python workflow_scripts/train_affinitynet.py --help` lists the options and parameters.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Train a classifier on image-level labels. `python workflow_scripts/train_classifier.py --help` lists the options and parameters."""
+"""Train a classifier on image-level labels.
+
+`python workflow_scripts/train_classifier.py --help` lists the options and parameters.
+"""
 
 import sys
 

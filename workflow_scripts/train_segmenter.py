@@ -1,4 +1,7 @@
-"""Train a segmentation network on label maps. `python workflow_scripts/train_segmenter.py --help` lists the options and parameters."""
+"""Train a segmentation network on label maps.
+
+`python workflow_scripts/train_segmenter.py --help` lists the options and parameters.
+"""
 
 import sys
 

@@ -29,7 +29,9 @@ def plan(*, shell: bool = False, sweep: bool = False) -> None:
     workflow = Workflow.read()
     name = "sweep" if sweep else "all"
     if name not in workflow.reports:
-        raise SeedbedError("params.yaml names no `thresholds`, so there is no sweep; add some, for instance bg0.10-fg0.40")
+        raise SeedbedError(
+            "params.yaml names no `thresholds`, so there is no sweep; add some, for instance bg0.10-fg0.40"
+        )
     workflow.write_slices()
     if shell:
         print("set -e")
@@ -72,7 +74,12 @@ def list_() -> None:
     from seedbed.plan.show import table
 
     book = Workflow.read().book
-    print(table(("RECIPE", "EXTENDS", "PAPER"), [(n, *_parents(book[n].chain), book[n].paper) for n in book.names()]))
+    print(
+        table(
+            ("RECIPE", "EXTENDS", "PAPER"),
+            [(n, *_parents(book[n].chain), book[n].paper) for n in book.names()],
+        )
+    )
 
 
 def _parents(chain: tuple[str, ...]) -> tuple[str]:
@@ -80,7 +87,9 @@ def _parents(chain: tuple[str, ...]) -> tuple[str]:
 
 
 @app.command
-def doctor(dataset: str | None = None, *, data_root: Annotated[Path | None, Parameter(name="--data-root")] = None) -> int:
+def doctor(
+    dataset: str | None = None, *, data_root: Annotated[Path | None, Parameter(name="--data-root")] = None
+) -> int:
     """List every fault of a data set and of the selected recipes at once; exit status 1 where there is one.
 
     Args:

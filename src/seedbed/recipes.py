@@ -1,6 +1,7 @@
 """Recipes: a published method is a small graph of named nodes in one YAML file.
 
-A recipe may extend another (nodes merge by name, `from` and `with` by key, `null` removes) and refer to another's nodes.
+A recipe may extend another (nodes merge by name, `from` and `with` by key, `null` removes) and refer to another's
+nodes.
 This module loads, extends and validates; which instances of the nodes there are, and where they lie, is `seedbed.plan`.
 """
 
@@ -34,9 +35,13 @@ class NodeFile(BaseModel):
 
     stage: str | None = Field(default=None, description="stage that makes the node")
     inputs: dict[str, str | None] | None = Field(
-        default=None, alias="from", description="input of the stage: node, `recipe.node`, `node@rng0`, `node@epoch30`"
+        default=None,
+        alias="from",
+        description="input of the stage: node, `recipe.node`, `node@rng0`, `node@epoch30`",
     )
-    parameters: dict[str, Any] | None = Field(default=None, alias="with", description="parameters of the stage")
+    parameters: dict[str, Any] | None = Field(
+        default=None, alias="with", description="parameters of the stage"
+    )
     ref: str | None = Field(default=None, description="another recipe's node, used under this name")
     inherited: dict[str, str] | None = Field(
         default=None,
@@ -53,7 +58,9 @@ class RecipeFile(BaseModel):
     paper: str = Field(default="", description="paper that the recipe follows")
     aims_at: str = Field(default="", description="table and row that the recipe aims at")
     differs: str = Field(default="", description="what is known to differ from the paper, and why")
-    nodes: dict[str, NodeFile | None] = Field(default_factory=dict, description="nodes by name; null removes one")
+    nodes: dict[str, NodeFile | None] = Field(
+        default_factory=dict, description="nodes by name; null removes one"
+    )
     scores: list[str] | None = Field(default=None, description="nodes that `evaluate` scores")
 
 
@@ -151,7 +158,9 @@ class RecipeBook:
         if name not in self._paths:
             raise SeedbedError(f"{asked_by}{unknown_name('recipe', name, self._paths)}")
         if not _RECIPE_NAME.match(name):
-            raise SeedbedError(f"recipe {name!r}: a name is made of a-z, 0-9 and '-'; rename {self._paths[name].name}")
+            raise SeedbedError(
+                f"recipe {name!r}: a name is made of a-z, 0-9 and '-'; rename {self._paths[name].name}"
+            )
         if name not in self._files:
             content = load_yaml(self._paths[name]) or {}
             if not isinstance(content, dict):
@@ -176,7 +185,9 @@ class RecipeBook:
             file = self._file(link, "")
             for node_name, node in file.nodes.items():
                 if not _NAME.match(node_name) or node_name == MASKS:
-                    raise SeedbedError(f"recipe {link}, node {node_name!r}: a name is made of a-z, 0-9 and '_', not 'masks'")
+                    raise SeedbedError(
+                        f"recipe {link}, node {node_name!r}: a name is made of a-z, 0-9 and '_', not 'masks'"
+                    )
                 if node is None:
                     if merged.pop(node_name, None) is None:
                         raise SeedbedError(f"recipe {link} removes {unknown_name('node', node_name, merged)}")
@@ -196,13 +207,19 @@ class RecipeBook:
         where = f"recipe {recipe}, node {name}"
         if file.ref is not None:
             if file.stage or file.parameters or file.inputs:
-                raise SeedbedError(f"{where}: `ref` stands alone; remove stage, from and with, or extend that recipe")
+                raise SeedbedError(
+                    f"{where}: `ref` stands alone; remove stage, from and with, or extend that recipe"
+                )
             reference = _parse_reference(file.ref, recipe, where)
             if reference.recipe == recipe:
-                raise SeedbedError(f"{where}: `ref` names another recipe's node as recipe.node, got {file.ref!r}")
+                raise SeedbedError(
+                    f"{where}: `ref` names another recipe's node as recipe.node, got {file.ref!r}"
+                )
             return Node(name, None, {}, {}, {}, reference)
         if file.stage is None:
-            raise SeedbedError(f"{where}: expected `stage` (or `ref`), got neither; known: {', '.join(sorted(STAGES))}")
+            raise SeedbedError(
+                f"{where}: expected `stage` (or `ref`), got neither; known: {', '.join(sorted(STAGES))}"
+            )
         if file.stage not in STAGES:
             raise SeedbedError(f"{where}: {unknown_name('stage', file.stage, STAGES)}")
         stage = STAGES[file.stage]
@@ -221,10 +238,14 @@ class RecipeBook:
         inherited = file.inherited or {}
         wrong = set(inherited) - {"threshold", "epoch", "training"}
         if wrong:
-            raise SeedbedError(f"{where}: {unknown_name('use of ground truth', wrong.pop(), ['threshold', 'epoch', 'training'])}")
+            raise SeedbedError(
+                f"{where}: {unknown_name('use of ground truth', wrong.pop(), ['threshold', 'epoch', 'training'])}"
+            )
         return Node(name, stage, raw, inputs, inherited)
 
-    def follow(self, reference: Reference, asked_by: str, seen: Iterable[Reference] = ()) -> tuple[Recipe, Node, Reference]:
+    def follow(
+        self, reference: Reference, asked_by: str, seen: Iterable[Reference] = ()
+    ) -> tuple[Recipe, Node, Reference]:
         """The recipe and node behind a reference, with `ref` nodes followed to the end.
 
         Returns:
@@ -280,8 +301,14 @@ class RecipeBook:
                     f"{where}: input {key} takes {' or '.join(kinds)}, got {source.node} "
                     f"(stage {made_by.stage.name} makes {made_by.stage.kind})"
                 )
-            if source.epoch is not None and made_by.stage.kind not in ("classifier", "affinitynet", "segmenter"):
-                raise SeedbedError(f"{where}: only trained networks keep epochs, {source.node} is {made_by.stage.kind}")
+            if source.epoch is not None and made_by.stage.kind not in (
+                "classifier",
+                "affinitynet",
+                "segmenter",
+            ):
+                raise SeedbedError(
+                    f"{where}: only trained networks keep epochs, {source.node} is {made_by.stage.kind}"
+                )
             self._check_node(Reference(source.recipe, source.node), (*above, here))
 
 
@@ -298,11 +325,13 @@ def _merge(base: NodeFile | None, change: NodeFile) -> NodeFile:
         return {key: value for key, value in merged.items() if value is not None}
 
     other_stage = change.stage is not None and base.stage is not None and change.stage != base.stage
-    return NodeFile(
-        stage=change.stage or base.stage,
-        inputs=by_key(None if other_stage else base.inputs, change.inputs),
-        parameters=by_key(None if other_stage else base.parameters, change.parameters),
-        inherited=by_key(None if other_stage else base.inherited, change.inherited),
+    return NodeFile.model_validate(
+        {
+            "stage": change.stage or base.stage,
+            "from": by_key(None if other_stage else base.inputs, change.inputs),
+            "with": by_key(None if other_stage else base.parameters, change.parameters),
+            "inherited": by_key(None if other_stage else base.inherited, change.inherited),
+        }
     )
 
 
@@ -312,7 +341,10 @@ def _parse_reference(text: str, recipe: str, where: str) -> Reference:
         raise SeedbedError(f"{where}: expected a node as [recipe.]node[@rng0][@epoch30], got {text!r}")
     rng, epoch = match["rng"], match["epoch"]
     return Reference(
-        match["recipe"] or recipe, match["node"], None if rng is None else int(rng), None if epoch is None else int(epoch)
+        match["recipe"] or recipe,
+        match["node"],
+        None if rng is None else int(rng),
+        None if epoch is None else int(epoch),
     )
 
 

@@ -71,7 +71,9 @@ def write_node(
     for name, content in files.items():
         (folder / name).write_bytes(content)
     entries = {name: FileEntry(size=len(data), sha256=sha256_bytes(data)) for name, data in files.items()}
-    content = content_digest(Record(split=key, image_id="", name=n, sha256=e.sha256) for n, e in entries.items())
+    content = content_digest(
+        Record(split=key, image_id="", name=n, sha256=e.sha256) for n, e in entries.items()
+    )
     facts: dict[str, Any] = {"images": {}, "facts": {}, "ledger": []} | manifest
     made = Manifest(
         stage=stage,
@@ -164,7 +166,14 @@ class Maker:
         return write_node(self.root, key, stage, inputs or {}, files, ledger=list(ledger))
 
     def judged(
-        self, axes: str, node: str, split: str, kind: str, scores: Mapping[str, Any], owner: str = "psa", **extra: Any
+        self,
+        axes: str,
+        node: str,
+        split: str,
+        kind: str,
+        scores: Mapping[str, Any],
+        owner: str = "psa",
+        **extra: Any,
     ) -> None:
         folder = "thresholds" if kind == "threshold_quality" else "scores"
         path = f"squares/{owner}/{axes}/{folder}/{node}-{split}.json"
@@ -175,7 +184,7 @@ class Maker:
         self.slice[folder].append(path)
 
     def job(self, **parameters: Any) -> Job:
-        names = [f for f in Job.__dataclass_fields__]
+        names = list(Job.__dataclass_fields__)
         known = SimpleNamespace(
             parameters=ReportParameters(**parameters),
             slice=self.slice,
@@ -204,36 +213,79 @@ def sweep(maker: Maker) -> Maker:
     inherited = LedgerEntry(use="threshold", stage="predict", note="inherited: tuned on val")
     for s in (0, 1):
         axes = f"rng{s}"
-        classifier = maker.node(axes, "classifier", "train_classifier", {"model.safetensors": b"m", "history.csv": history()})
+        classifier = maker.node(
+            axes, "classifier", "train_classifier", {"model.safetensors": b"m", "history.csv": history()}
+        )
         cams = maker.node(
             axes, "cams", "dump_cams", cams_of(["train"]), {"classifier": classifier}, "cam", ("train",)
         )
-        probabilities = {"cat": {"average_precision": 0.75, "images": 3}, "dog": {"average_precision": 0.25, "images": 4}}
+        probabilities = {
+            "cat": {"average_precision": 0.75, "images": 3},
+            "dog": {"average_precision": 0.25, "images": 4},
+        }
         maker.judged(
-            axes, "classifier", "val", "classification",
+            axes,
+            "classifier",
+            "val",
+            "classification",
             {"mean_average_precision": 0.5 + 0.25 * s, "f1_macro": 0.5, "per_class": probabilities},
         )
         maker.judged(
-            axes, "cams", "train", "cam", mask_scores(0.375), fixed_threshold=0.25,
+            axes,
+            "cams",
+            "train",
+            "cam",
+            mask_scores(0.375),
+            fixed_threshold=0.25,
             best={"threshold": 0.1, "mean_iou": 0.5, "chosen_with": "masks"},
-            curve=[{"threshold": t, "mean_iou": m} for t, m in ((0.0, None), (0.1, 0.5), (0.25, 0.375), (0.5, 0.125))],
+            curve=[
+                {"threshold": t, "mean_iou": m}
+                for t, m in ((0.0, None), (0.1, 0.5), (0.25, 0.375), (0.5, 0.125))
+            ],
         )
         for p, pair in enumerate(PAIRS):
             axes = f"rng{s}/{pair}"
             regions = maker.node(
-                axes, "confident_regions", "confident_regions", maps_of(["train"]), {"cams": cams}, "regions", ("train",)
+                axes,
+                "confident_regions",
+                "confident_regions",
+                maps_of(["train"]),
+                {"cams": cams},
+                "regions",
+                ("train",),
             )
-            net = maker.node(axes, "affinitynet", "train_affinitynet", {"history.csv": history()}, {"regions": regions})
+            net = maker.node(
+                axes, "affinitynet", "train_affinitynet", {"history.csv": history()}, {"regions": regions}
+            )
             refined = maker.node(
-                axes, "refined_cams", "random_walk", cams_of(["train"]), {"cams": cams, "affinitynet": net},
-                "refined_cam", ("train",),
+                axes,
+                "refined_cams",
+                "random_walk",
+                cams_of(["train"]),
+                {"cams": cams, "affinitynet": net},
+                "refined_cam",
+                ("train",),
             )
             masks = maker.node(
-                axes, "pseudo_masks", "pseudo_masks", maps_of(["train"]), {"cams": refined}, "pseudo_mask", ("train",)
+                axes,
+                "pseudo_masks",
+                "pseudo_masks",
+                maps_of(["train"]),
+                {"cams": refined},
+                "pseudo_mask",
+                ("train",),
             )
-            segmenter = maker.node(axes, "segmenter", "train_segmenter", {"history.csv": history()}, {"labels": masks})
+            segmenter = maker.node(
+                axes, "segmenter", "train_segmenter", {"history.csv": history()}, {"labels": masks}
+            )
             maker.node(
-                axes, "predictions", "predict", maps_of(["val"]), {"segmenter": segmenter}, "prediction", ("val",),
+                axes,
+                "predictions",
+                "predict",
+                maps_of(["val"]),
+                {"segmenter": segmenter},
+                "prediction",
+                ("val",),
                 ledger=(inherited,),
             )
             maker.judged(axes, "pseudo_masks", "train", "pseudo_mask", mask_scores(0.5 + 0.1 * p + 0.02 * s))
@@ -241,9 +293,16 @@ def sweep(maker: Maker) -> Maker:
                 axes, "predictions", "val", "prediction", mask_scores(0.25), ledger=[inherited.model_dump()]
             )
             quality = {
-                "npr_initial": 0.5, "npr_refined": 0.25, "tecm": 1.5 - 0.1 * p, "tecm_printed": 2.0,
-                "neutral_to_background": 30, "neutral_to_foreground": 20,
-                "mean_iou_initial": 0.4, "mean_iou_refined": 0.6, "pqs_initial": 0.2, "pqs_pseudo": 0.45,
+                "npr_initial": 0.5,
+                "npr_refined": 0.25,
+                "tecm": 1.5 - 0.1 * p,
+                "tecm_printed": 2.0,
+                "neutral_to_background": 30,
+                "neutral_to_foreground": 20,
+                "mean_iou_initial": 0.4,
+                "mean_iou_refined": 0.6,
+                "pqs_initial": 0.2,
+                "pqs_pseudo": 0.45,
                 "pqs_mean": 0.325,
             }
             maker.judged(axes, "refined_cams", "train", "threshold_quality", quality)

@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+
 from conftest import lacking
 
 CONFIG = Path("/etc/slurm/slurm.conf")
@@ -135,7 +136,9 @@ class Cluster:
             if len(found) >= count:
                 return found
             time.sleep(0.3)
-        raise AssertionError(f"no {count} {state} jobs of {rule} within {timeout_s} s; the queue: {self.jobs()}")
+        raise AssertionError(
+            f"no {count} {state} jobs of {rule} within {timeout_s} s; the queue: {self.jobs()}"
+        )
 
     def _devices(self) -> dict[int, tuple[str, ...]]:
         path = self.folder / "steps"
@@ -183,7 +186,9 @@ def _write(folder: Path) -> None:
         gres.append(f"NodeName={node} Name=gpu File={folder}/dev/nvidia[{devices[0]}-{devices[-1]}]")
         for device in devices:
             # A copy of /dev/null: SLURM sets CUDA_VISIBLE_DEVICES for character devices only.
-            made = subprocess.run(["mknod", str(folder / "dev" / f"nvidia{device}"), "c", "1", "3"], check=False)
+            made = subprocess.run(
+                ["mknod", str(folder / "dev" / f"nvidia{device}"), "c", "1", "3"], check=False
+            )
             if made.returncode != 0:
                 lacking("this machine lets even root make no device nodes")
     conf = SLURM_CONF.format(host=host, controller_port=_free_port(), folder=folder, nodes="\n".join(nodes))
@@ -234,22 +239,35 @@ def _start(folder: Path, stack: ExitStack) -> None:
         folder,
         "munged",
         "--foreground",
-        *("--key-file", str(munge / "key"), "--socket", str(munge / "socket"), "--pid-file", str(munge / "pid")),
+        *(
+            "--key-file",
+            str(munge / "key"),
+            "--socket",
+            str(munge / "socket"),
+            "--pid-file",
+            str(munge / "pid"),
+        ),
         *("--log-file", str(munge / "log"), "--seed-file", str(munge / "seed")),
     )
-    _until(lambda: (munge / "socket").exists(), folder, "munged opens its socket")
+    _until((munge / "socket").exists, folder, "munged opens its socket")
     _daemon(stack, folder, "slurmctld", "-D", "-f", config)
     for node in NODES:
         _daemon(stack, folder, "slurmd", "-D", "-N", node, "-f", config)
     stack.callback(_empty_queue)
-    _until(lambda: _output("sinfo", "-h", "-N", "-o", "%t").split() == ["idle"] * len(NODES), folder, "both nodes idle")
+    _until(
+        lambda: _output("sinfo", "-h", "-N", "-o", "%t").split() == ["idle"] * len(NODES),
+        folder,
+        "both nodes idle",
+    )
 
 
 def _daemon(stack: ExitStack, folder: Path, program: str, *options: str) -> None:
     log = (folder / f"{program}.out").open("ab")
     stack.callback(log.close)
     command = [str(shutil.which(program, path=_search_path())), *options]
-    process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+    )
 
     def stop() -> None:
         process.terminate()
@@ -273,7 +291,9 @@ def _until(reached, folder: Path, what: str, timeout_s: float = 30) -> None:
     deadline = time.monotonic() + timeout_s
     while not reached():
         if time.monotonic() > deadline:
-            logs = "\n".join(f"{p.name}: {p.read_text()[-2000:]}" for p in (*folder.glob("*.log"), *folder.glob("*.out")))
+            logs = "\n".join(
+                f"{p.name}: {p.read_text()[-2000:]}" for p in (*folder.glob("*.log"), *folder.glob("*.out"))
+            )
             raise AssertionError(f"waited {timeout_s:.0f} s for: {what}\n{logs}")
         time.sleep(0.1)
 

@@ -92,7 +92,9 @@ def read_manifest(path: Path) -> Manifest:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise SeedbedError(f"expected a manifest at {path}, found none; run the stage that makes it first") from None
+        raise SeedbedError(
+            f"expected a manifest at {path}, found none; run the stage that makes it first"
+        ) from None
     except OSError as error:
         raise SeedbedError(f"cannot read {path}: {error.strerror}") from error
     try:
@@ -147,7 +149,11 @@ def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
     files: dict[str, FileEntry] = {}
     images: dict[str, int] = {}
     for other, sidecar in sidecars.items():
-        if (sidecar.stage, sidecar.parameters, sidecar.inputs) != (first.stage, first.parameters, first.inputs):
+        if (sidecar.stage, sidecar.parameters, sidecar.inputs) != (
+            first.stage,
+            first.parameters,
+            first.inputs,
+        ):
             raise SeedbedError(
                 f"shards {name} and {other} were made with different parameters or inputs; run the older one again"
             )

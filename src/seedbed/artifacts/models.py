@@ -43,7 +43,9 @@ def read_epoch(path: Path, epoch: int) -> dict[str, Tensor]:
     prefix = f"epoch{epoch:03d}/"
     with safe_open(path, framework="pt") as handle:
         names = list(handle.keys())
-        state = {name.removeprefix(prefix): handle.get_tensor(name) for name in names if name.startswith(prefix)}
+        state = {
+            name.removeprefix(prefix): handle.get_tensor(name) for name in names if name.startswith(prefix)
+        }
     if not state:
         kept = sorted({int(name.partition("/")[0].removeprefix("epoch")) for name in names})
         raise SeedbedError(

@@ -1,4 +1,4 @@
-"""Segmentation of a whole image: probabilities averaged over scales and mirror images (DeepLab, arXiv:1606.00915 §4)."""
+"""Segmentation of a whole image: probabilities averaged over scales and mirror images (arXiv:1606.00915 §4)."""
 
 from __future__ import annotations
 

@@ -97,11 +97,17 @@ def judgements(graph: TaskGraph, recipe: str, rng: int, regions: str | None = No
     return found
 
 
-def threshold_judgements(graph: TaskGraph, recipe: str, rng: int, regions: str | None = None) -> list[Judgement]:
+def threshold_judgements(
+    graph: TaskGraph, recipe: str, rng: int, regions: str | None = None
+) -> list[Judgement]:
     """Threshold quality of each node of refined CAMs, where the regions setting is a pair of thresholds."""
     found = []
     for task in graph.recipe_tasks(recipe, rng, regions).values():
-        if task.stage.score != "refined_cam" or task.regions is None or Regions.parse(task.regions).kind != "thresholds":
+        if (
+            task.stage.score != "refined_cam"
+            or task.regions is None
+            or Regions.parse(task.regions).kind != "thresholds"
+        ):
             continue
         found += [judgement(graph, task, THRESHOLD_QUALITY, split) for split in task.splits]
     return found

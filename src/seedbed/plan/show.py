@@ -24,7 +24,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Left-aligned columns, two spaces apart."""
     cells = [list(head), *(list(row) for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
 
 
 def plan_text(workflow: Workflow, reports: Sequence[str]) -> str:
@@ -37,9 +39,20 @@ def plan_text(workflow: Workflow, reports: Sequence[str]) -> str:
     for key, state in states.items():
         task = tasks[key]
         rows.append(
-            (task.owner, task.axes, task.name, task.stage.name, state.status, human_size(state.disk), state.why)
+            (
+                task.owner,
+                task.axes,
+                task.name,
+                task.stage.name,
+                state.status,
+                human_size(state.disk),
+                state.why,
+            )
         )
-    counts = {status: sum(s.status == status for s in states.values()) for status in ("cached", "stale", "partial", "missing")}
+    counts = {
+        status: sum(s.status == status for s in states.values())
+        for status in ("cached", "stale", "partial", "missing")
+    }
     discarded = sum(s.disk for s in states.values() if s.status == "stale")
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     return (
@@ -77,7 +90,11 @@ def _node(recipe: Recipe, node: Node, graph: Any) -> dict[str, Any]:
 
 
 def _reference(reference: Reference, recipe: str) -> str:
-    name = reference.node if reference.recipe == recipe or reference.node == MASKS else f"{reference.recipe}.{reference.node}"
+    name = (
+        reference.node
+        if reference.recipe == recipe or reference.node == MASKS
+        else f"{reference.recipe}.{reference.node}"
+    )
     name += "" if reference.rng is None else f"@rng{reference.rng}"
     return name + ("" if reference.epoch is None else f"@epoch{reference.epoch}")
 

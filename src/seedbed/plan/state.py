@@ -53,11 +53,15 @@ def task_states(graph: TaskGraph, tasks: Sequence[Task]) -> dict[str, State]:
     return states
 
 
-def _task_state(graph: TaskGraph, task: Task, states: Mapping[str, State], contents: Mapping[str, str]) -> State:
+def _task_state(
+    graph: TaskGraph, task: Task, states: Mapping[str, State], contents: Mapping[str, str]
+) -> State:
     if not task.manifest.exists():
         done = [shard for shard in task.shard_names if all(file.exists() for file in task.shard_files(shard))]
         if done:
-            return State("partial", f"{len(done)} of {len(task.shard_names)} shards", folder_size(task.folder))
+            return State(
+                "partial", f"{len(done)} of {len(task.shard_names)} shards", folder_size(task.folder)
+            )
         if (task.folder / WORK).exists() and any((task.folder / WORK).glob("*/checkpoint*")):
             return State("partial", "a checkpoint to resume from", folder_size(task.folder))
         return State("missing", "", folder_size(task.folder))
@@ -76,7 +80,11 @@ def _task_state(graph: TaskGraph, task: Task, states: Mapping[str, State], conte
 
 
 def _compare(
-    folder: Path, wanted: Mapping[str, Any], inputs: Mapping[str, list[str]], files: tuple[Path, ...], blocked: str
+    folder: Path,
+    wanted: Mapping[str, Any],
+    inputs: Mapping[str, list[str]],
+    files: tuple[Path, ...],
+    blocked: str,
 ) -> State:
     disk = folder_size(folder)
     try:

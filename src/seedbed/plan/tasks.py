@@ -156,7 +156,9 @@ class TaskGraph:
             "stage": PREPARE_DATASET.name,
             "stage_version": PREPARE_DATASET.version,
             "dataset": self.dataset,
-            "parameters": self.declaration.model_dump(mode="json", exclude={"root", "shards"}, exclude_defaults=True, by_alias=True),
+            "parameters": self.declaration.model_dump(
+                mode="json", exclude={"root", "shards"}, exclude_defaults=True, by_alias=True
+            ),
         }
 
     def regions_of(self, recipe: Recipe) -> str:
@@ -214,7 +216,9 @@ class TaskGraph:
                 regions = part
         task = self.task(owner, node, rng, regions)
         if (task.owner, task.axes, task.name) != (owner, axes, node):
-            raise SeedbedError(f"{self.dataset}/{owner}/{axes}/{node} lies at {task.folder}; ask for that path")
+            raise SeedbedError(
+                f"{self.dataset}/{owner}/{axes}/{node} lies at {task.folder}; ask for that path"
+            )
         return task
 
     def _parameters(self, recipe: Recipe, node: Node) -> Parameters:
@@ -227,7 +231,9 @@ class TaskGraph:
         where = f"recipe {recipe.name}, node {node.name}"
         parameters = self._parameters(recipe, node)
         if parameters.uses_regions():
-            parameters = node.stage.validate({**parameters.model_dump(exclude_unset=True), "regions": regions}, where)
+            parameters = node.stage.validate(
+                {**parameters.model_dump(exclude_unset=True), "regions": regions}, where
+            )
         inputs: dict[str, Task | None] = {}
         epochs: dict[str, int] = {}
         depends_on_rng, depends_on_regions = node.stage.random, parameters.uses_regions()

@@ -83,7 +83,9 @@ class Workflow:
             if sweep:
                 thresholds |= {j.key: j for j in threshold_judgements(graph, recipe, rng, regions)}
             tasks += graph.recipe_tasks(recipe, rng, regions).values()
-        return Report(graph, name, tuple(scores.values()), tuple(thresholds.values()), tuple(unique_tasks(tasks)))
+        return Report(
+            graph, name, tuple(scores.values()), tuple(thresholds.values()), tuple(unique_tasks(tasks))
+        )
 
     @cached_property
     def reports(self) -> dict[str, Report]:
@@ -124,7 +126,9 @@ class Workflow:
         """
         by_path = {str(j.path): j for j in self.judgements()}
         if path not in by_path:
-            raise SeedbedError(f"params.yaml asks for no {path}; select its recipe, or add the node to its `scores`")
+            raise SeedbedError(
+                f"params.yaml asks for no {path}; select its recipe, or add the node to its `scores`"
+            )
         return by_path[path]
 
     def write_slices(self) -> list[Path]:
@@ -229,10 +233,24 @@ def report_command(report: Report) -> Command:
     """`report`."""
     words = _script(
         "report",
-        *("--params", report.slice_path, "--index", report.graph.index_folder / MANIFEST, "--output", report.folder),
+        *(
+            "--params",
+            report.slice_path,
+            "--index",
+            report.graph.index_folder / MANIFEST,
+            "--output",
+            report.folder,
+        ),
     )
-    reads = (report.slice_path, *index_files(report.graph), report.graph.index_folder / MASKS, *report.inputs())
-    return Command(f"{report.graph.dataset}/reports/{report.name}", words, reads, (report.folder / "index.html",))
+    reads = (
+        report.slice_path,
+        *index_files(report.graph),
+        report.graph.index_folder / MASKS,
+        *report.inputs(),
+    )
+    return Command(
+        f"{report.graph.dataset}/reports/{report.name}", words, reads, (report.folder / "index.html",)
+    )
 
 
 def _script(stage: str, *options: str | Path) -> tuple[str, ...]:

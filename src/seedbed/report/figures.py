@@ -75,7 +75,9 @@ def curve_figure(scores: Sequence[Judged]) -> Figure:
             label=f"{judged.node} ({judged.place})",
         )
         color, best = line.get_color(), judged.content["best"]
-        axes.plot(judged.content["fixed_threshold"], judged.scores["mean_iou"], "o", color=color, markersize=5)
+        axes.plot(
+            judged.content["fixed_threshold"], judged.scores["mean_iou"], "o", color=color, markersize=5
+        )
         axes.plot(best["threshold"], best["mean_iou"], "*", color=color, markersize=10)
     axes.plot([], [], "o", color="#555555", markersize=5, label="fixed threshold")
     axes.plot([], [], "*", color="#555555", markersize=10, label=f"best threshold ({CHOSEN_WITH_MASKS})")
@@ -115,7 +117,14 @@ def _heat_maps(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
             for column, value in enumerate(line):
                 if value == value:
                     dark = value < low + 0.6 * (high - low)
-                    one.text(column, row, f"{value:.3f}", ha="center", va="center", color="white" if dark else "black")
+                    one.text(
+                        column,
+                        row,
+                        f"{value:.3f}",
+                        ha="center",
+                        va="center",
+                        color="white" if dark else "black",
+                    )
         one.set_xticks(range(len(grid.columns)), [f"{v:.2f}" for v in grid.columns])
         one.set_yticks(range(len(grid.index)), [f"{v:.2f}" for v in grid.index])
         one.set(title=title, xlabel="fg threshold", ylabel="bg threshold")
@@ -142,7 +151,14 @@ def _pair_lines(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
     for one, (title, names) in zip(axes, panels.items(), strict=True):
         for name in names:
             line = "--" if name.startswith("mean_iou:") else "-"
-            one.plot(range(len(pairs)), pairs[name].to_numpy(float), line, marker="o", markersize=4, label=columns[name])
+            one.plot(
+                range(len(pairs)),
+                pairs[name].to_numpy(float),
+                line,
+                marker="o",
+                markersize=4,
+                label=columns[name],
+            )
         one.set_xticks(range(len(pairs)), list(pairs["regions"]), rotation=15 if len(pairs) > 4 else 0)
         one.set(title=title, ylim=(0, None))
         one.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -158,7 +174,9 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     Args:
         histories: `history.csv` by the run's name; at least one.
     """
-    names = list(dict.fromkeys(name for history in histories.values() for name in history if name not in LEADING))
+    names = list(
+        dict.fromkeys(name for history in histories.values() for name in history if name not in LEADING)
+    )
     panels = [*names, "lr"]
     across = min(3, len(panels))
     figure, axes = new_figure(-(-len(panels) // across), across, 3.4, 2.2)

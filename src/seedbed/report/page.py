@@ -105,7 +105,15 @@ def node_table(results: Results) -> Table:
             )
         )
     return Table(
-        headings=("node", "stage", "recipe (owner), axes", "parameters set", "images", "MB", "ground truth used"),
+        headings=(
+            "node",
+            "stage",
+            "recipe (owner), axes",
+            "parameters set",
+            "images",
+            "MB",
+            "ground truth used",
+        ),
         figures=(False, False, False, False, False, True, False),
         rows=tuple(rows),
     )
@@ -126,9 +134,14 @@ def sweep_figures(frame: pd.DataFrame) -> list[tuple[str, bytes]]:
     """(owner and split, PNG) of each series with at least two pairs."""
     found = []
     for (owner, _, split), pairs in thresholds.series(frame):
-        titles = {name: title for name, title in thresholds.MEASURES.items() if name in SWEEP_FIGURE and name in pairs}
+        titles = {
+            name: title
+            for name, title in thresholds.MEASURES.items()
+            if name in SWEEP_FIGURE and name in pairs
+        }
         titles |= {
-            name: f"mIoU {name.removeprefix(thresholds.DOWNSTREAM)}" for name in thresholds.downstream_columns(pairs)
+            name: f"mIoU {name.removeprefix(thresholds.DOWNSTREAM)}"
+            for name in thresholds.downstream_columns(pairs)
         }
         if len(pairs) > 1 and titles:
             found.append((f"{owner}, {split}", figures.threshold_figure(pairs, titles)))
@@ -170,4 +183,7 @@ def legend(classes: Sequence[str]) -> list[tuple[str, str]]:
     from seedbed.artifacts.label_maps import voc_palette
 
     palette = voc_palette()
-    return [(name, "#{:02x}{:02x}{:02x}".format(*palette[3 * k : 3 * k + 3])) for k, name in enumerate(classes, start=1)]
+    return [
+        (name, "#{:02x}{:02x}{:02x}".format(*palette[3 * k : 3 * k + 3]))
+        for k, name in enumerate(classes, start=1)
+    ]

@@ -132,7 +132,9 @@ class Results:
         for name, contents in sorted(node.artifact.manifest.inputs.items()):
             if name == "index":
                 continue
-            equal = [other for other in self.nodes.values() if other.content in contents and other is not node]
+            equal = [
+                other for other in self.nodes.values() if other.content in contents and other is not node
+            ]
             found += [_nearest(node, equal).key] if equal else []
         return tuple(found)
 
@@ -155,7 +157,14 @@ class Results:
 def _nearest(node: Node, equal: Sequence[Node]) -> Node:
     """Of nodes with equal contents the one that stands nearest to `node`."""
     place = node.place
-    return min(equal, key=lambda n: (n.place.owner != place.owner, n.place.regions != place.regions, n.place.rng != place.rng))
+    return min(
+        equal,
+        key=lambda n: (
+            n.place.owner != place.owner,
+            n.place.regions != place.regions,
+            n.place.rng != place.rng,
+        ),
+    )
 
 
 def read_results(content: Mapping[str, Any], results: Path) -> Results:
@@ -200,7 +209,9 @@ def read_judged(results: Path, path: str) -> Judged:
         found = json.loads(file.read_bytes())
         node, split, kind, _, _ = (found[key] for key in ("node", "split", "kind", "ledger", "scores"))
     except FileNotFoundError:
-        raise SeedbedError(f"expected scores at {file}, found none; run the command that makes them first") from None
+        raise SeedbedError(
+            f"expected scores at {file}, found none; run the command that makes them first"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SeedbedError(f"{file} is no readable file of scores ({error}); make it again") from None
     dataset, owner, *axes = Path(path).parent.parent.parts

@@ -95,7 +95,9 @@ def chains(results: Results) -> list[tuple[str, list[Node]]]:
     return found
 
 
-def gallery(results: Results, dataset: Dataset, split: str, samples: int, most_rows: int, longest: int) -> Gallery | None:
+def gallery(
+    results: Results, dataset: Dataset, split: str, samples: int, most_rows: int, longest: int
+) -> Gallery | None:
     """The samples of a split; None where no node has it.
 
     Args:
@@ -115,7 +117,9 @@ def gallery(results: Results, dataset: Dataset, split: str, samples: int, most_r
     return Gallery(
         split=split,
         columns=tuple(columns.values()),
-        samples=tuple(_sample(image_id, dataset, lines, list(columns), stored, longest) for image_id in chosen),
+        samples=tuple(
+            _sample(image_id, dataset, lines, list(columns), stored, longest) for image_id in chosen
+        ),
     )
 
 
@@ -190,7 +194,9 @@ def _sample(
 ) -> Sample:
     image = dataset.image(image_id)
     photo = overlays.shrink_photo(image, overlays.thumbnail_size((image.height, image.width), longest))
-    labels = ", ".join(name for name, there in zip(dataset.classes, dataset.labels(image_id), strict=True) if there)
+    labels = ", ".join(
+        name for name, there in zip(dataset.classes, dataset.labels(image_id), strict=True) if there
+    )
     seen: set[str] = set()
     shown = []
     for name, nodes in lines:

@@ -17,9 +17,27 @@ if TYPE_CHECKING:
 SCORE_COLUMNS = (
     *("owner", "rng", "regions", "node", "split", "kind"),
     *("mean_iou", "decided_at", "best_mean_iou", "best_threshold", "best_threshold_is"),
-    *("neutral_ratio", "mean_iou_neutral_missed", "pixel_accuracy", "mean_average_precision", "f1_macro", "ground_truth"),
+    *(
+        "neutral_ratio",
+        "mean_iou_neutral_missed",
+        "pixel_accuracy",
+        "mean_average_precision",
+        "f1_macro",
+        "ground_truth",
+    ),
 )
-CLASS_COLUMNS = ("owner", "rng", "regions", "node", "split", "kind", "class", "iou", "average_precision", "truth")
+CLASS_COLUMNS = (
+    "owner",
+    "rng",
+    "regions",
+    "node",
+    "split",
+    "kind",
+    "class",
+    "iou",
+    "average_precision",
+    "truth",
+)
 GROUP = ("owner", "regions", "node", "split", "kind")
 AS_DECIDED = "as decided"
 
@@ -55,7 +73,9 @@ def class_frame(scores: Sequence[Judged]) -> pd.DataFrame:
     """One row a scores file and class; `truth` counts pixels, for classifiers images."""
     import pandas as pd
 
-    return pd.DataFrame([row for judged in scores for row in _class_rows(judged)], columns=list(CLASS_COLUMNS))
+    return pd.DataFrame(
+        [row for judged in scores for row in _class_rows(judged)], columns=list(CLASS_COLUMNS)
+    )
 
 
 def _class_rows(judged: Judged) -> Iterator[dict[str, Any]]:
@@ -122,7 +142,16 @@ def classifier_table(frame: pd.DataFrame) -> Table:
         for key, group in _groups(frame[frame["kind"] == "classification"])
     ]
     return Table(
-        headings=("recipe (owner)", "regions", "node", "split", "rngs", "mAP", "F1 (macro)", "ground truth used"),
+        headings=(
+            "recipe (owner)",
+            "regions",
+            "node",
+            "split",
+            "rngs",
+            "mAP",
+            "F1 (macro)",
+            "ground truth used",
+        ),
         figures=(False, False, False, False, True, True, True, False),
         rows=tuple(rows),
     )

@@ -154,7 +154,10 @@ def correlation_table(frame: pd.DataFrame) -> Table:
             MEASURES[row["measure"]],
             row["downstream"],
             str(row["points"]),
-            *(figure(row[name]) for name in ("pearson", "pearson_p", "spearman", "spearman_p", "ransac_pearson")),
+            *(
+                figure(row[name])
+                for name in ("pearson", "pearson_p", "spearman", "spearman_p", "ransac_pearson")
+            ),
             row["ransac_inliers"] or MISSING,
         )
         for row in frame.to_dict("records")

@@ -22,9 +22,12 @@ class ConfidentRegionsParameters(ShardedParameters):
     REGIONS = True
 
     regions: str = Field(
-        default="bg0.10-fg0.40", description="background where score <= bg, foreground where score >= fg; or alpha4-24"
+        default="bg0.10-fg0.40",
+        description="background where score <= bg, foreground where score >= fg; or alpha4-24",
     )
-    crf: CrfChoice = Field(default="irn", description="preset of the dense CRF behind each threshold, or none")
+    crf: CrfChoice = Field(
+        default="irn", description="preset of the dense CRF behind each threshold, or none"
+    )
     crf_engine: str = Field(default="pydensecrf", description="engine of the dense CRF")
 
     @field_validator("regions", mode="before")
@@ -60,10 +63,13 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     for image_id in job.image_ids:
         stored = cams[image_id]
         scores = full_size_scores(stored, source.manifest.stage)
-        decide, refiner = (
-            (threshold_regions, label_refiner) if regions.kind == "thresholds" else (alpha_regions, score_refiner)
-        )
-        refine = None
+        crf = None
         if parameters.crf != NO_CRF and stored.class_ids:
-            refine = refiner(np.array(job.dataset.image(image_id)), parameters.crf, parameters.crf_engine)
-        yield image_id, decide(scores, stored.class_ids, regions.low, regions.high, refine)
+            crf = (np.array(job.dataset.image(image_id)), parameters.crf, parameters.crf_engine)
+        if regions.kind == "thresholds":
+            by_label = label_refiner(*crf) if crf else None
+            label_map = threshold_regions(scores, stored.class_ids, regions.low, regions.high, by_label)
+        else:
+            by_score = score_refiner(*crf) if crf else None
+            label_map = alpha_regions(scores, stored.class_ids, regions.low, regions.high, by_score)
+        yield image_id, label_map

@@ -33,7 +33,9 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    torch_threads: int = Field(default=1, ge=1, description="threads of one job; results depend on it, so it is set here")
+    torch_threads: int = Field(
+        default=1, ge=1, description="threads of one job; results depend on it, so it is set here"
+    )
 
     REGIONS: ClassVar[bool] = False
     """Whether the stage reads the regions axis; a model may override `uses_regions` instead."""

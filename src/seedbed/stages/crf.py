@@ -33,7 +33,8 @@ def label_refiner(image: np.ndarray, preset: str, engine: str) -> Callable[[np.n
     crf = DenseCrf(image, parameters, engine)
 
     def refine(labels: np.ndarray, n_labels: int) -> np.ndarray:
-        return crf.labels(unary_from_labels(labels, n_labels, parameters.label_confidence)[None])[0]
+        unary = unary_from_labels(labels, n_labels, parameters.label_confidence)
+        return np.asarray(crf.labels(unary[None])[0])
 
     return refine
 
@@ -45,7 +46,7 @@ def score_refiner(image: np.ndarray, preset: str, engine: str) -> Callable[[np.n
     crf = DenseCrf(image, CRF_PRESETS[preset], engine)
 
     def refine(scores: np.ndarray) -> np.ndarray:
-        return crf.marginals(unary_from_softmax(scores)[None])[0]
+        return np.asarray(crf.marginals(unary_from_softmax(scores)[None])[0])
 
     return refine
 

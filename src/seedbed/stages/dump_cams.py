@@ -15,7 +15,9 @@ from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
 class DumpCamsParameters(ShardedParameters):
     """How CAMs are taken from the classifier."""
 
-    scales: tuple[float, ...] = Field(default=(0.5, 1.0, 1.5, 2.0), min_length=1, description="scales of the image")
+    scales: tuple[float, ...] = Field(
+        default=(0.5, 1.0, 1.5, 2.0), min_length=1, description="scales of the image"
+    )
     flip: bool = Field(default=True, description="add the mirrored CAM of the mirrored image")
     keep_flips: bool = Field(default=False, description="store the mirrored half on its own, too")
     precision: Literal["32", "bf16"] = Field(default="32", description="bf16 is faster, and 8.5e-3 off")

@@ -5,6 +5,7 @@ All scores are functions of counts; masks are read here, and the thresholds foun
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +25,10 @@ class EvaluateParameters(Parameters):
     """What is scored, and how."""
 
     background_score: float = Field(
-        default=0.25, ge=0, le=1, description="fixed threshold at which CAMs are scored: background where score <= it"
+        default=0.25,
+        ge=0,
+        le=1,
+        description="fixed threshold at which CAMs are scored: background where score <= it",
     )
     curve_step: float = Field(default=0.01, gt=0, le=0.5, description="step of the threshold curve of CAMs")
     neutral: Literal["dropped", "missed"] = Field(
@@ -80,7 +84,9 @@ def score_classifier(job: Job, target: Artifact) -> dict[str, Any]:
     probabilities = load_file(target.file("probabilities.safetensors"))
     image_ids = list(job.dataset.image_ids(job.split))
     if job.split not in probabilities:
-        raise SeedbedError(f"{target.folder} holds no probabilities of split {job.split}; add it to its `score_splits`")
+        raise SeedbedError(
+            f"{target.folder} holds no probabilities of split {job.split}; add it to its `score_splits`"
+        )
     labels = np.stack([job.dataset.labels(i) for i in image_ids])
     return {"scores": classification.scores(labels, probabilities[job.split], tuple(job.dataset.classes))}
 
@@ -132,14 +138,15 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
         "chosen_with": "masks",
     }
     result["curve"] = [
-        {"threshold": t, "mean_iou": None if np.isnan(m) else float(m)} for t, m in zip(thresholds, means, strict=True)
+        {"threshold": t, "mean_iou": None if np.isnan(m) else float(m)}
+        for t, m in zip(thresholds, means, strict=True)
     ]
     return result
 
 
 def _from_counts(job: Job, counts: np.ndarray) -> dict[str, Any]:
     parameters: EvaluateParameters = job.parameters
-    classes = list(job.dataset.classes)
+    classes: Sequence[str] = job.dataset.classes
     if parameters.class_map:
         counts, classes = segmentation.collapse(counts, classes, parameters.class_map)
     return {

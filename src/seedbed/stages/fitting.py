@@ -112,7 +112,9 @@ def fit_method(job: Job, labels: str | None = None) -> Fitted:
         key=job.key,
         work=job.work / "training",
         log=job.log,
-        keep=lambda epoch, state: kept.__setitem__(epoch, {k: v.detach().cpu().clone() for k, v in state.items()}),
+        keep=lambda epoch, state: kept.__setitem__(
+            epoch, {k: v.detach().cpu().clone() for k, v in state.items()}
+        ),
         accelerator="cuda" if job.device == "cuda" else "cpu",
     )
     return Fitted(method.to(job.device), history, kept)

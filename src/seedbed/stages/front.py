@@ -98,7 +98,9 @@ def parser(stage: Stage) -> argparse.ArgumentParser:
     )
     result.add_argument("--params", type=Path, required=True, metavar="FILE", help="the stage's slice (JSON)")
     if stage.reads_index:
-        result.add_argument("--index", type=Path, required=True, metavar="FILE", help="manifest of the data set's index")
+        result.add_argument(
+            "--index", type=Path, required=True, metavar="FILE", help="manifest of the data set's index"
+        )
     for name, spec in stage.inputs.items():
         result.add_argument(
             f"--{name.replace('_', '-')}",
@@ -110,14 +112,24 @@ def parser(stage: Stage) -> argparse.ArgumentParser:
             help=f"manifest of the {' or '.join(spec.kinds)}" + ("" if spec.required else " (optional)"),
         )
     result.add_argument(
-        "--output", type=Path, required=True, metavar="FILE" if stage.writes_file else "DIR", help="what to write"
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE" if stage.writes_file else "DIR",
+        help="what to write",
     )
     if stage.sharded:
-        result.add_argument("--shard", required=True, metavar="SPLIT-K", help="shard to make, for instance train-0")
+        result.add_argument(
+            "--shard", required=True, metavar="SPLIT-K", help="shard to make, for instance train-0"
+        )
     result.add_argument("--data-root", type=Path, metavar="DIR", help="root of the data set on this machine")
-    result.add_argument("--log", type=Path, metavar="FILE", help="file for progress and tracebacks; default stderr")
+    result.add_argument(
+        "--log", type=Path, metavar="FILE", help="file for progress and tracebacks; default stderr"
+    )
     if stage.unit == "gpu":
-        result.add_argument("--gpus", type=int, default=1, metavar="N", help="GPUs to take (default 1; 0: CPU)")
+        result.add_argument(
+            "--gpus", type=int, default=1, metavar="N", help="GPUs to take (default 1; 0: CPU)"
+        )
     return result
 
 

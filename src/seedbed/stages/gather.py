@@ -34,7 +34,9 @@ def gather(params: Path, folder: Path) -> Manifest:
         path = folder / f"{shard}.json"
         sidecars[path.name] = read_manifest(path)
         if sidecars[path.name].parameters != content:
-            raise SeedbedError(f"{path} was made with other parameters than {params} has; run that shard again")
+            raise SeedbedError(
+                f"{path} was made with other parameters than {params} has; run that shard again"
+            )
         for name, entry in sidecars[path.name].files.items():
             verify_size(folder / name, entry)
     manifest = merge_shards(sidecars)

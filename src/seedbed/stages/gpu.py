@@ -80,7 +80,9 @@ def gpu_slot(count: int, owner: str, poll_s: float = 0.1) -> Iterator[list[str]]
         yield []
         return
     if count > len(devices):
-        raise SeedbedError(f"{count} GPUs are wanted, this machine has {len(devices)}; lower `gpu` in the profile")
+        raise SeedbedError(
+            f"{count} GPUs are wanted, this machine has {len(devices)}; lower `gpu` in the profile"
+        )
     folder = lock_folder()
     folder.mkdir(parents=True, exist_ok=True)
     held: dict[str, IO[str]] = {}

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, UInt8
+from pydantic import BaseModel
 from torch import nn
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.models import read_epoch, read_state
-from seedbed.methods.table import build_method, method_entry
+from seedbed.methods.table import AffinityParameters, build_method, method_entry
 from seedbed.networks.weights import InitialWeights
+from seedbed.refine.affinity_labels import pair_offsets
 from seedbed.stages.registry import STAGES
 from seedbed.stages.training import TrainingStageParameters
+
+
+ImageAffinity = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,8 @@ class TrainedNetwork:
     network: nn.Module
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    parameters: TrainingStageParameters
+    parameters: BaseModel
+    """Of the method."""
 
 
 def load_network(artifact: Artifact | None, classes: int, epoch: int | None, device: str) -> TrainedNetwork:
@@ -56,19 +62,27 @@ def load_network(artifact: Artifact | None, classes: int, epoch: int | None, dev
         state = read_epoch(artifact.file("epochs.safetensors"), epoch)
     network = method.networks()[facts["player"]]
     network.load_state_dict(state)
-    return TrainedNetwork(network.to(device).eval(), mean, std, parameters)
+    return TrainedNetwork(network.to(device).eval(), mean, std, own)
 
 
 def affinity_function(
-    trained: TrainedNetwork, device: str
-) -> Callable[[UInt8[np.ndarray, "H W 3"], float], Float32[np.ndarray, "offsets h w"]]:
-    """A function (image, scale) -> affinities of the image's grid points, for the random walk."""
+    trained: TrainedNetwork, scale: float, device: str
+) -> tuple[ImageAffinity, tuple[tuple[int, int], ...]]:
+    """A function image -> affinities of its grid points, and the pairs' offsets (dy, dx), for the random walk.
+
+    Args:
+        trained: an AffinityNet.
+        scale: of the image that the network sees.
+        device: torch device.
+    """
     from seedbed.methods.affinity import image_affinity
 
-    def affinity(image: UInt8[np.ndarray, "H W 3"], scale: float) -> Float32[np.ndarray, "offsets h w"]:
+    parameters = trained.parameters
+    assert isinstance(parameters, AffinityParameters)
+
+    def affinity(image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "offsets h w"]:
         return image_affinity(
-            trained.network, image, trained.parameters, trained.mean, trained.std, scale=scale, device=device
+            trained.network, image, parameters, trained.mean, trained.std, scale=scale, device=device
         )
 
-    return affinity
-
+    return affinity, pair_offsets(parameters.radius)

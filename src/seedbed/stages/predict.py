@@ -16,7 +16,9 @@ class PredictParameters(ShardedParameters):
     """How an image is segmented."""
 
     splits: tuple[str, ...] = Field(default=("val",), description="splits of the data set to process")
-    scales: tuple[float, ...] = Field(default=(0.75, 1.0, 1.25), min_length=1, description="scales of the image")
+    scales: tuple[float, ...] = Field(
+        default=(0.75, 1.0, 1.25), min_length=1, description="scales of the image"
+    )
     flip: bool = Field(default=True, description="average with the mirrored prediction of the mirrored image")
     crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the probabilities, or none")
     crf_engine: str = Field(default="pydensecrf", description="engine of the dense CRF")

@@ -15,12 +15,19 @@ from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
 class RandomWalkParameters(ShardedParameters):
     """The walk's shape."""
 
-    beta: float = Field(default=8.0, gt=0, description="power of the affinities: higher, fewer steps across edges")
-    log2_steps: int = Field(default=8, ge=0, le=12, description="2 to this power steps (PSA's logt, IRN's exp_times)")
-    method: Literal["chebyshev", "power"] = Field(
-        default="chebyshev", description="chebyshev: a bounded approximation; power: every step, the reference"
+    beta: float = Field(
+        default=8.0, gt=0, description="power of the affinities: higher, fewer steps across edges"
     )
-    products: int = Field(default=84, ge=1, description="matrix products of chebyshev; the bound falls with them")
+    log2_steps: int = Field(
+        default=8, ge=0, le=12, description="2 to this power steps (PSA's logt, IRN's exp_times)"
+    )
+    method: Literal["chebyshev", "power"] = Field(
+        default="chebyshev",
+        description="chebyshev: a bounded approximation; power: every step, the reference",
+    )
+    products: int = Field(
+        default=84, ge=1, description="matrix products of chebyshev; the bound falls with them"
+    )
     image_scale: float = Field(default=1.0, gt=0, description="scale of the image that AffinityNet sees")
 
 
@@ -42,7 +49,6 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
     """Yield the refined CAMs of each image: one map a class on AffinityNet's grid."""
     import torch
 
-    from seedbed.refine.affinity_labels import pair_offsets
     from seedbed.refine.random_walk import walk
     from seedbed.stages.networks import affinity_function, load_network
     from seedbed.stages.scores import grid_scores
@@ -54,14 +60,13 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
     cams = source.cams(shard=job.shard)
     classes = len(job.dataset.classes)
     trained = load_network(job.inputs["affinitynet"], classes, job.epochs.get("affinitynet"), job.device)
-    affinity_of = affinity_function(trained, job.device)
-    offsets = pair_offsets(trained.parameters.radius)
+    affinity_of, offsets = affinity_function(trained, parameters.image_scale, job.device)
     for image_id in job.image_ids:
         stored = cams[image_id]
         if not stored.class_ids:
             yield image_id, Cams((), stored.size, ())
             continue
-        affinity = affinity_of(np.array(job.dataset.image(image_id)), parameters.image_scale)
+        affinity = affinity_of(np.array(job.dataset.image(image_id)))
         scores = grid_scores(stored, source.manifest.stage, affinity.shape[-2:])
         refined = walk(
             scores,

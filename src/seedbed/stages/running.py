@@ -116,9 +116,13 @@ def read_slice(path: Path, stage: Stage | None = None) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise SeedbedError(f"expected the stage's slice at {path}, found none; `seedbed plan` writes the slices") from None
+        raise SeedbedError(
+            f"expected the stage's slice at {path}, found none; `seedbed plan` writes the slices"
+        ) from None
     except (OSError, ValueError) as error:
-        raise SeedbedError(f"{path} is no readable slice ({error}); `seedbed plan` writes the slices") from None
+        raise SeedbedError(
+            f"{path} is no readable slice ({error}); `seedbed plan` writes the slices"
+        ) from None
     keys = ["stage", "stage_version", "dataset", "parameters"]
     keys += ["shards"] if stage is not None and stage.sharded else []
     if not isinstance(content, dict) or not set(keys) <= set(content):
@@ -199,7 +203,9 @@ def _device(stage: Stage, devices: list[str]) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if devices:
-        raise SeedbedError(f"GPU {','.join(devices)} was taken, but torch sees none; check the driver and the torch build")
+        raise SeedbedError(
+            f"GPU {','.join(devices)} was taken, but torch sees none; check the driver and the torch build"
+        )
     return "cpu"
 
 
@@ -217,14 +223,18 @@ def _encode_record(payload: Cams | np.ndarray) -> tuple[str, Any]:
     return sha256_bytes(png), png
 
 
-def _write_shard(folder: Path, stage: Stage, job: Job, made: Iterator[tuple[str, Any]], head: Manifest) -> None:
+def _write_shard(
+    folder: Path, stage: Stage, job: Job, made: Iterator[tuple[str, Any]], head: Manifest
+) -> None:
     payloads: dict[str, Any] = {}
     records = []
     for image_id, payload in job.progress(made, len(job.image_ids), f"{stage.name} {job.shard}"):
         digest, payloads[image_id] = _encode_record(payload)
         records.append(Record(split=job.split, image_id=image_id, name="", sha256=digest))
     if tuple(payloads) != job.image_ids:
-        raise SeedbedError(f"{stage.name} {job.shard}: {len(payloads)} of {len(job.image_ids)} images were made")
+        raise SeedbedError(
+            f"{stage.name} {job.shard}: {len(payloads)} of {len(job.image_ids)} images were made"
+        )
     data = encode_cams(payloads) if stage.suffix == ".safetensors" else encode_label_maps(payloads)
     name = f"{job.shard}{stage.suffix}"
     sidecar = head.model_copy(
@@ -286,7 +296,12 @@ def _version(package: str) -> str | None:
 def _commit() -> str | None:
     try:
         shown = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return None

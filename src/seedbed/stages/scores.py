@@ -9,10 +9,9 @@ from seedbed.cam.rebuild import full_resolution
 from seedbed.errors import SeedbedError
 from seedbed.stages.contract import Job
 
-
 NORMALISATION: dict[str, Form] = {"dump_cams": "max", "random_walk": "global_max"}
-"""By the stage that made the maps. CAMs are divided by the maximum of each class; what comes out of a random walk by the
-maximum over all classes (IRN), since the walk has put the classes on one scale."""
+"""By the stage that made the maps. CAMs are divided by the maximum of each class; what comes out of a random walk by
+the maximum over all classes (IRN), since the walk has put the classes on one scale."""
 
 
 def full_size_scores(stored: Cams, stage: str) -> Float32[np.ndarray, "classes height width"]:

@@ -60,7 +60,7 @@ def run(job: Job) -> bytes:
         tables["refined"].add(after, class_ids, truth)
         moves.add(before, after)
     transitions = moves.transitions([pair])
-    n2b, n2f = int(transitions.to_background[0]), int(transitions.to_foreground[0])
+    n2b, n2f = int(transitions.neutral_to_background[0]), int(transitions.neutral_to_foreground[0])
     npr = {name: float(table.neutral_ratio([pair])[0]) for name, table in tables.items()}
     result: dict[str, Any] = {
         "npr_initial": npr["initial"],

@@ -1,4 +1,4 @@
-"""`train_affinitynet`: learn from confident regions which neighbouring pixels belong together (Ahn & Kwak 2018, §3.2)."""
+"""`train_affinitynet`: learn from confident regions which pixels belong together (Ahn & Kwak 2018, §3.2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from seedbed.stages.training import NETWORK_FILES, TrainingStageParameters, with
 class TrainAffinityNetParameters(TrainingStageParameters):
     """Training of an AffinityNet; the method adds its own parameters."""
 
-    method: str = Field(default="affinity", description="what a training step optimises: a method of this stage")
+    method: str = Field(
+        default="affinity", description="what a training step optimises: a method of this stage"
+    )
 
 
 STAGE = Stage(

@@ -13,7 +13,8 @@ class TrainClassifierParameters(TrainingStageParameters):
 
     method: str = Field(default="cam", description="what a training step optimises: a method of this stage")
     score_splits: tuple[str, ...] = Field(
-        default=("val",), description="splits whose class probabilities are stored, for the classification scores"
+        default=("val",),
+        description="splits whose class probabilities are stored, for the classification scores",
     )
 
 

@@ -1,4 +1,4 @@
-"""`train_segmenter`: a segmentation network on pseudo masks, on confident regions, or (as an upper bound) true masks."""
+"""`train_segmenter`: a segmentation network on pseudo masks, on confident regions, or (upper bound) true masks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from seedbed.stages.training import NETWORK_FILES, TrainingStageParameters, with
 class TrainSegmenterParameters(TrainingStageParameters):
     """Training of a segmentation network; the method adds its own parameters."""
 
-    method: str = Field(default="segmentation", description="what a training step optimises: a method of this stage")
+    method: str = Field(
+        default="segmentation", description="what a training step optimises: a method of this stage"
+    )
 
 
 STAGE = Stage(
