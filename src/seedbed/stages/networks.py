@@ -18,7 +18,6 @@ from seedbed.refine.affinity_labels import pair_offsets
 from seedbed.stages.registry import STAGES
 from seedbed.stages.training import TrainingStageParameters
 
-
 ImageAffinity = Callable[[np.ndarray], np.ndarray]
 
 
