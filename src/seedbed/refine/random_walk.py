@@ -108,7 +108,7 @@ def walk(
     `power` multiplies `steps` times and is the reference. `chebyshev` takes `products` products (at most
     `steps`) and misses x T^steps by an error e with ‖e D^½‖₂ ≤ tail · ‖x D^½‖₂, where `tail` is that of
     `chebyshev_expansion`: 8.9e-4, 8.0e-6 and 8.3e-8 for 52, 70 and 84 products at 256 steps. The norm is that
-    in which T is symmetric (D^½ T D^-½ is); in the plain one, ‖e‖₂ / ‖x‖₂, the bound grows by at most the
+    in which T is symmetric (D^-½ T D^½ is); in the plain one, ‖e‖₂ / ‖x‖₂, the bound grows by at most the
     factor √(d_max/d_min), 1 ≤ d ≤ 2n + 1. Values can lie outside the range of the scores by as much. Float32
     arithmetic adds 1e-7 to 3e-6 of the maximum. A constant map stays so, times 1 − tail.
 
