@@ -47,26 +47,29 @@ def test_equals_dense_powers(method, beta, steps):
     scores, affinity, offsets = example(12, 16, 5)
     expected = dense_walk(scores, affinity, offsets, beta, steps)
     result = walk(scores, affinity, offsets, beta=beta, steps=steps, method=method)
-    assert np.abs(result - expected).max() <= 5e-6 * expected.max()
+    assert np.abs(result - expected).max() <= 2e-6 * expected.max()
 
 
-@pytest.mark.parametrize("level", [0.93, 1.0])
-def test_even_areas_do_not_drift(level):
-    # All weights of an even area round alike, which 256 steps add up: 7e-6 for plainly rounded weights.
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("level", [0.93, 0.99, 1.0])
+def test_even_areas_do_not_drift(method, level):
+    # Rounded weights err alike in an even area, which 256 steps add up: a plain sum was 7e-6 off.
     scores, affinity, offsets = example(20, 24, 5)
     affinity[:] = level
     expected = dense_walk(scores, affinity, offsets, 8.0, 256)
-    assert np.abs(walk(scores, affinity, offsets) - expected).max() <= 1e-6 * expected.max()
+    assert np.abs(walk(scores, affinity, offsets, method=method) - expected).max() <= 1e-6 * expected.max()
 
 
-def test_a_nearly_lone_pixel_does_not_drift():
-    # Its diagonal is almost 1; with the digits of a float32 the walk was 7e-6 of the maximum off.
+@pytest.mark.parametrize("method", METHODS)
+def test_nearly_lone_groups_do_not_drift(method):
+    # Six pixels tied to one another and hardly to the rest; on a photograph a plain sum was 5e-5 off.
     scores, affinity, offsets = example(20, 24, 5)
-    affinity[:] = 0.99
+    group = np.zeros((20, 24), dtype=bool)
+    group[9:12, 12:14] = True
     for k, (dy, dx) in enumerate(offsets):
-        affinity[k, 10, 12] = affinity[k, 10 - dy, 12 - dx] = 0.35
+        affinity[k] = np.where(group == np.roll(group, (-dy, -dx), (0, 1)), 0.97, 0.2)
     expected = dense_walk(scores, affinity, offsets, 8.0, 256)
-    assert np.abs(walk(scores, affinity, offsets) - expected).max() <= 1.5e-6 * expected.max()
+    assert np.abs(walk(scores, affinity, offsets, method=method) - expected).max() <= 5e-6 * expected.max()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (3, 2), (2, 7)])
@@ -116,9 +119,9 @@ def test_constants_stay_and_outputs_are_convex_combinations(h, w, radius, steps,
     scores, affinity, offsets = example(h, w, radius, seed=seed)
     scores[0] = 0.7
     result = walk(scores, affinity, offsets, beta=1.0, steps=steps, method=method)
-    assert np.allclose(result[0], 0.7, atol=2e-5)
-    assert result[1].min() >= scores[1].min() - 2e-5
-    assert result[1].max() <= scores[1].max() + 2e-5
+    assert np.allclose(result[0], 0.7, atol=1e-6)
+    assert result[1].min() >= scores[1].min() - 1e-6
+    assert result[1].max() <= scores[1].max() + 1e-6
 
 
 @pytest.mark.parametrize(("products", "printed"), [(52, 8.9e-4), (70, 8.0e-6), (84, 8.3e-8)])
@@ -133,7 +136,7 @@ def test_tail_bounds_the_error_in_the_weighted_norm(products, printed):
         degree[dy:, max(0, dx) : min(16, 16 + dx)] += pairs
     error = walk(scores, affinity, offsets, products=products) - dense_walk(scores, affinity, offsets, 8, 256)
     weighted = np.linalg.norm(error * np.sqrt(degree)) / np.linalg.norm(scores * np.sqrt(degree))
-    rounding = 4e-6
+    rounding = 1e-6
     assert weighted <= tail + rounding
 
 
@@ -158,10 +161,8 @@ def test_background_only_image():
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    ("size", "tolerance"), [((12, 16), 5e-6), ((1, 7), 256 / 2**24), ((2, 3), 256 / 2**24)]
-)
-def test_torch_form_equals_dense_powers(method, size, tolerance):
+@pytest.mark.parametrize("size", [(12, 16), (1, 7), (2, 3)])
+def test_torch_form_equals_dense_powers(method, size):
     scores, affinity, offsets = example(*size, 5)
     other_scores, other_affinity, _ = example(*size, 5, seed=1)
     result = walk_torch(
@@ -172,7 +173,7 @@ def test_torch_form_equals_dense_powers(method, size, tolerance):
     ).numpy()
     for got, s, a in ((result[0], scores, affinity), (result[1], other_scores, other_affinity)):
         expected = dense_walk(s, a, offsets, 8, 256)
-        assert np.abs(got - expected).max() <= tolerance * expected.max()
+        assert np.abs(got - expected).max() <= 2e-6 * expected.max()
 
 
 @pytest.mark.gpu
@@ -183,7 +184,7 @@ def test_torch_form_on_a_gpu():
         torch.from_numpy(scores)[None].cuda(), torch.from_numpy(affinity)[None].cuda(), offsets
     )
     expected = walk(scores, affinity, offsets, method="power")
-    assert np.abs(result[0].cpu().numpy() - expected).max() <= 5e-6 * expected.max()
+    assert np.abs(result[0].cpu().numpy() - expected).max() <= 2e-6 * expected.max()
 
 
 @pytest.mark.parametrize(

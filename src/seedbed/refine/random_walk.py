@@ -1,10 +1,11 @@
 """Random walk that spreads CAMs along pixel affinities, as a sparse stencil (Ahn & Kwak 2018, §3.3, eq. 4-5).
 
 With A the symmetric matrix of affinities to the power β, its diagonal 1, and D the diagonal matrix of its
-column sums, the transition matrix is T = A D⁻¹ and the refined scores are the row vectors x T^steps. T is
+column sums d, the transition matrix is T = A D⁻¹ and the refined scores are the row vectors x T^steps. T is
 *column* normalised, so that every output pixel is a convex combination of input pixels. Published code forms
-T as a dense (hw)×(hw) matrix and squares it; here T is never formed. S = D^-½ A D^-½ has the same affinities
-at the same few neighbours, and x Tⁿ = (x D^½) Sⁿ D^-½, so memory is linear in the number of pixels.
+T as a dense (hw)×(hw) matrix and squares it. Here it is never formed; one product with it is
+(x T)_i = x_i + Σ_j A_ij (x_j − x_i) / d_i over a few neighbours j, so memory is linear in the number of
+pixels.
 
 `steps` counts transitions: 256 is PSA's `logt` 8 and IRN's `exp_times` 8, which are base-2 logarithms of it.
 """
@@ -17,7 +18,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from seedbed.errors import unknown_name
-from seedbed.refine.stencil_kernels import chebyshev, normalised, power
+from seedbed.refine.stencil_kernels import chebyshev, laid_out, power
 
 METHODS = ("chebyshev", "power")
 
@@ -38,7 +39,7 @@ def chebyshev_expansion(steps: int, products: int) -> Expansion:
 
     Args:
         steps: the power n, at least 1.
-        products: highest degree kept, which is the number of products with S that a walk then takes.
+        products: highest degree kept, which is the number of products with T that a walk then takes.
     """
     degree = min(steps, products)
     weights = [
@@ -106,10 +107,11 @@ def walk(
 
     `power` multiplies `steps` times and is the reference. `chebyshev` takes `products` products (at most
     `steps`) and misses x T^steps by an error e with ‖e D^½‖₂ ≤ tail · ‖x D^½‖₂, where `tail` is that of
-    `chebyshev_expansion`: 8.9e-4, 8.0e-6 and 8.3e-8 for 52, 70 and 84 products at 256 steps. The bound holds
-    in this weighted norm; in the plain one, ‖e‖₂ / ‖x‖₂, it grows by at most the factor √(d_max/d_min), d
-    being the column sums, 1 ≤ d ≤ 2n + 1. Float32 arithmetic adds 1e-6 to 4e-6 of the maximum (on grids of a
-    few pixels up to steps · 2⁻²⁴). Values can thus lie below 0 or above the maximum of the scores by as much.
+    `chebyshev_expansion`: 8.9e-4, 8.0e-6 and 8.3e-8 for 52, 70 and 84 products at 256 steps. The norm is that
+    in which T is symmetric (D^-½ T D^½ is); in the plain one, ‖e‖₂ / ‖x‖₂, the bound grows by at most the
+    factor √(d_max/d_min), 1 ≤ d ≤ 2n + 1. Values can lie outside the range of the scores by as much. Float32
+    arithmetic adds 1e-7 to 3e-6 of the maximum. A constant map stays so, times 1 − tail.
+
     Pairs that would leave the grid do not exist. The result does not depend on the number of threads, nor
     that of a class on the classes beside it.
 
@@ -124,7 +126,7 @@ def walk(
         beta: power of the affinities; PSA 8, IRN 10.
         steps: number of transitions.
         method: "chebyshev" or "power".
-        products: products with S that "chebyshev" may take.
+        products: products with T that "chebyshev" may take.
 
     Raises:
         ValueError: shapes, offsets, numbers or name that do not fit; affinities below 0 or not finite.
@@ -140,19 +142,16 @@ def walk(
     stride = width + margin
     first = int(dy.max(initial=0)) * stride + margin
     last = first + height * stride
-    weights, whole, part, root = normalised(
-        np.power(affinity, np.float32(beta)), dy, dx, first, stride, last + first
-    )
-    if not np.isfinite(root).all():
+    weights, inverse = laid_out(np.power(affinity, np.float32(beta)), dy, dx, first, stride, last + first)
+    if not np.isfinite(inverse).all():
         raise ValueError("expected finite affinities of at least 0, got others; check what computed them")
     current = np.zeros((len(scores), last + first), dtype=np.float32)
-    inside = current[:, first:last].reshape(len(scores), height, stride)[:, :, :width]
-    inside[...] = scores * root
+    current[:, first:last].reshape(len(scores), height, stride)[:, :, :width] = scores
     shifts = dy * stride + dx
     if method == "power":
-        result = power(current, weights, whole, part, shifts, first, last, steps)
+        result = power(current, weights, inverse, shifts, first, last, steps)
     else:
         coefficients = chebyshev_expansion(steps, products).coefficients
-        result = chebyshev(current, weights, whole, part, shifts, first, last, coefficients)
+        result = chebyshev(current, weights, inverse, shifts, first, last, coefficients)
     spread = result[:, first:last].reshape(len(scores), height, stride)[:, :, :width]
-    return np.asarray(spread / root, dtype=np.float32)
+    return np.ascontiguousarray(spread, dtype=np.float32)

@@ -1,6 +1,6 @@
 """The random walk of `random_walk` for batches on a GPU: the same stencil and the same expansion, in torch.
 
-Each product with S is one multiplication with a strided view of all neighbours and one sum, so that the
+Each product with T is one multiplication with a strided view of all neighbours and one sum, so that the
 number of kernels does not grow with the number of neighbours or images. On a CPU the form for one image is
 several times faster.
 """
@@ -39,7 +39,7 @@ def walk_torch(
         beta: power of the affinities.
         steps: number of transitions.
         method: "chebyshev" or "power".
-        products: products with S that "chebyshev" may take.
+        products: products with T that "chebyshev" may take.
 
     Raises:
         ValueError: shapes, offsets, numbers or name that do not fit; affinities below 0 or not finite.
@@ -51,38 +51,34 @@ def walk_torch(
     if not bool(torch.isfinite(affinity).all()) or bool((affinity < 0).any()):
         raise ValueError("expected finite affinities of at least 0, got others; check what computed them")
     reach = (max((dy for dy, _ in offsets), default=0), max((abs(dx) for _, dx in offsets), default=0))
-    # Prepared in float64: a bias of the weights would be raised to the power `steps`.
-    window = _full_window(affinity.double() ** beta, offsets, reach)
-    root = window.sum((1, 2)).sqrt()[:, None]
-    # S is symmetric, so that the window may be read by its row or its column: A[i, j] / √(d_i d_j).
-    weights = (window / root[:, :, None] / _neighbours(root, reach, fill=1.0)[:, 0]).to(scores.dtype)[:, None]
-    root = root.to(scores.dtype)
-    current = scores * root
+    window = _full_window(affinity.to(scores.dtype) ** beta, offsets, reach)[:, None]
+    inverse = 1 / window.sum((2, 3))
+    current = scores
 
-    def product(values: Tensor) -> Tensor:
-        terms: Tensor = _neighbours(values, reach) * weights
-        return terms.sum((2, 3))
+    def change(values: Tensor) -> Tensor:
+        terms: Tensor = (_neighbours(values, reach) - values[:, :, None, None]) * window
+        return terms.sum((2, 3)) * inverse
 
     if method == "power":
         for _ in range(steps):
-            current = product(current)
-        return current / root
+            current = current + change(current)
+        return current
     coefficients: list[float] = chebyshev_expansion(steps, products).coefficients.tolist()
     before, result = current, coefficients[0] * current
-    current = product(current)
+    current = current + change(current)
     for k, weight in enumerate(coefficients[1:], start=1):
         if k > 1:
-            before, current = current, 2 * product(current) - before
+            before, current = current, current + ((current - before) + 2 * change(current))
         result = result + weight * current
-    return result / root
+    return result
 
 
 def _neighbours(
-    values: Float[Tensor, "b C h w"], reach: tuple[int, int], fill: float = 0.0
+    values: Float[Tensor, "b C h w"], reach: tuple[int, int]
 ) -> Float[Tensor, "b C rows columns h w"]:
-    """View of all pixels within `reach` of each pixel, `fill` outside the grid."""
+    """View of all pixels within `reach` of each pixel, 0 outside the grid."""
     rows, columns = reach
-    padded = pad(values, (columns, columns, rows, rows), value=fill)
+    padded = pad(values, (columns, columns, rows, rows))
     b, C, h, w = values.shape
     image, channel, line, pixel = padded.stride()
     window: Tensor = padded.as_strided(
