@@ -1,7 +1,7 @@
 """The compiled loop of our own dense CRF: all iterations of mean field, for channels of several unaries.
 
-Krähenbühl & Koltun 2011, Algorithm 1, on the kernels that `crf_permutohedral` prepares. `no_type_check` keeps the
-type checker of the tests out of what numba compiles; the caller checks.
+Krähenbühl & Koltun 2011, Algorithm 1, on the kernels that `crf_permutohedral` prepares. `no_type_check` keeps
+the type checker of the tests out of what numba compiles; the caller checks.
 
 `block` is a tuple whose length, known when compiled, is the number of channels worked on side by side.
 """

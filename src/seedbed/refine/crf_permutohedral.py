@@ -82,7 +82,8 @@ class PermutohedralMeanField:
     def marginals(self, unaries: Float32[np.ndarray, "T K H W"]) -> Float32[np.ndarray, "T K H W"]:
         """Marginals of each unary, as many unaries in one pass as fit in 8 channels (at least one)."""
         thresholds, labels = unaries.shape[:2]
-        flat = np.ascontiguousarray(unaries.reshape(thresholds, labels, -1))
+        # One form of array only, since each has to be compiled for: a read-only one is another.
+        flat = np.require(unaries.reshape(thresholds, labels, -1), requirements=("C_CONTIGUOUS", "WRITEABLE"))
         marginals = np.empty_like(flat)
         together = max(1, _WIDTHS[-1] // (labels - 1))
         for start in range(0, thresholds, together):
