@@ -5,14 +5,17 @@ lattices anew, since the package ties them to one model object.
 """
 
 import importlib
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from seedbed.refine.crf_parameters import CrfParameters
 
-_BUFFER = ("C_CONTIGUOUS", "WRITEABLE")  # the package refuses read-only arrays, though it writes to none
+_BUFFER: Final = (
+    "C_CONTIGUOUS",
+    "WRITEABLE",
+)  # the package refuses read-only arrays, though it writes to none
 
 
 def _load() -> Any:
