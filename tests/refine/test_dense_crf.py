@@ -211,6 +211,14 @@ def test_arrays_need_not_be_contiguous(engine: str) -> None:
     np.testing.assert_array_equal(turned, expected)
 
 
+def test_arrays_may_be_read_only(engine: str) -> None:
+    image, unary = two_regions(3, seed=1)
+    expected = dense_crf(image, unary, CRF_PRESETS["irn"], engine)
+    image.setflags(write=False)
+    unary.setflags(write=False)
+    np.testing.assert_array_equal(dense_crf(image, unary, CRF_PRESETS["irn"], engine), expected)
+
+
 def test_unknown_engine_is_answered_with_near_names() -> None:
     image, unary = two_regions(2, seed=1)
     with pytest.raises(ValueError, match=r"unknown CRF engine 'permutoedral'; did you mean permutohedral\?"):

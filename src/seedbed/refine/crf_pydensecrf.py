@@ -5,12 +5,17 @@ lattices anew, since the package ties them to one model object.
 """
 
 import importlib
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from seedbed.refine.crf_parameters import CrfParameters
+
+_BUFFER: Final = (
+    "C_CONTIGUOUS",
+    "WRITEABLE",
+)  # the package refuses read-only arrays, though it writes to none
 
 
 def _load() -> Any:
@@ -34,7 +39,7 @@ class PydensecrfMeanField:
 
     def __init__(self, image: UInt8[np.ndarray, "H W 3"], parameters: CrfParameters) -> None:
         self._densecrf = _load()
-        self._image = np.ascontiguousarray(image)
+        self._image = np.require(image, requirements=_BUFFER)
         self._parameters = parameters
 
     def marginals(self, unaries: Float32[np.ndarray, "T K H W"]) -> Float32[np.ndarray, "T K H W"]:
@@ -45,7 +50,7 @@ class PydensecrfMeanField:
         labels, height, width = unary.shape
         setting = self._parameters
         model = self._densecrf.DenseCRF2D(width, height, labels)
-        model.setUnaryEnergy(np.ascontiguousarray(unary.reshape(labels, -1)))
+        model.setUnaryEnergy(np.require(unary.reshape(labels, -1), requirements=_BUFFER))
         model.addPairwiseGaussian(sxy=setting.gaussian_sxy, compat=setting.gaussian_compat)
         model.addPairwiseBilateral(
             sxy=setting.bilateral_sxy,

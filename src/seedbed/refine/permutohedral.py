@@ -41,17 +41,19 @@ def build_lattice(features: Float32[np.ndarray, "N d"]) -> Lattice:
     """The lattice of points, in units of the kernel's standard deviation.
 
     Raises:
-        ValueError: coordinates too large for the packed key (for 5 dimensions about 400 standard deviations).
+        ValueError: coordinates too large for the packed key or float32 (about 400 standard deviations in 5 dimensions).
     """
     d = features.shape[1]
     # Scaling by page 5 of the paper, for a filter of standard deviation sqrt(2/3) (d + 1) in lattice units.
     deviation = np.sqrt(2 / 3) * (d + 1)
     scale = tuple(np.float32(deviation / np.sqrt((i + 1) * (i + 2))) for i in range(d))
-    vertices, weights, keys, table, reach = _embed(features, scale)
-    if reach + 2 * (d + 1) >= 2 ** (_KEY_BITS // d - 1):
+    # What the key holds, and what float32 still resolves; less the two steps that a neighbour may be away.
+    limit = np.float32(min(2 ** (_KEY_BITS // d - 1), 2**15) - 2 * (d + 1))
+    vertices, weights, keys, table, inside = _embed(features, scale, limit)
+    if not inside:
         raise ValueError(
-            f"the kernel is too narrow for this image: lattice coordinates below {2 ** (_KEY_BITS // d - 1)} "
-            f"expected, got {reach:.0f}; use wider standard deviations or a smaller image"
+            f"the kernel is too narrow for this image: lattice coordinates below {limit:.0f} expected, got points of "
+            f"up to {np.abs(features).max():.3g} standard deviations; use wider ones or a smaller image"
         )
     return Lattice(vertices, weights, _neighbours(keys, table, d))
 
@@ -138,8 +140,11 @@ def _grown(keys, count):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _embed(features, scale):
-    """Simplex and barycentric weights of each point; keys, hash table of keys, largest coordinate met."""
+def _embed(features, scale, limit):
+    """Simplex and barycentric weights of each point, keys, hash table of keys, and whether all lie within the limit.
+
+    Beyond the limit rounding errors could name a coordinate that does not exist.
+    """
     points = features.shape[0]
     d = len(scale)
     bits = _KEY_BITS // d
@@ -154,7 +159,6 @@ def _embed(features, scale):
     keys = np.zeros(1 << 14, np.int64)
     table = np.zeros((1 << 15, 2), np.int64)
     count = 0
-    reach = np.float32(0)
 
     elevated = np.empty(d + 1, np.float32)
     rest = np.empty(d + 1, np.float32)
@@ -173,6 +177,9 @@ def _embed(features, scale):
             elevated[j] = total - np.float32(j) * scaled
             total += scaled
         elevated[0] = total
+        for i in range(d + 1):
+            if not abs(elevated[i]) < limit:
+                return vertices, weights, keys[: count + 1], table, False
 
         # The nearest vertex of remainder 0, by rounding, and the order of the differences to it.
         surplus = np.int64(0)
@@ -182,7 +189,6 @@ def _embed(features, scale):
             surplus += np.int64(rounded)
             rest[i] = elevated[i] - np.float32(base[i])
             rank[i] = 0
-            reach = max(reach, abs(elevated[i]))
         for i in range(d):
             for j in range(i + 1, d + 1):
                 if rest[i] < rest[j]:
@@ -223,7 +229,7 @@ def _embed(features, scale):
             key += ones
             if coordinate[d - r] < d:
                 key -= (d + 1) << (bits * coordinate[d - r])
-    return vertices, weights, keys[: count + 1], table, reach
+    return vertices, weights, keys[: count + 1], table, True
 
 
 @njit(cache=True, nogil=True)
