@@ -1,4 +1,4 @@
-"""Figures of the page as PNG: threshold curves of CAMs, the sweep, training curves. Equal results, equal bytes."""
+"""Figures of the page as PNG: threshold curves of CAMs, the sweep, training curves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 DPI = 90
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -32,7 +32,7 @@ LEADING = ("epoch", "step", "lr")
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, bytes]:
-    """A function that draws in the page's style, whatever the machine's matplotlibrc says, and gives PNG bytes."""
+    """Draw in the page's style, whatever the machine's matplotlibrc says; equal results, equal PNG bytes."""
 
     @functools.wraps(draw)
     def to_png(*args: P.args, **kwargs: P.kwargs) -> bytes:
@@ -87,7 +87,7 @@ def curve_figure(scores: Sequence[Judged]) -> Figure:
 
 
 def is_grid(pairs: pd.DataFrame) -> bool:
-    """Whether the pairs are all (uncrossed) combinations of at least two background and two foreground thresholds."""
+    """Whether the pairs are all uncrossed combinations of at least two thresholds of either kind."""
     low, high = sorted(set(pairs["bg_threshold"])), sorted(set(pairs["fg_threshold"]))
     wanted = {(bg, fg) for bg in low for fg in high if bg <= fg}
     found = set(zip(pairs["bg_threshold"], pairs["fg_threshold"], strict=True))
@@ -96,7 +96,7 @@ def is_grid(pairs: pd.DataFrame) -> bool:
 
 @styled
 def threshold_figure(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
-    """The sweep: heat maps of background × foreground threshold where the pairs are a grid, else lines over the pairs.
+    """The sweep: heat maps of background × foreground threshold where the pairs are a grid, else lines.
 
     Args:
         pairs: one row a pair: `bg_threshold`, `fg_threshold`, `regions` and the columns.
@@ -174,9 +174,8 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     Args:
         histories: `history.csv` by the run's name; at least one.
     """
-    names = list(
-        dict.fromkeys(name for history in histories.values() for name in history if name not in LEADING)
-    )
+    logged = dict.fromkeys(str(name) for history in histories.values() for name in history)
+    names = [name for name in logged if name not in LEADING]
     panels = [*names, "lr"]
     across = min(3, len(panels))
     figure, axes = new_figure(-(-len(panels) // across), across, 3.4, 2.2)

@@ -1,7 +1,7 @@
 """What a report is made of, read from `results/`: nodes with their manifests, scores and threshold files.
 
-Which node was made from which is taken from the manifests: each names the digests of its inputs' contents, so the page
-shows what was really used, not what a recipe says.
+Which node was made from which is taken from the manifests: each names the digests of its inputs' contents, so
+the page shows what was really used, not what a recipe says.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def read_results(content: Mapping[str, Any], results: Path) -> Results:
 
 
 def read_judged(results: Path, path: str) -> Judged:
-    """Read a scores or thresholds file: `<dataset>/<owner>/<axes>/<scores or thresholds>/<node>-<split>.json`.
+    """Read a file `<dataset>/<owner>/<axes>/<scores or thresholds>/<node>-<split>.json`.
 
     Raises:
         SeedbedError: missing, or not such a file.
@@ -209,9 +209,7 @@ def read_judged(results: Path, path: str) -> Judged:
         found = json.loads(file.read_bytes())
         node, split, kind, _, _ = (found[key] for key in ("node", "split", "kind", "ledger", "scores"))
     except FileNotFoundError:
-        raise SeedbedError(
-            f"expected scores at {file}, found none; run the command that makes them first"
-        ) from None
+        raise SeedbedError(f"expected scores at {file}, found none; run what makes them first") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SeedbedError(f"{file} is no readable file of scores ({error}); make it again") from None
     dataset, owner, *axes = Path(path).parent.parent.parts
