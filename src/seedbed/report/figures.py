@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 DPI = 90
+TEN = 10
+"""Colours of matplotlib's own cycle."""
+LEGEND_LINE = 0.17
+"""Height of a line of a legend, in inches."""
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -48,33 +52,46 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, bytes]:
     return to_png
 
 
-def new_figure(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+def new_figure(
+    rows: int, columns: int, width: float, height: float, below: float = 0
+) -> tuple[Figure, list[Axes]]:
     """A figure without a display behind it, and its axes in reading order.
 
     Args:
         width, height: of one of the axes, in inches.
+        below: height for a legend below them, in inches.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width * columns, height * rows), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width * columns, height * rows + below), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def colours(number: int) -> list[Any]:
+    """Distinct colours of up to ten lines; of more, a scale from dark to light in their order."""
+    import matplotlib as mpl
+
+    if number <= TEN:
+        return [f"C{place}" for place in range(number)]
+    return [mpl.colormaps["viridis"](0.92 * place / (number - 1)) for place in range(number)]
 
 
 @styled
 def curve_figure(scores: Sequence[Judged]) -> Figure:
     """Mean IoU over the background threshold, one line a scored CAM; fixed threshold ●, best one ★."""
-    figure, (axes,) = new_figure(1, 1, 7.2, 3.6)
-    for judged in scores:
+    figure, (axes,) = new_figure(1, 1, 7.2, max(3.6, LEGEND_LINE * (len(scores) + 4)))
+    for judged, color in zip(scores, colours(len(scores)), strict=True):
         points = [p for p in judged.content["curve"] if p["mean_iou"] is not None]
-        (line,) = axes.plot(
+        axes.plot(
             [p["threshold"] for p in points],
             [p["mean_iou"] for p in points],
+            color=color,
             linewidth=1.4,
             label=f"{judged.node} ({judged.place})",
         )
-        color, best = line.get_color(), judged.content["best"]
+        best = judged.content["best"]
         axes.plot(
             judged.content["fixed_threshold"], judged.scores["mean_iou"], "o", color=color, markersize=5
         )
@@ -178,20 +195,21 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     names = [name for name in logged if name not in LEADING]
     panels = [*names, "lr"]
     across = min(3, len(panels))
-    figure, axes = new_figure(-(-len(panels) // across), across, 3.4, 2.2)
+    below = LEGEND_LINE * -(-len(histories) // across)
+    figure, axes = new_figure(-(-len(panels) // across), across, 3.4, 2.2, below)
     for one, name in zip(axes, panels, strict=False):
-        for number, (run, history) in enumerate(histories.items()):
+        for (run, history), color in zip(histories.items(), colours(len(histories)), strict=True):
             if name in history:
-                _draw_history(one, history, name, f"C{number % 10}", run)
+                _draw_history(one, history, name, color, run)
         one.set(title="learning rate" if name == "lr" else name, xlabel="step")
     if len(histories) > 1:
-        axes[0].legend()
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=across)
     for spare in axes[len(panels) :]:
         spare.set_axis_off()
     return figure
 
 
-def _draw_history(axes: Axes, history: pd.DataFrame, name: str, color: str, run: str) -> None:
+def _draw_history(axes: Axes, history: pd.DataFrame, name: str, color: Any, run: str) -> None:
     known = history[["epoch", "step", name]].dropna()
     if name == "lr":
         axes.plot(known["step"], known[name], color=color, linewidth=1.4, label=run)

@@ -138,8 +138,12 @@ class Results:
             found += [_nearest(node, equal).key] if equal else []
         return tuple(found)
 
-    def ancestors(self, key: str) -> tuple[str, ...]:
-        """Keys of all nodes that a node was made from, itself last, in the order of `nodes`."""
+    @cached_property
+    def ancestors(self) -> Mapping[str, tuple[str, ...]]:
+        """Keys of all nodes that a node was made from and its own, in the order of `nodes`."""
+        return {key: self._ancestors(key) for key in self.nodes}
+
+    def _ancestors(self, key: str) -> tuple[str, ...]:
         seen: set[str] = set()
         open_keys = [key]
         while open_keys:
@@ -151,7 +155,7 @@ class Results:
 
     def descendants(self, key: str) -> tuple[str, ...]:
         """Keys of all nodes that were made from a node, without itself, in the order of `nodes`."""
-        return tuple(other for other in self.nodes if other != key and key in self.ancestors(other))
+        return tuple(other for other, above in self.ancestors.items() if other != key and key in above)
 
 
 def _nearest(node: Node, equal: Sequence[Node]) -> Node:

@@ -88,11 +88,11 @@ def chains(results: Results) -> list[tuple[str, list[Node]]]:
     """Ways from CAMs to the last label maps: name and shown nodes of each; of several rngs the lowest."""
     shown = {key: node for key, node in results.nodes.items() if node.score in COLUMNS and node.splits}
     lowest = min((n.place.rng for n in shown.values() if n.place.rng is not None), default=None)
-    inner = {above for key in shown for above in results.ancestors(key) if above != key}
+    inner = {above for key in shown for above in results.ancestors[key] if above != key}
     found = []
     for key, node in shown.items():
         if key not in inner and node.place.rng in (None, lowest):
-            found.append((str(node.place), [shown[k] for k in results.ancestors(key) if k in shown]))
+            found.append((str(node.place), [shown[k] for k in results.ancestors[key] if k in shown]))
     return found
 
 
