@@ -134,6 +134,8 @@ def mask_scores(miou: float) -> dict[str, Any]:
 class Maker:
     """Writes results and collects the report's slice."""
 
+    dataset = DATASET
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.slice: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """`seedbed doctor`: every fault of a data set and of the selected recipes at once, one line each.
 
-Planning imports neither torch nor timm, so the names that only timm knows are checked here (and by the stage itself).
+Planning imports neither torch nor timm, so names that only timm knows are checked here (and by the stage).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def dataset_faults(name: str, declaration: DatasetDeclaration, data_root: Path |
 
 
 def recipe_faults(workflow: Workflow, dataset: str) -> Iterator[str]:
-    """Faults of the selected recipes on a data set, with what only the machine knows: backbones, weights, CRF engines."""
+    """Faults of the selected recipes on a data set, with backbones, weights and CRF engines."""
     for recipe in workflow.config.recipes:
         for regions in (None, *workflow.config.thresholds):
             try:

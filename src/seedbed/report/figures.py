@@ -1,4 +1,4 @@
-"""Figures of the page as PNG: threshold curves of CAMs, the sweep, training curves. Equal results, equal bytes."""
+"""Figures of the page as PNG: threshold curves of CAMs, the sweep, training curves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 DPI = 90
-STYLE = {
+TEN = 10
+"""Colours of matplotlib's own cycle."""
+LEGEND_LINE = 0.17
+"""Height of a line of a legend, in inches."""
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -32,7 +36,7 @@ LEADING = ("epoch", "step", "lr")
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, bytes]:
-    """A function that draws in the page's style, whatever the machine's matplotlibrc says, and gives PNG bytes."""
+    """Draw in the page's style, whatever the machine's matplotlibrc says; equal results, equal PNG bytes."""
 
     @functools.wraps(draw)
     def to_png(*args: P.args, **kwargs: P.kwargs) -> bytes:
@@ -48,33 +52,46 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, bytes]:
     return to_png
 
 
-def new_figure(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+def new_figure(
+    rows: int, columns: int, width: float, height: float, below: float = 0
+) -> tuple[Figure, list[Axes]]:
     """A figure without a display behind it, and its axes in reading order.
 
     Args:
         width, height: of one of the axes, in inches.
+        below: height for a legend below them, in inches.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width * columns, height * rows), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width * columns, height * rows + below), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def colours(number: int) -> list[Any]:
+    """Distinct colours of up to ten lines; of more, a scale from dark to light in their order."""
+    import matplotlib as mpl
+
+    if number <= TEN:
+        return [f"C{place}" for place in range(number)]
+    return [mpl.colormaps["viridis"](0.92 * place / (number - 1)) for place in range(number)]
 
 
 @styled
 def curve_figure(scores: Sequence[Judged]) -> Figure:
     """Mean IoU over the background threshold, one line a scored CAM; fixed threshold ●, best one ★."""
-    figure, (axes,) = new_figure(1, 1, 7.2, 3.6)
-    for judged in scores:
+    figure, (axes,) = new_figure(1, 1, 7.2, max(3.6, LEGEND_LINE * (len(scores) + 4)))
+    for judged, color in zip(scores, colours(len(scores)), strict=True):
         points = [p for p in judged.content["curve"] if p["mean_iou"] is not None]
-        (line,) = axes.plot(
+        axes.plot(
             [p["threshold"] for p in points],
             [p["mean_iou"] for p in points],
+            color=color,
             linewidth=1.4,
             label=f"{judged.node} ({judged.place})",
         )
-        color, best = line.get_color(), judged.content["best"]
+        best = judged.content["best"]
         axes.plot(
             judged.content["fixed_threshold"], judged.scores["mean_iou"], "o", color=color, markersize=5
         )
@@ -87,7 +104,7 @@ def curve_figure(scores: Sequence[Judged]) -> Figure:
 
 
 def is_grid(pairs: pd.DataFrame) -> bool:
-    """Whether the pairs are all (uncrossed) combinations of at least two background and two foreground thresholds."""
+    """Whether the pairs are all uncrossed combinations of at least two thresholds of either kind."""
     low, high = sorted(set(pairs["bg_threshold"])), sorted(set(pairs["fg_threshold"]))
     wanted = {(bg, fg) for bg in low for fg in high if bg <= fg}
     found = set(zip(pairs["bg_threshold"], pairs["fg_threshold"], strict=True))
@@ -96,7 +113,7 @@ def is_grid(pairs: pd.DataFrame) -> bool:
 
 @styled
 def threshold_figure(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
-    """The sweep: heat maps of background × foreground threshold where the pairs are a grid, else lines over the pairs.
+    """The sweep: heat maps of background × foreground threshold where the pairs are a grid, else lines.
 
     Args:
         pairs: one row a pair: `bg_threshold`, `fg_threshold`, `regions` and the columns.
@@ -174,25 +191,25 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     Args:
         histories: `history.csv` by the run's name; at least one.
     """
-    names = list(
-        dict.fromkeys(name for history in histories.values() for name in history if name not in LEADING)
-    )
+    logged = dict.fromkeys(str(name) for history in histories.values() for name in history)
+    names = [name for name in logged if name not in LEADING]
     panels = [*names, "lr"]
     across = min(3, len(panels))
-    figure, axes = new_figure(-(-len(panels) // across), across, 3.4, 2.2)
+    below = LEGEND_LINE * -(-len(histories) // across)
+    figure, axes = new_figure(-(-len(panels) // across), across, 3.4, 2.2, below)
     for one, name in zip(axes, panels, strict=False):
-        for number, (run, history) in enumerate(histories.items()):
+        for (run, history), color in zip(histories.items(), colours(len(histories)), strict=True):
             if name in history:
-                _draw_history(one, history, name, f"C{number % 10}", run)
+                _draw_history(one, history, name, color, run)
         one.set(title="learning rate" if name == "lr" else name, xlabel="step")
     if len(histories) > 1:
-        axes[0].legend()
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=across)
     for spare in axes[len(panels) :]:
         spare.set_axis_off()
     return figure
 
 
-def _draw_history(axes: Axes, history: pd.DataFrame, name: str, color: str, run: str) -> None:
+def _draw_history(axes: Axes, history: pd.DataFrame, name: str, color: Any, run: str) -> None:
     known = history[["epoch", "step", name]].dropna()
     if name == "lr":
         axes.plot(known["step"], known[name], color=color, linewidth=1.4, label=run)

@@ -19,7 +19,7 @@ Picture = UInt8[np.ndarray, "h w 3"]
 
 
 def thumbnail_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """(height, width) of a thumbnail whose long side is at most `longest` pixels; small images keep their size."""
+    """(height, width) of a thumbnail of at most `longest` pixels; small images keep their size."""
     scale = min(1.0, longest / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
@@ -44,8 +44,7 @@ def overlay_labels(photo: Picture, label_map: UInt8[np.ndarray, "h w"]) -> Pictu
     palette = np.array(voc_palette(), dtype=np.float32).reshape(256, 3)
     base = photo.astype(np.float32)
     grey = base.mean(axis=2, keepdims=True)
-    rows, columns = np.indices(label_map.shape)
-    stripes = ((rows + columns) // STRIPE % 2)[..., None]
+    stripes = (np.indices(label_map.shape).sum(axis=0) // STRIPE % 2)[..., None]
     neutral = np.where(stripes == 1, 255.0, 0.45 * grey + 0.55 * 205)
     labels = label_map[..., None]
     painted = np.where(
@@ -62,7 +61,8 @@ def overlay_heat(photo: Picture, score: Float32[np.ndarray, "h w"]) -> Picture:
 
     colours = mpl.colormaps["turbo"](np.clip(score, 0, 1))[..., :3].astype(np.float32) * 255
     grey = photo.astype(np.float32).mean(axis=2, keepdims=True)
-    return (0.45 * grey + 0.55 * colours).round().astype(np.uint8)
+    painted: np.ndarray = 0.45 * grey + 0.55 * colours
+    return painted.round().astype(np.uint8)
 
 
 def jpeg(picture: Picture) -> bytes:

@@ -149,7 +149,7 @@ def sweep_figures(frame: pd.DataFrame) -> list[tuple[str, bytes]]:
 
 
 def history_figures(results: Results) -> list[tuple[str, bytes]]:
-    """(node, PNG) of each trained node; its instances at several seeds and settings are lines of one figure."""
+    """(node, PNG) of each trained node; its instances at several random seeds and settings share a figure."""
     import pandas as pd
 
     runs: dict[tuple[str, str], dict[str, Node]] = {}

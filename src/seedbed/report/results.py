@@ -1,7 +1,7 @@
 """What a report is made of, read from `results/`: nodes with their manifests, scores and threshold files.
 
-Which node was made from which is taken from the manifests: each names the digests of its inputs' contents, so the page
-shows what was really used, not what a recipe says.
+Which node was made from which is taken from the manifests: each names the digests of its inputs' contents, so
+the page shows what was really used, not what a recipe says.
 """
 
 from __future__ import annotations
@@ -138,8 +138,12 @@ class Results:
             found += [_nearest(node, equal).key] if equal else []
         return tuple(found)
 
-    def ancestors(self, key: str) -> tuple[str, ...]:
-        """Keys of all nodes that a node was made from, itself last, in the order of `nodes`."""
+    @cached_property
+    def ancestors(self) -> Mapping[str, tuple[str, ...]]:
+        """Keys of all nodes that a node was made from and its own, in the order of `nodes`."""
+        return {key: self._ancestors(key) for key in self.nodes}
+
+    def _ancestors(self, key: str) -> tuple[str, ...]:
         seen: set[str] = set()
         open_keys = [key]
         while open_keys:
@@ -151,7 +155,7 @@ class Results:
 
     def descendants(self, key: str) -> tuple[str, ...]:
         """Keys of all nodes that were made from a node, without itself, in the order of `nodes`."""
-        return tuple(other for other in self.nodes if other != key and key in self.ancestors(other))
+        return tuple(other for other, above in self.ancestors.items() if other != key and key in above)
 
 
 def _nearest(node: Node, equal: Sequence[Node]) -> Node:
@@ -199,7 +203,7 @@ def read_results(content: Mapping[str, Any], results: Path) -> Results:
 
 
 def read_judged(results: Path, path: str) -> Judged:
-    """Read a scores or thresholds file: `<dataset>/<owner>/<axes>/<scores or thresholds>/<node>-<split>.json`.
+    """Read a file `<dataset>/<owner>/<axes>/<scores or thresholds>/<node>-<split>.json`.
 
     Raises:
         SeedbedError: missing, or not such a file.
@@ -209,9 +213,7 @@ def read_judged(results: Path, path: str) -> Judged:
         found = json.loads(file.read_bytes())
         node, split, kind, _, _ = (found[key] for key in ("node", "split", "kind", "ledger", "scores"))
     except FileNotFoundError:
-        raise SeedbedError(
-            f"expected scores at {file}, found none; run the command that makes them first"
-        ) from None
+        raise SeedbedError(f"expected scores at {file}, found none; run what makes them first") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SeedbedError(f"{file} is no readable file of scores ({error}); make it again") from None
     dataset, owner, *axes = Path(path).parent.parent.parts

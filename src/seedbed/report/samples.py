@@ -1,7 +1,8 @@
 """Rows of sample pictures: image | CAM | confident regions | refined CAM | pseudo mask | prediction | truth.
 
-The images come from the first shard of each split, spread evenly over it; in each stretch one with classes that were not
-shown yet, then with many classes, is preferred. One line a chain of nodes: what an earlier line shows is not repeated.
+The images come from the first shard of each split, spread evenly over it; in each stretch one with classes
+that were not shown yet, then with many classes, is preferred. One line a chain of nodes: what an earlier line
+shows is not repeated.
 """
 
 from __future__ import annotations
@@ -84,14 +85,14 @@ def choose_images(
 
 
 def chains(results: Results) -> list[tuple[str, list[Node]]]:
-    """Ways from CAMs to the last label maps: a name and the shown nodes of each; of several random seeds the lowest."""
+    """Ways from CAMs to the last label maps: name and shown nodes of each; of several rngs the lowest."""
     shown = {key: node for key, node in results.nodes.items() if node.score in COLUMNS and node.splits}
     lowest = min((n.place.rng for n in shown.values() if n.place.rng is not None), default=None)
-    inner = {above for key in shown for above in results.ancestors(key) if above != key}
+    inner = {above for key in shown for above in results.ancestors[key] if above != key}
     found = []
     for key, node in shown.items():
         if key not in inner and node.place.rng in (None, lowest):
-            found.append((str(node.place), [shown[k] for k in results.ancestors(key) if k in shown]))
+            found.append((str(node.place), [shown[k] for k in results.ancestors[key] if k in shown]))
     return found
 
 
@@ -150,10 +151,12 @@ class _Pictures:
         return image_id in (self._maps if self._cams is None else self._cams)  # type: ignore[operator]
 
     def strongest(self, image_id: str) -> int | None:
-        """Class (from 0) with the largest sum of scores; None where the image has no class."""
+        """Class (from 0) with the highest peaks, summed over the scales; None where there is no class."""
         if self._cams is None or not self._cams[image_id].class_ids:
             return None
-        return self._cams[image_id].class_ids[int(self._scores(image_id).sum(axis=(1, 2)).argmax())]
+        cams = self._cams[image_id]
+        peaks = sum(scale.max(axis=(1, 2)) for scale in cams.maps)
+        return cams.class_ids[int(np.argmax(peaks))]
 
     def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
         """The picture; heat maps show class `class_id`."""

@@ -1,4 +1,4 @@
-"""All nodes' scores with the ground-truth ledger beside each: as tidy frames for CSV, and as tables of the page.
+"""All nodes' scores with the ground-truth ledger beside each: tidy frames for CSV, and tables of the page.
 
 Random seeds become mean ± sample standard deviation on the page; the CSV keeps each.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seedbed.report.results import CHOSEN_WITH_MASKS, Judged
-from seedbed.report.tables import Table, figure, one_of, spread
+from seedbed.report.tables import Table, figure, groups, one_of, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +103,7 @@ def _head(judged: Judged) -> dict[str, Any]:
 def mask_table(frame: pd.DataFrame) -> Table:
     """Scores of everything that is judged against masks."""
     rows = []
-    for key, group in _groups(frame[frame["kind"] != "classification"]):
+    for key, group in groups(frame[frame["kind"] != "classification"], GROUP):
         best = spread(group["best_mean_iou"])
         threshold = one_of([figure(t, 2) for t in group["best_threshold"].dropna()])
         rows.append(
@@ -139,7 +139,7 @@ def classifier_table(frame: pd.DataFrame) -> Table:
             spread(group["f1_macro"]),
             one_of(group["ground_truth"]),
         )
-        for key, group in _groups(frame[frame["kind"] == "classification"])
+        for key, group in groups(frame[frame["kind"] == "classification"], GROUP)
     ]
     return Table(
         headings=(
@@ -165,7 +165,7 @@ def class_table(frame: pd.DataFrame, classes: Sequence[str]) -> Table:
     """
     columns = list(dict.fromkeys([*classes, *frame["class"]]))
     rows = []
-    for key, group in _groups(frame):
+    for key, group in groups(frame, GROUP):
         column = "average_precision" if key[4] == "classification" else "iou"
         values = {name: spread(part[column]) for name, part in group.groupby("class", sort=False)}
         measure = "AP" if key[4] == "classification" else "IoU"
@@ -175,8 +175,3 @@ def class_table(frame: pd.DataFrame, classes: Sequence[str]) -> Table:
         figures=(False, False, False, False, False, *(True for _ in columns)),
         rows=tuple(rows),
     )
-
-
-def _groups(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    """Rows that differ in the random seed alone, in the order of first appearance."""
-    yield from frame.groupby(list(GROUP), sort=False)

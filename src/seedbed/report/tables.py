@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MISSING = "–"
 
@@ -28,7 +32,7 @@ def figure(value: float | None, digits: int = 3) -> str:
     return MISSING if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
-def spread(values: Sequence[float | None], digits: int = 3) -> str:
+def spread(values: Iterable[float | None], digits: int = 3) -> str:
     """Mean ± sample standard deviation (ddof 1) of several values; a single value alone; a dash for none."""
     known = [float(v) for v in values if v is not None and not math.isnan(v)]
     if len(known) < 2:
@@ -36,6 +40,13 @@ def spread(values: Sequence[float | None], digits: int = 3) -> str:
     return f"{fmean(known):.{digits}f} ± {stdev(known):.{digits}f}"
 
 
-def one_of(values: Sequence[str]) -> str:
+def one_of(values: Iterable[str]) -> str:
     """Equal texts once, different ones in order."""
     return ", ".join(dict.fromkeys(value for value in values if value))
+
+
+def groups(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
+    """Rows that agree in some columns of text, in the order of first appearance."""
+    for key, group in frame.groupby(list(columns), sort=False):
+        assert isinstance(key, tuple)
+        yield tuple(map(str, key)), group

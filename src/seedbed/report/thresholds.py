@@ -1,7 +1,7 @@
 """The sweep: quality of each pair of thresholds beside what came of it downstream.
 
-NPR, PQS and TECM (Tezcan and Cinbis, §3.2-3.3) as `threshold_quality` wrote them, the mean IoU of the pseudo masks and
-predictions that were made from the same refined CAMs, and the correlation of each measure with it over all pairs.
+NPR, PQS and TECM (Tezcan and Cinbis, §3.2-3.3) as `threshold_quality` wrote them, the mean IoU of the pseudo
+masks and predictions that were made from the same refined CAMs, and the correlation of each measure with it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seedbed.report.results import Judged, Results
-from seedbed.report.tables import MISSING, Table, figure, spread
+from seedbed.report.tables import MISSING, Table, figure, groups, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,13 +75,14 @@ def downstream_columns(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame.columns if name.startswith(DOWNSTREAM)]
 
 
-def series(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
+def series(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
     """Rows of one owner, node and split, random seeds averaged: one row a pair, pairs rising."""
     values = [*QUALITY, *downstream_columns(frame)]
-    for key, group in frame.groupby(["owner", "node", "split"], sort=False):
-        pairs = group.groupby(["bg_threshold", "fg_threshold", "regions"])
-        numbers = pairs[values].agg(lambda column: column.astype(float).mean()).reset_index()
-        yield key, numbers.dropna(axis="columns", how="all")
+    for key, group in groups(frame, ("owner", "node", "split")):
+        pairs = group.astype(dict.fromkeys(values, float)).groupby(
+            ["bg_threshold", "fg_threshold", "regions"]
+        )
+        yield key, pairs[values].mean().reset_index().dropna(axis="columns", how="all")
 
 
 def threshold_table(frame: pd.DataFrame) -> Table:
@@ -89,7 +90,7 @@ def threshold_table(frame: pd.DataFrame) -> Table:
     downstream = downstream_columns(frame)
     rows = [
         (*key, str(len(group)), *(spread(group[name]) for name in (*MEASURES, *downstream)))
-        for key, group in frame.groupby(["owner", "regions", "node", "split"], sort=False)
+        for key, group in groups(frame, ("owner", "regions", "node", "split"))
     ]
     return Table(
         headings=(
@@ -105,8 +106,8 @@ def threshold_table(frame: pd.DataFrame) -> Table:
 def correlation_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Correlation of each measure with each mean IoU downstream, over the pairs of one owner, node and split.
 
-    Fewer than three pairs give no coefficient. The inliers of RANSAC are named: the coefficient over them alone depends
-    on the draw so much that it is not to be read alone.
+    Fewer than three pairs give no coefficient. The inliers of RANSAC are named: the coefficient over them
+    depends on the draw so much that it is not to be read alone.
     """
     import pandas as pd
 

@@ -1,0 +1,127 @@
+"""The page: all of it in one file, the same bytes each time, light to import."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import seedbed
+from seedbed.errors import SeedbedError
+from seedbed.report import figures
+from seedbed.report.page import run
+from seedbed.report.thresholds import series
+from seedbed.stages.report import STAGE
+
+
+class Links(HTMLParser):
+    """Every address in the page, and every tag."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img", "br", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def page(sweep) -> str:
+    return run(sweep.job(samples=2)).files["index.html"].decode()
+
+
+def test_page_needs_nothing_but_itself(page):
+    links = Links()
+    links.feed(page)
+    assert not links.open
+    assert "script" not in links.tags
+    assert "link" not in links.tags
+    assert len(links.addresses) > 10
+    assert all(a.startswith(("data:image/", "#")) for a in links.addresses)
+    assert not re.search(r"@import|url\(|https?://", page)
+
+
+def test_page_says_what_ran(page):
+    assert "A &amp; B &lt;2018&gt;" in page
+    for text in (
+        "table 1",
+        "a small network",
+        "nothing",
+        "chosen with masks",
+        "TECM (as printed)",
+        "tone=calm",
+    ):
+        assert text in page
+    for heading in ("What ran", "Scores", "Threshold pairs", "Curves", "Samples"):
+        assert f"<h2>{heading}</h2>" in page
+
+
+def test_equal_results_give_equal_bytes(sweep):
+    first, second = run(sweep.job(samples=2)), run(sweep.job(samples=2))
+    assert set(first.files) == set(STAGE.files)
+    assert first == second
+
+
+def test_page_does_not_name_the_machine(sweep, page):
+    assert str(sweep.root) not in page
+
+
+def test_report_without_sweep_and_samples(sweep):
+    sweep.slice["thresholds"] = []
+    products = run(sweep.job(samples=0))
+    text = products.files["index.html"].decode()
+    assert "Threshold pairs" not in text
+    assert "<h2>Samples</h2>" not in text
+    assert products.files["thresholds.csv"].count(b"\n") == 1
+
+
+def test_changed_result_is_refused(sweep):
+    (sweep.root / "squares/psa/rng0/classifier/history.csv").write_text("epoch,step,lr,loss\n")
+    with pytest.raises(SeedbedError, match=r"classifier/history\.csv has"):
+        run(sweep.job())
+
+
+def test_light_imports():
+    """Reading results and importing the stage bring neither torch nor timm, pandas or matplotlib."""
+    code = (
+        "import sys, seedbed.stages.report, seedbed.report.page;"
+        "print([m for m in ('torch', 'timm', 'pandas', 'matplotlib') if m in sys.modules])"
+    )
+    source = str(Path(seedbed.__file__).parents[1])
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": source}, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "[]"
+
+
+def test_pairs_are_a_grid_only_when_complete():
+    import pandas as pd
+
+    def pairs(*found):
+        return pd.DataFrame(found, columns=["bg_threshold", "fg_threshold"])
+
+    assert figures.is_grid(pairs((0.1, 0.3), (0.1, 0.4), (0.2, 0.3), (0.2, 0.4)))
+    assert figures.is_grid(pairs((0.1, 0.2), (0.1, 0.4), (0.3, 0.4)))  # (0.3, 0.2) would be crossed
+    assert not figures.is_grid(pairs((0.1, 0.3), (0.1, 0.4), (0.2, 0.3)))
+    assert not figures.is_grid(pairs((0.1, 0.3), (0.1, 0.4)))
+
+
+def test_figures_are_png_without_a_program_name(sweep):
+    from seedbed.report.results import read_results
+    from seedbed.report.thresholds import threshold_frame
+
+    ((_, pairs),) = series(threshold_frame(read_results(sweep.slice, sweep.root)))
+    made = figures.threshold_figure(pairs, {"pqs_mean": "PQS", "tecm": "TECM"})
+    assert made.startswith(b"\x89PNG")
+    assert b"Software" not in made
+    assert b"matplotlib" not in made
