@@ -1,4 +1,4 @@
-"""A small method with two alternating players, batch norm and dropout, and a loader; also a program to be killed."""
+"""A small method with two alternating players, batch norm and dropout; also a program to be killed."""
 
 import sys
 import time
