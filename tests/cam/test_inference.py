@@ -34,7 +34,7 @@ def picture(height, width):
 
 
 def test_scale_one_by_hand():
-    """Left half 51 (0.2), right half 255 (1.0): its CAM is (0.2, 1.0), and the mirror image adds the same again."""
+    """Left half 51 (0.2), right half 255 (1.0): its CAM is (0.2, 1.0), and the mirror adds the same again."""
     image = np.full((8, 16, 3), 51, np.uint8)
     image[:, 8:] = 255
     image = np.tile(image, (4, 2, 1))  # 32 x 32, above the least size
@@ -106,7 +106,7 @@ def test_mistakes_get_one_line():
         multi_scale_cams(Colours(), image, [0], **PLAIN)
     with pytest.raises(ValueError, match="class 3 was asked for, but the network has 3 classes"):
         multi_scale_cams(colours(), image, [3], **PLAIN)
-    with pytest.raises(ValueError, match="scales must be above 0, not 0"):
-        multi_scale_cams(colours(), image, [0], **PLAIN, scales=(0,))
+    with pytest.raises(ValueError, match=r"scales must be above 0, not 0\.0"):
+        multi_scale_cams(colours(), image, [0], **PLAIN, scales=(0.0,))
     with pytest.raises(ValueError, match="keep_flips needs flip: true"):
         multi_scale_cams(colours(), image, [0], **PLAIN, flip=False, keep_flips=True)

@@ -26,10 +26,10 @@ def test_warmup_by_hand():
 
 def test_ramps_of_the_papers():
     # Puzzle-CAM: 0 to 4 in the first half. OC-CSE: 0.3 to 1 over the whole.
-    assert [linear_ramp(t, 0, 4, 0.5) for t in (0, 0.25, 0.5, 0.9)] == [0, 2, 4, 4]
-    assert [linear_ramp(t, 0.3, 1) for t in (0, 0.5, 1)] == pytest.approx([0.3, 0.65, 1.0])
-    with pytest.raises(ValueError, match=r"ends at a fraction in \(0, 1\], not at 0"):
-        linear_ramp(0.5, 0, 1, 0)
+    assert [linear_ramp(t, 0.0, 4.0, 0.5) for t in (0.0, 0.25, 0.5, 0.9)] == [0, 2, 4, 4]
+    assert [linear_ramp(t, 0.3, 1.0) for t in (0.0, 0.5, 1.0)] == pytest.approx([0.3, 0.65, 1.0])
+    with pytest.raises(ValueError, match=r"ends at a fraction in \(0, 1\], not at 0.0"):
+        linear_ramp(0.5, 0.0, 1.0, 0.0)
 
 
 def test_groups_by_hand():

@@ -1,4 +1,4 @@
-"""A small method with two alternating players, batch norm and dropout, and a loader; also a program to be killed."""
+"""A small method with two alternating players, batch norm and dropout; also a program to be killed."""
 
 import sys
 import time
@@ -50,15 +50,14 @@ class Toy(Method):
 
 
 class ToyLoader:
-    def __init__(self, batches=6, size=4, pause=0.0):
-        self.batches, self.size, self.pause = batches, size, pause
+    def __init__(self, batches=6, size=4):
+        self.batches, self.size = batches, size
 
     def __len__(self):
         return self.batches
 
     def epoch(self, epoch, start=0):
         for k in range(start, self.batches):
-            time.sleep(self.pause)
             generator = torch.Generator().manual_seed(1000 * epoch + k)
             yield Batch(
                 image_ids=tuple(map(str, range(self.size))),
@@ -85,12 +84,18 @@ def train(work, method=None, loader=None, key="k", rng=3, parameters=None, **opt
     return method, history
 
 
+class HangingLoader(ToyLoader):
+    """Says so and waits, to be killed, before the fourth batch of the second epoch."""
+
+    def epoch(self, epoch, start=0):
+        for k, batch in enumerate(super().epoch(epoch, start), start):
+            if (epoch, k) == (1, 3):
+                print("here", flush=True)
+                time.sleep(120)
+            yield batch
+
+
 if __name__ == "__main__":
-    # Trains slowly and says where it is, until it is killed.
     train(
-        sys.argv[1],
-        loader=ToyLoader(pause=0.05),
-        parameters={"accumulate": int(sys.argv[2])},
-        checkpoint_steps=1,
-        log=lambda line: print(line, flush=True),
+        sys.argv[1], loader=HangingLoader(), parameters={"accumulate": int(sys.argv[2])}, checkpoint_steps=1
     )

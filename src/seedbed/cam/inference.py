@@ -61,7 +61,7 @@ def multi_scale_cams(
         device: where to compute.
 
     Raises:
-        ValueError: the network is in training mode, a class that it does not have, a scale that is not positive,
+        ValueError: the network is in training mode, a class that it does not have, a scale of 0 or less,
             or `keep_flips` without `flip`.
     """
     if network.training:

@@ -33,7 +33,7 @@ class Checkpoint:
     """State dict of the method, with all networks."""
     optimisers: dict[str, dict[str, Any]]
     """State dict of each player's optimiser."""
-    rows: list[dict[str, float]]
+    rows: list[dict[str, float | int]]
     """History so far."""
 
     def is_finite(self) -> bool:

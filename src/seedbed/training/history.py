@@ -14,11 +14,11 @@ LEADING = ("epoch", "step", "lr")
 class History:
     """Rows by column name; epoch from 1, step from 0, lr of the backbone's weights, then values by name."""
 
-    rows: list[dict[str, float]] = field(default_factory=list)
+    rows: list[dict[str, float | int]] = field(default_factory=list)
 
     def add(self, epoch: int, step: int, lr: float, values: Mapping[str, list[float]]) -> None:
         """Add a row; several values of one name (micro-batches) are averaged."""
-        row: dict[str, float] = {"epoch": epoch, "step": step, "lr": lr}
+        row: dict[str, float | int] = {"epoch": epoch, "step": step, "lr": lr}
         row.update({name: sum(found) / len(found) for name, found in sorted(values.items())})
         self.rows.append(row)
 

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 
 from seedbed.errors import SeedbedError, unknown_name
@@ -32,6 +33,7 @@ from seedbed.training.schedules import poly_decay, warmup
 CHECKPOINT_SECONDS = 120.0
 
 
+@runtime_checkable
 class EpochLoader(Protocol):
     """Micro-batches by epoch; what an epoch holds depends on its number only."""
 
@@ -71,8 +73,8 @@ def fit(
     """Train a method's networks in place, going on from the checkpoint in `work` if there is one of this key.
 
     A player's step comes when `accumulate` objectives of it have been yielded; within the micro-batches of
-    one optimiser step it yields none, or a whole multiple of that. Micro-batches at the end of an epoch that do
-    not fill an optimiser step are not drawn.
+    one optimiser step it yields none, or a whole multiple of that. Micro-batches at an epoch's end that
+    do not fill an optimiser step are not drawn.
 
     Args:
         method: what is trained.
@@ -109,7 +111,9 @@ def fit(
         precision: Literal["bf16-mixed", "32-true"] = "32-true"
         if parameters.precision == "bf16":
             precision = "bf16-mixed"
-        fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
+        # Named, because fabric would otherwise look for SLURM's tasks, of which a stage is only one.
+        place = LightningEnvironment()
+        fabric = Fabric(accelerator=accelerator, devices=1, precision=precision, plugins=place)
         with _set_up(fabric, method, parameters) as players:
             if saved:
                 for name, player in players.items():

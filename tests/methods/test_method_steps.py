@@ -1,0 +1,139 @@
+"""What each method's step optimises, on stand-in networks."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seedbed.methods.affinity import AffinityMethod, image_affinity, nearest_labels
+from seedbed.methods.base import Batch, Progress
+from seedbed.methods.cam import CamMethod
+from seedbed.methods.segmentation import SegmentationMethod
+from seedbed.methods.table import AffinityParameters, CamParameters, SegmentationParameters
+from seedbed.networks.affinitynet import feature_affinity
+from seedbed.refine.affinity_labels import pair_offsets
+
+START = Progress(0, 1, 0, 1)
+
+
+def batch(labels, label_maps=None, pixels=16):
+    size = len(labels)
+    return Batch(
+        image_ids=tuple(map(str, range(size))),
+        images=torch.zeros(size, 3, pixels, pixels),
+        labels=torch.tensor(labels),
+        label_maps=label_maps,
+        valid=torch.ones(size, pixels, pixels, dtype=torch.bool),
+    )
+
+
+class Logits(NamedTuple):
+    class_logits: torch.Tensor
+
+
+class Always(nn.Module):
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, images):
+        return self.answer
+
+
+@pytest.mark.parametrize(("smoothing", "target"), [(0.0, 1.0), (0.2, 0.9)])
+def test_cam_step_by_hand(smoothing, target):
+    """σ(ln 3) = 3/4 with label 1, smoothed to 0.9 by a = 0.2."""
+    method = CamMethod(CamParameters(label_smoothing=smoothing), classes=1, rng=0)
+    method.classifier = Always(Logits(torch.tensor([[math.log(3)]])))
+    (objective,) = method.objectives(batch([[1.0]]), START)
+    expected = -target * math.log(3 / 4) - (1 - target) * math.log(1 / 4)
+    assert objective.player == "classifier"
+    assert objective.loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_cam_step_on_background_only_images():
+    """No class present: -log(1 - σ(0)) = log 2."""
+    method = CamMethod(CamParameters(), classes=1, rng=0)
+    method.classifier = Always(Logits(torch.zeros(2, 1)))
+    (objective,) = method.objectives(batch([[0.0], [0.0]]), START)
+    assert objective.loss.item() == pytest.approx(math.log(2), rel=1e-6)
+
+
+def test_segmentation_step_by_hand():
+    """Two outputs, equal logits: log 2 on the labelled half of the pixels."""
+    method = SegmentationMethod(SegmentationParameters(), classes=1, rng=0)
+    method.segmenter = Always(torch.zeros(1, 2, 16, 16))
+    label_maps = torch.full((1, 16, 16), 255)
+    label_maps[:, :8] = 1
+    (objective,) = method.objectives(batch([[1.0]], label_maps), START)
+    assert objective.player == "segmenter"
+    assert objective.loss.item() == pytest.approx(math.log(2), rel=1e-6)
+
+
+def test_affinity_step_by_hand():
+    """A grid of 2 x 2 cells, radius 2: pairs right, below left, below, below right.
+
+    Features are equal everywhere, so each affinity is 1: positive pairs cost -log(1 + 1e-5), negative ones
+    -log(1e-5). Left column background, right column class 1: 1 pair of each, 4 negative ones.
+    """
+    method = AffinityMethod(AffinityParameters(radius=2), classes=1, rng=0)
+    assert len(method.offsets) == 4
+    method.affinitynet = Always(torch.ones(1, 5, 2, 2))
+    label_maps = torch.zeros(1, 16, 16, dtype=torch.int64)
+    label_maps[:, :, 8:] = 1
+    (objective,) = method.objectives(batch([[1.0]], label_maps), START)
+    assert objective.player == "affinitynet"
+    assert objective.parts["background"].item() == pytest.approx(0, abs=1e-4)
+    assert objective.parts["foreground"].item() == pytest.approx(0, abs=1e-4)
+    assert objective.parts["negative"].item() == pytest.approx(-math.log(1e-5), rel=1e-2)
+    assert objective.loss.item() == pytest.approx(-math.log(1e-5) / 2, rel=1e-2)
+
+
+@pytest.mark.parametrize("method", [AffinityMethod, SegmentationMethod])
+def test_label_maps_are_needed(method):
+    parameters = {AffinityMethod: AffinityParameters, SegmentationMethod: SegmentationParameters}[method]()
+    with pytest.raises(ValueError, match="the batch has no"):
+        list(method(parameters, classes=1, rng=0).objectives(batch([[1.0]]), START))
+
+
+def test_labels_on_a_coarser_grid_are_those_at_the_cells_centres():
+    """Cells of 8 px; the centre of the first lies between pixels 3 and 4, of which the latter is taken."""
+    label_maps = torch.full((1, 16, 16), 255)
+    label_maps[0, 4, 4], label_maps[0, 4, 12] = 7, 3
+    assert nearest_labels(label_maps, (2, 2)).tolist() == [[[7, 3], [255, 255]]]
+
+
+def test_affinity_grid_has_stride_eight_and_any_size():
+    parameters = AffinityParameters(radius=3)
+    method = AffinityMethod(parameters, classes=1, rng=0).eval()
+    image = np.random.default_rng(0).integers(0, 256, (50, 71, 3), dtype=np.uint8)
+    found = image_affinity(method.affinitynet, image, parameters, method.mean, method.std)
+    offsets = pair_offsets(3)
+    assert found.shape == (len(offsets), 7, 9)
+    assert found.dtype == np.float32
+    inside = np.zeros_like(found, dtype=bool)
+    for k, (dy, dx) in enumerate(offsets):
+        inside[k, : 7 - dy, max(0, -dx) : min(9, 9 - dx)] = True
+    assert (found[~inside] == 0).all()
+    assert (found[inside] > 0).all()
+    assert (found <= 1).all()
+    doubled = image_affinity(method.affinitynet, image, parameters, method.mean, method.std, scale=2.0)
+    assert doubled.shape[1:] == (13, 18)
+    for narrow in (image[:1], image[:, :1]):
+        assert np.isfinite(
+            image_affinity(method.affinitynet, narrow, parameters, method.mean, method.std)
+        ).all()
+
+
+def test_published_pairs_are_a_part_of_all_pairs():
+    features = torch.ones(1, 4, 6, 9)
+    image = np.zeros((48, 72, 3), np.uint8)
+    settings = [AffinityParameters(radius=3, pairs=p) for p in ("all", "published")]
+    every, trimmed = (image_affinity(Always(features), image, s, (0.5,) * 3, (0.5,) * 3) for s in settings)
+    np.testing.assert_array_equal(every, feature_affinity(features, pair_offsets(3))[0].numpy())
+    # Upper left pixels: 2 columns off either side and 2 rows off the bottom are gone.
+    assert (trimmed[:, :4, 2:7] == 1).all()
+    assert trimmed.sum() == trimmed[:, :4, 2:7].size
