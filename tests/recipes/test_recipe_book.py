@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recipe_files import BASE, write_recipes
 
+from recipe_files import BASE, write_recipes
 from seedbed.errors import SeedbedError
 from seedbed.recipes import Recipe, RecipeBook, Reference, load_yaml
 
