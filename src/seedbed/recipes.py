@@ -267,8 +267,8 @@ class RecipeBook:
         """The recipe and node behind a reference, with `ref` nodes followed to the end.
 
         Returns:
-            recipe, node with a stage, and the reference with the pins (`@rng0`, `@epoch30`) of all that were followed: of
-            two seeds the one nearest to the node counts, of two epochs the one that the consumer names.
+            recipe, node with a stage, and the reference with the pins (`@rng0`, `@epoch30`) of all that were
+            followed: of two seeds the one nearest to the node counts, of two epochs the one that the consumer names.
 
         Raises:
             SeedbedError: unknown recipe or node, or references in a circle.

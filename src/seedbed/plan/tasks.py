@@ -318,7 +318,9 @@ class TaskGraph:
                 raise SeedbedError(f"{where}: {unknown_name('split', split, self.declaration.splits)}")
             for key, source in task.inputs.items():
                 if source is None and not self.declaration.splits[split].masks:
-                    raise SeedbedError(f"{where}: input {key} is the true masks, split {split} is declared without masks")
+                    raise SeedbedError(
+                        f"{where}: input {key} is the true masks, split {split} is declared without masks"
+                    )
                 if source is not None and source.stage.sharded and split not in source.splits:
                     raise SeedbedError(
                         f"{where}: split {split} is asked for, input {key} ({source.name}) has only "
