@@ -115,16 +115,33 @@ def load_yaml(path: Path) -> Any:
     """The one reader of YAML files.
 
     Raises:
-        SeedbedError: no such file, or it is not YAML; with line and column.
+        SeedbedError: no such file, it is not YAML, or a key stands twice in a mapping; with line and column.
     """
     try:
-        return yaml.safe_load(path.read_text())
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise SeedbedError(f"no file {path}; expected it to be there") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SeedbedError(f"{path}{where}: not YAML: {error.problem}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SeedbedError(f"{path}: no readable YAML: {' '.join(str(error).split())}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which of itself lets the last of two equal keys win without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in keys:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark
+                )
+            keys.add(key)
+        return super().construct_mapping(node, deep)
 
 
 class RecipeBook:
@@ -139,6 +156,7 @@ class RecipeBook:
         self._paths = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
         self._resolved: dict[str, Recipe] = {}
         self._files: dict[str, RecipeFile] = {}
+        self._checked: set[str] = set()
 
     def names(self) -> list[str]:
         """Names of all recipes."""
@@ -249,7 +267,8 @@ class RecipeBook:
         """The recipe and node behind a reference, with `ref` nodes followed to the end.
 
         Returns:
-            recipe, node with a stage, and the reference with the pins (`@rng0`, `@epoch30`) of all that were followed.
+            recipe, node with a stage, and the reference with the pins (`@rng0`, `@epoch30`) of all that were
+            followed: of two seeds the one nearest to the node counts, of two epochs the one that the consumer names.
 
         Raises:
             SeedbedError: unknown recipe or node, or references in a circle.
@@ -269,15 +288,17 @@ class RecipeBook:
         if node.ref is None:
             return recipe, node, reference
         found, target, pins = self.follow(node.ref, f"recipe {recipe.name}, node {node.name}", path)
-        rng = reference.rng if reference.rng is not None else pins.rng
+        rng = pins.rng if pins.rng is not None else reference.rng
         epoch = reference.epoch if reference.epoch is not None else pins.epoch
         return found, target, Reference(found.name, target.name, rng, epoch)
 
     def check(self, name: str) -> Recipe:
         """A recipe whose references to other recipes, input kinds and freedom from circles were checked too."""
         recipe = self[name]
-        for node in recipe.nodes:
-            self._check_node(Reference(name, node), ())
+        if name not in self._checked:
+            for node in recipe.nodes:
+                self._check_node(Reference(name, node), ())
+            self._checked.add(name)
         return recipe
 
     def _check_node(self, reference: Reference, above: tuple[tuple[str, str], ...]) -> None:
@@ -294,14 +315,14 @@ class RecipeBook:
                 if "masks" not in kinds:
                     raise SeedbedError(f"{where}: input {key} takes {' or '.join(kinds)}, got the true masks")
                 continue
-            _, made_by, _ = self.follow(source, where)
+            _, made_by, pins = self.follow(source, where)
             assert made_by.stage is not None
             if made_by.stage.kind not in kinds:
                 raise SeedbedError(
                     f"{where}: input {key} takes {' or '.join(kinds)}, got {source.node} "
                     f"(stage {made_by.stage.name} makes {made_by.stage.kind})"
                 )
-            if source.epoch is not None and made_by.stage.kind not in (
+            if pins.epoch is not None and made_by.stage.kind not in (
                 "classifier",
                 "affinitynet",
                 "segmenter",

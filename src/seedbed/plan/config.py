@@ -11,7 +11,7 @@ from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.recipes import load_yaml
 from seedbed.stages.contract import validate_model
-from seedbed.stages.registry import STAGES
+from seedbed.stages.registry import EVALUATE, STAGES, THRESHOLD_QUALITY
 
 
 class RunConfig(BaseModel):
@@ -59,9 +59,10 @@ def parse_config(raw: Mapping[str, Any], where: str = "params.yaml") -> RunConfi
     config.declaration(config.dataset)
     for dataset, stages in config.settings.items():
         config.declaration(dataset)
+        known = [*STAGES, EVALUATE.name, THRESHOLD_QUALITY.name]
         for stage in stages:
-            if stage not in STAGES:
-                raise SeedbedError(f"{where}, settings.{dataset}: {unknown_name('stage', stage, STAGES)}")
+            if stage not in known:
+                raise SeedbedError(f"{where}, settings.{dataset}: {unknown_name('stage', stage, known)}")
     return config
 
 

@@ -6,6 +6,7 @@ Paths carry the owner, so what is equal is shared, and what is not never is.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,8 @@ from seedbed.stages.naming import PARAMS, RESULTS, shard_names
 from seedbed.stages.registry import PREPARE_DATASET
 
 NO_AXES = "shared"
+
+_AXES = re.compile(rf"(?:{NO_AXES}|(?:rng(?P<rng>\d+))?(?:(?:^|/)(?P<regions>(?:bg|alpha)[^/]*))?)\Z")
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ class TaskGraph:
         self.declaration: DatasetDeclaration = config.declaration(self.dataset)
         self.results = results
         self._tasks: dict[tuple[str, str, int, str], Task] = {}
+        self._regions: dict[str, str] = {}
 
     @property
     def index_folder(self) -> Path:
@@ -162,34 +166,46 @@ class TaskGraph:
         }
 
     def regions_of(self, recipe: Recipe) -> str:
-        """The recipe's own setting of the regions axis.
+        """The recipe's own setting of the regions axis: that of its nodes, else that of the nodes that it refers to.
 
         Raises:
-            SeedbedError: two nodes of the recipe name different ones.
+            SeedbedError: two nodes name different ones.
         """
-        own: dict[str, str] = {}
-        for name, node in recipe.nodes.items():
-            if node.stage is not None:
-                parameters = self._parameters(recipe, node)
-                if parameters.uses_regions():
-                    own[name] = str(Regions.parse(str(getattr(parameters, "regions"))))  # noqa: B009
-        if len(set(own.values())) > 1:
-            listed = ", ".join(f"{node} {label}" for node, label in own.items())
-            raise SeedbedError(f"recipe {recipe.name}: one regions setting a recipe, got {listed}")
-        return next(iter(own.values()), "")
+        if recipe.name not in self._regions:
+            settings: dict[tuple[str, str], str] = {}
+            for node in recipe.nodes:
+                self._collect_regions(Reference(recipe.name, node), settings)
+            labels = {key: label for key, label in settings.items() if label}
+            counted = {key: label for key, label in labels.items() if key[0] == recipe.name} or labels
+            if len(set(counted.values())) > 1:
+                listed = ", ".join(f"{owner}.{node} {label}" for (owner, node), label in counted.items())
+                raise SeedbedError(f"recipe {recipe.name}: one regions setting a recipe, got {listed}")
+            self._regions[recipe.name] = next(iter(counted.values()), "")
+        return self._regions[recipe.name]
+
+    def _collect_regions(self, reference: Reference, settings: dict[tuple[str, str], str]) -> None:
+        recipe, node, _ = self.book.follow(reference, f"recipe {reference.recipe}")
+        if (recipe.name, node.name) in settings:
+            return
+        parameters = self._parameters(recipe, node)
+        settings[recipe.name, node.name] = str(parameters.regions) if parameters.uses_regions() else ""  # type: ignore[attr-defined]
+        for source in node.inputs.values():
+            if not (source.node == MASKS and source.recipe == recipe.name):
+                self._collect_regions(source, settings)
 
     def task(self, recipe: str, node: str, rng: int, regions: str | None = None) -> Task:
         """The task of a node at a point of the axes.
 
         Args:
-            regions: the recipe's own setting where None.
+            regions: the recipe's own setting where empty or None.
 
         Raises:
-            SeedbedError: unknown recipe or node, splits that an input lacks.
+            SeedbedError: unknown recipe or node, a label that is none, splits that an input lacks.
         """
+        self.book.check(recipe)
         found, target, pins = self.book.follow(Reference(recipe, node), f"recipe {recipe}")
         point = rng if pins.rng is None else pins.rng
-        label = self.regions_of(self.book[recipe]) if regions is None else regions
+        label = canonical_regions(regions) if regions else self.regions_of(self.book[recipe])
         cached = self._tasks.get((found.name, target.name, point, label))
         if cached is None:
             cached = self._build(found, target, point, label)
@@ -208,13 +224,10 @@ class TaskGraph:
         Raises:
             SeedbedError: the path is not where that node's result lies.
         """
-        rng, regions = 0, None
-        for part in axes.split("/"):
-            if part.startswith("rng"):
-                rng = int(part.removeprefix("rng"))
-            elif part != NO_AXES:
-                regions = part
-        task = self.task(owner, node, rng, regions)
+        match = _AXES.match(axes)
+        if match is None:
+            raise SeedbedError(f"expected axes like rng0, rng0/bg0.10-fg0.40 or {NO_AXES}, got {axes!r}")
+        task = self.task(owner, node, int(match["rng"] or 0), match["regions"])
         if (task.owner, task.axes, task.name) != (owner, axes, node):
             raise SeedbedError(
                 f"{self.dataset}/{owner}/{axes}/{node} lies at {task.folder}; ask for that path"
@@ -299,15 +312,32 @@ class TaskGraph:
         return recipe.name
 
     def _check_splits(self, task: Task, where: str) -> None:
-        for split in task.splits:
+        training = getattr(task.parameters, "split", None)
+        for split in task.splits or ((training,) if training else ()):
             if split not in self.declaration.splits:
                 raise SeedbedError(f"{where}: {unknown_name('split', split, self.declaration.splits)}")
             for key, source in task.inputs.items():
+                if source is None and not self.declaration.splits[split].masks:
+                    raise SeedbedError(
+                        f"{where}: input {key} is the true masks, split {split} is declared without masks"
+                    )
                 if source is not None and source.stage.sharded and split not in source.splits:
                     raise SeedbedError(
                         f"{where}: split {split} is asked for, input {key} ({source.name}) has only "
                         f"{', '.join(source.splits)}; add it to its `splits`"
                     )
+
+
+def canonical_regions(label: str) -> str:
+    """A label of the regions axis as paths carry it.
+
+    Raises:
+        SeedbedError: it is none.
+    """
+    try:
+        return str(Regions.parse(label))
+    except ValueError as error:
+        raise SeedbedError(str(error)) from None
 
 
 def unique_tasks(tasks: Iterable[Task]) -> list[Task]:
