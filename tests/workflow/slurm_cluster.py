@@ -128,6 +128,10 @@ class Cluster:
             )  # fmt: skip
         return jobs
 
+    def active(self) -> list[QueuedJob]:
+        """Jobs that wait or run."""
+        return [job for job in self.jobs() if job.state in ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING")]
+
     def wait_for(self, rule: str, count: int, timeout_s: float, state: str = "RUNNING") -> list[QueuedJob]:
         """Wait until `count` jobs of a rule are in a state at once."""
         deadline = time.monotonic() + timeout_s
