@@ -58,7 +58,9 @@ def queued_jobs(folder: Path, prefix: str = JOB_PREFIX) -> list[LeftJob]:
         number, name, state, where, comment = line.split("|", 4)
         ours = name.startswith(prefix) and Path(where).resolve() == folder.resolve()
         if ours and number != os.environ.get("SLURM_JOB_ID"):
-            jobs.append(LeftJob(int(number), state, comment.removeprefix("rule_").replace("_wildcards_", " ")))
+            jobs.append(
+                LeftJob(int(number), state, comment.removeprefix("rule_").replace("_wildcards_", " "))
+            )
     return jobs
 
 
@@ -77,7 +79,13 @@ def local_processes(folder: Path, word: str) -> list[LeftJob]:
         except OSError:
             continue
         python = Path(words[0]).name.startswith("python")
-        if here and python and not on_slurm and int(entry.name) not in own and any(word in part for part in words[1:4]):
+        if (
+            here
+            and python
+            and not on_slurm
+            and int(entry.name) not in own
+            and any(word in part for part in words[1:4])
+        ):
             found.append(LeftJob(int(entry.name), "local", " ".join(words[1:]).strip()))
     return sorted(found, key=lambda job: job.number)
 
@@ -120,7 +128,9 @@ def wait_for(left: Callable[[], list[LeftJob]], poll_s: float, say: Callable[[st
         if not jobs:
             return first
         if jobs != shown:
-            say(f"{len(jobs)} jobs of the killed run have not ended; waiting (Ctrl-C stops waiting, not the jobs)")
+            say(
+                f"{len(jobs)} jobs of the killed run have not ended; waiting (Ctrl-C stops waiting, not the jobs)"
+            )
             for job in jobs:
                 say(f"  {job}")
             shown = jobs
@@ -128,7 +138,11 @@ def wait_for(left: Callable[[], list[LeftJob]], poll_s: float, say: Callable[[st
 
 
 def resume(
-    arguments: Sequence[str], cancel_jobs: bool = False, queue: bool = True, poll_s: float = 5, folder: Path | None = None
+    arguments: Sequence[str],
+    cancel_jobs: bool = False,
+    queue: bool = True,
+    poll_s: float = 5.0,
+    folder: Path | None = None,
 ) -> int:
     """Go on with a run that was killed.
 
@@ -147,7 +161,9 @@ def resume(
     """
     where = folder or Path.cwd()
     if not (where / "Snakefile").exists():
-        raise SeedbedError(f"no Snakefile in {where}; call `seedbed resume` in the folder in which snakemake ran")
+        raise SeedbedError(
+            f"no Snakefile in {where}; call `seedbed resume` in the folder in which snakemake ran"
+        )
     running = [job for job in local_processes(where, "snakemake") if "--mode" not in job.what.split()]
     if running:
         raise SeedbedError(

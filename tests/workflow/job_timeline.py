@@ -11,7 +11,9 @@ def draw_jobs(jobs: Sequence[QueuedJob], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    started = sorted((job for job in jobs if job.start is not None and job.end is not None), key=lambda j: j.number)
+    started = sorted(
+        (job for job in jobs if job.start is not None and job.end is not None), key=lambda j: j.number
+    )
     zero = min(job.start or 0.0 for job in started)
     rules = list(dict.fromkeys(job.rule for job in started))
     figure = Figure(figsize=(8, 0.6 + 0.3 * len(started)), layout="constrained")
@@ -20,7 +22,12 @@ def draw_jobs(jobs: Sequence[QueuedJob], path: Path) -> None:
         start, end = (job.start or 0.0) - zero, (job.end or 0.0) - zero
         failed = job.state != "COMPLETED"
         axes.barh(
-            row, end - start, left=start, color=f"C{rules.index(job.rule)}", alpha=0.75, hatch="///" if failed else None
+            row,
+            end - start,
+            left=start,
+            color=f"C{rules.index(job.rule)}",
+            alpha=0.75,
+            hatch="///" if failed else None,
         )
         where = f"{job.node} GPU {','.join(job.devices)}" if job.devices else job.node
         note = f", {job.state.lower()} at {job.memory}" if failed else ""
