@@ -105,6 +105,22 @@ def doctor(
     return 1 if faults else 0
 
 
+@app.command
+def resume(
+    *snakemake: Annotated[str, Parameter(allow_leading_hyphen=True)], cancel: bool = False, queue: bool = True
+) -> int:
+    """Go on after Snakemake was killed: wait for the jobs that it left behind, unlock, run what is incomplete.
+
+    Args:
+        snakemake: what snakemake was called with, for instance `--workflow-profile profiles/slurm`.
+        cancel: cancel those jobs in place of waiting for them.
+        queue: look for them in SLURM's queue, where there is one.
+    """
+    from seedbed.resume import resume as go_on
+
+    return go_on(snakemake, cancel_jobs=cancel, queue=queue)
+
+
 def main() -> None:
     """Entry point: failures of a user's making are one line."""
     try:

@@ -122,11 +122,24 @@ class Cluster:
             rule, _, wildcards = comment.removeprefix("rule_").partition("_wildcards_")
             jobs.append(
                 QueuedJob(
-                    int(number), rule, wildcards, state, _time(start), _time(end), node,
-                    devices.get(int(number), ()), memory,
+                    number=int(number),
+                    rule=rule,
+                    wildcards=wildcards,
+                    state=state,
+                    start=_time(start),
+                    end=_time(end),
+                    node=node,
+                    devices=devices.get(int(number), ()),
+                    memory=memory,
                 )
-            )  # fmt: skip
+            )
         return jobs
+
+    def active(self) -> list[QueuedJob]:
+        """Jobs that wait or run."""
+        return [
+            job for job in self.jobs() if job.state in ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING")
+        ]
 
     def wait_for(self, rule: str, count: int, timeout_s: float, state: str = "RUNNING") -> list[QueuedJob]:
         """Wait until `count` jobs of a rule are in a state at once."""

@@ -1,0 +1,37 @@
+"""The profiles name what is there: rules, the prefix of job names; and retries stand in a profile alone."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from seedbed.resume import JOB_PREFIX
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+SLURM = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
+
+
+def test_every_rule_has_a_class_on_slurm() -> None:
+    assert set(SLURM["set-resources"]) == set(re.findall(r"^rule (\w+):", RULES, re.MULTILINE))
+
+
+def test_memory_and_time_grow_with_the_attempt() -> None:
+    for rule, resources in SLURM["set-resources"].items():
+        assert all(str(resources[key]).endswith("* attempt") for key in ("mem_mb", "runtime")), rule
+
+
+def test_retries_stand_in_the_profile_and_in_no_rule() -> None:
+    assert SLURM["retries"] >= 1
+    assert not re.search(r"^\s*retries:", RULES, re.MULTILINE)
+
+
+def test_resume_looks_for_the_profiles_job_names() -> None:
+    assert SLURM["slurm-jobname-prefix"] == JOB_PREFIX
+
+
+def test_the_default_profile_limits_gpu_jobs() -> None:
+    """Where no limit is given, Snakemake takes the resource for unlimited."""
+    assert (
+        yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text())["resources"]["gpu"] == 1
+    )
