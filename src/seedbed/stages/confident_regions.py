@@ -28,7 +28,7 @@ class ConfidentRegionsParameters(ShardedParameters):
     crf: CrfChoice = Field(
         default="irn", description="preset of the dense CRF behind each threshold, or none"
     )
-    crf_engine: str = Field(default="pydensecrf", description="engine of the dense CRF")
+    crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
 
     @field_validator("regions", mode="before")
     @classmethod

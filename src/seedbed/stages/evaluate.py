@@ -35,7 +35,7 @@ class EvaluateParameters(Parameters):
         default="dropped", description="what a neutral prediction is: removed, or a miss of its true class"
     )
     crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF before scoring, or none")
-    crf_engine: str = Field(default="pydensecrf", description="engine of the dense CRF")
+    crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
     class_map: dict[str, str] = Field(default_factory=dict, description="classes to collapse: {breed: pet}")
 
 

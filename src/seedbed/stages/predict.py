@@ -21,7 +21,7 @@ class PredictParameters(ShardedParameters):
     )
     flip: bool = Field(default=True, description="average with the mirrored prediction of the mirrored image")
     crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the probabilities, or none")
-    crf_engine: str = Field(default="pydensecrf", description="engine of the dense CRF")
+    crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
 
 
 STAGE = Stage(

@@ -24,7 +24,7 @@ class PseudoMasksParameters(ShardedParameters):
     background_score: float = Field(default=0.25, ge=0, le=1, description="score of background, for argmax")
     regions: str = Field(default="bg0.10-fg0.40", description="the regions axis, for same_pair")
     crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the decided labels, or none")
-    crf_engine: str = Field(default="pydensecrf", description="engine of the dense CRF")
+    crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
 
     @field_validator("regions", mode="before")
     @classmethod
