@@ -5,16 +5,18 @@ rule train_affinitynet:
         index=index_of,
         regions=files_of("regions"),
     output:
-        manifest=NODE + "/manifest.json",
-        model=NODE + "/model.safetensors",
-        epochs=NODE + "/epochs.safetensors",
-        history=NODE + "/history.csv",
+        manifest=in_node("manifest.json"),
+        model=in_node("model.safetensors"),
+        epochs=in_node("epochs.safetensors"),
+        history=in_node("history.csv"),
     log:
         "logs/{dataset}/{recipe}/{axes}/{node}.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/{node}.tsv"
     wildcard_constraints:
         node=nodes_of("train_affinitynet"),
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=1,
@@ -38,14 +40,16 @@ rule random_walk:
         cams=files_of("cams"),
         affinitynet=files_of("affinitynet"),
     output:
-        refined=NODE + "/{shard}.safetensors",
-        sidecar=NODE + "/{shard}.json",
+        refined=in_node("{shard}.safetensors"),
+        sidecar=in_node("{shard}.json"),
     log:
         "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.tsv"
     wildcard_constraints:
         node=nodes_of("random_walk"),
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=1,

@@ -5,14 +5,16 @@ rule dump_cams:
         index=index_of,
         classifier=files_of("classifier"),
     output:
-        cams=NODE + "/{shard}.safetensors",
-        sidecar=NODE + "/{shard}.json",
+        cams=in_node("{shard}.safetensors"),
+        sidecar=in_node("{shard}.json"),
     log:
         "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.tsv"
     wildcard_constraints:
         node=nodes_of("dump_cams"),
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=1,
@@ -35,14 +37,16 @@ rule confident_regions:
         index=index_of,
         cams=files_of("cams"),
     output:
-        regions=NODE + "/{shard}.zip",
-        sidecar=NODE + "/{shard}.json",
+        regions=in_node("{shard}.zip"),
+        sidecar=in_node("{shard}.json"),
     log:
         "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.tsv"
     wildcard_constraints:
         node=nodes_of("confident_regions"),
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=0,

@@ -4,17 +4,19 @@ rule train_classifier:
         params=SLICE,
         index=index_of,
     output:
-        manifest=NODE + "/manifest.json",
-        model=NODE + "/model.safetensors",
-        epochs=NODE + "/epochs.safetensors",
-        history=NODE + "/history.csv",
-        probabilities=NODE + "/probabilities.safetensors",
+        manifest=in_node("manifest.json"),
+        model=in_node("model.safetensors"),
+        epochs=in_node("epochs.safetensors"),
+        history=in_node("history.csv"),
+        probabilities=in_node("probabilities.safetensors"),
     log:
         "logs/{dataset}/{recipe}/{axes}/{node}.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/{node}.tsv"
     wildcard_constraints:
         node=nodes_of("train_classifier"),
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=1,

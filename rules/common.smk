@@ -10,16 +10,15 @@ from seedbed.recipes import RecipeBook
 from seedbed.stages.registry import STAGES
 
 try:
-    WORKFLOW = Workflow(parse_config(config), RecipeBook(Path(workflow.basedir) / "recipes"))
+    WORKFLOW = Workflow(
+        parse_config(config), RecipeBook(Path(workflow.basedir) / "recipes")
+    )
     NODES = WORKFLOW.nodes_by_stage()
     if workflow.is_main_process:
         WORKFLOW.write_slices()
 except SeedbedError as error:
     raise WorkflowError(str(error)) from None
 
-INDEX = "results/{dataset}/index"
-NODE = "results/{dataset}/{recipe}/{axes}/{node}"
-JUDGED = "results/{dataset}/{recipe}/{axes}"
 SLICE = "results/.params/{dataset}/{recipe}/{axes}/{node}.json"
 
 
@@ -30,6 +29,21 @@ wildcard_constraints:
     node="[a-z][a-z0-9_]*",
     split="[A-Za-z0-9_]+",
     shard=r"[A-Za-z0-9_]+-\d+",
+
+
+def in_index(name):
+    """A file of the data set's index."""
+    return f"results/{{dataset}}/index/{name}"
+
+
+def in_axes(name):
+    """A file beside the nodes of one point of the axes."""
+    return f"results/{{dataset}}/{{recipe}}/{{axes}}/{name}"
+
+
+def in_node(name):
+    """A file of a node."""
+    return in_axes(f"{{node}}/{name}")
 
 
 def nodes_of(stage):
@@ -67,7 +81,9 @@ def judged_files(kind, name):
     """Input function: manifest, then the split's data files, of an input of a scores or thresholds file."""
 
     def files(wildcards):
-        judgement = WORKFLOW.judgement(f"{JUDGED}/{kind}/{{node}}-{{split}}.json".format(**wildcards))
+        judgement = WORKFLOW.judgement(
+            in_axes(f"{kind}/{{node}}-{{split}}.json").format(**wildcards)
+        )
         return [judgement.sources[name].manifest, *judgement.source_files[name]]
 
     return files
@@ -75,7 +91,11 @@ def judged_files(kind, name):
 
 def report_pages(name):
     """The page of a report; empty where params.yaml names no thresholds to sweep."""
-    return [WORKFLOW.reports[name].folder / "index.html"] if name in WORKFLOW.reports else []
+    return (
+        [WORKFLOW.reports[name].folder / "index.html"]
+        if name in WORKFLOW.reports
+        else []
+    )
 
 
 def report_inputs(wildcards):

@@ -3,13 +3,15 @@ rule prepare_dataset:
     input:
         params="results/.params/{dataset}/index.json",
     output:
-        manifest=INDEX + "/manifest.json",
-        index=INDEX + "/index.csv",
-        masks=INDEX + "/masks.csv",
+        manifest=in_index("manifest.json"),
+        index=in_index("index.csv"),
+        masks=in_index("masks.csv"),
     log:
         "logs/{dataset}/index.log",
     benchmark:
         "logs/{dataset}/index.tsv"
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=0,
@@ -30,13 +32,15 @@ rule gather:
         params=SLICE,
         shards=shards_of,
     output:
-        manifest=NODE + "/manifest.json",
+        manifest=in_node("manifest.json"),
     log:
         "logs/{dataset}/{recipe}/{axes}/{node}-gather.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/{node}-gather.tsv"
     wildcard_constraints:
         node="|".join(nodes_of(name) for name, stage in STAGES.items() if stage.sharded),
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=0,

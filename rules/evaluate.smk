@@ -3,14 +3,16 @@ rule evaluate:
     input:
         params="results/.params/{dataset}/{recipe}/{axes}/scores/{node}-{split}.json",
         index=index_of,
-        masks=INDEX + "/masks.csv",
+        masks=in_index("masks.csv"),
         target=judged_files("scores", "target"),
     output:
-        JUDGED + "/scores/{node}-{split}.json",
+        in_axes("scores/{node}-{split}.json"),
     log:
         "logs/{dataset}/{recipe}/{axes}/scores/{node}-{split}.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/scores/{node}-{split}.tsv"
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=0,
@@ -29,15 +31,17 @@ rule threshold_quality:
     input:
         params="results/.params/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}.json",
         index=index_of,
-        masks=INDEX + "/masks.csv",
+        masks=in_index("masks.csv"),
         cams=judged_files("thresholds", "cams"),
         refined=judged_files("thresholds", "refined"),
     output:
-        JUDGED + "/thresholds/{node}-{split}.json",
+        in_axes("thresholds/{node}-{split}.json"),
     log:
         "logs/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}.tsv"
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=0,

@@ -5,14 +5,16 @@ rule pseudo_masks:
         index=index_of,
         cams=files_of("cams"),
     output:
-        masks=NODE + "/{shard}.zip",
-        sidecar=NODE + "/{shard}.json",
+        masks=in_node("{shard}.zip"),
+        sidecar=in_node("{shard}.json"),
     log:
         "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.tsv"
     wildcard_constraints:
         node=nodes_of("pseudo_masks"),
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=0,

@@ -3,7 +3,7 @@ rule report:
     input:
         params="results/.params/{dataset}/reports/{report}.json",
         index=index_of,
-        masks=INDEX + "/masks.csv",
+        masks=in_index("masks.csv"),
         results=report_inputs,
     output:
         page=report(
@@ -26,6 +26,8 @@ rule report:
         "logs/{dataset}/reports/{report}.tsv"
     wildcard_constraints:
         report="all|sweep",
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=0,

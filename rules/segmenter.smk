@@ -5,16 +5,18 @@ rule train_segmenter:
         index=index_of,
         labels=files_of("labels"),
     output:
-        manifest=NODE + "/manifest.json",
-        model=NODE + "/model.safetensors",
-        epochs=NODE + "/epochs.safetensors",
-        history=NODE + "/history.csv",
+        manifest=in_node("manifest.json"),
+        model=in_node("model.safetensors"),
+        epochs=in_node("epochs.safetensors"),
+        history=in_node("history.csv"),
     log:
         "logs/{dataset}/{recipe}/{axes}/{node}.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/{node}.tsv"
     wildcard_constraints:
         node=nodes_of("train_segmenter"),
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=1,
@@ -37,14 +39,16 @@ rule predict:
         index=index_of,
         segmenter=files_of("segmenter"),
     output:
-        predictions=NODE + "/{shard}.zip",
-        sidecar=NODE + "/{shard}.json",
+        predictions=in_node("{shard}.zip"),
+        sidecar=in_node("{shard}.json"),
     log:
         "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.log",
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.tsv"
     wildcard_constraints:
         node=nodes_of("predict"),
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         gpu=1,
