@@ -1,6 +1,7 @@
 # `make demo` and `make test` do all the set-up on a fresh machine with Python 3.11+ and a C++ compiler.
 VENV ?= .venv
 PYTHON ?= python3
+CORES ?= 2
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 export OMP_WAIT_POLICY := PASSIVE
@@ -8,8 +9,11 @@ STAMP := $(VENV)/.installed
 
 .PHONY: demo test check bench lock clean
 
+# The chain on composites, with a sweep of 3 pairs; then the score of each node and the path of the page.
 demo: $(STAMP)
-	seedbed-demo
+	snakemake --cores $(CORES) --quiet progress all sweep
+	seedbed scores --sweep
+	seedbed scores
 
 test: $(STAMP) check
 	python -m pytest tests

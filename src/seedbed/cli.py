@@ -28,10 +28,6 @@ def plan(*, shell: bool = False, sweep: bool = False) -> None:
 
     workflow = Workflow.read()
     name = "sweep" if sweep else "all"
-    if name not in workflow.reports:
-        raise SeedbedError(
-            "params.yaml names no `thresholds`, so there is no sweep; add some, for instance bg0.10-fg0.40"
-        )
     workflow.write_slices()
     if shell:
         print("set -e")
@@ -39,6 +35,18 @@ def plan(*, shell: bool = False, sweep: bool = False) -> None:
             print(command.line())
     else:
         print(plan_text(workflow, (name,)))
+
+
+@app.command
+def scores(*, sweep: bool = False) -> None:
+    """Print the scores that are there for the selected recipes, and where their page lies.
+
+    Args:
+        sweep: of the sweep over params.yaml's thresholds.
+    """
+    from seedbed.plan.show import scores_text
+
+    print(scores_text(Workflow.read(), "sweep" if sweep else "all"))
 
 
 @recipe_app.command

@@ -1,5 +1,6 @@
 """Plans and recipes as text for a terminal."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def plan_text(workflow: Workflow, reports: Sequence[str]) -> str:
     """Every node of the reports with owner, axes, state and disk; then what a run would discard."""
     graph = workflow.graph()
-    tasks = {task.key: task for name in reports for task in workflow.reports[name].tasks}
+    tasks = {task.key: task for name in reports for task in workflow.asked(name).tasks}
     states = task_states(graph, list(tasks.values()))
     index = index_state(graph)
     rows = [("", "", "index", "prepare_dataset", index.status, human_size(index.disk), index.why)]
@@ -60,6 +61,27 @@ def plan_text(workflow: Workflow, reports: Sequence[str]) -> str:
         + table(("OWNER", "AXES", "NODE", "STAGE", "STATE", "DISK", "WHY"), rows)
         + f"\n{len(states)} nodes: {summary}; a run would discard {human_size(discarded)}"
     )
+
+
+def scores_text(workflow: Workflow, name: str) -> str:
+    """Headline score of each judged node of a report, and the path of its page."""
+    report = workflow.asked(name)
+    rows = []
+    for judgement in report.scores:
+        task = judgement.task
+        row = [task.owner, task.axes, task.name, judgement.split]
+        if not judgement.path.exists():
+            rows.append((*row, "missing", ""))
+            continue
+        found = json.loads(judgement.path.read_bytes())
+        metric = "mean_average_precision" if found["kind"] == "classification" else "mean_iou"
+        best = found.get("best")
+        note = f"best {best['mean_iou']:.3f} at {best['threshold']:.2f} (chosen with masks)" if best else ""
+        value = found["scores"][metric]
+        rows.append((*row, f"{metric} {'undefined' if value is None else format(value, '.3f')}", note))
+    page = report.folder / "index.html"
+    where = f"page: {page}" if page.exists() else f"no page yet at {page}; run snakemake {name}"
+    return table(("OWNER", "AXES", "NODE", "SPLIT", "SCORE", ""), rows) + f"\n{where}"
 
 
 def recipe_text(recipe: Recipe, resolved: bool, graph: Any) -> str:

@@ -93,6 +93,18 @@ class Workflow:
         names = ["all", "sweep"] if self.config.thresholds else ["all"]
         return {name: self.report(name) for name in names}
 
+    def asked(self, name: str) -> Report:
+        """The report `all` or `sweep`.
+
+        Raises:
+            SeedbedError: params.yaml names no thresholds to sweep.
+        """
+        if name not in self.reports:
+            raise SeedbedError(
+                "params.yaml names no `thresholds` to sweep; add some, for instance bg0.10-fg0.40"
+            )
+        return self.reports[name]
+
     def tasks(self) -> list[Task]:
         """Every task that one of the reports needs, inputs first."""
         return unique_tasks(task for report in self.reports.values() for task in report.tasks)
@@ -151,7 +163,7 @@ class Workflow:
         graph = self.graph()
         found: dict[str, Command] = {}
         for name in names:
-            report = self.reports[name]
+            report = self.asked(name)
             steps = [prepare_command(graph)]
             for task in report.tasks:
                 steps += task_commands(graph, task)
