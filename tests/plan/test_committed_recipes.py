@@ -7,6 +7,7 @@ import pytest
 from seedbed.plan.config import parse_config
 from seedbed.plan.workflow import Workflow
 from seedbed.recipes import RecipeBook, load_yaml
+from seedbed.stages.registry import PREPARE_DATASET
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
@@ -39,6 +40,8 @@ def test_it_is_planned(name: str, dataset: str) -> None:
     assert {task.name for task in workflow.tasks()} >= set(workflow.book[name].nodes) - _refs(workflow, name)
     for task in workflow.tasks():
         assert workflow.graph().from_path(task.owner, task.axes, task.name).key == task.key
+        assert task.stage.validate(task.slice()["parameters"], "slice") == task.parameters
+    PREPARE_DATASET.validate(workflow.graph().index_slice()["parameters"], "slice")
 
 
 def _refs(workflow: Workflow, name: str) -> set[str]:

@@ -1,0 +1,214 @@
+"""The `seedbed` command: plan, recipes, one-line errors."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from recipe_files import CONFIG, write_recipes
+from seedbed import cli
+
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
+
+CHILD = {"extends": "base", "paper": "Child 2020", "nodes": {"segmenter": {"with": {"architecture": "unet"}}}}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_recipes(tmp_path / "recipes", child=CHILD)
+    configure(tmp_path, recipes=["base", "child"], thresholds=["bg0.05-fg0.30", "bg0.10-fg0.40"])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def configure(folder: Path, **changes: Any) -> None:
+    (folder / "params.yaml").write_text(yaml.safe_dump(CONFIG | changes))
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["seedbed", *words])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    return int(left.value.code or 0)
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert call(monkeypatch, *words) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert call(monkeypatch, *words) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err.removesuffix("\n")
+
+
+@pytest.mark.usefixtures("checkout")
+class TestPlan:
+    def test_every_node_is_listed_once(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        head, columns, index, *rows, summary = shown(monkeypatch, capsys, "plan").splitlines()
+        assert head == "data set toy"
+        assert columns.split() == ["OWNER", "AXES", "NODE", "STAGE", "STATE", "DISK", "WHY"]
+        assert index.split() == ["index", "prepare_dataset", "missing", "0", "B"]
+        nodes = [tuple(row.split()[:3]) for row in rows]
+        assert len(nodes) == len(set(nodes)) == 8 + 2
+        assert ("child", "rng0/bg0.10-fg0.40", "segmenter") in nodes
+        assert ("child", "rng0", "cams") not in nodes
+        assert summary == "10 nodes: 10 missing; a run would discard 0 B"
+
+    def test_the_sweep_lists_every_pair(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = shown(monkeypatch, capsys, "plan", "--sweep")
+        assert text.splitlines()[-1].startswith("18 nodes: ")
+        assert "rng0/bg0.05-fg0.30" in text
+
+    def test_shell_prints_a_script(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkout: Path
+    ) -> None:
+        first, *lines = shown(monkeypatch, capsys, "plan", "--shell").splitlines()
+        assert first == "set -e"
+        assert lines[0] == (
+            "python workflow_scripts/prepare_dataset.py --params results/.params/toy/index.json "
+            "--output results/toy/index"
+        )
+        assert lines[-1].startswith("python workflow_scripts/report.py ")
+        done = subprocess.run(
+            ["bash", "-n"], input="\n".join([first, *lines]), text=True, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (checkout / "results/.params/toy/index.json").is_file()
+
+    def test_slices_are_equal_in_every_process(self, checkout: Path) -> None:
+        """Another hash seed orders sets differently; nothing of it may reach a slice or a command."""
+        outputs = set()
+        for seed in ("1", "2"):
+            environment = os.environ | {
+                "PYTHONHASHSEED": seed,
+                "PYTHONPATH": str(Path(cli.__file__).parents[1]),
+            }
+            code = (
+                "import sys; from seedbed import cli; sys.argv = ['seedbed', 'plan', '--shell']; cli.main()"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+            )
+            slices = sorted((checkout / "results/.params").rglob("*.json"))
+            outputs.add((done.stdout, *((str(path), path.read_bytes()) for path in slices)))
+        assert len(outputs) == 1
+
+    def test_a_sweep_without_thresholds_is_one_line(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkout: Path
+    ) -> None:
+        configure(checkout)
+        line = refused(monkeypatch, capsys, "plan", "--sweep")
+        assert line.startswith("seedbed: error: params.yaml names no `thresholds`")
+
+    def test_a_mistake_is_one_line(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkout: Path
+    ) -> None:
+        configure(checkout, recipes=["chld"])
+        line = refused(monkeypatch, capsys, "plan")
+        assert line == "seedbed: error: unknown recipe 'chld'; did you mean child?"
+
+    def test_outside_of_a_checkout_is_one_line(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkout: Path
+    ) -> None:
+        (checkout / "empty").mkdir()
+        monkeypatch.chdir(checkout / "empty")
+        assert refused(monkeypatch, capsys, "plan").startswith(
+            "seedbed: error: no file params.yaml; expected it"
+        )
+
+
+@pytest.mark.usefixtures("checkout")
+class TestRecipe:
+    def test_show_prints_what_was_merged(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = shown(monkeypatch, capsys, "recipe", "show", "child")
+        assert text.startswith("# child: base -> child\n")
+        content = yaml.safe_load(text)
+        assert content["paper"] == "Child 2020"
+        assert content["nodes"]["segmenter"] == {
+            "stage": "train_segmenter",
+            "from": {"labels": "masks_"},
+            "with": {"architecture": "unet"},
+        }
+
+    def test_what_is_shown_can_be_written_down_as_a_recipe(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkout: Path
+    ) -> None:
+        text = shown(monkeypatch, capsys, "recipe", "show", "child")
+        (checkout / "recipes" / "copy.yaml").write_text(text)
+        again = shown(monkeypatch, capsys, "recipe", "show", "copy")
+        assert yaml.safe_load(again) == yaml.safe_load(text)
+
+    def test_resolved_has_every_parameter_and_the_owner(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        nodes = yaml.safe_load(shown(monkeypatch, capsys, "recipe", "show", "child", "--resolved"))["nodes"]
+        assert (nodes["cams"]["owner"], nodes["segmenter"]["owner"]) == ("base", "child")
+        assert nodes["cams"]["with"]["scales"] == [0.5, 1.0, 1.5, 2.0]
+        assert nodes["segmenter"]["with"]["architecture"] == "unet"
+
+    def test_diff_names_what_differs_and_what_is_shared(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        lines = shown(monkeypatch, capsys, "recipe", "diff", "base", "child").splitlines()[1:]
+        rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines}
+        assert rows["cams"] == ["shared", "base"]
+        assert rows["segmenter"] == ["differs", "architecture deeplabv3plus -> unet"]
+        assert rows["predictions"][0] == "differs"
+
+    def test_list_names_all(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        rows = [line.split() for line in shown(monkeypatch, capsys, "recipe", "list").splitlines()]
+        assert ["base", "Base", "2018"] in rows
+        assert ["child", "base", "Child", "2020"] in rows
+
+    def test_an_unknown_recipe_is_one_line(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        line = refused(monkeypatch, capsys, "recipe", "show", "chil")
+        assert line == "seedbed: error: unknown recipe 'chil'; did you mean child?"
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize(
+    ("faults", "status", "text"), [([], 0, "no faults\n"), (["x", "y"], 1, "x\ny\n2 faults\n")]
+)
+def test_doctor_counts_faults(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    faults: list[str],
+    status: int,
+    text: str,
+) -> None:
+    monkeypatch.setattr("seedbed.report.doctor.examine", lambda workflow, dataset, root: faults)
+    assert call(monkeypatch, "doctor") == status
+    assert capsys.readouterr().out == text
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["plan", "--help"], ["recipe", "--help"], ["doctor", "--help"]]
+)
+def test_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert "Usage: seedbed" in shown(monkeypatch, capsys, *words)
+
+
+def test_an_unknown_command_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "plann") != 0
