@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from seedbed.artifacts.manifest import MANIFEST
 from seedbed.cam.thresholds import Regions
 from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.stages.contract import Stage
@@ -138,11 +139,7 @@ def scored_splits(graph: TaskGraph, task: Task) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Report:
-    """One page about some recipes: `all` at their own regions settings, or the `sweep`.
-
-    Attributes:
-        rows: (recipe, rng, regions) of each column of results.
-    """
+    """One page about some recipes: `all` at their own regions settings, or the `sweep`."""
 
     graph: TaskGraph
     name: str
@@ -160,11 +157,12 @@ class Report:
 
     def slice(self) -> dict[str, Any]:
         """Everything that the page is made of, by path below `results/`."""
+        settings = self.graph.config.stage_defaults(self.graph.dataset, REPORT.name)
         return {
             "stage": REPORT.name,
             "stage_version": REPORT.version,
             "dataset": self.graph.dataset,
-            "parameters": {},
+            "parameters": REPORT.validate(settings, f"settings.{self.graph.dataset}").slice(),
             "name": self.name,
             "recipes": {
                 name: {key: getattr(self.graph.book[name], key) for key in ("paper", "aims_at", "differs")}
@@ -186,6 +184,10 @@ class Report:
                 for t in self.tasks
             ],
         }
+
+    def outputs(self) -> list[Path]:
+        """Manifest, page and tables."""
+        return [self.folder / name for name in (MANIFEST, *REPORT.files)]
 
     def inputs(self) -> list[Path]:
         """Every file that the page reads, so that both engines know."""

@@ -261,7 +261,7 @@ def report_command(report: Report) -> Command:
         *report.inputs(),
     )
     return Command(
-        f"{report.graph.dataset}/reports/{report.name}", words, reads, (report.folder / "index.html",)
+        f"{report.graph.dataset}/reports/{report.name}", words, reads, tuple(report.outputs())
     )
 
 
