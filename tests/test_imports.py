@@ -121,8 +121,8 @@ def test_a_rule_declares_the_files_of_its_stage(stage: Stage) -> None:
     assert f'nodes_of("{stage.name}")' in rule
     assert f"gpu={int(stage.unit == 'gpu')}," in rule
     if stage.sharded:
-        assert f'NODE + "/{{shard}}{stage.suffix}"' in rule
-        assert 'NODE + "/{shard}.json"' in rule
+        assert f'{{shard}}{stage.suffix}"' in rule
+        assert '{shard}.json"' in rule
     else:
         for name in ("manifest.json", *stage.files):
-            assert f'NODE + "/{name}"' in rule
+            assert f'{name}"' in rule

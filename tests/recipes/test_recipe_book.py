@@ -76,10 +76,20 @@ def test_from_is_merged_by_key(tmp_path: Path) -> None:
 
 def test_another_stage_starts_from_nothing(tmp_path: Path) -> None:
     """Parameters and inputs of the stage before would make no sense."""
-    nodes = {"masks_": {"stage": "confident_regions", "from": {"cams": "refined"}, "with": {"crf": "none"}}}
-    node = extended(tmp_path, nodes).nodes["masks_"]
-    assert node.raw == {"crf": "none"}
-    assert node.inputs == {"cams": Reference("child", "refined")}
+    child = {
+        "regions": {"stage": "pseudo_masks", "from": {"cams": "cams"}, "with": {"crf": "none"}},
+        "refined": {"stage": "dump_cams", "from": {"classifier": "classifier"}},
+    }
+    nodes = extended(tmp_path, child).nodes
+    assert nodes["regions"].raw == {"crf": "none"}
+    assert nodes["refined"].inputs == {"classifier": Reference("child", "classifier")}
+
+
+def test_the_same_stage_written_again_keeps_what_it_had(tmp_path: Path) -> None:
+    node = extended(tmp_path, {"classifier": {"stage": "train_classifier", "with": {"epochs": 9}}}).nodes[
+        "classifier"
+    ]
+    assert node.raw == {"lr": 0.1, "epochs": 9}
 
 
 def test_facts_are_inherited_where_they_are_not_given(tmp_path: Path) -> None:
