@@ -121,7 +121,7 @@ def resume(
 
     Args:
         snakemake: what snakemake was called with, for instance `--workflow-profile profiles/slurm`.
-        cancel: cancel those jobs in place of waiting for them.
+        cancel: cancel the jobs that are left in place of waiting for them.
         queue: look for them in SLURM's queue, where there is one.
     """
     from seedbed.resume import resume as go_on

@@ -92,7 +92,7 @@ def until(reached: Callable[[], bool], what: str, timeout_s: float = 60) -> None
 @pytest.fixture
 def small_checkout(tmp_path: Path) -> Path:
     """The workflow on 24 very small composites in three shards, one epoch."""
-    for name in ("rules", "workflow_scripts", "recipes", "report", "profiles"):
+    for name in ("rules", "workflow_scripts", "recipes", "envs", "report", "profiles"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "Snakefile", tmp_path)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
