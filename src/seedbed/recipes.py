@@ -94,7 +94,7 @@ class Node:
             where: what to name in an error.
         """
         assert self.stage is not None
-        return self.stage.validate({**defaults, **self.raw}, where)
+        return self.stage.validate(overlay(defaults, self.raw), where)
 
 
 @dataclass(frozen=True)
@@ -333,6 +333,16 @@ class RecipeBook:
             self._check_node(Reference(source.recipe, source.node), (*above, here))
 
 
+def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two mappings merged by key, mappings inside them too; what stands above wins."""
+    merged = dict(below)
+    for key, value in above.items():
+        inner = merged.get(key)
+        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        merged[key] = overlay(inner, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
 def _merge(base: NodeFile | None, change: NodeFile) -> NodeFile:
     if base is None:
         return change
@@ -342,7 +352,7 @@ def _merge(base: NodeFile | None, change: NodeFile) -> NodeFile:
         base = NodeFile()
 
     def by_key(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
-        merged = {**(old or {}), **(new or {})}
+        merged = overlay(old or {}, new or {})
         return {key: value for key, value in merged.items() if value is not None}
 
     other_stage = change.stage is not None and base.stage is not None and change.stage != base.stage

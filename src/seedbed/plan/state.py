@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from seedbed.artifacts.manifest import MANIFEST, Manifest, read_manifest
+from seedbed.artifacts.manifest import MANIFEST, Manifest, read_manifest, sha256_file
 from seedbed.errors import SeedbedError
 from seedbed.plan.tasks import Task, TaskGraph
-from seedbed.stages.naming import WORK
+from seedbed.stages.naming import MASKS, WORK
 
 Status = Literal["cached", "stale", "partial", "missing"]
 
@@ -71,12 +71,18 @@ def _task_state(
         expected["index"] = [contents["index"]]
     for name, source in task.inputs.items():
         if source is None:
-            continue
-        if source.key not in contents:
+            expected[name] = contents_of_masks(graph)
+        elif source.key not in contents:
             blocked = blocked or f"input {source.name} is {states[source.key].status}"
         else:
             expected[name] = [contents[source.key]]
     return _compare(task.folder, task.slice(), expected, tuple(task.data_files()), blocked)
+
+
+def contents_of_masks(graph: TaskGraph) -> list[str]:
+    """Digest of the file with the true masks' checksums; empty where there is none."""
+    path = graph.index_folder / MASKS
+    return [sha256_file(path)] if path.exists() else []
 
 
 def _compare(

@@ -260,9 +260,7 @@ def report_command(report: Report) -> Command:
         report.graph.index_folder / MASKS,
         *report.inputs(),
     )
-    return Command(
-        f"{report.graph.dataset}/reports/{report.name}", words, reads, tuple(report.outputs())
-    )
+    return Command(f"{report.graph.dataset}/reports/{report.name}", words, reads, tuple(report.outputs()))
 
 
 def _script(stage: str, *options: str | Path) -> tuple[str, ...]:

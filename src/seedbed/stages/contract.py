@@ -140,6 +140,8 @@ class Stage:
     node: bool = True
     """Whether recipes may have nodes of it; the plan places the others (index, scores, report) itself."""
     reads_index: bool = True
+    reads_masks: bool = False
+    """Whether the stage reads true masks whatever its inputs are: the two that judge."""
     writes_file: bool = False
     """Whether `--output` is one file that says everything of itself, instead of a folder with a manifest."""
 

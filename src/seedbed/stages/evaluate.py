@@ -48,6 +48,7 @@ STAGE = Stage(
     inputs={"target": Input(("classifier", "cams", "label_maps"))},
     function="seedbed.stages.evaluate:run",
     node=False,
+    reads_masks=True,
     writes_file=True,
 )
 

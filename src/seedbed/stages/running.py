@@ -29,6 +29,7 @@ from seedbed.artifacts.manifest import (
     content_digest,
     merge_ledgers,
     sha256_bytes,
+    sha256_file,
     to_json,
 )
 from seedbed.datasets.declaration import DatasetDeclaration
@@ -60,7 +61,7 @@ def run_stage(stage: Stage, options: argparse.Namespace, log: Log) -> None:
     ):
         index = Artifact(options.index) if stage.reads_index else None
         inputs = {name: _open_input(getattr(options, name)) for name in stage.inputs}
-        contents = _contents(index, inputs)
+        contents = _contents(stage, index, inputs, options)
         key = sha256_bytes(to_json([content, contents]))
         split, members = _members(content, shard, parameters, index)
         sources = [a for a in (index, *inputs.values()) if a is not None]
@@ -77,7 +78,7 @@ def run_stage(stage: Stage, options: argparse.Namespace, log: Log) -> None:
             image_ids=members,
             work=_work_folder(folder, unit, key),
             key=key,
-            device=_device(stage, devices),
+            device=_device(stage, devices, log),
             progress=log.progress,
             log=log.line,
             ledger=merge_ledgers(*(a.manifest.ledger for a in sources), _inherited(stage, content)),
@@ -139,9 +140,18 @@ def _open_input(path: Path | None) -> Artifact | None:
     return None if path is None or path.name == MASKS else Artifact(path)
 
 
-def _contents(index: Artifact | None, inputs: Mapping[str, Artifact | None]) -> dict[str, list[str]]:
-    contents = {} if index is None else {"index": [index.manifest.content]}
-    return contents | {name: [a.manifest.content] for name, a in inputs.items() if a is not None}
+def _contents(
+    stage: Stage, index: Artifact | None, inputs: Mapping[str, Artifact | None], options: argparse.Namespace
+) -> dict[str, list[str]]:
+    """Digests of all that the stage reads; masks count by the file of their checksums beside the index."""
+    if index is None:
+        return {}
+    contents = {"index": [index.manifest.content]}
+    contents |= {name: [a.manifest.content] for name, a in inputs.items() if a is not None}
+    truth = [name for name, a in inputs.items() if a is None and getattr(options, name) is not None]
+    for name in [*truth, *(["masks"] if stage.reads_masks else [])]:
+        contents[name] = [sha256_file(index.folder / MASKS)]
+    return contents
 
 
 def _members(
@@ -195,7 +205,7 @@ def _work_folder(folder: Path, unit: str, key: str) -> Path:
     return work
 
 
-def _device(stage: Stage, devices: list[str]) -> str:
+def _device(stage: Stage, devices: list[str], log: Log) -> str:
     if stage.unit == "cpu":
         return "cpu"
     import torch
@@ -206,6 +216,7 @@ def _device(stage: Stage, devices: list[str]) -> str:
         raise SeedbedError(
             f"GPU {','.join(devices)} was taken, but torch sees none; check the driver and the torch build"
         )
+    log.line("no GPU: running on the CPU")
     return "cpu"
 
 

@@ -29,6 +29,7 @@ STAGE = Stage(
     inputs={"cams": Input(("cams",)), "refined": Input(("cams",))},
     function="seedbed.stages.threshold_quality:run",
     node=False,
+    reads_masks=True,
     writes_file=True,
 )
 
