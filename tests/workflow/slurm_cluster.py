@@ -141,18 +141,6 @@ class Cluster:
             job for job in self.jobs() if job.state in ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING")
         ]
 
-    def wait_for(self, rule: str, count: int, timeout_s: float, state: str = "RUNNING") -> list[QueuedJob]:
-        """Wait until `count` jobs of a rule are in a state at once."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            found = [job for job in self.jobs() if job.rule == rule and job.state == state]
-            if len(found) >= count:
-                return found
-            time.sleep(0.3)
-        raise AssertionError(
-            f"no {count} {state} jobs of {rule} within {timeout_s} s; the queue: {self.jobs()}"
-        )
-
     def _devices(self) -> dict[int, tuple[str, ...]]:
         path = self.folder / "steps"
         seen: dict[int, tuple[str, ...]] = {}
