@@ -99,7 +99,8 @@ def test_the_recipe_schema_refuses(node: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "node", [None, {"with": {"beta": None}}, {"ref": "psa.cams"}, {"stage": "random_walk", "with": {"beta": None}}]
+    "node",
+    [None, {"with": {"beta": None}}, {"ref": "psa.cams"}, {"stage": "random_walk", "with": {"beta": None}}],
 )
 def test_the_recipe_schema_takes_changes_and_removals(node: object) -> None:
     jsonschema.validate({"extends": "psa", "nodes": {"refined_cams": node}}, recipe_schema())
@@ -117,7 +118,11 @@ def test_the_recipe_schema_takes_changes_and_removals(node: object) -> None:
     ],
 )
 def test_the_configuration_schema_refuses(change: dict[str, object]) -> None:
-    sound = {"dataset": "x", "recipes": ["psa"], "datasets": {"x": {"kind": "composites", "splits": {"train": {}}}}}
+    sound = {
+        "dataset": "x",
+        "recipes": ["psa"],
+        "datasets": {"x": {"kind": "composites", "splits": {"train": {}}}},
+    }
     jsonschema.validate(sound, params_schema())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(sound | change, params_schema())
