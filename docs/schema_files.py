@@ -7,7 +7,8 @@ They tell an editor what a key means and which values it takes; that a recipe as
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -22,7 +23,8 @@ from seedbed.stages.contract import Stage
 from seedbed.stages.registry import COMMANDS, EVALUATE, STAGES, THRESHOLD_QUALITY
 
 
-def field_docs(model: type[BaseModel]) -> dict[str, str]:
+@cache
+def field_docs(model: type[BaseModel]) -> Mapping[str, str]:
     """What each field says of itself: its description, or the docstring below it."""
     docs: dict[str, str] = {}
     for cls in reversed(model.__mro__):
