@@ -44,9 +44,9 @@ def values(schema: dict[str, Any]) -> str:
         return f"[{', '.join(map(values, pair))}]" if pair else f"list of {values(schema['items'])}"
     if kind == "object":
         inside = schema.get("additionalProperties")
-        return (
-            f"mapping to {values(inside)}" if isinstance(inside, dict) and "$ref" not in inside else "mapping"
-        )
+        if not isinstance(inside, dict) or "$ref" in inside:
+            return "mapping"
+        return f"mapping to ({values(inside)})" if "anyOf" in inside else f"mapping to {values(inside)}"
     signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
     limits = ", ".join(f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema)
     words = {
