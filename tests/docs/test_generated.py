@@ -1,0 +1,149 @@
+"""The committed pages and schemas are fresh, their links lead somewhere, and the schemas judge as the loader does."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import generate
+import pytest
+from jsonschema import Draft202012Validator
+from schema_files import params_schema, recipe_schema
+
+from seedbed.recipes import load_yaml
+from seedbed.stages.registry import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+
+
+def test_generated_files_are_fresh() -> None:
+    stale = [
+        str(path.relative_to(ROOT))
+        for path, content in generate.fresh_files().items()
+        if not path.exists() or path.read_bytes() != content
+    ]
+    assert not stale, f"run `python docs/generate.py` and commit {', '.join(stale)}"
+
+
+def test_a_stale_table_is_replaced_and_nothing_else() -> None:
+    page = "before\n<!-- table: parameters random_walk -->\nold\n<!-- end -->\nafter\n"
+    head, table, tail = generate.filled(page).partition("| `beta` | `8.0` | number > 0 |")
+    assert table
+    assert "old" not in head + tail
+    assert head.startswith("before\n<!-- table: parameters random_walk -->\n| key |")
+    assert tail.endswith("<!-- end -->\nafter\n")
+
+
+@pytest.fixture(scope="module")
+def recipe_judge() -> Draft202012Validator:
+    return Draft202012Validator(recipe_schema())
+
+
+@pytest.fixture(scope="module")
+def params_judge() -> Draft202012Validator:
+    return Draft202012Validator(params_schema())
+
+
+def links(page: Path) -> Iterator[str]:
+    for target in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
+        if not re.match(r"[a-z]+:", target):
+            yield target
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that a forge gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{page.name} links to {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name} links to {link}"
+
+
+def test_each_stage_has_a_page_with_its_tables() -> None:
+    assert {path.stem for path in (ROOT / "docs/stages").glob("*.md")} == {*COMMANDS, "gather"}
+    for name in COMMANDS:
+        text = (ROOT / "docs/stages" / f"{name}.md").read_text(encoding="utf-8")
+        assert f"<!-- table: stage {name} -->" in text
+        assert f"<!-- table: parameters {name} -->" in text
+
+
+def test_each_page_is_reached_from_the_index() -> None:
+    reached = {(ROOT / "docs" / link.partition("#")[0]).resolve() for link in links(ROOT / "docs/index.md")}
+    missing = {page for page in PAGES if page.parent.name in ("docs", "stages")} - reached
+    assert {page.name for page in missing} <= {"index.md"}
+
+
+def test_committed_recipes_and_configuration_fit_the_schemas(
+    recipe_judge: Draft202012Validator, params_judge: Draft202012Validator
+) -> None:
+    for path in (ROOT / "recipes").glob("*.yaml"):
+        recipe_judge.validate(load_yaml(path))
+        assert path.read_text().startswith("# yaml-language-server: $schema=../schemas/recipe.json\n")
+    params_judge.validate(load_yaml(ROOT / "params.yaml"))
+    assert "# yaml-language-server: $schema=schemas/params.json\n" in (ROOT / "params.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"stage": "dump_cam"},
+        {"stag": "dump_cams"},
+        {"stage": "random_walk", "from": {"cam": "cams"}},
+        {"stage": "random_walk", "with": {"betta": 8}},
+        {"stage": "random_walk", "with": {"beta": 0}},
+        {"stage": "train_segmenter", "with": {"augmentation": {"crops": 3}}},
+        {"stage": "train_segmenter", "with": {"epochs": "ten"}},
+    ],
+)
+def test_the_recipe_schema_refuses(node: dict[str, object], recipe_judge: Draft202012Validator) -> None:
+    assert not recipe_judge.is_valid({"nodes": {"node": node}})
+
+
+@pytest.mark.parametrize(
+    "node",
+    [None, {"with": {"beta": None}}, {"ref": "psa.cams"}, {"stage": "random_walk", "with": {"beta": None}}],
+)
+def test_the_recipe_schema_takes_changes_and_removals(
+    node: object, recipe_judge: Draft202012Validator
+) -> None:
+    recipe_judge.validate({"extends": "psa", "nodes": {"refined_cams": node}})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"datset": "x"},
+        {"datasets": {"x": {"kind": "vocc", "splits": {"train": {}}}}},
+        {"datasets": {"x": {"kind": "folder", "splits": {"train": {"mask": True}}}}},
+        {"datasets": {"x": {"kind": "folder", "splits": {"train": {}}, "with": {"label": "x.csv"}}}},
+        {"settings": {"x": {"dump_cam": {}}}},
+        {"settings": {"x": {"dump_cams": {"scale": [1]}}}},
+    ],
+)
+def test_the_configuration_schema_refuses(
+    change: dict[str, object], params_judge: Draft202012Validator
+) -> None:
+    sound = {
+        "dataset": "x",
+        "recipes": ["psa"],
+        "datasets": {"x": {"kind": "composites", "splits": {"train": {}}}},
+    }
+    params_judge.validate(sound)
+    assert not params_judge.is_valid(sound | change)
+
+
+def test_keys_explain_themselves(
+    recipe_judge: Draft202012Validator, params_judge: Draft202012Validator
+) -> None:
+    """No key of params.yaml or of a recipe is without a word about it."""
+    for judge in (recipe_judge, params_judge):
+        assert all(value["description"] for value in judge.schema["properties"].values())
