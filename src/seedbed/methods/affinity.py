@@ -1,29 +1,22 @@
-"""AffinityNet in PSA's feature form (Ahn & Kwak 2018, §3.2), trained on the pairs of confident regions."""
+"""AffinityNet in PSA's feature form (Ahn & Kwak 2018, §3.2): near features, high affinity; the backbone learns too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from jaxtyping import Float
+from torch import Tensor
 
-import numpy as np
-import torch
-from jaxtyping import Float32, Int64, UInt8
-from torch import Tensor, nn
-from torch.nn import functional
-
-from seedbed.cam.inference import network_input
-from seedbed.losses.affinity import affinity_loss
-from seedbed.methods.base import Batch, Method, Objective, Progress
+from seedbed.methods.pairs import Offsets, PairMethod
 from seedbed.methods.table import AffinityParameters
 from seedbed.networks.affinitynet import AffinityNet, feature_affinity
 from seedbed.networks.backbones import build_backbone, freeze_batch_norm, seeded
 from seedbed.networks.weights import InitialWeights
-from seedbed.refine.affinity_labels import affinity_labels, pair_mask, pair_offsets
-
-GRID_STRIDE = 8
+from seedbed.refine.affinity_labels import pair_mask, pair_offsets
 
 
-class AffinityMethod(Method):
-    """One player, `affinitynet`."""
+class AffinityMethod(PairMethod):
+    """The walk takes the pairs that were trained, unless another radius is asked for."""
+
+    GRID_STRIDE = 8
 
     def __init__(
         self,
@@ -33,26 +26,19 @@ class AffinityMethod(Method):
         rng: int,
         weights: InitialWeights | None = None,
     ):
-        super().__init__()
         backbone = build_backbone(
             parameters.backbone,
             parameters.output_stride,
             weights or parameters.weights,
             rng=rng,
-            smallest_reduction=GRID_STRIDE,
+            smallest_reduction=self.GRID_STRIDE,
             allow_mask_trained=parameters.allow_mask_trained,
         )
-        self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance
-        self.offsets = pair_offsets(parameters.radius)
-        self.pairs = parameters.pairs
-        self._frozen_norm = parameters.batch_norm == "frozen"
         with seeded(rng):
-            self.affinitynet: nn.Module = AffinityNet(backbone, backbone.channels)
+            network = AffinityNet(backbone, backbone.channels, parameters.mixing_gain)
+        super().__init__(network, backbone, parameters.radius, parameters.pairs)
+        self._frozen_norm = parameters.batch_norm == "frozen"
         self.train()
-
-    def networks(self) -> dict[str, nn.Module]:
-        """The AffinityNet."""
-        return {"affinitynet": self.affinitynet}
 
     def train(self, mode: bool = True) -> AffinityMethod:
         """Switch training mode; frozen batch norm stays frozen."""
@@ -61,52 +47,16 @@ class AffinityMethod(Method):
             freeze_batch_norm(self.affinitynet)
         return self
 
-    def objectives(self, batch: Batch, progress: Progress) -> Iterator[Objective]:
-        """bg/4 + fg/4 + neg/2 over the pairs of the confident regions (eq. 3).
+    def affinity(
+        self, output: Float[Tensor, "b channels h w"], offsets: Offsets
+    ) -> Float[Tensor, "b offsets h w"]:
+        """exp(−mean |f_i − f_j|) of the features."""
+        return feature_affinity(output, offsets)
 
-        Raises:
-            ValueError: the batch has no label maps.
-        """
-        if batch.label_maps is None:
-            raise ValueError("AffinityNet is trained on confident regions, but the batch has no label maps")
-        features = self.affinitynet(batch.images)
-        regions = nearest_labels(batch.label_maps, (features.shape[2], features.shape[3]))
-        labels = affinity_labels(regions, self.offsets, self.pairs)
-        loss = affinity_loss(feature_affinity(features, self.offsets), *labels)
-        parts = {"background": loss.background, "foreground": loss.foreground, "negative": loss.negative}
-        yield Objective("affinitynet", loss.total, parts)
-
-
-@torch.no_grad()
-def image_affinity(
-    network: nn.Module,
-    image: UInt8[np.ndarray, "H W 3"],
-    parameters: AffinityParameters,
-    mean: Sequence[float],
-    std: Sequence[float],
-    *,
-    scale: float = 1.0,
-    device: str | torch.device = "cpu",
-) -> Float32[np.ndarray, "offsets h w"]:
-    """Affinities of an image's grid points, for the walk; the offsets are `pair_offsets(parameters.radius)`.
-
-    Args:
-        network: a trained `AffinityNet` in evaluation mode, on `device`.
-        image: RGB.
-        parameters: those that it was trained with.
-        mean, std: input normalisation on [0, 1] RGB.
-        scale: the image is resized by this factor first; the grid has 1/8 of its size then, rounded up.
-        device: where to compute.
-    """
-    features = network(network_input(image, scale, mean, std).to(device))
-    affinity = feature_affinity(features, pair_offsets(parameters.radius))[0].float().cpu()
-    exists = pair_mask(pair_offsets(parameters.radius), tuple(features.shape[2:]), parameters.pairs)
-    return (affinity * exists).numpy()
-
-
-def nearest_labels(
-    label_maps: Int64[Tensor, "batch H W"], size: tuple[int, int]
-) -> Int64[Tensor, "batch h w"]:
-    """Label maps on a coarser grid, of (h, w) cells: each takes the label nearest to its centre."""
-    small = functional.interpolate(label_maps[:, None].float(), size, mode="nearest-exact")
-    return small[:, 0].long()
+    def walk_pairs(
+        self, output: Float[Tensor, "1 channels h w"], radius: int | None
+    ) -> tuple[Float[Tensor, "offsets h w"], tuple[tuple[int, int], ...], None]:
+        """Affinities of the pairs that `pairs` keeps."""
+        offsets = self.offsets if radius is None else pair_offsets(radius)
+        exists = pair_mask(offsets, (output.shape[2], output.shape[3]), self.pairs).to(output.device)
+        return self.affinity(output, offsets)[0] * exists, offsets, None

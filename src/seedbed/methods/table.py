@@ -64,6 +64,22 @@ class AffinityParameters(MethodParameters):
     """Pairs are nearer than this, in cells of the grid."""
     pairs: Literal["all", "published"] = "all"
     """`published` leaves out the pairs near the border that PSA's code leaves out."""
+    mixing_gain: float = Field(4.0, gt=0)
+    """Gain of the last layer's initialisation; 4 is published, for maps behind batch norm and ReLU (Wide-ResNet-38).
+    EfficientNet's maps spread ten times as far, which 0.4 makes up for."""
+
+
+class EdgeAffinityParameters(MethodParameters):
+    """AffinityNet in IRN's edge form; its grid has stride 4."""
+
+    batch_norm: Literal["frozen"] = "frozen"
+    """The backbone is not trained at all."""
+    output_stride: Literal[8, 16, 32] = 16
+    """Input pixels to one cell of the backbone's last map."""
+    radius: int = Field(10, ge=2)
+    """Pairs nearer than this are trained on, in cells of the grid; the walk has its own radius."""
+    pairs: Literal["all", "published"] = "all"
+    """`published` leaves out the pairs near the border that IRN's code leaves out of training."""
 
 
 class SegmentationParameters(MethodParameters):
@@ -91,6 +107,9 @@ METHODS: dict[str, MethodEntry] = {
     "cam": MethodEntry(CamParameters, "seedbed.methods.cam:CamMethod", "train_classifier"),
     "affinity": MethodEntry(
         AffinityParameters, "seedbed.methods.affinity:AffinityMethod", "train_affinitynet"
+    ),
+    "edge_affinity": MethodEntry(
+        EdgeAffinityParameters, "seedbed.methods.edge_affinity:EdgeAffinityMethod", "train_affinitynet"
     ),
     "segmentation": MethodEntry(
         SegmentationParameters, "seedbed.methods.segmentation:SegmentationMethod", "train_segmenter"

@@ -35,12 +35,14 @@ class AffinityNet(nn.Module):
     Args:
         backbone: returns a list of feature maps (timm's `features_only`), finest first; trained along.
         channels: channels of each map.
+        mixing_gain: of the mixing convolution's initialisation. The published 4 suits maps behind batch norm and ReLU;
+            on maps of a larger spread all affinities start near 0.
 
     The maps are projected by 1×1 convolutions, ELU, brought to the size of the finest, concatenated, and
     mixed by a 1×1 convolution and ELU. For strides 8 and up the grid has ⌈H/8⌉ × ⌈W/8⌉ points.
     """
 
-    def __init__(self, backbone: nn.Module, channels: Sequence[int]) -> None:
+    def __init__(self, backbone: nn.Module, channels: Sequence[int], mixing_gain: float = 4.0) -> None:
         super().__init__()
         widths = [projection_width(count) for count in channels]
         self.backbone = backbone
@@ -51,7 +53,7 @@ class AffinityNet(nn.Module):
         self.mixing = nn.Conv2d(sum(widths), sum(widths), 1, bias=False)
         for projection in projections:
             nn.init.kaiming_normal_(projection.weight)
-        nn.init.xavier_uniform_(self.mixing.weight, gain=4)
+        nn.init.xavier_uniform_(self.mixing.weight, gain=mixing_gain)
 
     def forward(self, images: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b ch h w"]:
         """Features for `feature_affinity`.

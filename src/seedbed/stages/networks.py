@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Float32, UInt8
-from pydantic import BaseModel
 from torch import nn
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.models import read_epoch, read_state
-from seedbed.methods.table import AffinityParameters, build_method, method_entry
+from seedbed.errors import SeedbedError
+from seedbed.methods.base import Method
+from seedbed.methods.pairs import PairMethod
+from seedbed.methods.table import build_method, method_entry
 from seedbed.networks.weights import InitialWeights
-from seedbed.refine.affinity_labels import pair_offsets
 from seedbed.stages.registry import STAGES
 from seedbed.stages.training import TrainingStageParameters
-
-ImageAffinity = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -28,8 +24,8 @@ class TrainedNetwork:
     network: nn.Module
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    parameters: BaseModel
-    """Of the method."""
+    method: Method
+    """That trained it and holds it."""
 
 
 def load_network(artifact: Artifact | None, classes: int, epoch: int | None, device: str) -> TrainedNetwork:
@@ -61,27 +57,25 @@ def load_network(artifact: Artifact | None, classes: int, epoch: int | None, dev
         state = read_epoch(artifact.file("epochs.safetensors"), epoch)
     network = method.networks()[facts["player"]]
     network.load_state_dict(state)
-    return TrainedNetwork(network.to(device).eval(), mean, std, own)
+    method.eval()
+    return TrainedNetwork(network.to(device), mean, std, method)
 
 
-def affinity_function(
-    trained: TrainedNetwork, scale: float, device: str
-) -> tuple[ImageAffinity, tuple[tuple[int, int], ...]]:
-    """A function image -> affinities of its grid points, and the pairs' offsets (dy, dx), for the random walk.
+def load_affinitynet(artifact: Artifact | None, classes: int, epoch: int | None, device: str) -> PairMethod:
+    """The method of an AffinityNet, whose `image_pairs` the random walk asks for.
 
     Args:
-        trained: an AffinityNet.
-        scale: of the image that the network sees.
+        artifact: of `train_affinitynet`.
+        classes: C of the data set.
+        epoch: kept epoch; the final weights where None.
         device: torch device.
+
+    Raises:
+        SeedbedError: a method without `image_pairs`, and what `load_network` raises.
     """
-    from seedbed.methods.affinity import image_affinity
-
-    parameters = trained.parameters
-    assert isinstance(parameters, AffinityParameters)
-
-    def affinity(image: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "offsets h w"]:
-        return image_affinity(
-            trained.network, image, parameters, trained.mean, trained.std, scale=scale, device=device
+    method = load_network(artifact, classes, epoch, device).method
+    if not isinstance(method, PairMethod):
+        raise SeedbedError(
+            f"{type(method).__name__} gives no pairs to walk along; derive it from seedbed.methods.pairs.PairMethod"
         )
-
-    return affinity, pair_offsets(parameters.radius)
+    return method

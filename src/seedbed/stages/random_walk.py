@@ -1,4 +1,8 @@
-"""`random_walk`: spread CAMs along AffinityNet's affinities (Ahn & Kwak 2018, §3.3), sparse, at any image size."""
+"""`random_walk`: spread CAMs along AffinityNet's affinities, sparse, at any image size.
+
+Ahn & Kwak 2018 (PSA), §3.3, whose settings are the defaults; Ahn, Cho & Kwak 2019 (IRN), §4, whose are beta 10, flip
+true and start off_edges.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from seedbed.artifacts.cams import Cams
+from seedbed.errors import SeedbedError
 from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
 
 
@@ -29,6 +34,16 @@ class RandomWalkParameters(ShardedParameters):
         default=84, ge=1, description="matrix products of chebyshev; the bound falls with them"
     )
     image_scale: float = Field(default=1.0, gt=0, description="scale of the image that AffinityNet sees")
+    flip: bool = Field(default=False, description="average AffinityNet's output with the mirrored image's")
+    radius: int | None = Field(
+        default=None,
+        ge=2,
+        description="pairs nearer than this, in cells; null for the form's own: as trained, or 5 with edges",
+    )
+    start: Literal["cams", "off_edges"] = Field(
+        default="cams",
+        description="scores before the walk: CAMs, or CAMs * (1 - edge); the latter needs edges",
+    )
 
 
 STAGE = Stage(
@@ -46,11 +61,15 @@ STAGE = Stage(
 
 
 def run(job: Job) -> Iterator[tuple[str, Cams]]:
-    """Yield the refined CAMs of each image: one map a class on AffinityNet's grid."""
+    """Yield the refined CAMs of each image: one map a class on AffinityNet's grid.
+
+    Raises:
+        SeedbedError: `off_edges` with an AffinityNet that has no edges.
+    """
     import torch
 
     from seedbed.refine.random_walk import walk
-    from seedbed.stages.networks import affinity_function, load_network
+    from seedbed.stages.networks import load_affinitynet
     from seedbed.stages.scores import grid_scores
 
     parameters: RandomWalkParameters = job.parameters
@@ -59,19 +78,30 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
     assert source is not None
     cams = source.cams(shard=job.shard)
     classes = len(job.dataset.classes)
-    trained = load_network(job.inputs["affinitynet"], classes, job.epochs.get("affinitynet"), job.device)
-    affinity_of, offsets = affinity_function(trained, parameters.image_scale, job.device)
+    method = load_affinitynet(job.inputs["affinitynet"], classes, job.epochs.get("affinitynet"), job.device)
     for image_id in job.image_ids:
         stored = cams[image_id]
         if not stored.class_ids:
             yield image_id, Cams((), stored.size, ())
             continue
-        affinity = affinity_of(np.array(job.dataset.image(image_id)))
-        scores = grid_scores(stored, source.manifest.stage, affinity.shape[-2:])
+        found = method.image_pairs(
+            np.array(job.dataset.image(image_id)),
+            scale=parameters.image_scale,
+            flip=parameters.flip,
+            radius=parameters.radius,
+            device=job.device,
+        )
+        scores = grid_scores(stored, source.manifest.stage, found.affinity.shape[1:])
+        if parameters.start == "off_edges":
+            if found.edge is None:
+                raise SeedbedError(
+                    "start: off_edges needs edges, and this AffinityNet has none; train it with method: edge_affinity"
+                )
+            scores = scores * (1 - found.edge)
         refined = walk(
             scores,
-            affinity,
-            offsets,
+            found.affinity,
+            found.offsets,
             beta=parameters.beta,
             steps=2**parameters.log2_steps,
             method=parameters.method,

@@ -1,0 +1,129 @@
+"""What the forms of AffinityNet share: training on the pairs of confident regions, and an image's pairs for the walk.
+
+A form says how the affinities come from its network's output; all else is here (Ahn & Kwak 2018, §3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int64, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seedbed.cam.inference import network_input
+from seedbed.losses.affinity import affinity_loss
+from seedbed.methods.base import Batch, Method, Objective, Progress
+from seedbed.networks.backbones import Backbone
+from seedbed.refine.affinity_labels import affinity_labels, pair_offsets
+
+Offsets = Sequence[tuple[int, int]]
+
+
+class PixelPairs(NamedTuple):
+    """How strongly the grid points of one image hang together."""
+
+    affinity: Float32[np.ndarray, "offsets h w"]
+    """In [0, 1]; 0 where there is no pair."""
+    offsets: tuple[tuple[int, int], ...]
+    """(dy, dx) from the first point of a pair to the second."""
+    edge: Float32[np.ndarray, "h w"] | None
+    """Probability of an edge at each point, for the form that has edges."""
+
+
+class PairMethod(Method):
+    """One player, `affinitynet`; base of the methods of stage `train_affinitynet`.
+
+    Args:
+        affinitynet: the network.
+        backbone: the part of it that had initial weights.
+        radius: pairs nearer than this are trained on, in cells of the grid.
+        pairs: see `seedbed.refine.affinity_labels`.
+    """
+
+    GRID_STRIDE: ClassVar[int]
+    """Input pixels to one cell of the grid."""
+
+    def __init__(
+        self, affinitynet: nn.Module, backbone: Backbone, radius: int, pairs: Literal["all", "published"]
+    ):
+        super().__init__()
+        self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance
+        self.offsets = pair_offsets(radius)
+        self.radius, self.pairs = radius, pairs
+        self._whole = max(backbone.reductions)
+        self.affinitynet = affinitynet
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The AffinityNet."""
+        return {"affinitynet": self.affinitynet}
+
+    def affinity(
+        self, output: Float[Tensor, "b *channels h w"], offsets: Offsets
+    ) -> Float[Tensor, "b offsets h w"]:
+        """Affinities, differentiable, from the network's output."""
+        raise NotImplementedError
+
+    def walk_pairs(
+        self, output: Float[Tensor, "1 *channels h w"], radius: int | None
+    ) -> tuple[Float[Tensor, "offsets h w"], tuple[tuple[int, int], ...], Float[Tensor, "h w"] | None]:
+        """Affinities, offsets and edges of one image for the walk; `radius` None is the form's own."""
+        raise NotImplementedError
+
+    def objectives(self, batch: Batch, progress: Progress) -> Iterator[Objective]:
+        """bg/4 + fg/4 + neg/2 over the pairs of the confident regions (eq. 3).
+
+        Raises:
+            ValueError: the batch has no label maps.
+        """
+        if batch.label_maps is None:
+            raise ValueError("AffinityNet is trained on confident regions, but the batch has no label maps")
+        output = self.affinitynet(batch.images).float()
+        regions = nearest_labels(batch.label_maps, (output.shape[-2], output.shape[-1]))
+        labels = affinity_labels(regions.to(torch.uint8), self.offsets, self.pairs)
+        loss = affinity_loss(self.affinity(output, self.offsets), *labels)
+        parts = {"background": loss.background, "foreground": loss.foreground, "negative": loss.negative}
+        yield Objective("affinitynet", loss.total, parts)
+
+    @torch.no_grad()
+    def image_pairs(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        *,
+        scale: float = 1.0,
+        flip: bool = False,
+        radius: int | None = None,
+        device: str | torch.device = "cpu",
+    ) -> PixelPairs:
+        """The pairs of an image's grid points; the network is in evaluation mode, on `device`.
+
+        The image is padded at the right and the bottom to whole cells of the coarsest feature map, so that the maps
+        lie on each other and on those of the mirrored image, and the grid is cropped to ⌈H/stride⌉ × ⌈W/stride⌉.
+
+        Args:
+            image: RGB.
+            scale: the image is resized by this factor first.
+            flip: average the network's output (features or logits of edges) with the mirrored image's.
+            radius: pairs nearer than this, in cells; None for the form's own.
+            device: where to compute.
+        """
+        pixels = network_input(image, scale, self.mean, self.std).to(device)
+        h, w = pixels.shape[2:]
+        padded = functional.pad(pixels, (0, -w % self._whole, 0, -h % self._whole))
+        output = self.affinitynet(padded)
+        if flip:
+            output = (output + self.affinitynet(padded.flip(-1)).flip(-1)) / 2
+        output = output[..., : -(-h // self.GRID_STRIDE), : -(-w // self.GRID_STRIDE)].float()
+        affinity, offsets, edge = self.walk_pairs(output, radius)
+        return PixelPairs(affinity.cpu().numpy(), offsets, None if edge is None else edge.cpu().numpy())
+
+
+def nearest_labels(
+    label_maps: Int64[Tensor, "batch H W"], size: tuple[int, int]
+) -> Int64[Tensor, "batch h w"]:
+    """Label maps on a coarser grid, of (h, w) cells: each takes the label nearest to its centre."""
+    small = functional.interpolate(label_maps[:, None].float(), size, mode="nearest-exact")
+    return small[:, 0].long()
