@@ -8,13 +8,18 @@ import pytest
 import torch
 from torch import nn
 
-from seedbed.methods.affinity import AffinityMethod, image_affinity, nearest_labels
+from seedbed.methods.affinity import AffinityMethod
 from seedbed.methods.base import Batch, Progress
 from seedbed.methods.cam import CamMethod
+from seedbed.methods.edge_affinity import EdgeAffinityMethod
+from seedbed.methods.pairs import nearest_labels
 from seedbed.methods.segmentation import SegmentationMethod
-from seedbed.methods.table import AffinityParameters, CamParameters, SegmentationParameters
-from seedbed.networks.affinitynet import feature_affinity
-from seedbed.refine.affinity_labels import pair_offsets
+from seedbed.methods.table import (
+    AffinityParameters,
+    CamParameters,
+    EdgeAffinityParameters,
+    SegmentationParameters,
+)
 
 START = Progress(0, 1, 0, 1)
 
@@ -92,9 +97,33 @@ def test_affinity_step_by_hand():
     assert objective.loss.item() == pytest.approx(-math.log(1e-5) / 2, rel=1e-2)
 
 
-@pytest.mark.parametrize("method", [AffinityMethod, SegmentationMethod])
-def test_label_maps_are_needed(method):
-    parameters = {AffinityMethod: AffinityParameters, SegmentationMethod: SegmentationParameters}[method]()
+def test_edge_affinity_step_by_hand():
+    """A grid of 2 x 2 cells of 4 px, radius 2; the right column is an edge of 3/4, the left one of 1/4.
+
+    Paths: within the left column max 1/4, so affinity 3/4; every other pair touches the right column: 1/4. Left
+    column background, right column class 1: one positive pair of each and 4 negative ones.
+    """
+    method = EdgeAffinityMethod(EdgeAffinityParameters(radius=2), classes=1, rng=0)
+    method.affinitynet = Always(torch.tensor([[[-math.log(3), math.log(3)]] * 2]))
+    label_maps = torch.zeros(1, 8, 8, dtype=torch.int64)
+    label_maps[:, :, 4:] = 1
+    (objective,) = method.objectives(batch([[1.0]], label_maps, 8), START)
+    assert objective.player == "affinitynet"
+    parts = [objective.parts[name].item() for name in ("background", "foreground", "negative")]
+    by_hand = [-math.log(3 / 4), -math.log(1 / 4), -math.log(3 / 4)]
+    assert parts == pytest.approx(by_hand, rel=1e-4)
+    assert objective.loss.item() == pytest.approx(np.dot(by_hand, [1 / 4, 1 / 4, 1 / 2]), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        (AffinityMethod, AffinityParameters()),
+        (EdgeAffinityMethod, EdgeAffinityParameters()),
+        (SegmentationMethod, SegmentationParameters()),
+    ],
+)
+def test_label_maps_are_needed(method, parameters):
     with pytest.raises(ValueError, match="the batch has no"):
         list(method(parameters, classes=1, rng=0).objectives(batch([[1.0]]), START))
 
@@ -104,36 +133,3 @@ def test_labels_on_a_coarser_grid_are_those_at_the_cells_centres():
     label_maps = torch.full((1, 16, 16), 255)
     label_maps[0, 4, 4], label_maps[0, 4, 12] = 7, 3
     assert nearest_labels(label_maps, (2, 2)).tolist() == [[[7, 3], [255, 255]]]
-
-
-def test_affinity_grid_has_stride_eight_and_any_size():
-    parameters = AffinityParameters(radius=3)
-    method = AffinityMethod(parameters, classes=1, rng=0).eval()
-    image = np.random.default_rng(0).integers(0, 256, (50, 71, 3), dtype=np.uint8)
-    found = image_affinity(method.affinitynet, image, parameters, method.mean, method.std)
-    offsets = pair_offsets(3)
-    assert found.shape == (len(offsets), 7, 9)
-    assert found.dtype == np.float32
-    inside = np.zeros_like(found, dtype=bool)
-    for k, (dy, dx) in enumerate(offsets):
-        inside[k, : 7 - dy, max(0, -dx) : min(9, 9 - dx)] = True
-    assert (found[~inside] == 0).all()
-    assert (found[inside] > 0).all()
-    assert (found <= 1).all()
-    doubled = image_affinity(method.affinitynet, image, parameters, method.mean, method.std, scale=2.0)
-    assert doubled.shape[1:] == (13, 18)
-    for narrow in (image[:1], image[:, :1]):
-        assert np.isfinite(
-            image_affinity(method.affinitynet, narrow, parameters, method.mean, method.std)
-        ).all()
-
-
-def test_published_pairs_are_a_part_of_all_pairs():
-    features = torch.ones(1, 4, 6, 9)
-    image = np.zeros((48, 72, 3), np.uint8)
-    settings = [AffinityParameters(radius=3, pairs=p) for p in ("all", "published")]
-    every, trimmed = (image_affinity(Always(features), image, s, (0.5,) * 3, (0.5,) * 3) for s in settings)
-    np.testing.assert_array_equal(every, feature_affinity(features, pair_offsets(3))[0].numpy())
-    # Upper left pixels: 2 columns off either side and 2 rows off the bottom are gone.
-    assert (trimmed[:, :4, 2:7] == 1).all()
-    assert trimmed.sum() == trimmed[:, :4, 2:7].size

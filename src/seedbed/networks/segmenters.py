@@ -1,7 +1,7 @@
 """Segmentation networks: a table of architectures on any timm backbone.
 
 DeepLabV3 (arXiv:1706.05587), DeepLabV3+ (arXiv:1802.02611) and U-Net (arXiv:1505.04597) come from
-segmentation-models-pytorch; DeepLabV2 is our own.
+segmentation-models-pytorch; DeepLabV2 and the U-Net with transposed convolutions are our own.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch.nn import functional
 from seedbed.errors import unknown_name
 from seedbed.networks.backbones import Backbone, build_backbone, freeze_batch_norm, seeded
 from seedbed.networks.deeplabv2 import DeepLabV2
+from seedbed.networks.unet_transposed import TransposedUNet
 from seedbed.networks.weights import InitialWeights
 
 
@@ -64,11 +65,18 @@ def _deeplabv2(
     return DeepLabV2(backbone, outputs), backbone
 
 
+def _unet_transposed(
+    name: str, backbone: Backbone, output_stride: int, outputs: int
+) -> tuple[nn.Module, nn.Module]:
+    return TransposedUNet(backbone, outputs), backbone
+
+
 SEGMENTERS: dict[str, Architecture] = {
     "deeplabv2": Architecture(_deeplabv2, (8, 16, 32)),
     "deeplabv3": Architecture(_atrous(smp.DeepLabV3), (8, 16), smallest_batch=2),
     "deeplabv3plus": Architecture(_atrous(smp.DeepLabV3Plus), (16, 8), smallest_batch=2),
     "unet": Architecture(_unet, (32,)),
+    "unet_transposed": Architecture(_unet_transposed, (32,)),
 }
 
 

@@ -1,0 +1,108 @@
+"""What the random_walk stage asks of an AffinityNet, and what it walks; the walk itself is tested in tests/refine."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.artifacts.cams import Cams
+from seedbed.cam.normalisation import by_max
+from seedbed.datasets.index import IndexedDataset
+from seedbed.errors import SeedbedError
+from seedbed.methods.base import Method
+from seedbed.methods.pairs import PixelPairs
+from seedbed.stages import networks
+from seedbed.stages.contract import Job
+from seedbed.stages.random_walk import STAGE, run
+
+CAM = np.array([[[4.0, 2.0], [1.0, 0.0]]], np.float32)
+EDGE = np.array([[0.5, 0.25], [0.0, 1.0]], np.float32)
+
+
+class Photographs(IndexedDataset):
+    def __init__(self):
+        self.classes = ("cat", "dog")
+
+    def image(self, image_id):
+        return np.zeros((2, 2, 3), np.uint8)
+
+
+class StoredCams(Artifact):
+    def __init__(self):
+        self.manifest = SimpleNamespace(stage="dump_cams")
+
+    def cams(self, split=None, shard=None):
+        return {"a": Cams((1,), (2, 2), (CAM,)), "b": Cams((), (2, 2), ())}
+
+
+class Pairs:
+    """No two grid points belong together, so that the walk changes nothing."""
+
+    def __init__(self, edge):
+        self.edge, self.asked = edge, []
+
+    def image_pairs(self, image, **asked):
+        self.asked.append(asked)
+        return PixelPairs(np.zeros((1, 2, 2), np.float32), ((0, 1),), self.edge)
+
+
+def walked(monkeypatch, edge, **parameters):
+    method = Pairs(edge)
+    monkeypatch.setattr(networks, "load_affinitynet", lambda *arguments: method)
+    job = Job(
+        parameters=STAGE.validate(parameters, "test"),
+        slice={},
+        dataset=Photographs(),
+        contents={},
+        inputs={"cams": StoredCams(), "affinitynet": None},
+        epochs={},
+        rng=0,
+        split="train",
+        shard="train-0",
+        image_ids=("a", "b"),
+        work=Path(),
+        key="",
+        device="cpu",
+        progress=lambda items, total, name: iter(items),
+        log=print,
+        ledger=[],
+    )
+    return dict(run(job)), method.asked
+
+
+def test_by_default_the_cams_themselves_walk(monkeypatch):
+    refined, asked = walked(monkeypatch, EDGE)
+    np.testing.assert_allclose(refined["a"].maps[0], by_max(CAM), rtol=1e-6)
+    assert refined["a"].class_ids == (1,)
+    assert asked == [{"scale": 1.0, "flip": False, "radius": None, "device": "cpu"}]
+
+
+def test_an_image_without_classes_has_no_maps_and_needs_no_pairs(monkeypatch):
+    refined, asked = walked(monkeypatch, EDGE)
+    assert refined["b"] == Cams((), (2, 2), ())
+    assert len(asked) == 1
+
+
+def test_off_edges_scores_are_weakened_on_edges_first(monkeypatch):
+    """(4, 2, 1, 0)/4 times (1 - edge) = (0.5, 0.75, 1, 0)."""
+    refined, _ = walked(monkeypatch, EDGE, start="off_edges")
+    np.testing.assert_allclose(refined["a"].maps[0], [[[0.5, 0.375], [0.25, 0.0]]], rtol=1e-5)
+
+
+def test_off_edges_needs_edges(monkeypatch):
+    with pytest.raises(SeedbedError, match=r"off_edges needs edges.*method: edge_affinity"):
+        walked(monkeypatch, None, start="off_edges")
+
+
+def test_views_radius_and_scale_are_asked_for(monkeypatch):
+    _, asked = walked(monkeypatch, EDGE, flip=True, radius=7, image_scale=0.5)
+    assert asked == [{"scale": 0.5, "flip": True, "radius": 7, "device": "cpu"}]
+
+
+def test_a_method_without_pairs_is_refused(monkeypatch):
+    other = networks.TrainedNetwork(Method(), (0.5,) * 3, (0.5,) * 3, Method())
+    monkeypatch.setattr(networks, "load_network", lambda *arguments: other)
+    with pytest.raises(SeedbedError, match="Method gives no pairs to walk along; derive it from"):
+        networks.load_affinitynet(None, 2, None, "cpu")
