@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from seedbed.artifacts.manifest import GroundTruthUse
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.stages.contract import Parameters, Stage, validate_model
 from seedbed.stages.registry import STAGES
@@ -253,12 +254,7 @@ class RecipeBook:
             raise SeedbedError(f"{where}: stage {stage.name} needs `from: {{{missing[0]}: NODE}}`, got none")
         raw = {key: value for key, value in (file.parameters or {}).items() if value is not None}
         stage.validate(raw, where)
-        inherited = file.inherited or {}
-        wrong = set(inherited) - {"threshold", "epoch", "training"}
-        if wrong:
-            raise SeedbedError(
-                f"{where}: {unknown_name('use of ground truth', wrong.pop(), ['threshold', 'epoch', 'training'])}"
-            )
+        inherited = checked_inherited(file.inherited or {}, where)
         return Node(name, stage, raw, inputs, inherited)
 
     def follow(
@@ -331,6 +327,19 @@ class RecipeBook:
                     f"{where}: only trained networks keep epochs, {source.node} is {made_by.stage.kind}"
                 )
             self._check_node(Reference(source.recipe, source.node), (*above, here))
+
+
+def checked_inherited(inherited: Mapping[str, str], where: str) -> Mapping[str, str]:
+    """Uses of pixel ground truth that a recipe or a data set's settings declare.
+
+    Raises:
+        SeedbedError: a use that the ledger does not know.
+    """
+    known = get_args(GroundTruthUse)
+    for use in inherited:
+        if use not in known:
+            raise SeedbedError(f"{where}: {unknown_name('use of ground truth', use, known)}")
+    return inherited
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

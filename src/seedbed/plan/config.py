@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from seedbed.cam.thresholds import Regions
 from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.recipes import load_yaml
+from seedbed.recipes import checked_inherited, load_yaml
 from seedbed.stages.contract import validate_model
 from seedbed.stages.registry import EVALUATE, STAGES, THRESHOLD_QUALITY
 
@@ -26,7 +26,8 @@ class RunConfig(BaseModel):
     datasets: dict[str, DatasetDeclaration] = Field(description="data sets by name")
     settings: dict[str, dict[str, dict[str, Any]]] = Field(
         default_factory=dict,
-        description="defaults that a data set (its size, the budget for it) brings: {dataset: {stage: {key: value}}}",
+        description="defaults that a data set (its size, the budget for it) brings: {dataset: {stage: {key: value}}}; "
+        "`inherited: {threshold: note}` beside them declares what was found with masks",
     )
 
     @field_validator("thresholds")
@@ -46,7 +47,13 @@ class RunConfig(BaseModel):
 
     def stage_defaults(self, dataset: str, stage: str) -> dict[str, Any]:
         """What a data set puts in place of a stage's defaults; a recipe's own values win over it."""
-        return self.settings.get(dataset, {}).get(stage, {})
+        found = self.settings.get(dataset, {}).get(stage, {})
+        return {key: value for key, value in found.items() if key != "inherited"}
+
+    def inherited(self, dataset: str, stage: str) -> dict[str, str]:
+        """Uses of pixel ground truth behind a data set's settings for a stage: {threshold|epoch|training: note}."""
+        declared = self.settings.get(dataset, {}).get(stage, {}).get("inherited", {})
+        return dict(checked_inherited(declared, f"settings.{dataset}.{stage}"))
 
 
 def parse_config(raw: Mapping[str, Any], where: str = "params.yaml") -> RunConfig:

@@ -261,7 +261,8 @@ class TaskGraph:
                 epochs[key] = pins.epoch
             depends_on_rng |= made.rng is not None and pins.rng is None
             depends_on_regions |= made.regions is not None
-        identity = self._identity(node, parameters, inputs, epochs, rng)
+        inherited = {**self.config.inherited(self.dataset, node.stage.name), **node.inherited}
+        identity = self._identity(node, parameters, inherited, inputs, epochs, rng)
         task = Task(
             dataset=self.dataset,
             owner=self._owner(recipe, node.name, rng, regions, identity),
@@ -272,7 +273,7 @@ class TaskGraph:
             regions=regions if depends_on_regions else None,
             inputs=inputs,
             epochs=epochs,
-            inherited=node.inherited,
+            inherited=inherited,
             shards=self.declaration.shards,
             identity=identity,
             results=self.results,
@@ -284,6 +285,7 @@ class TaskGraph:
         self,
         node: Node,
         parameters: Parameters,
+        inherited: Mapping[str, str],
         inputs: Mapping[str, Task | None],
         epochs: Mapping[str, int],
         rng: int,
@@ -293,7 +295,7 @@ class TaskGraph:
             node.stage.name,
             node.stage.version,
             parameters.slice(),
-            dict(node.inherited),
+            dict(inherited),
             {key: MASKS if source is None else source.identity for key, source in inputs.items()},
             dict(epochs),
             rng if node.stage.random else None,
