@@ -131,9 +131,10 @@ def _cost(total: Forecast) -> str:
     if not total.seconds and not total.unknown:
         return "a run has nothing to do but the report"
     unknown = ", ".join(f"{count} x {stage}" for stage, count in total.unknown.items())
-    parts = [f"about {human_duration(total.seconds)} of one worker"] if total.seconds else []
-    parts += [f"what has not run here before: {unknown}"] if unknown else []
-    return f"a run takes {' and '.join(parts)} (median of earlier runs of each stage, scores included)"
+    if not total.seconds:
+        return f"the time of a run is unknown, none of its stages has run on this data set: {unknown}"
+    known = f"a run takes about {human_duration(total.seconds)} of one worker, scores included, by the median of earlier runs"
+    return f"{known}; to that comes what has not run on this data set: {unknown}" if unknown else known
 
 
 def scores_text(workflow: Workflow, name: str) -> str:
