@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.atomic import write_bytes
+from seedbed.artifacts.atomic import write_bytes, writing
 from seedbed.artifacts.label_maps import encode_label_map
 from seedbed.datasets.index import parse_index
 from seedbed.datasets.voc import VOC_NAMES
@@ -61,7 +61,10 @@ def export_pngs(located: Located, out: Path, splits: Sequence[str]) -> tuple[Pat
     for split in splits:
         folder = out / split if len(splits) > 1 else out
         for image_id, label_map in _maps(located.artifact, split):
-            write_bytes(folder / _file_name(image_id), encode_label_map(label_map))
+            path = folder / _file_name(image_id)
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(encode_label_map(label_map))
             count += 1
     return out, count
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from recipe_files import make_workflow
-from seedbed.artifacts.atomic import write_bytes
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes, to_json
 from seedbed.plan.tasks import Task
 from seedbed.plan.workflow import Workflow
@@ -15,6 +14,12 @@ from seedbed.plan.workflow import Workflow
 PAIRS = ["bg0.05-fg0.30", "bg0.10-fg0.40", "bg0.15-fg0.50"]
 UNET = {"extends": "base", "nodes": {"segmenter": {"with": {"architecture": "unet"}}}}
 INDEX_CONTENT = sha256_bytes(b"index")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Without the wait for the disk that real artifacts are worth."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 class Tree:
@@ -43,7 +48,9 @@ class Tree:
         """The index and the artifacts of all tasks, or of some."""
         graph = workflow.graph()
         index = graph.index_folder
-        self._artifact(index, graph.index_slice(), {}, [index / "index.csv", index / "masks.csv"], INDEX_CONTENT)
+        self._artifact(
+            index, graph.index_slice(), {}, [index / "index.csv", index / "masks.csv"], INDEX_CONTENT
+        )
         for task in workflow.tasks() if tasks is None else tasks:
             inputs = {"index": [INDEX_CONTENT]}
             inputs |= {n: [sha256_bytes(t.key.encode())] for n, t in task.inputs.items() if t is not None}
@@ -53,7 +60,12 @@ class Tree:
                 write_bytes(task.shard_files(shard)[1], b"{}")
 
     def _artifact(
-        self, folder: Path, content: dict[str, Any], inputs: dict[str, list[str]], files: list[Path], digest: str
+        self,
+        folder: Path,
+        content: dict[str, Any],
+        inputs: dict[str, list[str]],
+        files: list[Path],
+        digest: str,
     ) -> None:
         for file in files:
             write_bytes(file, b"0123456789")

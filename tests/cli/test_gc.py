@@ -51,7 +51,8 @@ def test_nodes_of_a_removed_recipe_seed_and_pair(tree: Any) -> None:
         for node in ("segmenter", "predictions")
     }
     expected |= {
-        f"results/toy/base/rng1/{node}": "rng1 is not among params.yaml's rngs" for node in ("classifier", "cams")
+        f"results/toy/base/rng1/{node}": "rng1 is not among params.yaml's rngs"
+        for node in ("classifier", "cams")
     }
     expected |= {
         f"results/toy/base/rng1/{pair}/{node}": "rng1 is not among params.yaml's rngs"
@@ -151,7 +152,13 @@ def test_scores_slices_logs_and_temporary_files_that_nothing_needs(tree: Any) ->
     tree.make(workflow)
     tree.judge(workflow)
     workflow.write_slices()
-    for log in ("cams-train-0.log", "cams-train-0.tsv", "cams-gather.log", "classifier.log", "scores/cams-val.log"):
+    for log in (
+        "cams-train-0.log",
+        "cams-train-0.tsv",
+        "cams-gather.log",
+        "classifier.log",
+        "scores/cams-val.log",
+    ):
         tree.write(f"logs/toy/base/rng0/{log}")
     tree.write("logs/toy/base/rng0/cams-train-7.log")
     tree.write("logs/toy/index.log")

@@ -36,7 +36,7 @@ class Forecast:
         for part in parts:
             for stage, count in part.unknown.items():
                 unknown[stage] = unknown.get(stage, 0) + count
-        return cls(sum(part.seconds for part in parts), unknown)
+        return cls(sum((part.seconds for part in parts), 0.0), unknown)
 
     def __str__(self) -> str:
         """`unknown` where nothing is known, `3 min + unknown` where a part is."""
@@ -62,7 +62,7 @@ def run_seconds(results: Path, dataset: str) -> dict[str, float]:
 def task_forecast(task: Task, state: State, seconds: Mapping[str, float]) -> Forecast:
     """Of what a run would do for a task: nothing where it is cached, the missing shards where it is partial."""
     if state.status == "cached":
-        return Forecast(0, {})
+        return Forecast(0.0, {})
     runs = 1
     if task.stage.sharded:
         missing = [s for s in task.shard_names if not all(file.exists() for file in task.shard_files(s))]
@@ -76,7 +76,7 @@ def judgement_forecast(
     """Of a scores or threshold file: due where it is missing, other parameters made it, or a source is not cached."""
     sources = [states[task.key].status for task in judgement.sources.values() if task.key in states]
     due = any(status != "cached" for status in sources) or _made_with(judgement.path) != judgement.slice()
-    return forecast(judgement.stage.name, 1, seconds) if due else Forecast(0, {})
+    return forecast(judgement.stage.name, 1, seconds) if due else Forecast(0.0, {})
 
 
 def _made_with(path: Path) -> object:
@@ -89,7 +89,7 @@ def _made_with(path: Path) -> object:
 def forecast(stage: str, runs: int, seconds: Mapping[str, float]) -> Forecast:
     """Of a number of runs of a stage."""
     known = seconds.get(stage)
-    return Forecast(0, {stage: runs} if runs else {}) if known is None else Forecast(known * runs, {})
+    return Forecast(0.0, {stage: runs} if runs else {}) if known is None else Forecast(known * runs, {})
 
 
 def human_duration(seconds: float) -> str:

@@ -64,7 +64,7 @@ def plan_text(workflow: Workflow, reports: Sequence[str], columns: Columns = Col
     index = index_state(graph)
     seconds = run_seconds(workflow.results, graph.dataset) if columns.hours else {}
     cost = {key: task_forecast(task, states[key], seconds) for key, task in tasks.items()}
-    made = Forecast(0, {}) if index.status == "cached" else forecast(PREPARE_DATASET.name, 1, seconds)
+    made = Forecast(0.0, {}) if index.status == "cached" else forecast(PREPARE_DATASET.name, 1, seconds)
     rows = [_row(columns, ("", "index", "", ""), [index], made)]
     for group in _groups(tasks.values(), states, columns.why):
         head = (group[0].owner, group[0].name, _rngs(group), _regions(group))
@@ -133,7 +133,8 @@ def _cost(total: Forecast) -> str:
     unknown = ", ".join(f"{count} x {stage}" for stage, count in total.unknown.items())
     if not total.seconds:
         return f"the time of a run is unknown, none of its stages has run on this data set: {unknown}"
-    known = f"a run takes about {human_duration(total.seconds)} of one worker, scores included, by the median of earlier runs"
+    time = human_duration(total.seconds)
+    known = f"a run takes about {time} of one worker with all scores, by the median of earlier runs"
     return f"{known}; to that comes what has not run on this data set: {unknown}" if unknown else known
 
 
