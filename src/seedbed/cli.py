@@ -107,17 +107,18 @@ def _parents(chain: tuple[str, ...]) -> tuple[str]:
 
 
 @app.command
-def gc(*, yes: bool = False) -> None:
+def gc(*, yes: bool = False, each: bool = False) -> None:
     """List what no recipe of recipes/ owns at params.yaml's rngs and thresholds: nodes, scores, work, slices, logs.
 
     Indexes and reports of the declared data sets stay. Refuses while a run writes.
 
     Args:
         yes: delete it.
+        each: a line for each folder, instead of one for all of a recipe's that go for one reason.
     """
     from seedbed.gc.clearing import collect
 
-    print(collect(Workflow.read(), yes))
+    print(collect(Workflow.read(), yes, each))
 
 
 @app.command

@@ -115,8 +115,22 @@ def test_sizes_are_those_of_the_files(tree: Any) -> None:
     tree.write("results/toy/gone/shared/cams/a", b"x" * 1500)
     tree.write("results/toy/gone/shared/cams/.work/b", b"x" * 500)
     text = collect(tree.workflow(), yes=False, logs=tree.logs)
-    assert "node  2.0 kB" in text
+    assert "node  1      2.0 kB" in text
     assert "2.0 kB to delete" in text
+
+
+def test_the_list_is_one_line_a_recipe_and_reason_or_one_a_folder(tree: Any) -> None:
+    """Of base, seed 1: two nodes and six of each of three pairs."""
+    tree.make(tree.workflow(recipes=["base"]))
+    now = tree.workflow(recipes=["base"], rngs=[0])
+    (line,) = [
+        x.split() for x in collect(now, yes=False, logs=tree.logs).splitlines() if x.startswith("node")
+    ]
+    assert (line[1], line[4]) == ("20", str(tree.results / "toy/base/rng1"))
+    text = collect(now, yes=False, each=True, logs=tree.logs)
+    lines = [x.split() for x in text.splitlines() if x.startswith("node")]
+    assert len(lines) == 20
+    assert [str(tree.results / "toy/base/rng1/bg0.05-fg0.30/masks_")] in [x[4:5] for x in lines]
 
 
 @pytest.mark.parametrize("yes", [False, True])

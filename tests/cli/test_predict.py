@@ -16,7 +16,10 @@ from seedbed.artifacts.label_maps import decode_label_map, voc_palette
 from seedbed.artifacts.manifest import FileEntry, Manifest, Record, content_digest, sha256_bytes
 from seedbed.errors import SeedbedError
 from seedbed.photos import enlarged_argmax, find_photos, predict_command
+from seedbed.plan.config import parse_config
 from seedbed.plan.locate import locate
+from seedbed.plan.workflow import Workflow
+from seedbed.recipes import RecipeBook
 
 CLASSES = ("cat", "dog", "cow")
 RECIPE = {
@@ -72,7 +75,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """params.yaml, one recipe, and results with an index (longest side 64) and a segmenter of random weights."""
     from seedbed.artifacts.models import encode_epochs, encode_state
     from seedbed.methods.table import SegmentationParameters, build_method
-    from seedbed.plan.workflow import Workflow
 
     folder = tmp_path_factory.mktemp("checkout")
     toy = {"kind": "folder", "root": "nowhere", "splits": {"train": {}, "val": {}}}
@@ -358,3 +360,16 @@ def test_large_photographs_are_shrunk_to_the_data_sets_longest_side(
     run(checkout, monkeypatch, "upper.segmenter", [photos / "tissue.jpg"], tmp_path)
     run(checkout, monkeypatch, "upper.segmenter", [photos / "tissue.jpg"], tmp_path, longest=128)
     assert seen == [(50, LONGEST), (100, 128)]
+
+
+def test_a_stale_segmenter_is_used_with_a_note(checkout: Path, photos: Path, tmp_path: Path) -> None:
+    def changed() -> Workflow:
+        book = RecipeBook(checkout / "recipes")
+        raw = yaml.safe_load((checkout / "params.yaml").read_text())
+        settings = {"toy": {"train_segmenter": {"epochs": 77}}}
+        return Workflow(parse_config(raw | {"settings": settings}), book, checkout / "results")
+
+    located = locate("upper.segmenter", changed)
+    assert "rng0/segmenter is stale (epochs default -> 77); used as it is" in located.note
+    predict_command(located, [photos / "coffee.webp"], tmp_path, device="cpu")
+    assert (tmp_path / "masks/coffee.png").exists()

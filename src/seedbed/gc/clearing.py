@@ -16,8 +16,13 @@ from seedbed.plan.workflow import Workflow
 from seedbed.stages.naming import WORK
 
 
-def collect(workflow: Workflow, yes: bool, logs: Path = LOGS) -> str:
+def collect(workflow: Workflow, yes: bool, each: bool = False, logs: Path = LOGS) -> str:
     """List what no recipe wants, and with `yes` delete it.
+
+    Args:
+        yes: delete.
+        each: a line for each folder, instead of one for all of an owner's that go for one reason.
+        logs: folder of the engines' logs.
 
     Returns:
         the list and its sum, for a terminal.
@@ -28,7 +33,7 @@ def collect(workflow: Workflow, yes: bool, logs: Path = LOGS) -> str:
     refuse_held(workflow.results)
     kept = keep_all(workflow, logs)
     found = leftovers(workflow, kept, logs)
-    text = leftovers_text(workflow, kept, found, yes)
+    text = leftovers_text(workflow, kept, found, yes, each)
     if yes:
         delete(found, [workflow.results, logs])
     return text
@@ -99,26 +104,44 @@ def _prune(folder: Path, roots: Sequence[Path]) -> None:
 
 
 def leftovers_text(
-    workflow: Workflow, kept: Mapping[str, Kept], found: Sequence[Leftover], deleted: bool
+    workflow: Workflow, kept: Mapping[str, Kept], found: Sequence[Leftover], deleted: bool, each: bool = False
 ) -> str:
     """What is kept, in a sentence; what is not, in a table; the sum."""
     rngs = ", ".join(map(str, workflow.config.rngs))
+    sweep = (
+        f" and at the {len(workflow.config.thresholds)} of the sweep" if workflow.config.thresholds else ""
+    )
     lines = [
         f"kept: what any recipe of recipes/ ({', '.join(workflow.book.names())}) makes at rng {rngs}, at its own "
-        f"regions setting and at {len(workflow.config.thresholds)} thresholds of params.yaml, on "
+        f"regions setting{sweep}, on "
         f"{', '.join(kept) or 'no data set'}"
     ]
-    for dataset, one in kept.items():
-        lines += [f"kept whole: {dataset}/{owner}, for {why}" for owner, why in one.held.items()]
+    for dataset, stays in kept.items():
+        lines += [f"kept whole: {dataset}/{owner}, for {why}" for owner, why in stays.held.items()]
     if not found:
         return "\n".join([*lines, "nothing to delete"])
-    rows = [(one.what, human_size(one.size), _shown(one), one.why) for one in found]
+    groups: dict[tuple[str, ...], list[Leftover]] = {}
+    for one in found:
+        place = one.where if each else one.where.parts[: len(workflow.results.parts) + 2]
+        groups.setdefault((one.what, one.why, str(place)), []).append(one)
+    rows = [
+        (
+            group[0].what,
+            _items(group),
+            human_size(sum(one.size for one in group)),
+            _where(group),
+            group[0].why,
+        )
+        for group in groups.values()
+    ]
     total = human_size(sum(one.size for one in found))
     ending = f"{total} deleted" if deleted else f"{total} to delete; `seedbed gc --yes` does it"
-    return "\n".join([*lines, table(("WHAT", "SIZE", "WHERE", "WHY"), rows), ending])
+    return "\n".join([*lines, table(("WHAT", "ITEMS", "SIZE", "WHERE", "WHY"), rows), ending])
 
 
-def _shown(one: Leftover) -> str:
-    files = len(one.paths)
-    counted = one.what in ("scores", "slices", "logs", "temporary")
-    return f"{one.where} ({files} file{'s' if files > 1 else ''})" if counted else str(one.where)
+def _items(group: Sequence[Leftover]) -> str:
+    return str(sum(1 if one.what == "data set" else len(one.paths) for one in group))
+
+
+def _where(group: Sequence[Leftover]) -> str:
+    return os.path.commonpath([str(one.where) for one in group])
