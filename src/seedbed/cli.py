@@ -9,22 +9,34 @@ from cyclopts import App, Parameter
 from seedbed.errors import SeedbedError
 from seedbed.plan.workflow import Workflow
 
-app = App(name="seedbed", help="Weakly supervised semantic segmentation: image-level labels to pixel masks.")
+app = App(
+    name="seedbed",
+    help="Weakly supervised semantic segmentation: image-level labels to pixel masks.",
+    help_epilogue="`seedbed --install-completion` sets up completion of commands and options for this shell.",
+)
+app.register_install_completion_command(
+    help="Install completion of seedbed's commands and options for this shell (bash, zsh, fish, powershell).",
+)
 recipe_app = App(name="recipe", help="Show and compare recipes.")
 app.command(recipe_app)
 
 
 @app.command
-def plan(*, shell: bool = False, sweep: bool = False) -> None:
-    """Print every node of the selected recipes: owner, state (cached, stale and why, missing), disk.
+def plan(
+    *, shell: bool = False, sweep: bool = False, why: bool = False, disk: bool = False, hours: bool = False
+) -> None:
+    """Print every node of the selected recipes: owner, seeds, regions settings, state (cached, stale, missing).
 
     Also writes the parameter slices that the stage commands read.
 
     Args:
         shell: print the commands in order instead, for a machine without Snakemake.
         sweep: the sweep over params.yaml's thresholds, instead of each recipe at its own regions.
+        why: also say why something is stale, one line a reason.
+        disk: also say how large what is on disk is.
+        hours: also say what a run will cost, by the median of earlier runs of each stage on this data set.
     """
-    from seedbed.plan.show import plan_text
+    from seedbed.plan.show import Columns, plan_text
 
     workflow = Workflow.read()
     name = "sweep" if sweep else "all"
@@ -34,7 +46,7 @@ def plan(*, shell: bool = False, sweep: bool = False) -> None:
         for command in workflow.commands((name,)):
             print(command.line())
     else:
-        print(plan_text(workflow, (name,)))
+        print(plan_text(workflow, (name,), Columns(why, disk, hours)))
 
 
 @app.command
@@ -92,6 +104,91 @@ def list_() -> None:
 
 def _parents(chain: tuple[str, ...]) -> tuple[str]:
     return (chain[-2] if len(chain) > 1 else "",)
+
+
+@app.command
+def gc(*, yes: bool = False, each: bool = False) -> None:
+    """List what no recipe of recipes/ owns at params.yaml's rngs and thresholds: nodes, scores, work, slices, logs.
+
+    Indexes and reports of the declared data sets stay. Refuses while a run writes.
+
+    Args:
+        yes: delete it.
+        each: a line for each folder, instead of one for all of a recipe's that go for one reason.
+    """
+    from seedbed.gc.clearing import collect
+
+    print(collect(Workflow.read(), yes, each))
+
+
+@app.command
+def predict(
+    *photos: Path,
+    segmenter: str,
+    out: Path,
+    overlay: bool = False,
+    device: str = "auto",
+    longest: int | None = None,
+) -> int:
+    """Segment new photographs: masks (palette PNG), the share of each class (CSV), and pictures to look at.
+
+    Exit status 1 where a photograph could not be read; the others are done.
+
+    Args:
+        photos: files, and folders that are searched for image files.
+        segmenter: recipe.node[@rng0] of the configured data set, or the folder of an artifact; a `predict` node brings
+            its own scales and CRF.
+        out: folder to write.
+        overlay: also write each mask over its photograph.
+        device: auto, cpu or cuda.
+        longest: long side in pixels to which larger photographs are shrunk for the network; by default the data set's
+            longest. Masks have the photograph's size.
+    """
+    from seedbed.photos import predict_command
+    from seedbed.plan.locate import locate
+    from seedbed.stages.front import Log
+
+    located, log = locate(segmenter), Log(None)
+    if located.note:
+        print(f"seedbed: note: {located.note}", file=sys.stderr)
+    faults = predict_command(
+        located,
+        photos,
+        out,
+        overlay,
+        device,
+        longest,
+        lambda found: log.progress(found, len(found), "predict"),
+    )
+    for fault in faults:
+        print(f"seedbed: error: {fault}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+@app.command
+def export(
+    node: str,
+    *,
+    out: Path,
+    form: Annotated[str, Parameter(name="--format")] = "png",
+    split: str | None = None,
+) -> None:
+    """Write a node's label maps as PNGs with the images' ids, or as the archive that VOC's test server takes.
+
+    Args:
+        node: recipe.node[@rng0][@bg0.10-fg0.40] of the configured data set, or the folder of an artifact.
+        out: folder to write.
+        form: png or voc.
+        split: one split only.
+    """
+    from seedbed.export import export as write
+    from seedbed.plan.locate import locate
+
+    located = locate(node)
+    if located.note:
+        print(f"seedbed: note: {located.note}", file=sys.stderr)
+    path, count = write(located, out, form, split)
+    print(f"{path}: {count} label maps")
 
 
 @app.command

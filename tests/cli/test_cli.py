@@ -58,20 +58,22 @@ class TestPlan:
     ) -> None:
         head, columns, index, *rows, summary = shown(monkeypatch, capsys, "plan").splitlines()
         assert head == "data set toy"
-        assert columns.split() == ["OWNER", "AXES", "NODE", "STAGE", "STATE", "DISK", "WHY"]
-        assert index.split() == ["index", "prepare_dataset", "missing", "0", "B"]
-        nodes = [tuple(row.split()[:3]) for row in rows]
+        assert columns.split() == ["OWNER", "NODE", "RNGS", "REGIONS", "STATE"]
+        assert index.split() == ["index", "missing"]
+        nodes = [tuple(row.split()[:4]) for row in rows]
         assert len(nodes) == len(set(nodes)) == 8 + 2
-        assert ("child", "rng0/bg0.10-fg0.40", "segmenter") in nodes
-        assert ("child", "rng0", "cams") not in nodes
+        assert ("child", "segmenter", "0", "bg0.10-fg0.40") in nodes
+        assert ("child", "cams") not in [node[:2] for node in nodes]
         assert summary == "10 nodes: 10 missing; a run would discard 0 B"
 
-    def test_the_sweep_lists_every_pair(
+    def test_the_sweep_counts_every_pair(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         text = shown(monkeypatch, capsys, "plan", "--sweep")
         assert text.splitlines()[-1].startswith("18 nodes: ")
-        assert "rng0/bg0.05-fg0.30" in text
+        assert ["base", "refined", "0", "2", "settings", "2", "missing"] in [
+            x.split() for x in text.splitlines()
+        ]
 
     def test_shell_prints_a_script(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkout: Path

@@ -1,14 +1,26 @@
 """Plans and recipes as text for a terminal."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from seedbed.plan.state import index_state, task_states
+from seedbed.plan.hours import (
+    Forecast,
+    forecast,
+    human_duration,
+    judgement_forecast,
+    run_seconds,
+    task_forecast,
+)
+from seedbed.plan.state import State, index_state, task_states
+from seedbed.plan.tasks import Task
 from seedbed.plan.workflow import Workflow
 from seedbed.recipes import MASKS, Node, Recipe, Reference
+from seedbed.stages.registry import PREPARE_DATASET
 
 
 def human_size(size: int) -> str:
@@ -30,37 +42,100 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def plan_text(workflow: Workflow, reports: Sequence[str]) -> str:
-    """Every node of the reports with owner, axes, state and disk; then what a run would discard."""
+@dataclass(frozen=True)
+class Columns:
+    """Which columns a plan has beside owner, node, axes and state."""
+
+    why: bool = False
+    disk: bool = False
+    hours: bool = False
+
+
+def plan_text(workflow: Workflow, reports: Sequence[str], columns: Columns = Columns()) -> str:
+    """Every node of the reports: one line for all its seeds and regions settings; then what a run would discard.
+
+    Args:
+        reports: `all`, `sweep`.
+        columns: with `why`, instances of one node get a line for each reason.
+    """
     graph = workflow.graph()
     tasks = {task.key: task for name in reports for task in workflow.asked(name).tasks}
     states = task_states(graph, list(tasks.values()))
     index = index_state(graph)
-    rows = [("", "", "index", "prepare_dataset", index.status, human_size(index.disk), index.why)]
-    for key, state in states.items():
-        task = tasks[key]
-        rows.append(
-            (
-                task.owner,
-                task.axes,
-                task.name,
-                task.stage.name,
-                state.status,
-                human_size(state.disk),
-                state.why,
-            )
-        )
-    counts = {
-        status: sum(s.status == status for s in states.values())
-        for status in ("cached", "stale", "partial", "missing")
-    }
+    seconds = run_seconds(workflow.results, graph.dataset) if columns.hours else {}
+    cost = {key: task_forecast(task, states[key], seconds) for key, task in tasks.items()}
+    made = Forecast(0.0, {}) if index.status == "cached" else forecast(PREPARE_DATASET.name, 1, seconds)
+    rows = [_row(columns, ("", "index", "", ""), [index], made)]
+    for group in _groups(tasks.values(), states, columns.why):
+        head = (group[0].owner, group[0].name, _rngs(group), _regions(group))
+        costs = Forecast.total([cost[task.key] for task in group])
+        rows.append(_row(columns, head, [states[task.key] for task in group], costs))
+    shown = (*("OWNER", "NODE", "RNGS", "REGIONS", "STATE"), *_optional(columns, "DISK", "TIME", "WHY"))
+    lines = [f"data set {graph.dataset}", table(shown, rows)]
     discarded = sum(s.disk for s in states.values() if s.status == "stale")
-    summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    return (
-        f"data set {graph.dataset}\n"
-        + table(("OWNER", "AXES", "NODE", "STAGE", "STATE", "DISK", "WHY"), rows)
-        + f"\n{len(states)} nodes: {summary}; a run would discard {human_size(discarded)}"
+    lines.append(
+        f"{len(states)} nodes: {_counted(states.values())}; a run would discard {human_size(discarded)}"
     )
+    if columns.disk:
+        lines.append(f"{human_size(index.disk + sum(s.disk for s in states.values()))} on disk")
+    if columns.hours:
+        judged = {j.key: j for name in reports for j in workflow.asked(name).scores}
+        judged |= {j.key: j for name in reports for j in workflow.asked(name).thresholds}
+        scoring = [judgement_forecast(j, states, seconds) for j in judged.values()]
+        lines.append(_cost(Forecast.total([made, *cost.values(), *scoring])))
+    return "\n".join(lines)
+
+
+def _groups(tasks: Iterable[Task], states: Mapping[str, State], why: bool) -> list[list[Task]]:
+    found: dict[tuple[str, ...], list[Task]] = {}
+    for task in tasks:
+        state = states[task.key]
+        reason = (state.status, state.why) if why else ()
+        found.setdefault((task.owner, task.name, *reason), []).append(task)
+    return list(found.values())
+
+
+def _row(columns: Columns, head: tuple[str, ...], states: Sequence[State], cost: Forecast) -> tuple[str, ...]:
+    state = states[0].status if len(states) == 1 else _counted(states)
+    disk = human_size(sum(s.disk for s in states))
+    return (*head, state, *_optional(columns, disk, str(cost), states[0].why))
+
+
+def _optional(columns: Columns, disk: str, hours: str, why: str) -> tuple[str, ...]:
+    wanted = ((columns.disk, disk), (columns.hours, hours), (columns.why, why))
+    return tuple(text for wants, text in wanted if wants)
+
+
+def _counted(states: Iterable[State]) -> str:
+    counts = Counter(state.status for state in states)
+    return ", ".join(f"{counts[s]} {s}" for s in ("cached", "stale", "partial", "missing") if counts[s])
+
+
+def _rngs(tasks: Sequence[Task]) -> str:
+    """`0-3,7`: runs of seeds."""
+    runs: list[list[int]] = []
+    for rng in sorted({task.rng for task in tasks if task.rng is not None}):
+        if runs and runs[-1][-1] == rng - 1:
+            runs[-1].append(rng)
+        else:
+            runs.append([rng])
+    return ",".join(str(r[0]) if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs)
+
+
+def _regions(tasks: Sequence[Task]) -> str:
+    labels = dict.fromkeys(task.regions for task in tasks if task.regions is not None)
+    return f"{len(labels)} settings" if len(labels) > 1 else "".join(labels)
+
+
+def _cost(total: Forecast) -> str:
+    if not total.seconds and not total.unknown:
+        return "a run has nothing to do but the report"
+    unknown = ", ".join(f"{count} x {stage}" for stage, count in total.unknown.items())
+    if not total.seconds:
+        return f"the time of a run is unknown, none of its stages has run on this data set: {unknown}"
+    time = human_duration(total.seconds)
+    known = f"a run takes about {time} of one worker with all scores, by the median of earlier runs"
+    return f"{known}; to that comes what has not run on this data set: {unknown}" if unknown else known
 
 
 def scores_text(workflow: Workflow, name: str) -> str:
