@@ -29,6 +29,7 @@ class CamMethod(Method):
             weights or parameters.weights,
             rng=rng,
             conv_head=parameters.conv_head,
+            dilated=parameters.dilated,
             allow_mask_trained=parameters.allow_mask_trained,
         )
         self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance

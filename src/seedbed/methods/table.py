@@ -43,6 +43,8 @@ class CamParameters(MethodParameters):
 
     output_stride: Literal[8, 16, 32] = 16
     """Input pixels to one cell of the class maps."""
+    dilated: bool = True
+    """Dilate what follows a stride that the output stride leaves out; false is IRN's and Puzzle-CAM's ResNet."""
     conv_head: bool | None = None
     """Score behind the 1x1 convolution with which EfficientNets end; null for where the family has one."""
     frozen_stages: int = Field(0, ge=0)
