@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
 
@@ -92,7 +92,7 @@ class PuzzleErasingParameters(CamParameters):
     """δ_noc: the adversary sees images without what lies above it (code; the paper's formula is ambiguous)."""
 
     @model_validator(mode="after")
-    def _adversary_erases(self) -> Self:
+    def _adversary_erases(self) -> PuzzleErasingParameters:
         if self.adversary_weight is not None and self.erasing_weight is None:
             raise ValueError("adversary_weight needs erasing_weight; set both, for instance [0.3, 1.0]")
         return self
