@@ -160,7 +160,7 @@ default_cfgs = generate_default_cfgs(
 
 
 @register_model
-def wide_resnet38(pretrained: bool = False, **kwargs: Any) -> WideResNet38:
+def wide_resnet38(pretrained: bool = False, **kwargs: Any) -> nn.Module:
     """timm's entry point; `features_only=True` gives b2_2, b3_2, b4_5, b5_2 and bn7."""
-    model: WideResNet38 = build_model_with_cfg(WideResNet38, "wide_resnet38", pretrained, **kwargs)
+    model: nn.Module = build_model_with_cfg(WideResNet38, "wide_resnet38", pretrained, **kwargs)
     return model
