@@ -34,8 +34,8 @@ def class_maps(
     cam_logits: Float[Tensor, "batch classes h w"], chosen: Int64[Tensor, "batch"], size: tuple[int, int]
 ) -> Float[Tensor, "batch 1 H W"]:
     """ReLU(A_r) of each image's chosen class at image size (bilinear); 0 where none is chosen (-1)."""
-    index = chosen.clamp(min=0)[:, None, None, None].expand(-1, 1, *cam_logits.shape[2:])
-    maps = cam_logits.gather(1, index).relu() * (chosen >= 0)[:, None, None, None]
+    rows = torch.arange(len(chosen), device=chosen.device)
+    maps = cam_logits[rows, chosen.clamp(min=0)][:, None].relu() * (chosen >= 0)[:, None, None, None]
     return functional.interpolate(maps, size, mode="bilinear", align_corners=False)
 
 
