@@ -91,7 +91,8 @@ class Node:
         """Validated parameters.
 
         Args:
-            defaults: the data set's own settings for this stage; the recipe's values win over them.
+            defaults: the data set's own settings for this stage; the recipe's values win over them, key by key
+                also inside mappings (a recipe's `augmentation: {randaugment: ...}` keeps the data set's crop).
             where: what to name in an error.
         """
         assert self.stage is not None
@@ -249,11 +250,16 @@ class RecipeBook:
             if key not in stage.inputs:
                 raise SeedbedError(f"{where}: {unknown_name('input', key, stage.inputs)}")
             inputs[key] = _parse_reference(value, recipe, where)
-        missing = [key for key, spec in stage.inputs.items() if spec.required and key not in inputs]
-        if missing:
-            raise SeedbedError(f"{where}: stage {stage.name} needs `from: {{{missing[0]}: NODE}}`, got none")
         raw = {key: value for key, value in (file.parameters or {}).items() if value is not None}
-        stage.validate(raw, where)
+        needed = stage.validate(raw, where).needed_inputs()
+        missing = [
+            k for k, spec in stage.inputs.items() if (spec.required or k in needed) and k not in inputs
+        ]
+        if missing:
+            with_these = " with these parameters" if missing[0] in needed else ""
+            raise SeedbedError(
+                f"{where}: stage {stage.name} needs `from: {{{missing[0]}: NODE}}`{with_these}, got none"
+            )
         inherited = checked_inherited(file.inherited or {}, where)
         return Node(name, stage, raw, inputs, inherited)
 

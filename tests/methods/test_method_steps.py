@@ -38,6 +38,11 @@ def batch(labels, label_maps=None, pixels=16):
 class Logits(NamedTuple):
     class_logits: torch.Tensor
 
+    @property
+    def cam_logits(self):
+        """Maps whose mean is the logit, as a CAM network gives them."""
+        return self.class_logits[:, :, None, None] + torch.tensor([[1.0, -1.0]])
+
 
 class Always(nn.Module):
     def __init__(self, answer):

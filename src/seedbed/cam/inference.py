@@ -8,7 +8,7 @@ image size or at stride 4) is linear in these (`seedbed.cam.rebuild`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,10 @@ from jaxtyping import Float32, UInt8
 from PIL import Image
 from torch import Tensor, nn
 
+from seedbed.cam.gradcam import min_max, network_gradcams
+
+Form = Literal["cam", "gradcam++"]
+Precision = Literal["32", "bf16"]
 SCALES = (0.5, 1.0, 1.5, 2.0)
 SMALLEST = 32
 """Pixels of the shorter side that a network is given at least."""
@@ -39,9 +43,11 @@ def multi_scale_cams(
     mean: Sequence[float],
     std: Sequence[float],
     scales: Sequence[float] = SCALES,
+    sizes: Sequence[int] = (),
+    form: Form = "cam",
     flip: bool = True,
     keep_flips: bool = False,
-    precision: Literal["32", "bf16"] = "32",
+    precision: Precision = "32",
     device: str | torch.device = "cpu",
 ) -> ScaleCams:
     """CAMs of the named classes at each scale.
@@ -55,6 +61,8 @@ def multi_scale_cams(
         class_ids: foreground classes, from 0; an image-level label's classes. May be empty.
         mean, std: input normalisation on [0, 1] RGB.
         scales: factors on the image's size.
+        sizes: where given, in place of `scales`: sides in pixels of squares that the image is stretched to.
+        form: `cam` is ReLU of the class maps; `gradcam++` is Grad-CAM++, each map in [0, 1].
         flip: add the mirror image's CAM.
         keep_flips: also return it on its own.
         precision: bf16 computes under autocast, several times faster on new CPUs and about 1e-2 off.
@@ -70,11 +78,14 @@ def multi_scale_cams(
         raise ValueError("keep_flips needs flip: true; there is no mirrored CAM to keep")
     classes = torch.as_tensor(list(class_ids), dtype=torch.long, device=device)
     maps, flips = [], []
-    for scale in scales:
-        pixels = network_input(image, scale, mean, std).to(device)
-        plain = _relu_cam(network, pixels, classes, precision)
+    inputs = [network_input(image, scale, mean, std) for scale in scales]
+    if sizes:
+        inputs = [_normalised(_resized(image, size, size), mean, std) for size in sizes]
+    for pixels in inputs:
+        pixels = pixels.to(device)
+        plain = _class_maps(network, pixels, classes, form, precision)
         if flip:
-            mirrored = _relu_cam(network, pixels.flip(3), classes, precision).flip(2)
+            mirrored = _class_maps(network, pixels.flip(3), classes, form, precision).flip(2)
             if keep_flips:
                 flips.append(mirrored.cpu().numpy())
             plain = plain + mirrored
@@ -93,28 +104,46 @@ def network_input(
     if not scale > 0:
         raise ValueError(f"scales must be above 0, not {scale}")
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    if (height, width) != image.shape[:2]:
-        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    return _normalised(_resized(image, height, width), mean, std)
+
+
+def _resized(image: np.ndarray, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
+    if (height, width) == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _normalised(
+    image: UInt8[np.ndarray, "h w 3"], mean: Sequence[float], std: Sequence[float]
+) -> Float32[Tensor, "1 3 h w"]:
     levels = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
     table = (levels - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
     channels = np.stack([table[image[..., c], c] for c in range(3)])
     return torch.from_numpy(channels)[None]
 
 
-def _relu_cam(
-    network: nn.Module, pixels: Tensor, classes: Tensor, precision: Literal["32", "bf16"]
+def _class_maps(
+    network: Any, pixels: Tensor, classes: Tensor, form: Form, precision: Precision
 ) -> Float32[Tensor, "classes h w"]:
     height, width = pixels.shape[2:]
     padding = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
     padded = nn.functional.pad(pixels, padding)
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        logits: Tensor = network(padded).cam_logits[0]
-    if len(classes) and int(classes.max()) >= len(logits):
-        raise ValueError(
-            f"class {int(classes.max())} was asked for, but the network has {len(logits)} classes"
-        )
+        if form == "cam":
+            logits: Tensor = network(padded).cam_logits[0]
+            _check_classes(classes, len(logits))
+            maps = logits[classes].relu().float()
+        else:
+            _check_classes(classes, network.head.out_channels)
+            maps = network_gradcams(network, padded, classes)
     rows, columns = (
         -(-size * cells // whole)
-        for size, cells, whole in zip((height, width), logits.shape[1:], padded.shape[2:], strict=True)
+        for size, cells, whole in zip((height, width), maps.shape[1:], padded.shape[2:], strict=True)
     )
-    return logits[classes, :rows, :columns].relu().float()
+    maps = maps[:, :rows, :columns]
+    return min_max(maps) if form == "gradcam++" else maps
+
+
+def _check_classes(classes: Tensor, known: int) -> None:
+    if len(classes) and int(classes.max()) >= known:
+        raise ValueError(f"class {int(classes.max())} was asked for, but the network has {known} classes")

@@ -76,6 +76,15 @@ class Objective(NamedTuple):
     """Scalars, logged by name."""
 
 
+class GivenNetwork(NamedTuple):
+    """A trained network of another node that a method is built with (`MethodEntry.needs`)."""
+
+    network: nn.Module
+    mean: tuple[float, ...]
+    """Input normalisation on [0, 1] RGB that it was trained with."""
+    std: tuple[float, ...]
+
+
 class Method(nn.Module):
     """Base of all methods: holds the networks, and says what a step optimises."""
 

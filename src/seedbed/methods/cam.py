@@ -9,6 +9,7 @@ from torch import nn
 
 from seedbed.losses.multilabel import multilabel_soft_margin, smooth_labels
 from seedbed.methods.base import Batch, Method, Objective, Progress
+from seedbed.methods.guards import check_cams_vary
 from seedbed.methods.table import CamParameters
 from seedbed.networks.backbones import build_backbone
 from seedbed.networks.cam_network import CamNetwork
@@ -28,6 +29,7 @@ class CamMethod(Method):
             weights or parameters.weights,
             rng=rng,
             conv_head=parameters.conv_head,
+            dilated=parameters.dilated,
             allow_mask_trained=parameters.allow_mask_trained,
         )
         self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance
@@ -47,7 +49,12 @@ class CamMethod(Method):
         return {"classifier": self.classifier}
 
     def objectives(self, batch: Batch, progress: Progress) -> Iterator[Objective]:
-        """The classification loss."""
+        """The classification loss.
+
+        Raises:
+            SeedbedError: the class maps have collapsed.
+        """
         output = self.classifier(batch.images)
+        check_cams_vary(output.cam_logits, batch.labels, progress)
         loss = multilabel_soft_margin(output.class_logits, smooth_labels(batch.labels, self.label_smoothing))
         yield Objective("classifier", loss, {})

@@ -6,19 +6,19 @@ A package outside of this one adds a method by an entry point of the group `seed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
 
 from seedbed.errors import SeedbedError, unknown_name
 
 if TYPE_CHECKING:
-    from seedbed.methods.base import Method
+    from seedbed.methods.base import GivenNetwork, Method
 
 GROUP = "seedbed.methods"
 
@@ -43,6 +43,8 @@ class CamParameters(MethodParameters):
 
     output_stride: Literal[8, 16, 32] = 16
     """Input pixels to one cell of the class maps."""
+    dilated: bool = True
+    """Dilate what follows a stride that the output stride leaves out; false is IRN's and Puzzle-CAM's ResNet."""
     conv_head: bool | None = None
     """Score behind the 1x1 convolution with which EfficientNets end; null for where the family has one."""
     frozen_stages: int = Field(0, ge=0)
@@ -53,6 +55,51 @@ class CamParameters(MethodParameters):
     """Initialisation of the class scores' convolution."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """a in (1 - a) y + a/2."""
+
+
+class PuzzleErasingParameters(CamParameters):
+    """Puzzle-CAM, OC-CSE, P-OC and P-NOC: one equation, in which a weight of null leaves a term out.
+
+    A weight is [start, end] and rises linearly.
+    """
+
+    reconstruction_weight: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
+    """λ_re of Puzzle-CAM's L1 between class maps of the image and of its tiles; the tiles are classified, too."""
+    reconstruction_until: float = Field(0.5, gt=0, le=1)
+    """Share of training after which λ_re stays at its end."""
+    reconstruction_mean: Literal["all", "present"] = "all"
+    """Mean of the L1 over `all` maps, absent classes counting 0 (published code), or over the `present` ones."""
+    tiles: int = Field(2, ge=2)
+    """Tiles along each side of the image."""
+    erasing_weight: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
+    """λ_cse of class-specific erasing, judged by the input `ordinary_classifier`."""
+    erasing_ramp: Literal["step", "epoch"] = "step"
+    """λ_cse rises each `step` (P-OC, P-NOC) or each `epoch`, to its end in the last one (OC-CSE)."""
+    erasing_norm: Literal["batch", "image"] = "batch"
+    """Maximum that makes the soft mask: of the `batch` (published code) or of each `image` (papers)."""
+    smoothed: tuple[Literal["classification", "tiles", "erasing", "adversary"], ...] = (
+        "classification",
+        "tiles",
+        "erasing",
+        "adversary",
+    )
+    """Terms whose labels `label_smoothing` applies to."""
+    adversary_weight: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
+    """λ_noc of P-NOC: the ordinary classifier is trained on as the adversary."""
+    adversary_every: int = Field(1, ge=1)
+    """k_noc, optimiser steps of the classifier to one of the adversary; the code has 1, the paper is silent."""
+    adversary_threshold: float = Field(0.2, gt=0, lt=1)
+    """δ_noc: the adversary sees images without what lies above it (code; the paper's formula is ambiguous)."""
+
+    @model_validator(mode="after")
+    def _adversary_erases(self) -> PuzzleErasingParameters:
+        if self.adversary_weight is not None and self.erasing_weight is None:
+            raise ValueError("adversary_weight needs erasing_weight; set both, for instance [0.3, 1.0]")
+        return self
+
+    def given(self) -> tuple[str, ...]:
+        """Inputs of the stage that these parameters need."""
+        return () if self.erasing_weight is None else ("ordinary_classifier",)
 
 
 class AffinityParameters(MethodParameters):
@@ -101,10 +148,19 @@ class MethodEntry:
     target: str
     """`module:class`, imported when it is built; the class takes (parameters, classes=, rng=, weights=)."""
     stage: Literal["train_classifier", "train_affinitynet", "train_segmenter"]
+    needs: Callable[[Any], tuple[str, ...]] = lambda parameters: ()
+    """Trained networks that a method with these parameters is built with: optional inputs of the stage, each also a
+    keyword of the class, which takes a `GivenNetwork` (or None, where it is built for inference)."""
 
 
 METHODS: dict[str, MethodEntry] = {
     "cam": MethodEntry(CamParameters, "seedbed.methods.cam:CamMethod", "train_classifier"),
+    "puzzle_erasing": MethodEntry(
+        PuzzleErasingParameters,
+        "seedbed.methods.puzzle_erasing:PuzzleErasingMethod",
+        "train_classifier",
+        needs=PuzzleErasingParameters.given,
+    ),
     "affinity": MethodEntry(
         AffinityParameters, "seedbed.methods.affinity:AffinityMethod", "train_affinitynet"
     ),
@@ -158,7 +214,15 @@ def method_entry(name: str, stage: str | None = None) -> MethodEntry:
     return known[name]
 
 
-def build_method(name: str, parameters: BaseModel, *, classes: int, rng: int, weights: Any = None) -> Method:
+def build_method(
+    name: str,
+    parameters: BaseModel,
+    *,
+    classes: int,
+    rng: int,
+    weights: Any = None,
+    given: Mapping[str, GivenNetwork] | None = None,
+) -> Method:
     """Build a method; this imports torch.
 
     Args:
@@ -168,6 +232,7 @@ def build_method(name: str, parameters: BaseModel, *, classes: int, rng: int, we
         rng: keys the initialisation of what is trained from scratch.
         weights: `seedbed.networks.weights.InitialWeights` in place of those that `parameters` name, for a
             network whose trained state is loaded afterwards.
+        given: trained networks by name, of those that `MethodEntry.needs` names; needed for training only.
 
     Raises:
         SeedbedError: no such method.
@@ -175,6 +240,6 @@ def build_method(name: str, parameters: BaseModel, *, classes: int, rng: int, we
     """
     module, _, attribute = method_entry(name).target.partition(":")
     method: Method = getattr(import_module(module), attribute)(
-        parameters, classes=classes, rng=rng, weights=weights
+        parameters, classes=classes, rng=rng, weights=weights, **(given or {})
     )
     return method

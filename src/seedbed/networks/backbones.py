@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+import seedbed.networks.wide_resnet38  # noqa: F401, registers it with timm
 from seedbed.errors import unknown_name
 from seedbed.networks.weights import InitialWeights, check_keys, load_weights
 
@@ -80,6 +81,7 @@ def build_backbone(
     *,
     rng: int = 0,
     conv_head: bool | None = False,
+    dilated: bool = True,
     smallest_reduction: int = 1,
     allow_mask_trained: bool = False,
 ) -> Backbone:
@@ -92,6 +94,8 @@ def build_backbone(
         rng: keys the random initialisation of what the weights do not cover.
         conv_head: end with the 1x1 convolution that EfficientNets have behind their last stage; None for
             where the family has one.
+        dilated: where a stride is left out, dilate what follows, so that each convolution sees what it was trained
+            to see. False keeps dilation 1 (IRN; Puzzle-CAM's and ISIM's ResNets).
         smallest_reduction: leave out maps that are finer than this (AffinityNet reads those from 8 on).
         allow_mask_trained: accept weights that were trained on pixel masks.
 
@@ -110,6 +114,8 @@ def build_backbone(
         check_keys(weights.state, whole.state_dict(), tuple(f"{c}." for c in classifiers))
     with seeded(rng), _silent_timm():
         body = _create_body(name, output_stride, weights.state)
+        if not dilated:
+            _remove_dilation(body)
         head = _create_conv_head(name, weights.state, conv_head) if conv_head is not False else None
     cfg = timm.get_pretrained_cfg(name)
     mean = weights.mean or (tuple(cfg.mean) if cfg is not None else (0.485, 0.456, 0.406))
@@ -161,6 +167,14 @@ def _create_body(name: str, output_stride: int, state: dict[str, Tensor] | None)
     own: Any = timm.create_model(name, features_only=True)
     only = own.feature_info.reduction()[-1]
     raise ValueError(f"backbone {name} cannot have output stride {output_stride}; its own is {only}")
+
+
+def _remove_dilation(body: nn.Module) -> None:
+    for part in body.modules():
+        if isinstance(part, nn.Conv2d) and max(part.dilation) > 1:
+            if not isinstance(part.padding, str):
+                part.padding = tuple(p // d for p, d in zip(part.padding, part.dilation, strict=True))
+            part.dilation = (1, 1)
 
 
 def _create_conv_head(

@@ -44,6 +44,10 @@ class Parameters(BaseModel):
         """Whether a node with these parameters depends on the regions axis itself."""
         return self.REGIONS
 
+    def needed_inputs(self) -> tuple[str, ...]:
+        """Optional inputs of the stage that these parameters cannot do without."""
+        return ()
+
     def slice(self) -> dict[str, Any]:
         """The values that differ from the model's defaults, as JSON values."""
         return self.model_dump(mode="json", exclude_defaults=True)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from seedbed.artifacts.cams import Cams
+from seedbed.errors import SeedbedError
 from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
 
 
@@ -17,6 +18,13 @@ class DumpCamsParameters(ShardedParameters):
 
     scales: tuple[float, ...] = Field(
         default=(0.5, 1.0, 1.5, 2.0), min_length=1, description="scales of the image"
+    )
+    sizes: tuple[PositiveInt, ...] = Field(
+        default=(),
+        description="in place of scales: sides in pixels of squares that the image is stretched to",
+    )
+    form: Literal["cam", "gradcam++"] = Field(
+        default="cam", description="ReLU of the class maps, or Grad-CAM++ with each map from 0 to 1"
     )
     flip: bool = Field(default=True, description="add the mirrored CAM of the mirrored image")
     keep_flips: bool = Field(default=False, description="store the mirrored half on its own, too")
@@ -38,7 +46,11 @@ STAGE = Stage(
 
 
 def run(job: Job) -> Iterator[tuple[str, Cams]]:
-    """Yield the CAMs of each image: of the classes that its image-level labels name, no others."""
+    """Yield the CAMs of each image: of the classes that its image-level labels name, no others.
+
+    Raises:
+        SeedbedError: every CAM of the shard is constant.
+    """
     import torch
 
     from seedbed.cam.inference import multi_scale_cams
@@ -48,6 +60,7 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
     torch.set_num_threads(parameters.torch_threads)
     classes = len(job.dataset.classes)
     trained = load_network(job.inputs["classifier"], classes, job.epochs.get("classifier"), job.device)
+    constant = varied = 0
     for image_id in job.image_ids:
         image = np.array(job.dataset.image(image_id))
         present = tuple(int(c) for c in np.flatnonzero(job.dataset.labels(image_id)))
@@ -61,9 +74,18 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
             mean=trained.mean,
             std=trained.std,
             scales=parameters.scales,
+            sizes=parameters.sizes,
+            form=parameters.form,
             flip=parameters.flip,
             keep_flips=parameters.keep_flips,
             precision=parameters.precision,
             device=job.device,
         )
+        flat = all(np.ptp(one) == 0 for scale in cams.maps for one in scale)
+        constant, varied = constant + flat, varied + (not flat)
         yield image_id, Cams(present, image.shape[:2], cams.maps, cams.flips)
+    if constant and not varied:
+        raise SeedbedError(
+            f"the CAMs of all {constant} images of {job.shard} with a class are constant; most likely the classifier "
+            "has collapsed or is untrained: look at its history, lower its lr, train it longer"
+        )

@@ -8,18 +8,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
 from seedbed.artifacts.manifest import LedgerEntry
 from seedbed.artifacts.models import encode_epochs, encode_state
 from seedbed.datasets.loaders import SplitExamples, TrainingLoader, normalise
-from seedbed.methods.base import Batch, Method
+from seedbed.errors import SeedbedError
+from seedbed.methods.base import Batch, GivenNetwork, Method
 from seedbed.methods.table import build_method, method_entry
 from seedbed.stages.contract import Job, Products
+from seedbed.stages.networks import load_network
 from seedbed.stages.training import TrainingStageParameters
 from seedbed.training.history import History
 from seedbed.training.loop import fit
+
+NETWORK_INPUTS = ("ordinary_classifier",)
+"""Inputs of training stages that are trained networks."""
+
+PATIENCE = 100
+"""Batches without a foreground pixel that are borne."""
 
 LOADERS = "SEEDBED_LOADERS"
 """Environment variable: processes that read images beside a GPU; batches are the same for any number."""
@@ -32,13 +40,27 @@ class NormalisedLoader:
     loader: TrainingLoader
     method: Method
     device: str
+    patience: int = PATIENCE
+    """Batches of an epoch, from its start, of which one at least must hold a foreground pixel."""
 
     def __len__(self) -> int:
         return len(self.loader)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from number `start`."""
-        for batch in self.loader.epoch(epoch, start):
+        """The batches of an epoch, from number `start`.
+
+        Raises:
+            SeedbedError: the label maps have collapsed to background.
+        """
+        foreground = start > 0
+        for number, batch in enumerate(self.loader.epoch(epoch, start), start + 1):
+            foreground = foreground or batch.label_maps is None or has_foreground(batch.label_maps)
+            if not foreground and number >= self.patience:
+                raise SeedbedError(
+                    f"epoch {epoch + 1}, batch {number}: no label map of this epoch has a foreground pixel; most "
+                    "likely the CAMs have collapsed or the foreground threshold is too high: look at the node that "
+                    "made the label maps"
+                )
             images = normalise(batch.images, batch.valid, self.method.mean, self.method.std, self.device)
             yield Batch(batch.image_ids, images, batch.labels, batch.label_maps, batch.valid)
 
@@ -81,6 +103,9 @@ def fit_method(job: Job, labels: str | None = None) -> Fitted:
     Args:
         labels: input with the label maps to train on; the true masks where it is None in the job; no label maps
             where this argument is None.
+
+    Raises:
+        SeedbedError: an input that the method needs or does not use; labels that are all background; see `fit`.
     """
     parameters: TrainingStageParameters = job.parameters
     method_parameters = method_entry(parameters.method).parameters.model_validate(  # type: ignore[attr-defined]
@@ -92,6 +117,7 @@ def fit_method(job: Job, labels: str | None = None) -> Fitted:
         method_parameters,
         classes=len(job.dataset.classes),
         rng=job.rng,
+        given=_given_networks(job),
     )
     if method.provenance.get("trained_on_masks") == "yes":
         note = f"initial weights {method.provenance['source']} were trained on pixel masks"
@@ -100,13 +126,18 @@ def fit_method(job: Job, labels: str | None = None) -> Fitted:
     if labels is not None:
         artifact = job.inputs[labels]
         maps = job.dataset.mask if artifact is None else artifact.label_maps(parameters.split).__getitem__
+    if not any(job.dataset.labels(image_id).any() for image_id in job.dataset.image_ids(parameters.split)):
+        raise SeedbedError(
+            f"no image of split {parameters.split} has a class, so there is nothing to learn; check the labels"
+        )
     examples = SplitExamples(job.dataset, parameters.split, maps)
     workers = int(os.environ.get(LOADERS, "8" if job.device == "cuda" else "0"))
     loader = TrainingLoader(examples, parameters.augmentation, parameters.batch_size, job.rng, workers)
+    patience = max(min(PATIENCE, len(loader) // parameters.accumulate * parameters.accumulate), 1)
     kept: dict[int, dict[str, Tensor]] = {}
     history = fit(
         method,
-        NormalisedLoader(loader, method, job.device),
+        NormalisedLoader(loader, method, job.device, patience),
         parameters,
         rng=job.rng,
         key=job.key,
@@ -118,6 +149,36 @@ def fit_method(job: Job, labels: str | None = None) -> Fitted:
         accelerator="cuda" if job.device == "cuda" else "cpu",
     )
     return Fitted(method.to(job.device), history, kept)
+
+
+def has_foreground(label_maps: Int64[Tensor, "batch height width"]) -> bool:
+    """Whether a pixel is neither background (0) nor without label (255)."""
+    return bool(((label_maps > 0) & (label_maps < 255)).any())
+
+
+def _given_networks(job: Job) -> dict[str, GivenNetwork]:
+    """The trained networks of other nodes that the method is built with.
+
+    Raises:
+        SeedbedError: one is missing, or one is given that the method does not take.
+    """
+    parameters: TrainingStageParameters = job.parameters
+    needed = parameters.needed_inputs()
+    networks = {}
+    for name, artifact in job.inputs.items():
+        if name not in NETWORK_INPUTS:
+            continue
+        if (artifact is not None) != (name in needed):
+            method = parameters.method  # type: ignore[attr-defined]
+            said = "needs" if artifact is None else "does not use"
+            change = "name a node" if artifact is None else "remove it"
+            raise SeedbedError(
+                f"method {method} {said} `from: {{{name}: NODE}}` with these parameters; {change}"
+            )
+        if artifact is not None:
+            trained = load_network(artifact, len(job.dataset.classes), job.epochs.get(name), job.device)
+            networks[name] = GivenNetwork(trained.network, trained.mean, trained.std)
+    return networks
 
 
 def _method_fields(parameters: TrainingStageParameters) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from seedbed.stages.contract import Job, Products, Stage
+from seedbed.methods.table import method_entry
+from seedbed.stages.contract import Input, Job, Products, Stage
 from seedbed.stages.training import TrainingStageParameters, with_method
 
 
@@ -17,6 +18,10 @@ class TrainClassifierParameters(TrainingStageParameters):
         description="splits whose class probabilities are stored, for the classification scores",
     )
 
+    def needed_inputs(self) -> tuple[str, ...]:
+        """What the method needs: the ordinary classifier, where it erases."""
+        return method_entry(self.method, "train_classifier").needs(self)
+
 
 STAGE = Stage(
     name="train_classifier",
@@ -25,7 +30,7 @@ STAGE = Stage(
     kind="classifier",
     score="classification",
     parameters=lambda raw: with_method(TrainClassifierParameters, "train_classifier", raw),
-    inputs={},
+    inputs={"ordinary_classifier": Input(("classifier",), required=False)},
     function="seedbed.stages.train_classifier:run",
     unit="gpu",
     random=True,

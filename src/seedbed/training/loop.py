@@ -69,6 +69,7 @@ def fit(
     accelerator: str = "auto",
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     checkpoint_steps: int | None = None,
+    fabric: Fabric | None = None,
 ) -> History:
     """Train a method's networks in place, going on from the checkpoint in `work` if there is one of this key.
 
@@ -89,6 +90,10 @@ def fit(
         accelerator: fabric's, `auto`, `cpu` or `cuda`.
         checkpoint_seconds: longest time between checkpoints; one is also written after each epoch.
         checkpoint_steps: also write one after this many optimiser steps of an epoch.
+        fabric: a launched one of several processes in place of this one on `accelerator`. Each process calls `fit`
+            with its own images; gradients are averaged, the first process writes. Its strategy must not broadcast
+            buffers, since a network may be passed twice a step: batch norm that is trained keeps the first
+            process' statistics. Loss terms over a batch are over each process' own.
 
     Raises:
         SeedbedError: too few images for one step, an unknown player, a loss that is not finite or has no
@@ -113,7 +118,8 @@ def fit(
             precision = "bf16-mixed"
         # Named, because fabric would otherwise look for SLURM's tasks, of which a stage is only one.
         place = LightningEnvironment()
-        fabric = Fabric(accelerator=accelerator, devices=1, precision=precision, plugins=place)
+        fabric = fabric or Fabric(accelerator=accelerator, devices=1, precision=precision, plugins=place)
+        rank = (fabric.global_rank,) if fabric.global_rank else ()
         with _set_up(fabric, method, parameters) as players:
             if saved:
                 for name, player in players.items():
@@ -124,7 +130,8 @@ def fit(
                 checkpoint = Checkpoint(key, epoch, index, method.state_dict(), states, history.rows)
                 if not checkpoint.is_finite():
                     raise SeedbedError(_collapse("weights are not finite", epoch, index))
-                save_checkpoint(checkpoint, work)
+                if fabric.is_global_zero:
+                    save_checkpoint(checkpoint, work)
 
             written = time.monotonic()
             for epoch in range(saved.epoch if saved else 0, parameters.epochs):
@@ -137,7 +144,7 @@ def fit(
                 for index in range(first, steps_per_epoch):
                     step = epoch * steps_per_epoch + index
                     progress = Progress(step, steps, epoch, parameters.epochs)
-                    torch.manual_seed(keyed_seed(rng, epoch, index))
+                    torch.manual_seed(keyed_seed(rng, epoch, index, *rank))
                     factor = poly_decay(step, steps, parameters.poly_power)
                     factor *= warmup(step, parameters.warmup_steps)
                     values: dict[str, list[float]] = defaultdict(list)

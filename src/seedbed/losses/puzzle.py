@@ -1,0 +1,32 @@
+"""The reconstruction loss of Puzzle-CAM (Jo & Yu 2021, eq. 7; P-NOC paper, eq. 3).
+
+Whole image and tiles shall give equal class maps: the L1 distance of the raw maps (before ReLU and
+normalisation), of the classes that the image-level labels name.
+"""
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+def reconstruction_loss(
+    cam_logits: Float[Tensor, "batch classes h w"],
+    merged_logits: Float[Tensor, "batch classes h w"],
+    labels: Float[Tensor, "batch classes"],
+    mean: Literal["all", "present"] = "all",
+) -> Float[Tensor, ""]:
+    """‖A − A_re‖₁ of the present classes' maps, averaged.
+
+    Args:
+        cam_logits: A, class maps of the whole images.
+        merged_logits: A_re, class maps of the tiles, merged.
+        labels: 0 or 1.
+        mean: over `all` maps, of which the absent classes' count as 0, so that the loss grows with the number
+            of classes in an image (published code); or over the `present` maps alone. Without any: 0.
+    """
+    distance = (cam_logits - merged_logits).abs() * labels[:, :, None, None]
+    if mean == "all":
+        return distance.mean()
+    cells = cam_logits.shape[2] * cam_logits.shape[3]
+    return distance.sum() / (labels.sum() * cells).clamp(min=1)

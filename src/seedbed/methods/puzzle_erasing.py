@@ -1,0 +1,158 @@
+"""Puzzle-CAM, OC-CSE, P-OC and P-NOC: one equation with other weights (P-NOC paper, eq. 3, 6, 8–10).
+
+    L_classifier = ℓ(p, y) + ℓ(p_re, y) + λ_re ‖A − A_re‖₁ + λ_cse ℓ(p_oc, y ∖ {r})
+    L_adversary  = λ_noc ℓ(p_noc, y)
+
+Puzzle-CAM (Jo & Yu 2021) has the first three terms, OC-CSE (Kweon et al. 2021) the first and the fourth, P-OC
+all four, P-NOC the adversary as well, which is the ordinary classifier trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from seedbed.cam.tiles import merge, tile
+from seedbed.losses import erasing
+from seedbed.losses.multilabel import multilabel_soft_margin, smooth_labels
+from seedbed.losses.puzzle import reconstruction_loss
+from seedbed.methods.base import Batch, GivenNetwork, Objective, Progress
+from seedbed.methods.cam import CamMethod
+from seedbed.methods.guards import check_cams_vary
+from seedbed.methods.table import PuzzleErasingParameters
+from seedbed.networks.backbones import freeze_batch_norm
+from seedbed.networks.weights import InitialWeights
+from seedbed.training.schedules import linear_ramp
+
+
+class PuzzleErasingMethod(CamMethod):
+    """Players: `classifier`, the generator of class maps; with `adversary_weight` also `adversary`.
+
+    Args:
+        parameters: which terms there are, and how they are weighted.
+        classes: number of foreground classes, C.
+        rng: keys the initialisation of what is trained from scratch.
+        weights: see `seedbed.methods.table.build_method`.
+        ordinary_classifier: judges what erasing leaves. It is frozen; with `adversary_weight` it is trained on,
+            but for its batch norm. May be missing where nothing is trained.
+    """
+
+    def __init__(
+        self,
+        parameters: PuzzleErasingParameters,
+        *,
+        classes: int,
+        rng: int,
+        weights: InitialWeights | None = None,
+        ordinary_classifier: GivenNetwork | None = None,
+    ):
+        super().__init__(parameters, classes=classes, rng=rng, weights=weights)
+        self.settings = parameters
+        self.ordinary_classifier: nn.Module | None = None
+        self.adversary: nn.Module | None = None
+        if ordinary_classifier is None:
+            return
+        self._judges_norm = ordinary_classifier.mean, ordinary_classifier.std
+        if parameters.adversary_weight is None:
+            self.ordinary_classifier = ordinary_classifier.network.requires_grad_(False)
+        else:
+            self.adversary = ordinary_classifier.network
+            freeze_batch_norm(self.adversary)
+        self.train()
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The classifier and, where there is one, the adversary."""
+        players = {"classifier": self.classifier}
+        if self.adversary is not None:
+            players["adversary"] = self.adversary
+        return players
+
+    def train(self, mode: bool = True) -> PuzzleErasingMethod:
+        """Switch training mode; what judges the erased images stays in evaluation mode."""
+        super().train(mode)
+        for judge in (self.ordinary_classifier, self.adversary):
+            if judge is not None:
+                judge.eval()
+        return self
+
+    def objectives(self, batch: Batch, progress: Progress) -> Iterator[Objective]:
+        """Algorithm 1 of the P-NOC paper: the classifier's step, then each k-th time the adversary's.
+
+        Raises:
+            SeedbedError: the class maps have collapsed.
+            ValueError: no ordinary classifier where erasing needs one, or a crop whose tiles' maps do not make up
+                the whole image's.
+        """
+        p, images, labels = self.settings, batch.images, batch.labels
+        uniform = torch.rand(len(labels))  # line 2: keyed by the loop, so that no network's dropout shifts it
+        output = self.classifier(images)  # line 4
+        check_cams_vary(output.cam_logits, labels, progress)
+        parts = {"classification": self._classify(output.class_logits, labels, "classification")}
+        loss = parts["classification"]
+        if p.reconstruction_weight is not None:
+            merged = merge(self.classifier(tile(images, p.tiles)).cam_logits, p.tiles)
+            _check_sizes(output.cam_logits, merged, images, p.tiles)
+            parts["tiles"] = self._classify(merged.mean((2, 3)), labels, "tiles")
+            parts["reconstruction"] = reconstruction_loss(
+                output.cam_logits, merged, labels, p.reconstruction_mean
+            )
+            weight = linear_ramp(progress.fraction, *p.reconstruction_weight, until=p.reconstruction_until)
+            loss = loss + parts["tiles"] + weight * parts["reconstruction"]
+        if p.erasing_weight is None:
+            yield Objective("classifier", loss, parts)
+            return
+        chosen = erasing.pick_present_class(labels, uniform)
+        maps = erasing.class_maps(output.cam_logits, chosen, (images.shape[2], images.shape[3]))
+        erased = erasing.erase_softly(images, erasing.normalise_maps(maps, p.erasing_norm))  # eq. 5
+        left = erasing.labels_without(labels, chosen)
+        parts["erasing"] = self._classify(self._judge(erased), left, "erasing")
+        loss = loss + self._erasing_weight(progress) * parts["erasing"]  # eq. 8
+        yield Objective("classifier", loss, parts)
+        if self.adversary is None or progress.step % p.adversary_every:
+            return
+        assert p.adversary_weight is not None
+        kept = erasing.kept_pixels(erasing.normalise_maps(maps.detach(), "image"), p.adversary_threshold)
+        self.adversary.train()
+        freeze_batch_norm(self.adversary)
+        loss = self._classify(self._judge(images * kept), labels, "adversary")  # lines 9 and 10
+        yield Objective("adversary", linear_ramp(progress.fraction, *p.adversary_weight) * loss, {})
+        self.adversary.eval()
+
+    def _classify(self, class_logits: Tensor, labels: Tensor, term: str) -> Float[Tensor, ""]:
+        smoothing = self.label_smoothing if term in self.settings.smoothed else 0.0
+        return multilabel_soft_margin(class_logits, smooth_labels(labels, smoothing))
+
+    def _erasing_weight(self, progress: Progress) -> float:
+        assert self.settings.erasing_weight is not None
+        if self.settings.erasing_ramp == "step":
+            return linear_ramp(progress.fraction, *self.settings.erasing_weight)
+        share = progress.epoch / max(progress.epochs - 1, 1)
+        return linear_ramp(share, *self.settings.erasing_weight)
+
+    def _judge(self, images: Float[Tensor, "batch 3 H W"]) -> Float[Tensor, "batch classes"]:
+        """Logits of the adversary or the ordinary classifier, of images normalised as the classifier wants them."""
+        judge = self.ordinary_classifier if self.adversary is None else self.adversary
+        if judge is None:
+            raise ValueError(
+                "erasing_weight needs an ordinary classifier; give the node `ordinary_classifier`"
+            )
+        if self._judges_norm != (self.mean, self.std):
+            (mean, std), own_mean, own_std = self._judges_norm, self.mean, self.std
+            scale = [a / b for a, b in zip(own_std, std, strict=True)]
+            shift = [(a - b) / s for a, b, s in zip(own_mean, mean, std, strict=True)]
+            images = images * images.new_tensor(scale)[:, None, None]
+            images = images + images.new_tensor(shift)[:, None, None]
+        logits: Tensor = judge(images).class_logits
+        return logits
+
+
+def _check_sizes(whole: Tensor, merged: Tensor, images: Tensor, side: int) -> None:
+    if whole.shape != merged.shape:
+        raise ValueError(
+            f"class maps of {side} x {side} tiles merge to {tuple(merged.shape[2:])} cells, those of the whole "
+            f"{images.shape[2]} x {images.shape[3]} crop have {tuple(whole.shape[2:])}; choose a crop that is a "
+            f"multiple of {side} x output_stride"
+        )

@@ -1,0 +1,88 @@
+"""Alternating players in two processes (DDP, gloo) end with equal weights, which are those of one process."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from methods.puzzle_erasing_toys import method_of, train
+from methods.two_processes import FROZEN, Part
+from seedbed.networks.weights import digest
+
+pytestmark = pytest.mark.slow
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ddp")
+    shared = os.environ | {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "OMP_NUM_THREADS": "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+        "GROUP_RANK": "0",
+        "TORCHELASTIC_RUN_ID": "test",
+    }
+    script = str(Path(__file__).with_name("two_processes.py"))
+    processes = [
+        subprocess.Popen(
+            [sys.executable, script, str(folder)],
+            env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        said = [process.communicate(timeout=240)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
+    return {
+        (name, rank): torch.load(folder / f"{name}-{rank}.pt", weights_only=True)
+        for name in ("frozen", "trained")
+        for rank in range(2)
+    }
+
+
+@pytest.mark.parametrize("name", ["frozen", "trained"])
+def test_weights_are_equal_on_all_ranks(results, name):
+    (first, _), (second, _) = results[name, 0], results[name, 1]
+    assert {n.partition(".")[0] for n in first} == {"classifier", "adversary"}
+    assert digest(first) == digest(second)
+
+
+def test_processes_had_different_images(results):
+    (_, first), (_, second) = results["frozen", 0], results["frozen", 1]
+    assert [row["classifier/loss"] for row in first] != [row["classifier/loss"] for row in second]
+
+
+def test_frozen_batch_norm_and_equal_global_batch_agree_with_one_process(results, tmp_path):
+    """To 1e-5 of each tensor's largest weight, and the losses' mean to 1e-5: float32 sums in another order."""
+    alone = method_of("pnoc", **FROZEN)
+    before = {n: p.detach().clone() for n, p in alone.named_parameters()}
+    history = train(alone, tmp_path, Part(slice(0, 4)))
+    together = results["frozen", 0][0]
+    for name, weights in alone.named_parameters():
+        assert (weights - together[name]).abs().max() <= 1e-5 * weights.abs().max() + 1e-7, name
+    assert any(
+        not torch.equal(p, before[n]) for n, p in alone.named_parameters() if n.startswith("adversary")
+    )
+    for row, one, other in zip(history.rows, results["frozen", 0][1], results["frozen", 1][1], strict=True):
+        for key in ("classifier/loss", "adversary/loss"):
+            if key in row:
+                assert row[key] == pytest.approx((one[key] + other[key]) / 2, rel=1e-5, abs=1e-6)

@@ -1,0 +1,47 @@
+"""One of two processes that train P-NOC together (gloo): `python two_processes.py FOLDER`, with RANK and so on set."""
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import TorchElasticEnvironment
+from lightning_fabric.strategies import DDPStrategy
+
+from methods.puzzle_erasing_toys import Loader, batch, method_of, train
+from seedbed.methods.base import Batch
+
+FROZEN = {"batch_norm": "frozen", "erasing_norm": "image", "adversary_every": 2}
+TRAINED = {"adversary_every": 2}
+
+
+def single(one: Batch, rows: slice) -> Batch:
+    """Some images of a batch, each with one class, so that which one is erased does not hang on the process."""
+    labels = torch.nn.functional.one_hot(one.labels.sum(1).long() - 1, one.labels.shape[1]).float()
+    return Batch(one.image_ids[rows], one.images[rows], labels[rows], None, one.valid[rows])
+
+
+class Part(Loader):
+    """The images of one process: the first or the second half of each batch; or all."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.rows = rows
+
+    def epoch(self, epoch, start=0):
+        for k in range(start, self.batches):
+            yield single(batch(100 * epoch + k), self.rows)
+
+
+if __name__ == "__main__":
+    rank = int(os.environ["RANK"])
+    strategy = DDPStrategy(process_group_backend="gloo", broadcast_buffers=False)
+    fabric = Fabric(accelerator="cpu", devices=2, strategy=strategy, plugins=[TorchElasticEnvironment()])
+    fabric.launch()
+    for name, settings in (("frozen", FROZEN), ("trained", TRAINED)):
+        method = method_of("pnoc", **settings)
+        rows = slice(2 * rank, 2 * rank + 2)
+        history = train(method, Path(sys.argv[1]) / name, Part(rows), fabric=fabric)
+        weights = {n: p.detach() for n, p in method.named_parameters()}
+        torch.save((weights, history.rows), Path(sys.argv[1]) / f"{name}-{rank}.pt")

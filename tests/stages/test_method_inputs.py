@@ -1,0 +1,199 @@
+"""The ordinary classifier as an input, and guards of the stages: one line each."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from recipe_files import write_recipes
+from seedbed.datasets.loaders import HostBatch, TrainingLoader
+from seedbed.errors import SeedbedError
+from seedbed.methods.base import Method
+from seedbed.recipes import RecipeBook
+from seedbed.stages.contract import Job
+from seedbed.stages.dump_cams import DumpCamsParameters
+from seedbed.stages.dump_cams import run as dump_cams
+from seedbed.stages.fitting import NormalisedLoader, fit_method
+from seedbed.stages.train_classifier import STAGE
+
+ERASES = {"method": "puzzle_erasing", "erasing_weight": [0.3, 1.0]}
+
+
+def book(tmp_path, **classifier) -> RecipeBook:
+    return write_recipes(tmp_path, mine={"extends": "base", "nodes": {"classifier": classifier}})
+
+
+def test_erasing_without_an_ordinary_classifier_is_refused_at_load(tmp_path):
+    with pytest.raises(SeedbedError) as error:
+        book(tmp_path, **{"with": ERASES})["mine"]
+    assert str(error.value) == (
+        "recipe mine, node classifier: stage train_classifier needs `from: {ordinary_classifier: NODE}` with these "
+        "parameters, got none"
+    )
+
+
+def test_erasing_with_an_ordinary_classifier_is_accepted(tmp_path):
+    node = {"from": {"ordinary_classifier": "base.classifier"}, "with": ERASES}
+    recipe = book(tmp_path, **node).check("mine")
+    assert recipe.nodes["classifier"].inputs["ordinary_classifier"].recipe == "base"
+
+
+def test_another_kind_of_input_is_refused(tmp_path):
+    node = {"from": {"ordinary_classifier": "base.cams"}, "with": ERASES}
+    with pytest.raises(SeedbedError, match="input ordinary_classifier takes classifier, got cams"):
+        book(tmp_path, **node).check("mine")
+
+
+def test_a_method_without_erasing_needs_no_input():
+    assert STAGE.validate({}, "").needed_inputs() == ()
+    assert STAGE.validate({"method": "puzzle_erasing"}, "").needed_inputs() == ()
+    assert STAGE.validate(ERASES, "").needed_inputs() == ("ordinary_classifier",)
+
+
+def test_data_sets_defaults_stay_beneath_a_recipes_mapping(tmp_path):
+    """A recipe that adds RandAugment keeps the data set's crop."""
+    node = book(tmp_path, **{"with": {"augmentation": {"randaugment": {"n": 1}, "flip": 0.0}}})["mine"]
+    defaults = {
+        "epochs": 6,
+        "batch_size": 4,
+        "augmentation": {"resize_long": [112, 160], "crop": 96, "flip": 1.0},
+    }
+    parameters = node.nodes["classifier"].parameters(defaults, "")
+    assert parameters.augmentation.crop == 96
+    assert parameters.augmentation.resize_long == (112, 160)
+    assert parameters.augmentation.randaugment.n == 1
+    assert parameters.augmentation.flip == 0
+    assert (parameters.batch_size, parameters.epochs) == (4, 3)
+    assert defaults["augmentation"]["flip"] == 1.0
+
+
+class Photographs:
+    """Four photographs of one colour."""
+
+    classes = ("cat", "dog")
+
+    def __init__(self, labels=(True, False)):
+        self._labels = np.array(labels)
+
+    def image_ids(self, split):
+        return ["a", "b", "c", "d"]
+
+    def image(self, image_id):
+        return np.full((40, 40, 3), 90, np.uint8)
+
+    def labels(self, image_id):
+        return self._labels
+
+
+def job(tmp_path, parameters, dataset=None, **inputs):
+    return Job(
+        parameters=parameters,
+        slice={"stage": "train_classifier"},
+        contents={},
+        split="train",
+        progress=lambda items, total, label: iter(items),
+        dataset=dataset or Photographs(),
+        inputs={"ordinary_classifier": None} | inputs,
+        epochs={},
+        rng=0,
+        key="k",
+        work=tmp_path,
+        device="cpu",
+        log=lambda line: None,
+        ledger=[],
+        shard="train-0",
+        image_ids=("a", "b"),
+    )
+
+
+TINY = {"backbone": "test_resnet", "weights": "none", "batch_size": 2, "epochs": 1}
+
+
+def test_the_stage_names_a_missing_and_an_unused_input(tmp_path):
+    erases = STAGE.validate(TINY | ERASES, "")
+    with pytest.raises(
+        SeedbedError, match=r"puzzle_erasing needs `from: \{ordinary_classifier: NODE\}`.*name a node"
+    ):
+        fit_method(job(tmp_path, erases))
+    plain = STAGE.validate(TINY, "")
+    with pytest.raises(
+        SeedbedError, match=r"cam does not use `from: \{ordinary_classifier: NODE\}`.*remove it"
+    ):
+        fit_method(job(tmp_path, plain, ordinary_classifier=SimpleNamespace()))
+
+
+def test_labels_that_are_all_background_stop_before_training(tmp_path):
+    parameters = STAGE.validate(TINY, "")
+    with pytest.raises(
+        SeedbedError, match="no image of split train has a class, so there is nothing to learn"
+    ):
+        fit_method(job(tmp_path, parameters, Photographs((False, False))))
+
+
+class Maps(TrainingLoader):
+    """Batches whose label maps are background, but for pixel (0, 0) of one batch."""
+
+    def __init__(self, foreground=None, batches=6):
+        self.foreground, self.batches = foreground, batches
+
+    def __len__(self):
+        return self.batches
+
+    def epoch(self, epoch, start=0):
+        for k in range(start, self.batches):
+            label_maps = torch.zeros(1, 4, 4, dtype=torch.int64)
+            label_maps[0, 1, 1] = 255
+            label_maps[0, 0, 0] = int(k == self.foreground)
+            images = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
+            valid = torch.ones(1, 4, 4, dtype=torch.bool)
+            yield HostBatch(("a",), images, torch.ones(1, 2), label_maps, valid)
+
+
+def normalised(maps, patience):
+    method = Method()
+    method.mean = method.std = (0.5,) * 3
+    return NormalisedLoader(maps, method, "cpu", patience)
+
+
+def test_label_maps_that_are_all_background_stop_after_the_patience():
+    batches = normalised(Maps(), 3).epoch(1)
+    next(batches), next(batches)
+    message = "epoch 2, batch 3: no label map of this epoch has a foreground pixel; most likely the CAMs have collapsed"
+    with pytest.raises(SeedbedError, match=message):
+        next(batches)
+
+
+@pytest.mark.parametrize("at", [0, 2])
+def test_one_foreground_pixel_is_enough(at):
+    assert len(list(normalised(Maps(at), 3).epoch(0))) == 6
+
+
+def test_a_resumed_epoch_is_not_judged_by_its_rest():
+    assert len(list(normalised(Maps(0), 3).epoch(0, 2))) == 4
+
+
+class Flat(torch.nn.Module):
+    def __init__(self, level):
+        super().__init__()
+        self.level = torch.nn.Parameter(torch.tensor(level))
+
+    def forward(self, images):
+        maps = self.level * torch.ones(len(images), 2, 3, 3)
+        maps[:, :, 0, 0] += images.mean()
+        return SimpleNamespace(cam_logits=maps)
+
+
+@pytest.mark.parametrize(("level", "constant"), [(-9.0, True), (9.0, False)])
+def test_constant_cams_are_refused(level, constant, tmp_path, monkeypatch):
+    """Scores far below 0 are all 0 behind the ReLU."""
+    trained = SimpleNamespace(network=Flat(level).eval(), mean=(0.5,) * 3, std=(0.25,) * 3)
+    monkeypatch.setattr("seedbed.stages.networks.load_network", lambda *_: trained)
+    images = dump_cams(job(tmp_path, DumpCamsParameters(scales=(1.0,)), classifier=None))
+    if constant:
+        with pytest.raises(
+            SeedbedError, match="the CAMs of all 2 images of train-0 with a class are constant"
+        ):
+            list(images)
+    else:
+        assert [image_id for image_id, _ in images] == ["a", "b"]

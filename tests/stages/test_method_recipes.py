@@ -1,0 +1,144 @@
+"""Each recipe's classifiers and CAMs run in process, on real photographs with a tiny backbone."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.plan.config import parse_config
+from seedbed.plan.workflow import Workflow, task_commands
+from seedbed.recipes import RecipeBook
+from seedbed.stages.front import gather_main, main
+
+ROOT = Path(__file__).parents[2]
+CHAIN = ("train_classifier", "dump_cams")
+PUZZLE = {"classifier/tiles", "classifier/reconstruction"}
+PARTS = {
+    "psa": {"classifier/loss"},
+    "cam-randaugment": {"classifier/loss"},
+    "cam-randaugment-ls": {"classifier/loss"},
+    "puzzle": PUZZLE,
+    "occse": {"classifier/erasing"},
+    "poc": PUZZLE | {"classifier/erasing"},
+    "poc-ls": PUZZLE | {"classifier/erasing"},
+    "pnoc": PUZZLE | {"classifier/erasing", "adversary/loss"},
+    "pnoc-ls": PUZZLE | {"classifier/erasing", "adversary/loss"},
+    "pnoc-coco": PUZZLE | {"classifier/erasing", "adversary/loss"},
+    "gradcampp": {"classifier/loss"},
+}
+SMALL = {
+    "backbone": "test_resnet",
+    "weights": "none",
+    "output_stride": 16,
+    "batch_norm": "trained",
+    "epochs": 1,
+    "batch_size": 8,
+    "lr": 0.001,
+}
+
+
+@pytest.fixture(scope="module")
+def workflow(test_data, tmp_path_factory):
+    """The committed recipes with small classifiers, crops of 64 pixels, and all recipes selected."""
+    folder = tmp_path_factory.mktemp("recipes")
+    for path in (ROOT / "recipes").glob("*.yaml"):
+        recipe = yaml.safe_load(path.read_text())
+        for node in recipe["nodes"].values():
+            if node is not None and node.get("stage") == "train_classifier":
+                node["with"] |= SMALL
+            if node is not None and "augmentation" in (node.get("with") or {}):
+                node["with"]["augmentation"] |= {"resize_long": [64, 96], "crop": 64}
+            if node is not None and "sizes" in (node.get("with") or {}):
+                node["with"]["sizes"] = [32, 64]
+        (folder / path.name).write_text(yaml.safe_dump(recipe, sort_keys=False))
+    config = {
+        "dataset": "tiny",
+        "recipes": list(PARTS),
+        "datasets": {
+            "tiny": {
+                "kind": "voc",
+                "root": str(test_data / "voc-animals-tiny"),
+                "splits": {"train": {}, "val": {}},
+                "with": {"labels": "csv"},
+            }
+        },
+        "settings": {
+            "tiny": {
+                "train_classifier": {
+                    "augmentation": {"resize_long": [64, 96], "crop": 64},
+                    "score_splits": [],
+                },
+                "dump_cams": {"scales": [0.25]},
+            }
+        },
+    }
+    made = Workflow(parse_config(config), RecipeBook(folder), tmp_path_factory.mktemp("results"))
+    made.write_slices()
+    graph = made.graph()
+    arguments = ["--params", str(graph.index_slice_path), "--output", str(graph.index_folder)]
+    assert main("prepare_dataset", arguments) == 0
+    return made
+
+
+def run(workflow, task):
+    """Run the commands of a task, once."""
+    if task.manifest.exists():
+        return
+    for command in task_commands(workflow.graph(), task):
+        script, *arguments = command.words[1:]
+        name = Path(script).stem
+        assert (gather_main if name == "gather" else lambda a, n=name: main(n, a))(arguments) == 0, (
+            command.line()
+        )
+
+
+def chain(workflow, recipe):
+    """The tasks of the CAMs and of all classifiers before them."""
+    return list(workflow.graph().task(recipe, "cams", 0).ancestors())
+
+
+@pytest.mark.parametrize("recipe", PARTS)
+def test_classifiers_and_cams_of_a_recipe(workflow, recipe):
+    tasks = chain(workflow, recipe)
+    assert {task.stage.name for task in tasks} == set(CHAIN)
+    assert ("ordinary_classifier" in tasks[-2].inputs) == ("classifier/erasing" in PARTS[recipe])
+    for task in tasks:
+        run(workflow, task)
+    classifier, cams = tasks[-2:]
+    with (classifier.folder / "history.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert PARTS[recipe] <= set(rows[0])
+    assert not {name for name in rows[0] if name.startswith("adversary")} - PARTS[recipe]
+    assert all(math.isfinite(float(value)) for row in rows for value in row.values())
+    assert Artifact(classifier.manifest).manifest.facts["player"] == "classifier"
+    found = Artifact(cams.manifest).cams("train")
+    assert len(list(found)) == 40
+    maps = [array for image_id in found for scale in found[image_id].maps for array in scale]
+    assert all(np.isfinite(array).all() and array.min() >= 0 for array in maps)
+    assert max(float(np.ptp(array)) for array in maps) > 0
+
+
+def test_every_method_recipe_is_run(workflow):
+    """A recipe that owns its CAMs is in the table above."""
+    book, graph = workflow.book, workflow.graph()
+    with_cams = [name for name in book.names() if "cams" in book[name].nodes]
+    assert {name for name in with_cams if graph.task(name, "cams", 0).owner == name} == set(PARTS)
+
+
+def test_same_ordinary_classifier_is_trained_once(workflow):
+    graph = workflow.graph()
+    makers = {graph.task(recipe, "ordinary_classifier", 0).key for recipe in ("occse", "poc", "pnoc")}
+    assert makers == {"tiny/cam-randaugment/rng0/classifier"}
+
+
+def test_adversary_starts_from_other_bytes_than_without(workflow):
+    """The ordinary classifier's content is among the digests of the inputs."""
+    for task in chain(workflow, "poc"):
+        run(workflow, task)
+    ordinary, classifier = (workflow.graph().task("poc", n, 0) for n in ("ordinary_classifier", "classifier"))
+    expected = Artifact(ordinary.manifest).manifest.content
+    assert Artifact(classifier.manifest).manifest.inputs["ordinary_classifier"] == [expected]
