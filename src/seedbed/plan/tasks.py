@@ -261,7 +261,8 @@ class TaskGraph:
                 epochs[key] = pins.epoch
             depends_on_rng |= made.rng is not None and pins.rng is None
             depends_on_regions |= made.regions is not None
-        inherited = {**self.config.inherited(self.dataset, node.stage.name), **node.inherited}
+        # A data set's settings replace the recipe's defaults, so their note replaces the recipe's of that use.
+        inherited = {**node.inherited, **self.config.inherited(self.dataset, node.stage.name)}
         identity = self._identity(node, parameters, inherited, inputs, epochs, rng)
         task = Task(
             dataset=self.dataset,
