@@ -4,7 +4,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from seedbed.errors import SeedbedError
+from seedbed.plan.company import has_company, hold_tree
 from seedbed.plan.config import parse_config
+from seedbed.plan.settle import settle
 from seedbed.plan.workflow import Workflow, index_files, input_files
 from seedbed.recipes import RecipeBook
 from seedbed.stages.registry import STAGES
@@ -14,12 +16,23 @@ try:
         parse_config(config), RecipeBook(Path(workflow.basedir) / "recipes")
     )
     NODES = WORKFLOW.nodes_by_stage()
-    if workflow.is_main_process:
+    if workflow.is_main_process and not has_company(WORKFLOW):
         WORKFLOW.write_slices()
+        settle(WORKFLOW)
 except SeedbedError as error:
     raise WorkflowError(str(error)) from None
 
 SLICE = "results/.params/{dataset}/{recipe}/{axes}/{node}.json"
+
+
+# One engine a tree; the claim ends with this process.
+onstart:
+    global CLAIM
+    if workflow.is_main_process:
+        try:
+            CLAIM = hold_tree(WORKFLOW)
+        except SeedbedError as error:
+            raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:
@@ -89,13 +102,14 @@ def judged_files(kind, name):
     return files
 
 
-def report_pages(name):
-    """The page of a report; empty where params.yaml names no thresholds to sweep."""
-    return (
-        [WORKFLOW.reports[name].folder / "index.html"]
-        if name in WORKFLOW.reports
-        else []
-    )
+def results_of(report):
+    """Every file of a report's workflow, so that a lost one is made again though the page is there.
+
+    Empty where params.yaml names no thresholds to sweep.
+    """
+    if report not in WORKFLOW.reports:
+        return []
+    return [path for command in WORKFLOW.commands((report,)) for path in command.writes]
 
 
 def report_inputs(wildcards):
