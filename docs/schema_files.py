@@ -14,13 +14,14 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from seedbed.artifacts.manifest import GroundTruthUse
 from seedbed.datasets.declaration import DatasetDeclaration, SplitDeclaration
 from seedbed.datasets.table import DATASETS, dataset_kind
 from seedbed.methods.table import METHODS
 from seedbed.plan.config import RunConfig
 from seedbed.recipes import RecipeFile
 from seedbed.stages.contract import Stage
-from seedbed.stages.registry import COMMANDS, EVALUATE, STAGES, THRESHOLD_QUALITY
+from seedbed.stages.registry import COMMANDS, EVALUATE, REPORT, STAGES, THRESHOLD_QUALITY
 
 
 @cache
@@ -138,8 +139,13 @@ def params_schema() -> dict[str, Any]:
     ]
     stages = {
         name: with_schema(COMMANDS[name], definitions)
-        for name in [*STAGES, EVALUATE.name, THRESHOLD_QUALITY.name]
+        for name in [*STAGES, EVALUATE.name, THRESHOLD_QUALITY.name, REPORT.name]
     }
+    uses = {use: {"type": "string"} for use in get_args(GroundTruthUse)}
+    for stage in stages.values():
+        # What a data set's settings say of values found with masks stands beside the stage's own keys.
+        inherited = {"type": "object", "properties": uses, "additionalProperties": False}
+        stage.setdefault("properties", {})["inherited"] = inherited
     settings = {"type": "object", "properties": stages, "additionalProperties": False}
     schema["properties"]["settings"]["additionalProperties"] = settings
     return schema
