@@ -226,6 +226,14 @@ def resume(
     return go_on(snakemake, cancel_jobs=cancel, queue=queue)
 
 
+@app.command
+def dvc() -> None:
+    """Write dvc.yaml for what params.yaml and the recipes ask for."""
+    from seedbed.dvc.generate import FILE, write
+
+    print(f"{FILE}: {'written' if write(Workflow.read()) else 'up to date'}")
+
+
 def main() -> None:
     """Entry point: failures of a user's making are one line."""
     try:

@@ -158,6 +158,13 @@ class Workflow:
         wanted[self.results / PARAMS / ROOTS] = roots
         return [path for path, content in wanted.items() if write_if_changed(path, to_json(content))]
 
+    def output_folders(self) -> list[Path]:
+        """Every folder that a stage command writes to, and that a run therefore locks."""
+        folders = {self.graph().index_folder: None}
+        folders |= {task.folder: None for task in self.tasks()}
+        folders |= {judgement.path.parent: None for judgement in self.judgements()}
+        return [*folders, *(report.folder for report in self.reports.values())]
+
     def commands(self, names: tuple[str, ...] = ("all",)) -> list[Command]:
         """Every command of the named reports, in an order that runs."""
         graph = self.graph()

@@ -4,6 +4,8 @@
 
 torch is imported by the stage's function, after this module has set passive waiting: two busy-waiting processes on two
 cores train 13 times slower.
+
+The environment variable SEEDBED_CALLS names a file to which every stage command appends one line: what an engine ran.
 """
 
 import argparse
@@ -11,7 +13,7 @@ import fcntl
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +24,8 @@ from seedbed.artifacts.atomic import writing
 from seedbed.errors import SeedbedError
 from seedbed.stages.contract import Stage
 from seedbed.stages.naming import WORK
+
+CALLS = "SEEDBED_CALLS"
 
 
 class Log:
@@ -80,6 +84,25 @@ def output_lock(folder: Path, unit: str) -> Iterator[None]:
         stream.write(f"pid {os.getpid()}")
         stream.flush()
         yield
+
+
+def refuse_company(folders: Iterable[Path]) -> None:
+    """Refuse to start where another run (of either engine, or a person's) is writing one of these outputs.
+
+    Raises:
+        SeedbedError: naming the output and who writes it.
+    """
+    for folder in folders:
+        for path in sorted((folder / WORK).glob("*.lock")):
+            with output_lock(folder, path.stem):
+                pass
+
+
+def count_call(name: str, output: Path, shard: str | None = None) -> None:
+    """Append one line to the file that the environment variable SEEDBED_CALLS names: which stage commands ran."""
+    if path := os.environ.get(CALLS):
+        with open(path, "a") as stream:
+            stream.write(f"{name} {output}{f' {shard}' if shard else ''}\n")
 
 
 def parser(stage: Stage) -> argparse.ArgumentParser:
@@ -149,6 +172,7 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
 
     stage = COMMANDS[name]
     options = parser(stage).parse_args(arguments)
+    count_call(name, options.output, getattr(options, "shard", None))
     return guarded(name, options.log, lambda log: run_stage(stage, options, log))
 
 
@@ -193,4 +217,5 @@ def gather_main(arguments: Sequence[str] | None = None) -> int:
     result.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the shards lie")
     result.add_argument("--log", type=Path, metavar="FILE", help="file for tracebacks; default stderr")
     options = result.parse_args(arguments)
+    count_call("gather", options.output)
     return guarded("gather", options.log, lambda log: gather(options.params, options.output))
