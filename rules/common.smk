@@ -5,8 +5,10 @@ from snakemake.exceptions import WorkflowError
 
 from seedbed.errors import SeedbedError
 from seedbed.plan.config import parse_config
+from seedbed.plan.settle import settle
 from seedbed.plan.workflow import Workflow, index_files, input_files
 from seedbed.recipes import RecipeBook
+from seedbed.stages.front import refuse_company
 from seedbed.stages.registry import STAGES
 
 try:
@@ -16,10 +18,16 @@ try:
     NODES = WORKFLOW.nodes_by_stage()
     if workflow.is_main_process:
         WORKFLOW.write_slices()
+        settle(WORKFLOW)
 except SeedbedError as error:
     raise WorkflowError(str(error)) from None
 
 SLICE = "results/.params/{dataset}/{recipe}/{axes}/{node}.json"
+
+
+onstart:
+    if workflow.is_main_process:
+        refuse_company(WORKFLOW.output_folders())
 
 
 wildcard_constraints:

@@ -234,6 +234,16 @@ def dvc() -> None:
     print(f"{FILE}: {'written' if write(Workflow.read()) else 'up to date'}")
 
 
+@app.command(name="sync-dvc")
+def sync_dvc() -> int:
+    """Hand DVC what Snakemake made; exit status 1 where a stage is refused: made with another slice or other inputs."""
+    from seedbed.dvc.sync import sync
+
+    handover = sync()
+    print("\n".join(handover.lines()))
+    return 1 if handover.refused else 0
+
+
 def main() -> None:
     """Entry point: failures of a user's making are one line."""
     try:

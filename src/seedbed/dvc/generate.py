@@ -107,7 +107,7 @@ def _curves(workflow: Workflow) -> list[dict[str, Any]]:
     ]
     if not files:
         return []
-    lines = {path: "mean_iou" for path in files}
+    lines = dict.fromkeys(files, "mean_iou")
     return [{"cam_thresholds": {"x": "threshold", "y": lines, "title": "mIoU of CAMs by threshold"}}]
 
 

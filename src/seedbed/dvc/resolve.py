@@ -8,7 +8,6 @@ from pathlib import Path
 
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.dvc.generate import RESOLVE, check_fresh, stamp
-from seedbed.errors import SeedbedError
 from seedbed.plan.workflow import Workflow
 from seedbed.stages.front import Log, guarded, refuse_company
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from seedbed.artifacts.manifest import MANIFEST
+from seedbed.artifacts.manifest import MANIFEST, read_manifest, sha256_file
 from seedbed.cam.thresholds import Regions
 from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.stages.contract import Stage
@@ -199,6 +199,25 @@ class Report:
             else:
                 files.append(task.folder / "history.csv")
         return files
+
+
+def report_sources(content: Mapping[str, Any], results: Path) -> dict[str, str]:
+    """Digests of all that a page is made of, by path below `results/`; what its manifest says that it was made from.
+
+    Args:
+        content: the report's slice.
+        results: folder of the results.
+
+    Raises:
+        SeedbedError: a node's manifest is missing or unreadable.
+    """
+    nodes = {
+        entry["folder"]: read_manifest(results / entry["folder"] / MANIFEST).content
+        for entry in content["nodes"]
+    }
+    return nodes | {
+        path: sha256_file(results / path) for path in (*content["scores"], *content["thresholds"])
+    }
 
 
 def first_shards(task: Task) -> list[str]:

@@ -97,12 +97,13 @@ def _compare(
         manifest = read_manifest(folder / MANIFEST)
     except SeedbedError as error:
         return State("stale", str(error), disk)
-    why = _difference(manifest.parameters, wanted) or blocked or _changed_input(manifest, inputs)
+    why = difference(manifest.parameters, wanted) or blocked or _changed_input(manifest, inputs)
     why = why or _changed_file(folder, manifest, files)
     return State("stale" if why else "cached", why, disk)
 
 
-def _difference(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+def difference(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """What a slice has that another has not, in words; empty where they are equal."""
     changes = []
     for key in sorted({*made, *wanted}):
         old, new = made.get(key), wanted.get(key)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seedbed.plan.judges import report_sources
 from seedbed.report import figures, samples, scores, thresholds
 from seedbed.report.results import Node, Results, ledger_text, read_results
 from seedbed.report.tables import Table
@@ -57,7 +58,10 @@ def run(job: Job) -> Products:
     }
     return Products(
         files={"index.html": page.encode()} | {name: csv_bytes(frame) for name, frame in frames.items()},
-        facts={"masks": "shown in samples, for judgement only"},
+        facts={
+            "masks": "shown in samples, for judgement only",
+            "sources": report_sources(job.slice, job.results),
+        },
     )
 
 

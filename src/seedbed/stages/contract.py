@@ -145,7 +145,7 @@ class Stage:
     """Whether recipes may have nodes of it; the plan places the others (index, scores, report) itself."""
     reads_index: bool = True
     reads_masks: bool = False
-    """Whether the stage reads true masks whatever its inputs are: the two that judge."""
+    """Whether the stage reads true masks whatever its inputs are: the two that judge, and the report."""
     writes_file: bool = False
     """Whether `--output` is one file that says everything of itself, instead of a folder with a manifest."""
 

@@ -25,4 +25,5 @@ STAGE = Stage(
     function="seedbed.report.page:run",
     files=("index.html", "scores.csv", "per_class.csv", "thresholds.csv", "correlations.csv"),
     node=False,
+    reads_masks=True,
 )

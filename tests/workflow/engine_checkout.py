@@ -1,0 +1,182 @@
+"""A small checkout of this repository in which tests run both engines: tiny images, one epoch, counted stage calls."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seedbed.stages.naming import PARAMS, RUNS, WORK
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PARTS = (
+    *("Snakefile", "rules", "report", "recipes", "workflow_scripts"),
+    *(".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"),
+)
+
+TRAINING = {"epochs": 1, "batch_size": 4, "augmentation": {"resize_long": [64, 72], "crop": 64}}
+TINY: dict[str, Any] = {
+    "dataset": "composites",
+    "recipes": ["psa"],
+    "rngs": [0],
+    "datasets": {
+        "composites": {
+            "kind": "composites",
+            "splits": {"train": {}, "val": {}},
+            "with": {"images": {"train": 8, "val": 4}, "size": 64},
+        }
+    },
+    "settings": {
+        "composites": {
+            "train_classifier": TRAINING,
+            "train_affinitynet": TRAINING,
+            "train_segmenter": TRAINING,
+            "dump_cams": {"scales": [1.0]},
+        }
+    },
+}
+"""Contents of params.yaml for a chain that costs seconds."""
+
+# psa up to the confident regions: everything whose change costs little.
+CUT = """\
+extends: psa
+nodes:
+  affinitynet: null
+  refined_cams: null
+  pseudo_masks: null
+  segmenter: null
+  predictions: null
+"""
+
+
+@dataclass
+class Checkout:
+    """A checkout at `folder`."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path, params: dict[str, Any], git: bool = True) -> "Checkout":
+        """Copy what the workflow needs, write params.yaml and dvc.yaml."""
+        for part in PARTS:
+            source, target = REPOSITORY / part, folder / part
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, target)
+        checkout = cls(folder)
+        (folder / "recipes" / "cut.yaml").write_text(CUT)
+        checkout.write_params(params)
+        checkout.seedbed("dvc")
+        if git:
+            checkout.run("git", "init", "-q", "-b", "main")
+            checkout.commit("Start")
+        else:
+            checkout.run("dvc", "config", "--local", "core.no_scm", "true")
+        return checkout
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    @property
+    def _calls(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.calls")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """As `make` sets it up, with this repository's package, and nothing of this machine's DVC."""
+        mine = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(REPOSITORY / "src"),
+            "OMP_NUM_THREADS": "1",
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "SEEDBED_CALLS": str(self._calls),
+            "DVC_NO_ANALYTICS": "1",
+            "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "tmp" / "site"),
+            "GIT_AUTHOR_NAME": "Test",
+            "GIT_AUTHOR_EMAIL": "test@localhost",
+            "GIT_COMMITTER_NAME": "Test",
+            "GIT_COMMITTER_EMAIL": "test@localhost",
+        }
+        return os.environ | mine
+
+    def run(self, *words: str, status: int | None = 0, timeout_s: float = 300) -> str:
+        """Output of a command (stdout, then stderr), whose exit status must be `status` (None: any)."""
+        done = subprocess.run(
+            words,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+        )
+        told = done.stdout + done.stderr
+        assert status is None or done.returncode == status, f"{' '.join(words)}: {done.returncode}\n{told}"
+        return told
+
+    def seedbed(self, *words: str, status: int | None = 0) -> str:
+        """Output of a `seedbed` command."""
+        return self.run(sys.executable, "-c", "from seedbed.cli import main; main()", *words, status=status)
+
+    def snakemake(self, *words: str, status: int | None = 0) -> list[str]:
+        """Stage commands that Snakemake ran."""
+        self.run("snakemake", "--cores", "1", "--quiet", "all", *words, status=status)
+        return self.calls()
+
+    def repro(self, *words: str, status: int | None = 0) -> list[str]:
+        """Stage commands that DVC ran."""
+        self.run("dvc", "repro", "--quiet", *words, status=status)
+        return self.calls()
+
+    def shell(self) -> list[str]:
+        """Stage commands of `seedbed plan --shell`, run by a shell."""
+        self.run("bash", "-c", self.seedbed("plan", "--shell"))
+        return self.calls()
+
+    def calls(self) -> list[str]:
+        """Stage commands since the last look, each `stage output [shard]` with paths below the data set."""
+        lines = self._calls.read_text().splitlines() if self._calls.exists() else []
+        self._calls.unlink(missing_ok=True)
+        return [line.replace("results/composites/", "") for line in lines]
+
+    def commit(self, message: str) -> None:
+        """Commit all that git does not ignore."""
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-q", "-m", message)
+
+    def write_params(self, params: dict[str, Any]) -> None:
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def artifacts(self) -> dict[str, str]:
+        """SHA-256 of every file below `results/` but what may differ between equal runs."""
+        return {str(path.relative_to(self.results)): _sha256(path) for path in sorted(self._files())}
+
+    def _files(self) -> Iterator[Path]:
+        for path in self.results.rglob("*"):
+            if path.is_file() and not {WORK, RUNS, PARAMS} & set(path.relative_to(self.results).parts):
+                yield path
+
+
+def with_settings(params: dict[str, Any], stage: str, **values: Any) -> dict[str, Any]:
+    """The params with other settings of a stage."""
+    settings = dict(params["settings"]["composites"])
+    settings[stage] = {**settings.get(stage, {}), **values}
+    return {**params, "settings": {"composites": settings}}
+
+
+def names(calls: Sequence[str]) -> list[str]:
+    """Calls for people: the stage, or `gather node`, in order, repeated ones counted."""
+    return sorted(calls)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
