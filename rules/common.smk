@@ -4,11 +4,11 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from seedbed.errors import SeedbedError
+from seedbed.plan.company import has_company, hold_tree
 from seedbed.plan.config import parse_config
 from seedbed.plan.settle import settle
 from seedbed.plan.workflow import Workflow, index_files, input_files
 from seedbed.recipes import RecipeBook
-from seedbed.stages.front import refuse_company
 from seedbed.stages.registry import STAGES
 
 try:
@@ -16,7 +16,7 @@ try:
         parse_config(config), RecipeBook(Path(workflow.basedir) / "recipes")
     )
     NODES = WORKFLOW.nodes_by_stage()
-    if workflow.is_main_process:
+    if workflow.is_main_process and not has_company(WORKFLOW):
         WORKFLOW.write_slices()
         settle(WORKFLOW)
 except SeedbedError as error:
@@ -25,9 +25,14 @@ except SeedbedError as error:
 SLICE = "results/.params/{dataset}/{recipe}/{axes}/{node}.json"
 
 
+# One engine a tree; the claim ends with this process.
 onstart:
+    global CLAIM
     if workflow.is_main_process:
-        refuse_company(WORKFLOW.output_folders())
+        try:
+            CLAIM = hold_tree(WORKFLOW)
+        except SeedbedError as error:
+            raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.dvc.generate import RESOLVE, check_fresh, stamp
+from seedbed.plan.company import refuse_company
 from seedbed.plan.workflow import Workflow
-from seedbed.stages.front import Log, guarded, refuse_company
+from seedbed.stages.front import Log, guarded
 
 CONTENT = b"The slices are written.\n"
 
@@ -25,7 +26,7 @@ def resolve(folder: Path = Path()) -> list[Path]:
     """
     workflow = Workflow.read(folder)
     check_fresh(workflow, folder)
-    refuse_company(workflow.output_folders())
+    refuse_company(workflow)
     written = workflow.write_slices()
     write_bytes(stamp(workflow), CONTENT)
     return written

@@ -13,7 +13,7 @@ import fcntl
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -84,18 +84,6 @@ def output_lock(folder: Path, unit: str) -> Iterator[None]:
         stream.write(f"pid {os.getpid()}")
         stream.flush()
         yield
-
-
-def refuse_company(folders: Iterable[Path]) -> None:
-    """Refuse to start where another run (of either engine, or a person's) is writing one of these outputs.
-
-    Raises:
-        SeedbedError: naming the output and who writes it.
-    """
-    for folder in folders:
-        for path in sorted((folder / WORK).glob("*.lock")):
-            with output_lock(folder, path.stem):
-                pass
 
 
 def count_call(name: str, output: Path, shard: str | None = None) -> None:
