@@ -23,8 +23,6 @@ RESOLVE = "resolve"
 STAMP = "resolved"
 RECIPES = "recipes"
 HISTORY = "history.csv"
-CURVED = ("cam", "refined_cam")
-"""Kinds of score whose file holds a curve over the background threshold."""
 
 HEAD = """\
 # Written by `seedbed dvc` from params.yaml and recipes/; do not edit. `dvc repro` runs what is out of date.
@@ -74,10 +72,7 @@ def pipeline(workflow: Workflow) -> dict[str, Any]:
         "always_changed": True,
     }
     made = {name: _stage(command, mark) for name, command in stages(workflow).items()}
-    contents: dict[str, Any] = {"stages": {RESOLVE: resolve} | made}
-    if curves := _curves(workflow):
-        contents["plots"] = curves
-    return contents
+    return {"stages": {RESOLVE: resolve} | made}
 
 
 def _stage(command: Command, mark: str) -> dict[str, Any]:
@@ -96,19 +91,6 @@ def _stage(command: Command, mark: str) -> dict[str, Any]:
         player = COMMANDS[Path(command.words[1]).stem].kind
         stage["plots"] = [{path: {"x": "step", "y": f"{player}/loss"}} for path in histories]
     return stage
-
-
-def _curves(workflow: Workflow) -> list[dict[str, Any]]:
-    """One plot of all CAMs' mIoU over the background threshold, for `dvc plots show`."""
-    files = [
-        str(judgement.path)
-        for judgement in workflow.judgements()
-        if judgement.kind == SCORES and judgement.task.stage.score in CURVED
-    ]
-    if not files:
-        return []
-    lines = dict.fromkeys(files, "mean_iou")
-    return [{"cam_thresholds": {"x": "threshold", "y": lines, "title": "mIoU of CAMs by threshold"}}]
 
 
 class _Plain(yaml.SafeDumper):
@@ -160,7 +142,7 @@ def check_fresh(workflow: Workflow, folder: Path = Path()) -> None:
         _counted(names, what)
         for names, what in ((lacking, "lacks"), (extra, "has too many"), (other, "differs in"))
     ]
-    told = "; ".join(part for part in parts if part) or "its plots differ"
+    told = "; ".join(part for part in parts if part) or "it holds more than stages"
     raise SeedbedError(
         f"{FILE} does not match params.yaml and {RECIPES}/ ({told}): run `seedbed dvc`, then again"
     )

@@ -11,6 +11,8 @@ from pathlib import Path
 from seedbed.plan.certificate import Examiner, verdict
 from seedbed.plan.workflow import Command, Workflow
 
+LOGS = Path("logs")
+
 
 def settle(workflow: Workflow) -> list[str]:
     """Give sound files that are older than their inputs a new time.
@@ -44,19 +46,31 @@ def newer_inputs(command: Command) -> list[Path]:
     written = [_time(path) for path in command.writes]
     if None in written:
         return []
+    written.append(_time(benchmark(command)))
     oldest = min(time for time in written if time is not None)
     return [path for path in command.reads if (_time(path) or 0) > oldest]
 
 
+def benchmark(command: Command) -> Path:
+    """Snakemake's benchmark of a command, whose time Snakemake takes for that of an output."""
+    name = command.unit
+    if "--shard" in command.words:
+        name = "-".join(name.rsplit("/", 1))
+    elif Path(command.words[1]).stem == "gather":
+        name += "-gather"
+    return LOGS / f"{name}.tsv"
+
+
 def touch(command: Command) -> bool:
-    """Give the files that a command wrote the present time.
+    """Give the files that a command wrote, and its benchmark, the present time.
 
     Returns:
         whether this was allowed; in a tree that belongs to someone else it is not.
     """
     try:
-        for path in command.writes:
-            os.utime(path, follow_symlinks=False)
+        for path in (*command.writes, benchmark(command)):
+            if path.exists():
+                os.utime(path, follow_symlinks=False)
     except PermissionError:
         return False
     return True
