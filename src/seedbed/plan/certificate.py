@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import Any
 
 from seedbed.artifacts.artifact import verify
-from seedbed.artifacts.manifest import MANIFEST, merge_shards, read_manifest, sha256_file
+from seedbed.artifacts.manifest import MANIFEST, merge_shards, read_manifest
 from seedbed.errors import SeedbedError
 from seedbed.plan.judges import Judgement, Report, report_sources
-from seedbed.plan.state import difference
+from seedbed.plan.state import contents_of_masks, difference
 from seedbed.plan.tasks import Task
 from seedbed.plan.workflow import (
     Command,
@@ -26,7 +26,6 @@ from seedbed.plan.workflow import (
     report_command,
     task_commands,
 )
-from seedbed.stages.naming import MASKS
 
 Check = Callable[[], None]
 
@@ -89,15 +88,13 @@ class Examiner:
                 unsound |= dict.fromkeys(command.writes, command.unit)
             yield judged
 
-    def _inputs(self, sources: Mapping[str, Task | None], masks: bool) -> dict[str, list[str]]:
-        """Digests of the contents that lie there now, by input name."""
+    def _inputs(self, sources: Mapping[str, Task | None], judged: bool) -> dict[str, list[str]]:
+        """Digests of the contents that lie there now, by input name; None among the sources stands for true masks."""
         found = {"index": [read_manifest(self.graph.index_folder / MANIFEST).content]}
+        masks = contents_of_masks(self.graph)
         for name, source in sources.items():
-            if source is not None:
-                found[name] = [read_manifest(source.manifest).content]
-        if masks or None in sources.values():
-            found["masks"] = [sha256_file(self.graph.index_folder / MASKS)]
-        return found
+            found[name] = masks if source is None else [read_manifest(source.manifest).content]
+        return found | ({"masks": masks} if judged else {})
 
     def _check(self, path: Path, wanted: Mapping[str, Any], inputs: Mapping[str, list[str]]) -> None:
         manifest = read_manifest(path)
