@@ -87,9 +87,9 @@ def test_every_stage_has_a_script(name: str) -> None:
     assert len(text.splitlines()) <= 12
 
 
-def test_every_script_is_a_stage_or_gather() -> None:
+def test_every_script_is_a_stage_or_gather_or_resolve() -> None:
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
-    assert scripts == {*COMMANDS, "gather"}
+    assert scripts == {*COMMANDS, "gather", "resolve"}
 
 
 def rules() -> dict[str, str]:
@@ -102,7 +102,7 @@ def rules() -> dict[str, str]:
 
 
 def test_every_rule_is_a_stage_or_gather() -> None:
-    assert rules().keys() == {*COMMANDS, "gather"}
+    assert rules().keys() == {*COMMANDS, "gather", "resolve"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

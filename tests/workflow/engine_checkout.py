@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from seedbed.stages.naming import PARAMS, RUNS, WORK
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = (
-    *("Snakefile", "rules", "report", "recipes", "workflow_scripts"),
+    *("Snakefile", "rules", "report", "envs", "recipes", "workflow_scripts"),
     *(".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"),
 )
 
@@ -64,6 +64,7 @@ class Checkout:
     @classmethod
     def make(cls, folder: Path, params: dict[str, Any], git: bool = True) -> "Checkout":
         """Copy what the workflow needs, write params.yaml and dvc.yaml."""
+        folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             source, target = REPOSITORY / part, folder / part
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -148,6 +149,13 @@ class Checkout:
         self._calls.unlink(missing_ok=True)
         return [line.replace("results/composites/", "") for line in lines]
 
+    def clone(self, folder: Path) -> "Checkout":
+        """A fresh clone, with this checkout's DVC cache as its own."""
+        self.run("git", "clone", "-q", str(self.folder), str(folder))
+        clone = Checkout(folder)
+        clone.run("dvc", "config", "--local", "cache.dir", str(self.folder / ".dvc" / "cache"))
+        return clone
+
     def commit(self, message: str) -> None:
         """Commit all that git does not ignore."""
         self.run("git", "add", "-A")
@@ -173,9 +181,9 @@ def with_settings(params: dict[str, Any], stage: str, **values: Any) -> dict[str
     return {**params, "settings": {"composites": settings}}
 
 
-def names(calls: Sequence[str]) -> list[str]:
-    """Calls for people: the stage, or `gather node`, in order, repeated ones counted."""
-    return sorted(calls)
+def two_shards(params: dict[str, Any]) -> dict[str, Any]:
+    """The params with every artifact of the data set in two parts."""
+    return {**params, "datasets": {"composites": {**params["datasets"]["composites"], "shards": 2}}}
 
 
 def _sha256(path: Path) -> str:

@@ -72,10 +72,10 @@ def hold_tree(workflow: Workflow) -> ExitStack:
 def dvc_processes(path: Path) -> Iterable[int]:
     """Living processes that DVC's own lock file names as writers."""
     try:
-        entries = json.loads(path.read_text()).values()
+        writers = json.loads(path.read_text()).get("write", {}).values()
     except (FileNotFoundError, ValueError):
         return []
-    pids = {entry["write"]["pid"] for entry in entries if entry.get("write")}
+    pids = {writer["pid"] for writer in writers}
     return [pid for pid in sorted(pids) if _alive(pid)]
 
 

@@ -1,0 +1,67 @@
+"""One DAG: files that the stages of dvc.yaml read and declare are those of Snakemake, for every committed recipe."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from dvc.repo import Repo
+
+from seedbed.dvc.generate import RESOLVE, stamp
+from seedbed.errors import SeedbedError
+from seedbed.plan.config import parse_config
+from seedbed.plan.workflow import Workflow
+from seedbed.recipes import RecipeBook
+from workflow.engine_checkout import REPOSITORY, Checkout
+
+PARAMS = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+
+
+def groups() -> Iterator[list[str]]:
+    """All committed recipes, as few at once as their node names allow (one name, one stage)."""
+    book = RecipeBook(REPOSITORY / "recipes")
+    group: list[str] = []
+    for name in book.names():
+        try:
+            Workflow(parse_config(PARAMS | {"recipes": [*group, name]}), book).nodes_by_stage()
+        except SeedbedError:
+            yield group
+            group = []
+        group.append(name)
+    yield group
+
+
+def by_snakemake(checkout: Checkout) -> dict[str, set[str]]:
+    """What each file is made from."""
+    words = ["snakemake", "all", "sweep", "--cores", "1", "--quiet", "--detailed-summary"]
+    head, *lines = [line for line in checkout.run(*words).splitlines() if "\t" in line]
+    columns = head.split("\t")
+    output, inputs = columns.index("output_file"), columns.index("input-file(s)")
+    rows = [line.split("\t") for line in lines]
+    return {
+        row[output]: set(row[inputs].split(",")) - {"-", ""}
+        for row in rows
+        if row[output].startswith("results/")
+    }
+
+
+def by_dvc(checkout: Checkout) -> dict[str, set[str]]:
+    mark = str(stamp(Workflow.read(checkout.folder)))
+    with Repo(str(checkout.folder)) as repo:
+        stages = [stage for stage in repo.index.stages if stage.name != RESOLVE]
+        assert all(mark in {dep.def_path for dep in stage.deps} for stage in stages)
+        return {
+            out.def_path: {dep.def_path for dep in stage.deps} - {mark}
+            for stage in stages
+            for out in stage.outs
+        }
+
+
+def test_dvc_and_snakemake_have_one_dag(tmp_path: Path) -> None:
+    recipes = 0
+    for number, group in enumerate(groups()):
+        recipes += len(group)
+        checkout = Checkout.make(tmp_path / str(number), PARAMS | {"recipes": group, "rngs": [0, 1]})
+        snakemake, dvc = by_snakemake(checkout), by_dvc(checkout)
+        assert len(dvc) > 20 * len(group)
+        assert dvc == snakemake
+    assert recipes == len(list((REPOSITORY / "recipes").glob("*.yaml")))

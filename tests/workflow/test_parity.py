@@ -1,0 +1,186 @@
+"""Two engines and a person with a shell: equal bytes, and after any change exactly the stages concerned run.
+
+Stage calls are counted through SEEDBED_CALLS. Expected calls are written out by hand from the recipes.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow.engine_checkout import TINY, Checkout, two_shards, with_settings
+
+pytestmark = pytest.mark.slow
+
+REGIONS = "psa/rng0/bg0.10-fg0.40/confident_regions"
+JUDGED = "psa/rng0/bg0.10-fg0.40/scores"
+
+
+def sharded(stage: str, folder: str, split: str = "train") -> list[str]:
+    """Calls of a node in two shards."""
+    return [f"{stage} {folder} {split}-0", f"{stage} {folder} {split}-1", f"gather {folder}"]
+
+
+PSA = [
+    "prepare_dataset index",
+    "train_classifier psa/rng0/classifier",
+    *sharded("dump_cams", "psa/rng0/cams"),
+    *sharded("confident_regions", REGIONS),
+    "train_affinitynet psa/rng0/bg0.10-fg0.40/affinitynet",
+    *sharded("random_walk", "psa/rng0/bg0.10-fg0.40/refined_cams"),
+    *sharded("pseudo_masks", "psa/rng0/bg0.10-fg0.40/pseudo_masks"),
+    "train_segmenter psa/rng0/bg0.10-fg0.40/segmenter",
+    *sharded("predict", "psa/rng0/bg0.10-fg0.40/predictions", "val"),
+    "evaluate psa/rng0/scores/classifier-val.json",
+    "evaluate psa/rng0/scores/cams-train.json",
+    f"evaluate {JUDGED}/confident_regions-train.json",
+    f"evaluate {JUDGED}/refined_cams-train.json",
+    f"evaluate {JUDGED}/pseudo_masks-train.json",
+    f"evaluate {JUDGED}/predictions-val.json",
+    "report reports/all",
+]
+REGIONS_ON = [
+    *sharded("confident_regions", REGIONS),
+    f"evaluate {JUDGED}/confident_regions-train.json",
+    "report reports/all",
+]
+OWN_REGIONS = [call.replace("psa/", "cut/") for call in REGIONS_ON]
+ONE_SHARD_ON = [call for call in REGIONS_ON if not call.endswith("train-0")]
+
+CHANGED_RECIPE = "\n".join(["  confident_regions: {with: {regions: bg0.10-fg0.40, crf: none}}", ""])
+
+
+def test_three_ways_give_equal_bytes(by_snakemake, by_dvc, by_shell) -> None:
+    for made in (by_snakemake, by_dvc, by_shell):
+        assert sorted(made.calls) == sorted(PSA)
+    expected = by_shell.checkout.artifacts()
+    assert len(expected) > 40
+    assert by_snakemake.checkout.artifacts() == expected
+    assert by_dvc.checkout.artifacts() == expected
+
+
+def test_a_second_engine_says_so_and_stops(by_snakemake, by_dvc) -> None:
+    assert "resolve: error:" in by_snakemake.intruder
+    for told in (by_snakemake.intruder, by_dvc.intruder):
+        assert "is being written by" in told
+        assert "wait for it, or stop it" in told
+    assert "Traceback" not in by_dvc.intruder
+
+
+class Table:
+    """Rows: change made; stages run by each engine, expected."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str]] = [("CHANGE", "SNAKEMAKE", "DVC")]
+        self.wrong: list[str] = []
+
+    def row(self, change: str, expected: dict[str, list[str]], calls: dict[str, list[str]]) -> None:
+        cells = []
+        for engine in ("snakemake", "dvc"):
+            if engine not in calls:
+                cells.append("")
+                continue
+            cells.append(f"{len(calls[engine])} (expected {len(expected[engine])})")
+            if sorted(calls[engine]) != sorted(expected[engine]):
+                self.wrong.append(f"{change}, {engine}: {calls[engine]}, expected {expected[engine]}")
+        self.rows.append((change, cells[0], cells[1]))
+
+    def __str__(self) -> str:
+        widths = [max(len(row[i]) for row in self.rows) for i in range(3)]
+        return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in self.rows)
+
+
+def test_exactly_the_stages_concerned_run(by_snakemake, by_dvc, tmp_path: Path, capsys) -> None:
+    snake, dvc = by_snakemake.checkout, by_dvc.checkout
+    table = Table()
+
+    def both(change: str, on_snakemake: list[str], on_dvc: list[str]) -> None:
+        calls = {"snakemake": snake.snakemake(), "dvc": dvc.repro()}
+        table.row(change, {"snakemake": on_snakemake, "dvc": on_dvc}, calls)
+
+    def crossed(change: str) -> None:
+        """The other engine in each tree: nothing is left to do."""
+        snake.seedbed("sync-dvc")
+        calls = {"dvc": snake.repro(), "snakemake": dvc.snakemake()}
+        table.row(f"{change}, then the other engine", {"snakemake": [], "dvc": []}, calls)
+
+    def write(params: dict) -> None:
+        for tree in (snake, dvc):
+            tree.write_params(params)
+            tree.seedbed("dvc")
+
+    table.row(
+        "first run", {"snakemake": PSA, "dvc": PSA}, {"snakemake": by_snakemake.calls, "dvc": by_dvc.calls}
+    )
+    both("nothing", [], [])
+    crossed("nothing")
+
+    cut = {**two_shards(TINY), "recipes": ["cut"]}
+    write(cut)
+    both("recipe cut in place of psa", ["report reports/all"], ["report reports/all"])
+
+    changed = with_settings(cut, "confident_regions", crf="none")
+    write(changed)
+    both("changed parameter", REGIONS_ON, REGIONS_ON)
+    assert snake.artifacts() == dvc.artifacts()
+    crossed("changed parameter")
+
+    write(cut)
+    both("parameter changed back (DVC: from its cache)", REGIONS_ON, [])
+    assert snake.artifacts() == dvc.artifacts()
+    crossed("parameter changed back")
+
+    for tree in (snake, dvc):
+        with (tree.folder / "recipes" / "cut.yaml").open("a") as recipe:
+            recipe.write(CHANGED_RECIPE)
+    told = dvc.run("dvc", "repro", status=255)
+    assert "dvc.yaml does not match params.yaml and recipes/" in told
+    assert "run `seedbed dvc`" in told
+    assert dvc.calls() == []
+    write(cut)
+    both("changed recipe", OWN_REGIONS, OWN_REGIONS)
+    crossed("changed recipe")
+
+    own = Path("composites") / OWN_REGIONS[0].split()[1] / "train-1.zip"
+    on = [call.replace("psa/", "cut/") for call in ONE_SHARD_ON]
+    for tree in (snake, dvc):
+        (tree.results / own).unlink()
+    both("deleted shard (DVC: from its cache)", on, [])
+    (dvc.results / own).unlink()
+    shutil.rmtree(dvc.folder / ".dvc" / "cache")
+    shard = [call for call in OWN_REGIONS if call.endswith("train-1")]
+    table.row("deleted shard, and its cached copy", {"dvc": shard}, {"dvc": dvc.repro()})
+    crossed("deleted shard")
+    assert snake.artifacts() == dvc.artifacts()
+
+    snake.commit("Made by Snakemake, handed to DVC")
+    clone = snake.clone(tmp_path / "clone")
+    clone.run("dvc", "checkout", "--quiet")
+    calls = {"snakemake": clone.snakemake(), "dvc": clone.repro()}
+    table.row("fresh clone, dvc checkout", {"snakemake": [], "dvc": []}, calls)
+
+    with capsys.disabled():
+        print(f"\n{table}")
+    assert not table.wrong, "\n".join(table.wrong)
+
+
+def test_sync_refuses_what_is_not_as_it_would_be_made(by_shell, tmp_path: Path) -> None:
+    tree = Checkout(tmp_path / "tree")
+    shutil.copytree(by_shell.checkout.folder, tree.folder, symlinks=True)
+    tree.write_params(with_settings(two_shards(TINY), "predict", scales=[0.5]))
+    scores = tree.results / "composites" / REGIONS / "train-0.zip"
+    scores.write_bytes(scores.read_bytes()[:-1] + b"!")
+    told = tree.seedbed("sync-dvc", status=1)
+    name = "composites--psa--rng0--bg0_10-fg0_40"
+    assert f"refused {name}--confident_regions--train-0: " in told
+    assert "SHA-256" in told
+    assert f"refused {name}--affinitynet: input composites/{REGIONS}/train-0 is not up to date" in told
+    assert f"refused {name}--predictions--val-0: " in told
+    locked = yaml.safe_load((tree.folder / "dvc.lock").read_text())["stages"]
+    assert f"{name}--confident_regions--train-1" in locked
+    assert "composites--psa--rng0--cams" in locked
+    assert f"{name}--confident_regions--train-0" not in locked
+    assert f"{name}--predictions--val-0" not in locked
+    assert os.path.exists(tree.results / "composites/psa/rng0/cams/manifest.json")
