@@ -1,5 +1,7 @@
 """One DAG: files that the stages of dvc.yaml read and declare are those of Snakemake, for every committed recipe."""
 
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,18 +32,24 @@ def groups() -> Iterator[list[str]]:
     yield group
 
 
+# The summaries of the command line name inputs only of what was made already.
+JOBS = """
+import json, sys
+from pathlib import Path
+from snakemake.api import DAGSettings, ResourceSettings, SnakemakeApi
+with SnakemakeApi() as api:
+    workflow = api.workflow(ResourceSettings(cores=1), snakefile=Path("Snakefile"))
+    workflow.dag(DAGSettings(targets={"all", "sweep"})).printd3dag()
+    jobs = [([str(f) for f in j.input], [str(f) for f in j.output]) for j in workflow._workflow.dag.jobs]
+Path("jobs.json").write_text(json.dumps(jobs))
+"""
+
+
 def by_snakemake(checkout: Checkout) -> dict[str, set[str]]:
     """What each file is made from."""
-    words = ["snakemake", "all", "sweep", "--cores", "1", "--quiet", "--detailed-summary"]
-    head, *lines = [line for line in checkout.run(*words).splitlines() if "\t" in line]
-    columns = head.split("\t")
-    output, inputs = columns.index("output_file"), columns.index("input-file(s)")
-    rows = [line.split("\t") for line in lines]
-    return {
-        row[output]: set(row[inputs].split(",")) - {"-", ""}
-        for row in rows
-        if row[output].startswith("results/")
-    }
+    checkout.run(sys.executable, "-c", JOBS)
+    jobs = json.loads((checkout.folder / "jobs.json").read_text())
+    return {output: set(inputs) for inputs, outputs in jobs for output in outputs}
 
 
 def by_dvc(checkout: Checkout) -> dict[str, set[str]]:
