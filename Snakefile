@@ -25,10 +25,10 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        report_pages("all"),
+        results_of("all"),
 
 
 # Each selected recipe at every setting of params.yaml: thresholds.
 rule sweep:
     input:
-        report_pages("sweep"),
+        results_of("sweep"),

@@ -102,13 +102,14 @@ def judged_files(kind, name):
     return files
 
 
-def report_pages(name):
-    """The page of a report; empty where params.yaml names no thresholds to sweep."""
-    return (
-        [WORKFLOW.reports[name].folder / "index.html"]
-        if name in WORKFLOW.reports
-        else []
-    )
+def results_of(report):
+    """Every file of a report's workflow, so that a lost one is made again though the page is there.
+
+    Empty where params.yaml names no thresholds to sweep.
+    """
+    if report not in WORKFLOW.reports:
+        return []
+    return [path for command in WORKFLOW.commands((report,)) for path in command.writes]
 
 
 def report_inputs(wildcards):
