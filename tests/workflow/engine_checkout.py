@@ -130,7 +130,7 @@ class Checkout:
 
     def snakemake(self, *words: str, status: int | None = 0) -> list[str]:
         """Stage commands that Snakemake ran."""
-        self.run("snakemake", "--cores", "1", "--quiet", "all", *words, status=status)
+        self.run("snakemake", *words, "--cores", "1", "--quiet", "all", status=status)
         return self.calls()
 
     def repro(self, *words: str, status: int | None = 0) -> list[str]:

@@ -26,6 +26,8 @@ def groups() -> Iterator[list[str]]:
         try:
             Workflow(parse_config(PARAMS | {"recipes": [*group, name]}), book).nodes_by_stage()
         except SeedbedError:
+            if not group:
+                raise
             yield group
             group = []
         group.append(name)
