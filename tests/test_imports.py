@@ -102,7 +102,7 @@ def rules() -> dict[str, str]:
 
 
 def test_every_rule_is_a_stage_or_gather() -> None:
-    assert rules().keys() == {*COMMANDS, "gather", "resolve"}
+    assert rules().keys() == {*COMMANDS, "gather"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
