@@ -195,7 +195,7 @@ def test_a_shard_without_its_sidecar_is_not_finished(tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_partial_work(tmp_path: Path) -> None:
     graph, tasks = chain(tmp_path)
-    write_bytes(tasks[0].folder / ".work" / "train_classifier" / "checkpoint.safetensors", b"1234")
+    write_bytes(tasks[0].folder / ".work" / "train_classifier" / "training" / "checkpoint.pt", b"1234")
     assert task_states(graph, tasks)[tasks[0].key] == State("partial", "a checkpoint to resume from", 4)
 
 

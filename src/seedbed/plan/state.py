@@ -62,7 +62,7 @@ def _task_state(
             return State(
                 "partial", f"{len(done)} of {len(task.shard_names)} shards", folder_size(task.folder)
             )
-        if (task.folder / WORK).exists() and any((task.folder / WORK).glob("*/checkpoint*")):
+        if (task.folder / WORK).exists() and any((task.folder / WORK).rglob("checkpoint*")):
             return State("partial", "a checkpoint to resume from", folder_size(task.folder))
         return State("missing", "", folder_size(task.folder))
     expected: dict[str, list[str]] = {}

@@ -80,6 +80,10 @@ def output_lock(folder: Path, unit: str) -> Iterator[None]:
                 f"{folder} ({unit}) is being written by another run ({stream.read().strip() or 'unknown'}); "
                 "wait for it, or stop it"
             ) from None
+        except OSError as error:
+            raise SeedbedError(
+                f"{path} cannot be locked ({error.strerror}); put results/ on a file system with flock"
+            ) from None
         stream.truncate(0)
         stream.write(f"pid {os.getpid()}")
         stream.flush()
