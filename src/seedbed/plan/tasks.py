@@ -239,6 +239,12 @@ class TaskGraph:
         defaults = self.config.stage_defaults(self.dataset, node.stage.name)
         return node.parameters(defaults, f"recipe {recipe.name}, node {node.name}")
 
+    def _inherited_by_settings(self, node: Node) -> dict[str, str]:
+        """What a data set's settings declare, where the recipe leaves any value to them."""
+        assert node.stage is not None
+        left = set(self.config.stage_defaults(self.dataset, node.stage.name)) - set(node.raw)
+        return self.config.inherited(self.dataset, node.stage.name) if left else {}
+
     def _build(self, recipe: Recipe, node: Node, rng: int, regions: str) -> Task:
         assert node.stage is not None
         where = f"recipe {recipe.name}, node {node.name}"
@@ -261,8 +267,7 @@ class TaskGraph:
                 epochs[key] = pins.epoch
             depends_on_rng |= made.rng is not None and pins.rng is None
             depends_on_regions |= made.regions is not None
-        # A data set's settings replace the recipe's defaults, so their note replaces the recipe's of that use.
-        inherited = {**node.inherited, **self.config.inherited(self.dataset, node.stage.name)}
+        inherited = {**node.inherited, **self._inherited_by_settings(node)}
         identity = self._identity(node, parameters, inherited, inputs, epochs, rng)
         task = Task(
             dataset=self.dataset,
