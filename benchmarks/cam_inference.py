@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     clock = "process time" if on_cpu else "wall time"
     notes = [
-        f"On {options.device}, {clock}, {options.rounds} timed round(s) after one for warmth; the peer is float32 twice.",
+        f"On {options.device}, {clock}, {options.rounds} timed round(s) after one for warmth; peer: float32.",
         f"bf16 instructions: {kernels or 'none'}.",
     ]
     if kernels == "avx512_bf16":
