@@ -41,6 +41,7 @@ wildcard_constraints:
     axes=r"shared|rng\d+(/[^/]+)?|(bg|alpha)[^/]+",
     node="[a-z][a-z0-9_]*",
     split="[A-Za-z0-9_]+",
+    form="(-shared)?",
     shard=r"[A-Za-z0-9_]+-\d+",
 
 
@@ -94,8 +95,9 @@ def judged_files(kind, name):
     """Input function: manifest, then the split's data files, of an input of a scores or thresholds file."""
 
     def files(wildcards):
+        form = wildcards.get("form", "")
         judgement = WORKFLOW.judgement(
-            in_axes(f"{kind}/{{node}}-{{split}}.json").format(**wildcards)
+            in_axes(f"{kind}/{{node}}-{{split}}{form}.json").format(**wildcards)
         )
         return [judgement.sources[name].manifest, *judgement.source_files[name]]
 

@@ -26,20 +26,20 @@ rule evaluate:
         " --output {output} --log {log}"
 
 
-# NPR, PQS and TECM of one pair of thresholds.
+# NPR, PQS and TECM: of one pair of thresholds, or of all on the refined CAMs of one setting (`-shared`).
 rule threshold_quality:
     input:
-        params="results/.params/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}.json",
+        params="results/.params/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}{form}.json",
         index=index_of,
         masks=in_index("masks.csv"),
         cams=judged_files("thresholds", "cams"),
         refined=judged_files("thresholds", "refined"),
     output:
-        in_axes("thresholds/{node}-{split}.json"),
+        in_axes("thresholds/{node}-{split}{form}.json"),
     log:
-        "logs/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}.log",
+        "logs/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}{form}.log",
     benchmark:
-        "logs/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}.tsv"
+        "logs/{dataset}/{recipe}/{axes}/thresholds/{node}-{split}{form}.tsv"
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -48,7 +48,7 @@ rule threshold_quality:
         mem_mb=cpu_memory,
         runtime=60,
     message:
-        "threshold_quality {wildcards.recipe}/{wildcards.axes}/{wildcards.node} on {wildcards.split}"
+        "threshold_quality {wildcards.recipe}/{wildcards.axes}/{wildcards.node} on {wildcards.split}{wildcards.form}"
     shell:
         "python workflow_scripts/threshold_quality.py --params {input.params} --index {input.index[0]}"
         " --cams {input.cams[0]}"

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seedbed.cam.thresholds import Regions
-from seedbed.errors import SeedbedError
+from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.judges import SCORES, THRESHOLDS
 from seedbed.report.results import Judged, read_judged
+from seedbed.stages.naming import OWN, SHARED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,23 +55,32 @@ def load(results: str | Path = "results") -> pd.DataFrame:
     return table.astype({"rng": "Int64", "value": "float64"})
 
 
-def load_thresholds(results: str | Path = "results") -> pd.DataFrame:
-    """One row a threshold file: where it stands, the pair, and NPR, PQS and TECM by name.
+def load_thresholds(results: str | Path = "results", form: str = OWN) -> pd.DataFrame:
+    """One row a pair: where it stands, the pair, and NPR, PQS and TECM by name.
 
     Args:
         results: folder of the results.
+        form: `own`, each pair on the refined CAMs of its own AffinityNet; or `shared`, all pairs on the refined CAMs of
+            one setting, which the column `reference` names. A table holds one form only.
 
     Raises:
-        SeedbedError: no such folder, or an unreadable file.
+        SeedbedError: another form, no such folder, or an unreadable file.
     """
     import pandas as pd
 
+    if form not in (OWN, SHARED):
+        raise SeedbedError(unknown_name("form", form, (OWN, SHARED)))
     rows = []
     for judged in _read(Path(results), THRESHOLDS):
-        regions = Regions.parse(judged.place.regions)
-        pair = {"bg_threshold": regions.low, "fg_threshold": regions.high}
-        numbers = {metric: value for metric, _, value in _flat(judged.scores, "")}
-        rows.append({**_place(judged), **pair, **numbers, "ledger": judged.ledger})
+        if judged.form != form:
+            continue
+        for label, scores in judged.pairs():
+            regions = Regions.parse(label)
+            pair = {"bg_threshold": regions.low, "fg_threshold": regions.high}
+            reference = {"reference": judged.place.regions} if form == SHARED else {}
+            numbers = {metric: value for metric, _, value in _flat(scores, "")}
+            place = {**_place(judged), "regions": label}
+            rows.append({**place, **reference, **pair, **numbers, "ledger": judged.ledger})
     head = [*PLACE, "bg_threshold", "fg_threshold"]
     table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*head, "ledger"])
     return table.astype({"rng": "Int64"})

@@ -108,6 +108,19 @@ def test_thresholds_are_one_row_a_pair(folder: Path) -> None:
     assert (row["dataset"], row["node"], row["kind"]) == ("squares", "refined_cams", "threshold_quality")
 
 
+def test_the_shared_form_is_a_table_of_its_own(folder: Path) -> None:
+    rows = {"bg0.10-fg0.40": {"tecm": 0.25}, "bg0.20-fg0.50": {"tecm": 0.75}}
+    path = "squares/psa/rng0/bg0.20-fg0.50/thresholds/refined_cams-train-shared.json"
+    write(folder, path, "threshold_quality", rows, node="refined_cams", split="train", form="shared")
+    table = results.load_thresholds(folder, form="shared")
+    assert list(table["regions"]) == ["bg0.10-fg0.40", "bg0.20-fg0.50"]
+    assert list(table["tecm"]) == [0.25, 0.75]
+    assert set(table["reference"]) == {"bg0.20-fg0.50"}
+    assert len(results.load_thresholds(folder)) == 4
+    with pytest.raises(SeedbedError, match="unknown form 'shard'; did you mean shared"):
+        results.load_thresholds(folder, form="shard")
+
+
 def test_an_empty_folder_gives_empty_tables_with_columns(tmp_path: Path) -> None:
     assert tuple(results.load(tmp_path).columns) == results.COLUMNS
     assert len(results.load(tmp_path)) == 0

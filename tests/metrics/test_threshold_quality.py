@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from seedbed.metrics.threshold_quality import TECM_VARIANTS, correlation, neutral_pixel_ratio, pqs, tecm
+from seedbed.metrics.threshold_quality import (
+    TECM_VARIANTS,
+    correlation,
+    neutral_pixel_ratio,
+    pqs,
+    rank_agreement,
+    tecm,
+)
 
 with (Path(__file__).parent / "data" / "threshold_quality_table2.csv").open() as file:
     TABLE_2 = list(csv.DictReader(line for line in file if not line.startswith("#")))
@@ -115,6 +122,16 @@ def test_correlation_finds_the_line_and_names_the_outliers():
 
 def test_correlation_default_threshold_is_the_median_deviation():
     assert correlation(np.arange(5.0), np.array([0.0, 1, 2, 3, 10])).ransac_threshold == 1.0
+
+
+def test_rank_agreement():
+    """Of 4 points two neighbours are swapped: 1 - 6 · 2 / (4 · 15) = 0.8; two points or a constant have none."""
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    y = np.array([0.1, 0.7, 0.2, 9.0])
+    assert rank_agreement(x, y)[0] == pytest.approx(0.8)
+    assert rank_agreement(x, np.ones(4)) == rank_agreement(x[:2], y[:2]) == (None, None)
+    with pytest.raises(ValueError, match="same length; got 4 and 3 values"):
+        rank_agreement(x, y[:3])
 
 
 def test_correlation_of_a_constant_is_undefined():

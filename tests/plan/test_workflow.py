@@ -158,10 +158,51 @@ def test_a_split_without_masks_is_scored_by_its_labels_alone(tmp_path: Path) -> 
 
 
 def test_the_sweep_judges_each_pair(sweep: Workflow) -> None:
-    found = {key for key in judged(sweep, "sweep") if "/thresholds/" in key}
+    found = {j.key for j in sweep.reports["sweep"].thresholds if not j.pairs}
     assert found == {
         f"toy/base/rng{rng}/{pair}/thresholds/refined-train" for rng in (0, 1) for pair in SWEEP["thresholds"]
     }
+
+
+def shared_of(workflow: Workflow) -> dict[str, dict[str, Any]]:
+    return {j.key: j.slice() for j in workflow.reports["sweep"].thresholds if j.pairs}
+
+
+def test_the_sweep_judges_all_pairs_on_the_recipes_own_refined_cams(tmp_path: Path) -> None:
+    """One file a recipe, random seed and refined node, at the recipe's own setting, even where the sweep lacks it."""
+    workflow = make_workflow(
+        tmp_path, SWEEP | {"thresholds": ["bg0.20-fg0.50", "alpha4-24", "bg0.05-fg0.30"]}
+    )
+    found = shared_of(workflow)
+    place = "bg0.10-fg0.40/thresholds/refined-train-shared"
+    assert set(found) == {f"toy/base/rng0/{place}", f"toy/base/rng1/{place}"}
+    for content in found.values():
+        assert (content["form"], content["regions"]) == ("shared", "bg0.10-fg0.40")
+        assert content["pairs"] == ["bg0.05-fg0.30", "bg0.20-fg0.50"]
+    made = {path for command in workflow.commands(("sweep",)) for path in command.writes}
+    assert workflow.results / f"toy/base/rng0/{place}.json" in made
+    assert workflow.results / "toy/base/rng0/bg0.10-fg0.40/refined/manifest.json" in made
+
+
+def test_recipes_that_share_their_refined_cams_share_the_file(tmp_path: Path) -> None:
+    other = {"segmenter": {"with": {"epochs": 1}}}
+    child = {"extends": "base", "nodes": other}
+    workflow = make_workflow(tmp_path, SWEEP | {"rngs": [0], "recipes": ["base", "child"]}, child=child)
+    assert set(shared_of(workflow)) == {"toy/base/rng0/bg0.10-fg0.40/thresholds/refined-train-shared"}
+
+
+def test_one_more_pair_rewrites_one_slice_and_adds_its_own(tmp_path: Path) -> None:
+    one = SWEEP | {"rngs": [0]}
+    make_workflow(tmp_path, one).write_slices()
+    turned = {"thresholds": ["bg0.20-fg0.50", *reversed(SWEEP["thresholds"])]}
+    place = tmp_path / "results/.params/toy"
+    written = make_workflow(tmp_path, one | turned).write_slices()
+    added = {path for path in written if path.is_relative_to(place / "base/rng0/bg0.20-fg0.50")}
+    changed = {str(path.relative_to(place)) for path in written if path not in added}
+    assert place / "base/rng0/bg0.20-fg0.50/thresholds/refined-train.json" in added
+    assert changed == {"base/rng0/bg0.10-fg0.40/thresholds/refined-train-shared.json", "reports/sweep.json"}
+    again = make_workflow(tmp_path, one | {"thresholds": turned["thresholds"][::-1]}).write_slices()
+    assert {path.name for path in again} == {"sweep.json"}
 
 
 def test_psas_alphas_are_no_pair_to_judge(tmp_path: Path) -> None:

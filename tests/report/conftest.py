@@ -178,7 +178,8 @@ class Maker:
         **extra: Any,
     ) -> None:
         folder = "thresholds" if kind == "threshold_quality" else "scores"
-        path = f"squares/{owner}/{axes}/{folder}/{node}-{split}.json"
+        ending = "-shared" if extra.get("form") == "shared" else ""
+        path = f"squares/{owner}/{axes}/{folder}/{node}-{split}{ending}.json"
         content = {"node": node, "split": split, "kind": kind, "ledger": [], "scores": scores} | extra
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)

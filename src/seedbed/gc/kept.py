@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from seedbed.errors import SeedbedError
-from seedbed.plan.judges import Judgement, judgement, scored_splits, threshold_judgements
+from seedbed.plan.judges import Judgement, judgement, scored_splits, shared_judgements, threshold_judgements
 from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.plan.workflow import Workflow
 from seedbed.stages.registry import EVALUATE
@@ -60,6 +60,8 @@ class Kept:
                 self.judgements[found.key] = found
         if recipe not in self.held:
             found_thresholds = threshold_judgements(graph, recipe, rng, regions)
+            if regions is None:
+                found_thresholds += shared_judgements(graph, recipe, rng)
             self.judgements |= {j.key: j for j in found_thresholds}
 
     def _add_input(self, recipe: str, node: str, rng: int) -> None:

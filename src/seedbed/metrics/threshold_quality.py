@@ -145,6 +145,21 @@ def correlation(
     )
 
 
+def rank_agreement(
+    x: Float[np.ndarray, "n"], y: Float[np.ndarray, "..."]
+) -> tuple[float | None, float | None]:
+    """Spearman's coefficient of two columns and its p-value; None where they are undefined.
+
+    Raises:
+        ValueError: columns of different length.
+    """
+    if x.shape != y.shape:
+        raise ValueError(f"expected two columns of the same length; got {x.size} and {y.size} values")
+    from scipy.stats import spearmanr
+
+    return _coefficient(spearmanr, x, y)
+
+
 def _ransac_inliers(
     x: np.ndarray, y: np.ndarray, seed: int, threshold: float
 ) -> Int64[np.ndarray, "inliers"]:

@@ -10,7 +10,7 @@ from seedbed.artifacts.manifest import MANIFEST, read_manifest, sha256_file
 from seedbed.cam.thresholds import Regions
 from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.stages.contract import Stage
-from seedbed.stages.naming import PARAMS
+from seedbed.stages.naming import PARAMS, SHARED
 from seedbed.stages.registry import EVALUATE, REPORT, THRESHOLD_QUALITY
 
 SCORES = "scores"
@@ -26,6 +26,7 @@ class Judgement:
         task: the judged node (for threshold quality, the refined CAMs).
         sources: by input name of the stage.
         masks: whether the split has masks.
+        pairs: of threshold quality in the shared form; none in its own form, which judges the task's pair.
     """
 
     stage: Stage
@@ -34,6 +35,7 @@ class Judgement:
     sources: Mapping[str, Task]
     masks: bool
     parameters: Mapping[str, Any]
+    pairs: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -41,7 +43,7 @@ class Judgement:
 
     @property
     def name(self) -> str:
-        return f"{self.task.name}-{self.split}"
+        return f"{self.task.name}-{self.split}" + (f"-{SHARED}" if self.pairs else "")
 
     @property
     def path(self) -> Path:
@@ -69,6 +71,8 @@ class Judgement:
             content["score"] = self.task.stage.score
         else:
             content |= {"regions": self.task.regions, "masks": self.masks}
+        if self.pairs:
+            content |= {"form": SHARED, "pairs": list(self.pairs)}
         return content
 
     @cached_property
@@ -101,21 +105,42 @@ def judgements(graph: TaskGraph, recipe: str, rng: int, regions: str | None = No
 def threshold_judgements(
     graph: TaskGraph, recipe: str, rng: int, regions: str | None = None
 ) -> list[Judgement]:
-    """Threshold quality of each node of refined CAMs, where the regions setting is a pair of thresholds."""
-    found = []
-    for task in graph.recipe_tasks(recipe, rng, regions).values():
-        if (
-            task.stage.score != "refined_cam"
-            or task.regions is None
-            or Regions.parse(task.regions).kind != "thresholds"
-        ):
-            continue
-        found += [judgement(graph, task, THRESHOLD_QUALITY, split) for split in task.splits]
-    return found
+    """Threshold quality (own form) of each node of refined CAMs, where the regions setting is a pair."""
+    return [
+        judgement(graph, task, THRESHOLD_QUALITY, split)
+        for task in refined_tasks(graph, recipe, rng, regions)
+        if pairs_among([str(task.regions)])
+        for split in task.splits
+    ]
 
 
-def judgement(graph: TaskGraph, task: Task, stage: Stage, split: str) -> Judgement:
-    """The judgement of a task on a split by a stage."""
+def shared_judgements(graph: TaskGraph, recipe: str, rng: int) -> list[Judgement]:
+    """Threshold quality (shared form) of params.yaml's pairs on the refined CAMs of the recipe's own setting."""
+    pairs = pairs_among(graph.config.thresholds)
+    return [
+        judgement(graph, task, THRESHOLD_QUALITY, split, pairs)
+        for task in (refined_tasks(graph, recipe, rng) if pairs else ())
+        for split in task.splits
+    ]
+
+
+def refined_tasks(graph: TaskGraph, recipe: str, rng: int, regions: str | None = None) -> list[Task]:
+    """Nodes of refined CAMs that depend on the regions setting."""
+    tasks = graph.recipe_tasks(recipe, rng, regions).values()
+    return [task for task in tasks if task.stage.score == "refined_cam" and task.regions is not None]
+
+
+def pairs_among(labels: Iterable[str]) -> tuple[str, ...]:
+    """The settings that are pairs of thresholds, rising, so that their order in params.yaml changes no file."""
+    settings = [Regions.parse(label) for label in labels]
+    pairs = [setting for setting in settings if setting.kind == "thresholds"]
+    return tuple(str(pair) for pair in sorted(pairs, key=lambda pair: (pair.low, pair.high)))
+
+
+def judgement(
+    graph: TaskGraph, task: Task, stage: Stage, split: str, pairs: tuple[str, ...] = ()
+) -> Judgement:
+    """The judgement of a task on a split by a stage; of threshold quality the shared form where pairs are given."""
     declared = graph.declaration.splits.get(split)
     sources = {"target": task}
     if stage is THRESHOLD_QUALITY:
@@ -124,7 +149,8 @@ def judgement(graph: TaskGraph, task: Task, stage: Stage, split: str) -> Judgeme
         sources = {"cams": cams, "refined": task}
     raw = graph.config.stage_defaults(graph.dataset, stage.name)
     parameters = stage.validate(raw, f"settings.{graph.dataset}").slice()
-    return Judgement(stage, task, split, sources, declared is not None and declared.masks, parameters)
+    masks = declared is not None and declared.masks
+    return Judgement(stage, task, split, sources, masks, parameters, pairs)
 
 
 def scored_splits(graph: TaskGraph, task: Task) -> tuple[str, ...]:

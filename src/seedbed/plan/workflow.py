@@ -10,7 +10,7 @@ from seedbed.artifacts.atomic import write_if_changed
 from seedbed.artifacts.manifest import MANIFEST, to_json
 from seedbed.errors import SeedbedError
 from seedbed.plan.config import RunConfig, read_config
-from seedbed.plan.judges import Judgement, Report, judgements, threshold_judgements
+from seedbed.plan.judges import Judgement, Report, judgements, shared_judgements, threshold_judgements
 from seedbed.plan.tasks import Task, TaskGraph, unique_tasks
 from seedbed.recipes import RecipeBook
 from seedbed.stages.naming import INDEX, MASKS, PARAMS, RESULTS, ROOTS
@@ -83,6 +83,10 @@ class Workflow:
             if sweep:
                 thresholds |= {j.key: j for j in threshold_judgements(graph, recipe, rng, regions)}
             tasks += graph.recipe_tasks(recipe, rng, regions).values()
+        for recipe, rng, _ in self.points(sweep=False) if sweep else ():
+            for shared in shared_judgements(graph, recipe, rng):
+                thresholds[shared.key] = shared
+                tasks.append(shared.task)
         return Report(
             graph, name, tuple(scores.values()), tuple(thresholds.values()), tuple(unique_tasks(tasks))
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seedbed.plan.judges import report_sources
-from seedbed.report import figures, samples, scores, thresholds
+from seedbed.report import figures, samples, scores, shared_thresholds, thresholds
 from seedbed.report.results import Node, Results, ledger_text, read_results
 from seedbed.report.tables import Table
 from seedbed.stages.contract import Job, Products
@@ -33,7 +33,10 @@ def run(job: Job) -> Products:
     class_frame = scores.class_frame(results.scores)
     threshold_frame = thresholds.threshold_frame(results)
     correlations = thresholds.correlation_frame(threshold_frame)
-    job.log(f"report: {len(results.scores)} scores, {len(results.thresholds)} threshold files")
+    shared_frame = shared_thresholds.shared_frame(results)
+    agreements = shared_thresholds.agreement_frame(threshold_frame, shared_frame)
+    files = len(results.thresholds) + len(results.shared)
+    job.log(f"report: {len(results.scores)} scores, {files} threshold files")
     page = render(
         title=f"{results.dataset}: {results.name}",
         dataset=results.dataset,
@@ -46,6 +49,8 @@ def run(job: Job) -> Products:
         pairs=thresholds.threshold_table(threshold_frame),
         pair_figures=sweep_figures(threshold_frame),
         correlations=thresholds.correlation_table(correlations),
+        shared_pairs=shared_thresholds.shared_table(shared_frame),
+        agreements=shared_thresholds.agreement_table(agreements),
         histories=history_figures(results),
         galleries=galleries(results, job),
         legend=legend(job.dataset.classes),
@@ -55,6 +60,8 @@ def run(job: Job) -> Products:
         "per_class.csv": class_frame,
         "thresholds.csv": threshold_frame,
         "correlations.csv": correlations,
+        "thresholds_shared.csv": shared_frame,
+        "form_agreement.csv": agreements,
     }
     return Products(
         files={"index.html": page.encode()} | {name: csv_bytes(frame) for name, frame in frames.items()},

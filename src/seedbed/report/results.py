@@ -7,7 +7,7 @@ the page shows what was really used, not what a recipe says.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import LedgerEntry
 from seedbed.errors import SeedbedError
+from seedbed.stages.naming import OWN, SHARED
 
 NOTHING = "nothing"
 CHOSEN_WITH_MASKS = "chosen with masks"
@@ -80,6 +81,7 @@ class Judged:
 
     Attributes:
         key: folder of the judged node below `results/`.
+        place: where that node stands; of a thresholds file in the shared form, its `regions` are the reference's.
         content: the whole file.
     """
 
@@ -94,6 +96,18 @@ class Judged:
     def scores(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.content["scores"]
         return found
+
+    @property
+    def form(self) -> str:
+        """Of a thresholds file: `own` or `shared`."""
+        return str(self.content.get("form", OWN))
+
+    def pairs(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Of a thresholds file: each pair's label with its scores."""
+        if self.form == OWN:
+            yield self.place.regions, self.scores
+        else:
+            yield from self.scores.items()
 
     @property
     def ledger(self) -> str:
@@ -113,6 +127,8 @@ class Results:
     Attributes:
         recipes: paper, aims_at and differs, by recipe.
         nodes: by key, inputs before consumers.
+        thresholds: each pair with its own AffinityNet.
+        shared: all pairs on one setting's refined CAMs; a file's `scores` hold a row a pair.
     """
 
     dataset: str
@@ -121,6 +137,7 @@ class Results:
     nodes: Mapping[str, Node]
     scores: tuple[Judged, ...]
     thresholds: tuple[Judged, ...]
+    shared: tuple[Judged, ...]
 
     @cached_property
     def parents(self) -> Mapping[str, tuple[str, ...]]:
@@ -192,18 +209,20 @@ def read_results(content: Mapping[str, Any], results: Path) -> Results:
             splits=tuple(entry["splits"]),
             artifact=Artifact(results / entry["folder"]),
         )
+    thresholds = [read_judged(results, path) for path in content["thresholds"]]
     return Results(
         dataset=content["dataset"],
         name=content["name"],
         recipes=content["recipes"],
         nodes=nodes,
         scores=tuple(read_judged(results, path) for path in content["scores"]),
-        thresholds=tuple(read_judged(results, path) for path in content["thresholds"]),
+        thresholds=tuple(judged for judged in thresholds if judged.form == OWN),
+        shared=tuple(judged for judged in thresholds if judged.form == SHARED),
     )
 
 
 def read_judged(results: Path, path: str) -> Judged:
-    """Read a file `<dataset>/<owner>/<axes>/<scores or thresholds>/<node>-<split>.json`.
+    """Read a file `<dataset>/<owner>/<axes>/<scores or thresholds>/<node>-<split>[-shared].json`.
 
     Raises:
         SeedbedError: missing, or not such a file.

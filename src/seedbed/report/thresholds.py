@@ -1,4 +1,4 @@
-"""The sweep: quality of each pair of thresholds beside what came of it downstream.
+"""The sweep: quality of each pair of thresholds (own form) beside what came of it downstream.
 
 NPR, PQS and TECM (Tezcan and Cinbis, §3.2-3.3) as `threshold_quality` wrote them, the mean IoU of the pseudo
 masks and predictions that were made from the same refined CAMs, and the correlation of each measure with it.

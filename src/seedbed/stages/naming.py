@@ -10,6 +10,8 @@ RUNS = ".runs"
 INDEX = "index.csv"
 MASKS = "masks.csv"
 ROOTS = "roots.json"
+OWN, SHARED = "own", "shared"
+"""Forms of threshold quality: each pair with its AffinityNet, or all pairs on the refined CAMs of one setting."""
 
 
 def shard_names(splits: Sequence[str], shards: int) -> tuple[str, ...]:

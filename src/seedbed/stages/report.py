@@ -17,13 +17,16 @@ class ReportParameters(Parameters):
 
 STAGE = Stage(
     name="report",
-    version=1,
+    version=2,
     summary="Tables, figures and one page of all nodes' scores.",
     kind="label_maps",
     parameters=lambda raw: ReportParameters,
     inputs={},
     function="seedbed.report.page:run",
-    files=("index.html", "scores.csv", "per_class.csv", "thresholds.csv", "correlations.csv"),
+    files=(
+        *("index.html", "scores.csv", "per_class.csv", "thresholds.csv", "correlations.csv"),
+        *("thresholds_shared.csv", "form_agreement.csv"),
+    ),
     node=False,
     reads_masks=True,
 )

@@ -1,29 +1,34 @@
-"""`threshold_quality`: NPR, PQS and TECM of one pair of thresholds, with the AffinityNet trained at that pair.
+"""`threshold_quality`: NPR, PQS and TECM of pairs of thresholds, in two forms that are never mixed.
 
-The initial CAMs and the refined CAMs are cut at the same pair; NPR needs no masks, PQS and TECM's context do.
+`own`, the paper's: one pair, with the AffinityNet trained at that pair. `shared`, cheap: all pairs of a sweep on the
+refined CAMs of one reference setting. Initial and refined CAMs are cut at the same pair; NPR needs no masks, PQS does.
 Threshold-quality paper, equations (1) to (4).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from seedbed.artifacts.manifest import to_json
 from seedbed.cam.thresholds import Regions
-from seedbed.errors import SeedbedError
+from seedbed.errors import SeedbedError, unknown_name
 from seedbed.metrics.segmentation import mean_iou
 from seedbed.metrics.threshold_quality import pqs, tecm
 from seedbed.metrics.threshold_tables import ThresholdTable
 from seedbed.metrics.transition_table import TransitionTable
 from seedbed.stages.contract import Input, Job, Parameters, Stage
+from seedbed.stages.naming import OWN, SHARED
 from seedbed.stages.scores import full_size_scores, true_mask
+
+FORMS = (OWN, SHARED)
 
 STAGE = Stage(
     name="threshold_quality",
     version=1,
-    summary="Judge a pair of thresholds: NPR, PQS and TECM from initial and refined CAMs.",
+    summary="Judge pairs of thresholds: NPR, PQS and TECM from initial and refined CAMs.",
     kind="label_maps",
     parameters=lambda raw: Parameters,
     inputs={"cams": Input(("cams",)), "refined": Input(("cams",))},
@@ -35,21 +40,51 @@ STAGE = Stage(
 
 
 def run(job: Job) -> bytes:
-    """The threshold file of one pair on one split.
+    """The threshold file of one split.
+
+    `own`: `scores` holds one pair, that of the refined CAMs' regions axis. `shared`: `scores` holds a row a pair of
+    the slice, by label, all on the same refined CAMs; their AffinityNet was trained at the regions axis.
 
     Raises:
-        SeedbedError: the regions setting is PSA's powers of the background score, which is no pair of thresholds.
+        SeedbedError: another form, or a setting that is PSA's powers of the background score, which is no pair.
     """
-    regions = Regions.parse(str(job.slice["regions"]))
+    form = str(job.slice.get("form", OWN))
+    if form not in FORMS:
+        raise SeedbedError(unknown_name("form of threshold quality", form, FORMS))
+    labels = [job.slice["regions"]] if form == OWN else job.slice["pairs"]
+    rows = pair_scores(job, [_pair(str(label)) for label in labels])
+    head = {
+        "stage": STAGE.name,
+        "stage_version": STAGE.version,
+        "dataset": job.slice["dataset"],
+        "node": job.slice["node"],
+        "split": job.split,
+        "kind": "threshold_quality",
+        "form": form,
+        "regions": str(job.slice["regions"]),
+        "parameters": dict(job.slice),
+        "inputs": dict(job.contents),
+        "ledger": [entry.model_dump() for entry in job.ledger],
+    }
+    return to_json(head | {"scores": rows[0] if form == OWN else dict(zip(labels, rows, strict=True))})
+
+
+def _pair(label: str) -> tuple[float, float]:
+    regions = Regions.parse(label)
     if regions.kind != "thresholds":
         raise SeedbedError(f"threshold quality is defined for pairs (bg0.10-fg0.40), got {regions}")
-    pair = (regions.low, regions.high)
+    return regions.low, regions.high
+
+
+def pair_scores(job: Job, pairs: Sequence[tuple[float, float]]) -> list[dict[str, Any]]:
+    """NPR, PQS and TECM of each pair, from one pass over the initial and the refined CAMs of the split."""
     initial, refined = job.inputs["cams"], job.inputs["refined"]
     assert initial is not None
     assert refined is not None
+    thresholds = [threshold for pair in pairs for threshold in pair]
     classes = len(job.dataset.classes) + 1
-    tables = {name: ThresholdTable.empty(pair, classes) for name in ("initial", "refined")}
-    moves = TransitionTable.empty(pair)
+    tables = {name: ThresholdTable.empty(thresholds, classes) for name in ("initial", "refined")}
+    moves = TransitionTable.empty(thresholds)
     initial_cams, refined_cams = initial.cams(job.split), refined.cams(job.split)
     image_ids = job.dataset.image_ids(job.split)
     for image_id in job.progress(image_ids, len(image_ids), "threshold_quality"):
@@ -60,41 +95,43 @@ def run(job: Job) -> bytes:
         tables["initial"].add(before, class_ids, truth)
         tables["refined"].add(after, class_ids, truth)
         moves.add(before, after)
-    transitions = moves.transitions([pair])
-    n2b, n2f = int(transitions.neutral_to_background[0]), int(transitions.neutral_to_foreground[0])
-    npr = {name: float(table.neutral_ratio([pair])[0]) for name, table in tables.items()}
-    result: dict[str, Any] = {
-        "npr_initial": npr["initial"],
-        "npr_refined": npr["refined"],
-        "neutral_to_background": n2b,
-        "neutral_to_foreground": n2f,
-        "tecm": tecm(npr["initial"], npr["refined"], n2b, n2f, variant="equation-4"),
-        "tecm_printed": tecm(npr["initial"], npr["refined"], n2b, n2f, variant="printed"),
-    }
+    transitions = moves.transitions(pairs)
+    npr = {name: table.neutral_ratio(pairs).tolist() for name, table in tables.items()}
+    to_background = transitions.neutral_to_background.tolist()
+    to_foreground = transitions.neutral_to_foreground.tolist()
+    rows = [_unmasked(*values) for values in zip(*npr.values(), to_background, to_foreground, strict=True)]
     if job.slice["masks"]:
-        counts = {name: table.confusion([pair])[0] for name, table in tables.items()}
-        miou = {name: mean_iou(c) for name, c in counts.items()}
-        quality = {name: pqs(miou[name], npr[name]) for name in tables}
-        result |= {
-            "mean_iou_initial": miou["initial"],
-            "mean_iou_refined": miou["refined"],
-            "pqs_initial": quality["initial"],
-            "pqs_pseudo": quality["refined"],
-            "pqs_mean": (quality["initial"] + quality["refined"]) / 2,
-            "counts_initial": counts["initial"].tolist(),
-            "counts_refined": counts["refined"].tolist(),
-        }
-    head = {
-        "stage": STAGE.name,
-        "stage_version": STAGE.version,
-        "dataset": job.slice["dataset"],
-        "node": job.slice["node"],
-        "split": job.split,
-        "kind": "threshold_quality",
-        "form": "own",
-        "regions": str(regions),
-        "parameters": dict(job.slice),
-        "inputs": dict(job.contents),
-        "ledger": [entry.model_dump() for entry in job.ledger],
+        counts = {name: table.confusion(pairs) for name, table in tables.items()}
+        for row, before, after in zip(rows, *counts.values(), strict=True):
+            row |= _masked(row["npr_initial"], row["npr_refined"], before, after)
+    return rows
+
+
+def _unmasked(
+    npr_initial: float, npr_refined: float, to_background: int, to_foreground: int
+) -> dict[str, Any]:
+    moved = (npr_initial, npr_refined, to_background, to_foreground)
+    return {
+        "npr_initial": npr_initial,
+        "npr_refined": npr_refined,
+        "neutral_to_background": to_background,
+        "neutral_to_foreground": to_foreground,
+        "tecm": tecm(*moved, variant="equation-4"),
+        "tecm_printed": tecm(*moved, variant="printed"),
     }
-    return to_json(head | {"scores": result})
+
+
+def _masked(
+    npr_initial: float, npr_refined: float, initial: np.ndarray, refined: np.ndarray
+) -> dict[str, Any]:
+    mean_ious = mean_iou(initial), mean_iou(refined)
+    pqs_initial, pqs_pseudo = pqs(mean_ious[0], npr_initial), pqs(mean_ious[1], npr_refined)
+    return {
+        "mean_iou_initial": mean_ious[0],
+        "mean_iou_refined": mean_ious[1],
+        "pqs_initial": pqs_initial,
+        "pqs_pseudo": pqs_pseudo,
+        "pqs_mean": (pqs_initial + pqs_pseudo) / 2,
+        "counts_initial": initial.tolist(),
+        "counts_refined": refined.tolist(),
+    }

@@ -1,0 +1,117 @@
+"""The shared form on the page, against values worked out by hand; the own form is tested in test_report_tables."""
+
+import io
+
+import pandas as pd
+import pytest
+
+from seedbed.report import shared_thresholds, thresholds
+from seedbed.report.page import run
+from seedbed.report.results import read_results
+from seedbed.stages.report import STAGE
+
+LABELS = [f"bg0.{n}0-fg0.50" for n in (1, 2, 3, 4)]
+REFERENCE = LABELS[1]
+OWN = {"tecm": (1.5, 1.25, 1.0, 0.75), "pqs_pseudo": (0.1, 0.2, 0.3, 0.4)}
+SHARED = {"tecm": (1.5, 1.0, 1.25, 0.75), "pqs_pseudo": (0.8, 0.7, 0.6, 0.5)}
+
+
+def judge(maker, own=OWN, shared=SHARED, labels=LABELS):
+    """Both forms of each pair at two random seeds, which lie 0.02 about the given means."""
+    for rng in (0, 1):
+        off = 0.01 if rng else -0.01
+
+        def row(values, p, off=off):
+            return {name: column[p] + off for name, column in values.items()}
+
+        for p, label in enumerate(labels):
+            axes = f"rng{rng}/{label}"
+            maker.judged(axes, "refined_cams", "train", "threshold_quality", row(own, p), form="own")
+        rows = {label: row(shared, p) for p, label in enumerate(labels)}
+        axes = f"rng{rng}/{REFERENCE}"
+        maker.judged(axes, "refined_cams", "train", "threshold_quality", rows, form="shared")
+    return read_results(maker.slice, maker.root)
+
+
+def test_the_forms_are_apart(maker):
+    results = judge(maker)
+    assert (len(results.thresholds), len(results.shared)) == (8, 2)
+    own = thresholds.threshold_frame(results)
+    assert list(own["tecm"][:4]) == pytest.approx([v - 0.01 for v in OWN["tecm"]])
+    frame = shared_thresholds.shared_frame(results)
+    assert list(frame["regions"]) == LABELS * 2
+    assert set(frame["reference"]) == {REFERENCE}
+    assert list(frame["bg_threshold"][:4]) == [0.1, 0.2, 0.3, 0.4]
+    assert list(frame["tecm"][4:]) == pytest.approx([v + 0.01 for v in SHARED["tecm"]])
+
+
+def test_the_shared_table_has_a_row_a_pair(maker):
+    table = shared_thresholds.shared_table(shared_thresholds.shared_frame(judge(maker)))
+    rows = [dict(zip(table.headings, row, strict=True)) for row in table.rows]
+    assert [row["pair"] for row in rows] == LABELS
+    # 0.99 and 1.01: mean 1, sd sqrt(2 · 0.01²) = 0.0141
+    assert (rows[1]["TECM (eq. 4)"], rows[1]["rngs"], rows[1]["PQS mean"]) == ("1.000 ± 0.014", "2", "–")
+
+
+def agreement(results):
+    frame = shared_thresholds.agreement_frame(
+        thresholds.threshold_frame(results), shared_thresholds.shared_frame(results)
+    )
+    return {row["measure"]: row for row in frame.to_dict("records")}, shared_thresholds.agreement_table(frame)
+
+
+def test_rank_agreement_of_four_pairs(maker):
+    """TECM: two neighbours in the middle are swapped, 1 - 6 · (1 + 1) / (4 · 15) = 0.8; PQS is turned round, -1."""
+    found, table = agreement(judge(maker))
+    assert set(found) == {"tecm", "pqs_pseudo"}
+    assert found["tecm"]["spearman"] == pytest.approx(0.8)
+    assert found["pqs_pseudo"]["spearman"] == pytest.approx(-1)
+    assert {(row["owner"], row["reference"], row["pairs"]) for row in found.values()} == {
+        ("psa", REFERENCE, 4)
+    }
+    text = {row[4]: row[5:7] for row in table.rows}
+    assert text == {"TECM (eq. 4)": ("4", "0.800"), "PQS pseudo": ("4", "-1.000")}
+
+
+def test_two_pairs_or_a_constant_give_no_coefficient(maker):
+    found, table = agreement(judge(maker, labels=LABELS[:2]))
+    assert {row["pairs"] for row in found.values()} == {2}
+    assert {row[6] for row in table.rows} == {"–"}
+
+
+def test_a_constant_has_no_rank(maker):
+    found, _ = agreement(judge(maker, shared=SHARED | {"tecm": (1.0,) * 4}))
+    assert pd.isna(found["tecm"]["spearman"])
+    assert found["pqs_pseudo"]["spearman"] == pytest.approx(-1)
+
+
+def test_pairs_of_one_form_only_do_not_count(maker):
+    judge(maker)
+    maker.slice["thresholds"] = [path for path in maker.slice["thresholds"] if LABELS[3] not in path]
+    found, _ = agreement(read_results(maker.slice, maker.root))
+    # ranks 1 2 3 against 1 3 2: 1 - 6 · 2 / (3 · 8) = 0.5
+    assert (found["tecm"]["pairs"], found["tecm"]["spearman"]) == (3, pytest.approx(0.5))
+
+
+def test_the_page_shows_both_forms_apart(sweep):
+    pairs = ("bg0.10-fg0.40", "bg0.20-fg0.50")
+    for rng in (0, 1):
+        rows = {pair: {"tecm": 0.125, "npr_initial": 0.5} for pair in pairs}
+        axes = f"rng{rng}/{pairs[0]}"
+        sweep.judged(axes, "refined_cams", "train", "threshold_quality", rows, form="shared")
+    files = run(sweep.job(samples=0)).files
+    assert set(files) == set(STAGE.files)
+    page = files["index.html"].decode()
+    own, _, shared = page.partition("<h3>Shared: all pairs")
+    assert "0.125 ± 0.000" in shared
+    assert "0.125 ± 0.000" not in own.partition('id="thresholds"')[2]
+    assert "rank the pairs alike" in shared
+    assert len(pd.read_csv(io.BytesIO(files["thresholds.csv"]))) == 4
+    assert len(pd.read_csv(io.BytesIO(files["thresholds_shared.csv"]))) == 4
+    assert set(pd.read_csv(io.BytesIO(files["form_agreement.csv"]))["pairs"]) == {2}
+
+
+def test_without_the_shared_form_the_page_has_no_such_table(sweep):
+    page = run(sweep.job(samples=0)).files["index.html"].decode()
+    assert "Shared: all pairs" not in page
+    assert "rank the pairs alike" not in page
