@@ -14,7 +14,14 @@ rule report:
         tables=report(
             expand(
                 "results/{{dataset}}/reports/{{report}}/{table}.csv",
-                table=["scores", "per_class", "thresholds", "correlations"],
+                table=[
+                    "scores",
+                    "per_class",
+                    "thresholds",
+                    "correlations",
+                    "thresholds_shared",
+                    "form_agreement",
+                ],
             ),
             caption="../report/table.rst",
             category="{report}",
