@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import UInt8
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
 from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
 from seedbed.stages.crf import NO_CRF, CrfChoice
+from seedbed.stages.regions import DEFAULT_REGIONS, RegionsLabel
 
 
 class ConfidentRegionsParameters(ShardedParameters):
@@ -21,19 +22,14 @@ class ConfidentRegionsParameters(ShardedParameters):
 
     REGIONS = True
 
-    regions: str = Field(
-        default="bg0.10-fg0.40",
+    regions: RegionsLabel = Field(
+        default=DEFAULT_REGIONS,
         description="background where score <= bg, foreground where score >= fg; or alpha4-24",
     )
     crf: CrfChoice = Field(
         default="irn", description="preset of the dense CRF behind each threshold, or none"
     )
     crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
-
-    @field_validator("regions", mode="before")
-    @classmethod
-    def _canonical(cls, value: object) -> str:
-        return str(Regions.parse(str(value)))
 
 
 STAGE = Stage(

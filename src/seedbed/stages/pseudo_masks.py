@@ -7,11 +7,12 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
 from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
 from seedbed.stages.crf import NO_CRF, CrfChoice
+from seedbed.stages.regions import DEFAULT_REGIONS, RegionsLabel
 
 
 class PseudoMasksParameters(ShardedParameters):
@@ -22,14 +23,9 @@ class PseudoMasksParameters(ShardedParameters):
         description="argmax of one background score and the classes; or the pair of the regions axis, between neutral",
     )
     background_score: float = Field(default=0.25, ge=0, le=1, description="score of background, for argmax")
-    regions: str = Field(default="bg0.10-fg0.40", description="the regions axis, for same_pair")
+    regions: RegionsLabel = Field(default=DEFAULT_REGIONS, description="the regions axis, for same_pair")
     crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the decided labels, or none")
     crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
-
-    @field_validator("regions", mode="before")
-    @classmethod
-    def _canonical(cls, value: object) -> str:
-        return str(Regions.parse(str(value)))
 
     def uses_regions(self) -> bool:
         """Only `same_pair` reads the pair."""
