@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 
 # The chain on composites, with a sweep of 3 pairs; then the score of each node and the path of the page.
 demo: $(STAMP)
-	snakemake --cores $(CORES) --quiet progress all sweep
+	snakemake all sweep --cores $(CORES) --quiet progress
 	seedbed scores --sweep
 	seedbed scores
 
