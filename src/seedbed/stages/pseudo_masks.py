@@ -22,7 +22,7 @@ class PseudoMasksParameters(ShardedParameters):
         default="argmax",
         description="argmax of one background score and the classes; or the pair of the regions axis, between neutral",
     )
-    background_score: float = Field(default=0.25, ge=0, le=1, description="score of background, for argmax")
+    background_score: float = Field(default=0.5, ge=0, le=1, description="score of background, for argmax")
     regions: RegionsLabel = Field(default=DEFAULT_REGIONS, description="the regions axis, for same_pair")
     crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the decided labels, or none")
     crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
@@ -34,7 +34,7 @@ class PseudoMasksParameters(ShardedParameters):
 
 STAGE = Stage(
     name="pseudo_masks",
-    version=1,
+    version=2,
     summary="Decide pseudo masks from refined CAMs or CAMs.",
     kind="label_maps",
     score="pseudo_mask",
