@@ -13,14 +13,16 @@ from seedbed.artifacts.label_maps import encode_label_map, encode_label_maps
 from seedbed.artifacts.manifest import FileEntry, Manifest, Record, content_digest, sha256_bytes, to_json
 from seedbed.errors import SeedbedError
 from seedbed.stages.gather import gather
+from seedbed.stages.registry import STAGES
 
+VERSION = STAGES["pseudo_masks"].version
 IDS = ("a", "b", "c", "d", "e")
 
 
 def slice_of(shards: int, **changes: Any) -> dict[str, Any]:
     return {
         "stage": "pseudo_masks",
-        "stage_version": 1,
+        "stage_version": VERSION,
         "dataset": "toy",
         "parameters": {},
         "shards": shards,
@@ -38,7 +40,7 @@ def write_shards(folder: Path, content: dict[str, Any]) -> Path:
         ]
         sidecar = Manifest(
             stage=content["stage"],
-            stage_version=1,
+            stage_version=VERSION,
             dataset="toy",
             parameters=content,
             inputs={},
