@@ -1,0 +1,69 @@
+"""All methods for classifiers at one equal budget, scored by their CAMs: runs them with Snakemake.
+
+`python experiments/methods/run.py FOLDER [--cores 2]` copies the workflow to FOLDER, with the parameters and the
+additional recipes of this folder, and makes the scores; a second call goes on where the first one stopped.
+`table.py` prints them.
+"""
+
+import argparse
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from seedbed.plan.config import read_config
+from seedbed.plan.judges import judgements
+from seedbed.plan.workflow import Workflow
+from seedbed.recipes import RecipeBook
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+COPIED = ("Snakefile", "rules", "workflow_scripts", "recipes", "report", "envs")
+FROZEN = ("cam-randaugment", "cam-randaugment-ls", "occse")
+"""Recipes that also run with frozen batch norm, their ordinary classifier's too; the Puzzle family collapses with it."""
+
+
+def set_up(folder: Path) -> None:
+    """Copy the workflow; results that are there stay."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, folder / name)
+    shutil.copytree(HERE / "recipes", folder / "recipes", dirs_exist_ok=True)
+    shutil.copy(HERE / "params.yaml", folder / "params.yaml")
+
+
+def targets(folder: Path, dataset: str, recipes: tuple[str, ...]) -> Iterator[Path]:
+    """Scores of the classifiers and of their CAMs."""
+    workflow = Workflow(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
+    graph = workflow.graph(dataset)
+    for recipe in recipes:
+        for found in judgements(graph, recipe, workflow.config.rngs[0]):
+            if found.task.stage.score in ("classification", "cam"):
+                yield found.path
+
+
+def main() -> int:
+    """Set up the folder and make the scores of both data sets."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--cores", type=int, default=2)
+    arguments = parser.parse_args()
+    set_up(arguments.folder)
+    config = read_config(arguments.folder / "params.yaml")
+    runs = {config.dataset: config.recipes, f"{config.dataset}-frozen": FROZEN}
+    for dataset, recipes in runs.items():
+        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, recipes)})
+        command = ["snakemake", "--cores", str(arguments.cores), "--quiet", "progress", "--keep-going"]
+        command += ["--config", f"dataset={dataset}", "--", *wanted]
+        done = subprocess.run(command, cwd=arguments.folder, check=False)
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

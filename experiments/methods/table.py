@@ -1,0 +1,166 @@
+"""Tables, figure and pictures of `run.py`'s results.
+
+`python experiments/methods/table.py FOLDER` prints a table a data set, and draws to docs/figures: epochs.png, the mean IoU of the
+CAMs at every epoch; methods.jpg, the CAMs of some images by every method.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.datasets.table import open_dataset
+from seedbed.errors import SeedbedError
+from seedbed.plan.config import read_config
+from seedbed.plan.tasks import Task
+from seedbed.plan.workflow import Workflow
+from seedbed.recipes import RecipeBook
+from seedbed.report.figures import new_figure, styled
+from seedbed.report.overlays import overlay_heat, overlay_labels
+from seedbed.stages.naming import RUNS
+from seedbed.stages.scores import full_size_scores
+
+FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
+EPOCHS = {"cam-epochs": "cam-randaugment", "puzzle-epochs": "puzzle", "pnoc-epochs": "pnoc"}
+"""Recipes that score every epoch, and the recipes whose classifiers they score."""
+IMAGES, HEIGHT, GAP = 6, 120, 4
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """A JSON file, or None where it is missing: its recipe has not run, or has stopped."""
+    return json.loads(path.read_bytes()) if path.exists() else None
+
+
+def scores_of(task: Task, split: str) -> dict[str, Any] | None:
+    """What `evaluate` wrote."""
+    return read(task.folder.parent / "scores" / f"{task.name}-{split}.json")
+
+
+def runs_of(task: Task) -> dict[str, float]:
+    """Seconds of all runs of a task's commands, and the peak memory of the largest."""
+    runs = [json.loads(path.read_bytes()) for path in (task.folder / RUNS).glob("*.json")]
+    return {
+        "seconds": sum(run["seconds"] for run in runs),
+        "memory": max(run["peak_memory_mb"] for run in runs),
+    }
+
+
+def rows(workflow: Workflow, dataset: str) -> Iterator[str]:
+    """One markdown row a recipe; what it takes from another recipe is not counted again."""
+    for recipe in workflow.config.recipes:
+        if recipe in EPOCHS:
+            continue
+        tasks = workflow.graph(dataset).recipe_tasks(recipe, workflow.config.rngs[0])
+        classifier, cams = (scores_of(tasks[n], s) for n, s in (("classifier", "val"), ("cams", "train")))
+        if classifier is None or cams is None:
+            continue
+        training, dumping = runs_of(tasks["classifier"]), runs_of(tasks["cams"])
+        yield (
+            "| "
+            + " | ".join(
+                (
+                    f"`{recipe}`",
+                    f"{cams['scores']['mean_iou']:.3f}",
+                    f"{cams['best']['mean_iou']:.3f} at {cams['best']['threshold']:.2f}",
+                    f"{classifier['scores']['mean_average_precision']:.3f}",
+                    f"{training['seconds']:.0f}",
+                    f"{dumping['seconds']:.0f}",
+                    f"{training['memory'] / 1000:.1f}",
+                )
+            )
+            + " |"
+        )
+
+
+def epoch_curves(workflow: Workflow, dataset: str) -> dict[str, list[tuple[float, float]]]:
+    """(at the fixed threshold, at the best one) of every epoch, by recipe."""
+    curves = {}
+    for recipe, scored in EPOCHS.items():
+        tasks = workflow.graph(dataset).recipe_tasks(recipe, workflow.config.rngs[0])
+        found = [scores_of(tasks[name], "train") for name in workflow.book[recipe].scores]
+        curves[scored] = [(s["scores"]["mean_iou"], s["best"]["mean_iou"]) for s in found if s is not None]
+    return curves
+
+
+@styled
+def epochs_figure(curves: dict[str, list[tuple[float, float]]]) -> Any:
+    """Mean IoU over epochs: at the fixed threshold, dashed at the one that was chosen with masks."""
+    figure, (axes,) = new_figure(1, 1, 6.0, 3.6)
+    for place, (recipe, values) in enumerate(curves.items()):
+        epochs = range(1, len(values) + 1)
+        fixed, best = zip(*values, strict=True)
+        axes.plot(epochs, fixed, "o-", color=f"C{place}", label=f"{recipe}, threshold 0.25")
+        axes.plot(
+            epochs, best, ".--", color=f"C{place}", label=f"{recipe}, best threshold (chosen with masks)"
+        )
+    axes.set(xlabel="epoch", ylabel="mean IoU of CAMs, train", xticks=list(epochs))
+    axes.legend()
+    return figure
+
+
+def picture(workflow: Workflow, dataset: str) -> Image.Image:
+    """A row an image: photograph, CAMs of every recipe, truth."""
+    graph = workflow.graph(dataset)
+    tasks = {
+        recipe: graph.recipe_tasks(recipe, workflow.config.rngs[0])["cams"]
+        for recipe in workflow.config.recipes
+        if recipe not in EPOCHS
+    }
+    cams = {r: Artifact(task.manifest).cams("train") for r, task in tasks.items() if task.manifest.exists()}
+    data = open_dataset(dataset, graph.declaration)
+    ids = [i for i in data.image_ids("train") if data.labels(i).sum()]
+    lines = []
+    for image_id in ids[:: max(1, len(ids) // IMAGES)][:IMAGES]:
+        photo, truth = np.array(data.image(image_id)), data.mask(image_id)
+        assert truth is not None
+        heats = [
+            overlay_heat(photo, full_size_scores(maps[image_id], tasks[recipe].stage.name).max(0))
+            for recipe, maps in cams.items()
+        ]
+        lines.append([photo, *heats, overlay_labels(photo, truth)])
+    width = HEIGHT * 4 // 3
+    titles = ("photograph", *cams, "truth")
+    sheet = Image.new("RGB", (len(titles) * (width + GAP), 16 + len(lines) * (HEIGHT + GAP)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, title in enumerate(titles):
+        draw.text((column * (width + GAP), 2), title, fill="black")
+        for row, line in enumerate(lines):
+            cell = Image.fromarray(line[column])
+            cell.thumbnail((width, HEIGHT))
+            sheet.paste(cell, (column * (width + GAP), 16 + row * (HEIGHT + GAP)))
+    return sheet
+
+
+def main(folder: Path) -> int:
+    """Print and draw; exit status 1 where `run.py` has not been there."""
+    try:
+        config = read_config(folder / "params.yaml")
+        workflow = Workflow(config, RecipeBook(folder / "recipes"), folder / "results")
+    except SeedbedError as error:
+        print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
+        return 1
+    for dataset in config.datasets:
+        print(f"\n{dataset}\n")
+        print(
+            "| recipe | CAM, fixed 0.25 | CAM, best (chosen with masks) | mAP, val | training, s | CAMs, s | peak, GB |"
+        )
+        print("|---|---|---|---|---|---|---|")
+        print("\n".join(rows(workflow, dataset)))
+    curves = epoch_curves(workflow, config.dataset)
+    print("\nmean IoU at every epoch, scale 1.0: fixed / best threshold\n")
+    for recipe, values in curves.items():
+        print(f"| `{recipe}` | " + " | ".join(f"{fixed:.3f} / {best:.3f}" for fixed, best in values) + " |")
+    (FIGURES / "epochs.png").write_bytes(epochs_figure(curves))
+    picture(workflow, config.dataset).save(FIGURES / "methods.jpg", quality=80)
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("expected the folder that run.py was given: python experiments/methods/table.py FOLDER")
+    sys.exit(main(Path(sys.argv[1])))
