@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 COPIED = ("Snakefile", "rules", "workflow_scripts", "recipes", "report", "envs")
 FROZEN = ("cam-randaugment", "cam-randaugment-ls", "occse")
-"""Recipes that also run with frozen batch norm, their ordinary classifier's too; the Puzzle family collapses with it."""
+"""Recipes that also run with frozen batch norm, which the Puzzle family does not survive at this budget."""
 
 
 def set_up(folder: Path) -> None:

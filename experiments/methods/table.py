@@ -1,7 +1,7 @@
 """Tables, figure and pictures of `run.py`'s results.
 
-`python experiments/methods/table.py FOLDER` prints a table a data set, and draws to docs/figures: epochs.png, the mean IoU of the
-CAMs at every epoch; methods.jpg, the CAMs of some images by every method.
+`python experiments/methods/table.py FOLDER` prints a table a data set, and draws to docs/figures:
+epochs.png, the mean IoU of the CAMs at every epoch; methods.jpg, the CAMs of some images by every method.
 """
 
 import json
