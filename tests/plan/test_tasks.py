@@ -221,6 +221,7 @@ def test_a_path_leads_back_to_its_task(tmp_path: Path) -> None:
             "recipes": ["base", "baseline", "pinned"],
             "rngs": [0, 5],
             "thresholds": ["bg0.05-fg0.30", "alpha4-24"],
+            "settings": {"toy": {"train_classifier": {"keep_epochs": [2]}}},
         },
         baseline=SUPERVISED,
         pinned=pinned,
@@ -332,14 +333,31 @@ def test_a_slice_holds_what_differs_from_the_defaults(tmp_path: Path) -> None:
 
 def test_a_slice_tells_the_epoch_and_what_was_inherited(tmp_path: Path) -> None:
     nodes = {
+        "classifier": {"with": {"keep_epochs": [2]}},
         "cams": {
             "from": {"classifier": "classifier@epoch2"},
             "inherited": {"epoch": "2, as published"},
-        }
+        },
     }
     content = graph(tmp_path, child={"extends": "base", "nodes": nodes}).task("child", "cams", 0).slice()
     assert content["epochs"] == {"classifier": 2}
     assert content["inherited"] == {"epoch": "2, as published"}
+
+
+@pytest.mark.parametrize(
+    ("keep", "epoch", "kept"), [((), 2, "none"), ([1, 3], 2, r"\(1, 3\)"), ("all", 4, "all")]
+)
+def test_an_epoch_that_is_not_kept_is_told_before_anything_runs(
+    tmp_path: Path, keep: Any, epoch: int, kept: str
+) -> None:
+    nodes = {
+        "classifier": {"with": {"keep_epochs": keep}},
+        "cams": {"from": {"classifier": f"classifier@epoch{epoch}"}},
+    }
+    made = graph(tmp_path, child={"extends": "base", "nodes": nodes})
+    told = rf"asks for epoch {epoch} of (base|child)\.classifier, which trains 3 epochs and keeps {kept}; "
+    with pytest.raises(SeedbedError, match=f"recipe child, node cams: input classifier {told}"):
+        made.task("child", "cams", 0)
 
 
 def test_the_slice_of_the_index_holds_no_fact_of_a_machine(tmp_path: Path) -> None:

@@ -96,7 +96,9 @@ def test_a_changed_input_changes_the_node_and_its_descendants_only(
 ) -> None:
     other = {"stage": "dump_cams", "from": {"classifier": "classifier"}, "with": {"flip": False}}
     child = {"extends": "base", "nodes": {"other": other, node: {"from": inputs}}}
-    base, tasks = tasks_of(tmp_path, "base", child=child), tasks_of(tmp_path, "child", child=child)
+    kept = {"settings": {"toy": {"train_classifier": {"keep_epochs": [2]}}}}
+    made = make_workflow(tmp_path, kept, child=child).graph()
+    base, tasks = made.recipe_tasks("base", 0), made.recipe_tasks("child", 0)
     del tasks["other"]
     assert changed(identities(base), identities(tasks)) == DESCENDANTS[node]
     assert {name for name, task in tasks.items() if task.owner == "child"} == DESCENDANTS[node]

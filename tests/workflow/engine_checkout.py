@@ -43,6 +43,35 @@ TINY: dict[str, Any] = {
 }
 """Contents of params.yaml for a chain that costs seconds."""
 
+
+def photographs(
+    test_data: Path, recipes: list[str], classifier: dict[str, Any], shards: int = 1
+) -> dict[str, Any]:
+    """Contents of params.yaml for voc-animals-tiny; all that is trained but the classifier costs seconds."""
+    return {
+        "dataset": "animals",
+        "recipes": recipes,
+        "rngs": [0],
+        "datasets": {
+            "animals": {
+                "kind": "voc",
+                "root": str(test_data / "voc-animals-tiny"),
+                "shards": shards,
+                "splits": {"train": {}, "val": {}},
+                "with": {"labels": "csv"},
+            }
+        },
+        "settings": {
+            "animals": {
+                "train_classifier": classifier,
+                "train_affinitynet": TRAINING,
+                "train_segmenter": TRAINING,
+                "dump_cams": {"scales": [1.0]},
+            }
+        },
+    }
+
+
 # psa up to the confident regions: everything whose change costs little.
 CUT = """\
 extends: psa

@@ -3,11 +3,10 @@
 import csv
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from workflow.engine_checkout import TRAINING, Checkout
+from workflow.engine_checkout import Checkout, photographs
 
 CLASSIFIER = {
     "epochs": 3,
@@ -22,35 +21,10 @@ SCORED = {
 }
 
 
-def params(test_data: Path) -> dict[str, Any]:
-    """Contents of params.yaml: both recipes, trained for seconds."""
-    return {
-        "dataset": "animals",
-        "recipes": list(SCORED),
-        "rngs": [0],
-        "datasets": {
-            "animals": {
-                "kind": "voc",
-                "root": str(test_data / "voc-animals-tiny"),
-                "splits": {"train": {}, "val": {}},
-                "with": {"labels": "csv"},
-            }
-        },
-        "settings": {
-            "animals": {
-                "train_classifier": CLASSIFIER,
-                "train_affinitynet": TRAINING,
-                "train_segmenter": TRAINING,
-                "dump_cams": {"scales": [1.0]},
-            }
-        },
-    }
-
-
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Checkout:
     """A checkout in which `snakemake` ran."""
-    made = Checkout.make(tmp_path_factory.mktemp("methods"), params(test_data))
+    made = Checkout.make(tmp_path_factory.mktemp("methods"), photographs(test_data, list(SCORED), CLASSIFIER))
     made.snakemake("--cores", "2")
     return made
 

@@ -7,43 +7,21 @@ from typing import Any
 
 import pytest
 
-from workflow.engine_checkout import TRAINING, Checkout
+from workflow.engine_checkout import Checkout, photographs
 
+# Shorter or faster training on 40 photographs leaves constant CAMs, which are refused.
 CLASSIFIER = {
     "epochs": 4,
     "batch_size": 8,
     "lr": 0.002,
     "augmentation": {"resize_long": [96, 128], "crop": 96},
 }
-PARAMS: dict[str, Any] = {
-    "dataset": "animals",
-    "recipes": ["psa"],
-    "rngs": [0],
-    "datasets": {
-        "animals": {
-            "kind": "voc",
-            "shards": 2,
-            "splits": {"train": {}, "val": {}},
-            "with": {"labels": "csv"},
-        }
-    },
-    "settings": {
-        "animals": {
-            # Shorter or faster training on 40 photographs leaves constant CAMs, which are refused.
-            "train_classifier": CLASSIFIER,
-            "train_affinitynet": TRAINING,
-            "train_segmenter": TRAINING,
-            "dump_cams": {"scales": [1.0]},
-        }
-    },
-}
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Checkout:
     """A checkout in which `snakemake` ran."""
-    params = json.loads(json.dumps(PARAMS))
-    params["datasets"]["animals"]["root"] = str(test_data / "voc-animals-tiny")
+    params = photographs(test_data, ["psa"], CLASSIFIER, shards=2)
     made = Checkout.make(tmp_path_factory.mktemp("photographs"), params)
     assert "no faults" in made.seedbed("doctor")
     made.snakemake("--cores", "2")
@@ -52,8 +30,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Check
 
 def changed(checkout: Checkout, **changes: Any) -> str:
     """What `snakemake -n` would run after a change of params.yaml."""
-    params = json.loads(json.dumps(PARAMS))
-    params["datasets"]["animals"]["root"] = str(checkout.results)  # planning reads no data
+    params = photographs(checkout.results, ["psa"], CLASSIFIER, shards=2)  # planning reads no data
     checkout.write_params({**params, **changes})
     targets = ["sweep"] if "thresholds" in changes else []
     return checkout.run("snakemake", *targets, "-n", "--rerun-triggers", "input", "mtime")

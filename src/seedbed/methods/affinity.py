@@ -8,42 +8,23 @@ from torch import Tensor
 from seedbed.methods.pairs import Offsets, PairMethod
 from seedbed.methods.table import AffinityParameters
 from seedbed.networks.affinitynet import AffinityNet, feature_affinity
-from seedbed.networks.backbones import build_backbone, freeze_batch_norm, seeded
-from seedbed.networks.weights import InitialWeights
+from seedbed.networks.backbones import Backbone, freeze_batch_norm
 from seedbed.refine.affinity_labels import pair_mask, pair_offsets
 
 
 class AffinityMethod(PairMethod):
     """The walk takes the pairs that were trained, unless another radius is asked for."""
 
-    GRID_STRIDE = 8
+    GRID_STRIDE = SMALLEST_REDUCTION = 8
 
-    def __init__(
-        self,
-        parameters: AffinityParameters,
-        *,
-        classes: int,
-        rng: int,
-        weights: InitialWeights | None = None,
-    ):
-        backbone = build_backbone(
-            parameters.backbone,
-            parameters.output_stride,
-            weights or parameters.weights,
-            rng=rng,
-            smallest_reduction=self.GRID_STRIDE,
-            allow_mask_trained=parameters.allow_mask_trained,
-        )
-        with seeded(rng):
-            network = AffinityNet(backbone, backbone.channels, parameters.mixing_gain)
-        super().__init__(network, backbone, parameters.radius, parameters.pairs)
-        self._frozen_norm = parameters.batch_norm == "frozen"
-        self.train()
+    def build_network(self, backbone: Backbone, parameters: AffinityParameters) -> AffinityNet:
+        """Features of the last three maps, mixed."""
+        return AffinityNet(backbone, backbone.channels, parameters.mixing_gain)
 
     def train(self, mode: bool = True) -> AffinityMethod:
         """Switch training mode; frozen batch norm stays frozen."""
         super().train(mode)
-        if self._frozen_norm:
+        if self.frozen_norm:
             freeze_batch_norm(self.affinitynet)
         return self
 

@@ -12,8 +12,7 @@ from torch import Tensor
 from seedbed.methods.pairs import Offsets, PairMethod
 from seedbed.methods.table import EdgeAffinityParameters
 from seedbed.networks.affinitynet import EDGE_STRIDE, EdgeAffinityNet, edge_affinity, straight_path
-from seedbed.networks.backbones import build_backbone, seeded
-from seedbed.networks.weights import InitialWeights
+from seedbed.networks.backbones import Backbone
 from seedbed.refine.affinity_labels import pair_offsets
 
 WALK_RADIUS = 5
@@ -27,25 +26,9 @@ class EdgeAffinityMethod(PairMethod):
 
     GRID_STRIDE = EDGE_STRIDE
 
-    def __init__(
-        self,
-        parameters: EdgeAffinityParameters,
-        *,
-        classes: int,
-        rng: int,
-        weights: InitialWeights | None = None,
-    ):
-        backbone = build_backbone(
-            parameters.backbone,
-            parameters.output_stride,
-            weights or parameters.weights,
-            rng=rng,
-            allow_mask_trained=parameters.allow_mask_trained,
-        )
-        with seeded(rng):
-            network = EdgeAffinityNet(backbone, backbone.channels)
-        super().__init__(network, backbone, parameters.radius, parameters.pairs)
-        self.train()
+    def build_network(self, backbone: Backbone, parameters: EdgeAffinityParameters) -> EdgeAffinityNet:
+        """Edges from all maps of the frozen backbone."""
+        return EdgeAffinityNet(backbone, backbone.channels)
 
     def affinity(self, output: Float[Tensor, "b h w"], offsets: Offsets) -> Float[Tensor, "b offsets h w"]:
         """1 − the largest probability of an edge on each path (eq. 3)."""

@@ -6,7 +6,7 @@ A form says how the affinities come from its network's output; all else is here 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,9 @@ from torch.nn import functional
 from seedbed.cam.inference import network_input
 from seedbed.losses.affinity import affinity_loss
 from seedbed.methods.base import Batch, Method, Objective, Progress
-from seedbed.networks.backbones import Backbone
+from seedbed.methods.table import AffinityParameters, EdgeAffinityParameters
+from seedbed.networks.backbones import Backbone, build_backbone, seeded
+from seedbed.networks.weights import InitialWeights
 from seedbed.refine.affinity_labels import affinity_labels, pair_offsets
 
 Offsets = Sequence[tuple[int, int]]
@@ -38,24 +40,46 @@ class PairMethod(Method):
     """One player, `affinitynet`; base of the methods of stage `train_affinitynet`.
 
     Args:
-        affinitynet: the network.
-        backbone: the part of it that had initial weights.
-        radius: pairs nearer than this are trained on, in cells of the grid.
-        pairs: see `seedbed.refine.affinity_labels`.
+        parameters: of the form.
+        classes: number of foreground classes, which no form needs.
+        rng: keys the initialisation of what is trained from scratch.
+        weights: see `seedbed.methods.table.build_method`.
     """
 
     GRID_STRIDE: ClassVar[int]
     """Input pixels to one cell of the grid."""
+    SMALLEST_REDUCTION: ClassVar[int] = 1
+    """The form does not read maps of the backbone that are finer than this."""
 
     def __init__(
-        self, affinitynet: nn.Module, backbone: Backbone, radius: int, pairs: Literal["all", "published"]
+        self,
+        parameters: AffinityParameters | EdgeAffinityParameters,
+        *,
+        classes: int,
+        rng: int,
+        weights: InitialWeights | None = None,
     ):
         super().__init__()
+        backbone = build_backbone(
+            parameters.backbone,
+            parameters.output_stride,
+            weights or parameters.weights,
+            rng=rng,
+            smallest_reduction=self.SMALLEST_REDUCTION,
+            allow_mask_trained=parameters.allow_mask_trained,
+        )
+        with seeded(rng):
+            self.affinitynet = self.build_network(backbone, parameters)
         self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance
-        self.offsets = pair_offsets(radius)
-        self.radius, self.pairs = radius, pairs
+        self.offsets = pair_offsets(parameters.radius)
+        self.radius, self.pairs = parameters.radius, parameters.pairs
+        self.frozen_norm = parameters.batch_norm == "frozen"
         self._whole = max(backbone.reductions)
-        self.affinitynet = affinitynet
+        self.train()
+
+    def build_network(self, backbone: Backbone, parameters: Any) -> nn.Module:
+        """The form's network on the backbone; random numbers are keyed."""
+        raise NotImplementedError
 
     def networks(self) -> dict[str, nn.Module]:
         """The AffinityNet."""

@@ -22,6 +22,7 @@ from seedbed.recipes import MASKS, Node, Recipe, RecipeBook, Reference
 from seedbed.stages.contract import Parameters, ShardedParameters, Stage
 from seedbed.stages.naming import PARAMS, RESULTS, shard_names
 from seedbed.stages.registry import PREPARE_DATASET
+from seedbed.training.parameters import TrainingParameters
 
 NO_AXES = "shared"
 
@@ -264,6 +265,7 @@ class TaskGraph:
             point = rng if pins.rng is None else pins.rng
             inputs[key] = made = self.task(source.recipe, source.node, point, regions)
             if pins.epoch is not None:
+                _check_epoch(made, pins.epoch, f"{where}: input {key}")
                 epochs[key] = pins.epoch
             depends_on_rng |= made.rng is not None and pins.rng is None
             depends_on_regions |= made.regions is not None
@@ -334,6 +336,17 @@ class TaskGraph:
                         f"{where}: split {split} is asked for, input {key} ({source.name}) has only "
                         f"{', '.join(source.splits)}; add it to its `splits`"
                     )
+
+
+def _check_epoch(trained: Task, epoch: int, where: str) -> None:
+    parameters = trained.parameters
+    if isinstance(parameters, TrainingParameters) and not (
+        parameters.keeps(epoch) and epoch <= parameters.epochs
+    ):
+        raise SeedbedError(
+            f"{where} asks for epoch {epoch} of {trained.owner}.{trained.name}, which trains {parameters.epochs} "
+            f"epochs and keeps {parameters.keep_epochs or 'none'}; ask for a kept one, or add it to `keep_epochs`"
+        )
 
 
 def canonical_regions(label: str) -> str:

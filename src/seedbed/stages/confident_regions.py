@@ -13,11 +13,11 @@ from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
 from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
-from seedbed.stages.crf import NO_CRF, CrfChoice
+from seedbed.stages.crf import NO_CRF, CrfChoice, CrfOptions
 from seedbed.stages.regions import DEFAULT_REGIONS, RegionsLabel
 
 
-class ConfidentRegionsParameters(ShardedParameters):
+class ConfidentRegionsParameters(CrfOptions, ShardedParameters):
     """Thresholds and CRF."""
 
     REGIONS = True
@@ -29,7 +29,6 @@ class ConfidentRegionsParameters(ShardedParameters):
     crf: CrfChoice = Field(
         default="irn", description="preset of the dense CRF behind each threshold, or none"
     )
-    crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
 
 
 STAGE = Stage(

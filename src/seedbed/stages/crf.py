@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from seedbed.errors import unknown_name
 from seedbed.refine.crf_parameters import CRF_PRESETS
+from seedbed.stages.contract import Parameters
 
 NO_CRF = "none"
 
@@ -20,6 +21,13 @@ def _known_preset(name: str) -> str:
 
 CrfChoice = Annotated[str, AfterValidator(_known_preset)]
 """Name of a preset, or `none`."""
+
+
+class CrfOptions(Parameters):
+    """Parameters of a stage that can end with a dense CRF."""
+
+    crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the result, or none")
+    crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
 
 
 def label_refiner(image: np.ndarray, preset: str, engine: str) -> Callable[[np.ndarray, int], np.ndarray]:

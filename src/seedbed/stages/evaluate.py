@@ -16,12 +16,12 @@ from seedbed.artifacts.manifest import to_json
 from seedbed.errors import SeedbedError
 from seedbed.metrics import classification, segmentation
 from seedbed.metrics.confusion import confusion_counts
-from seedbed.stages.contract import Input, Job, Parameters, Stage
-from seedbed.stages.crf import NO_CRF, CrfChoice, sharpen_label_map
+from seedbed.stages.contract import Input, Job, Stage
+from seedbed.stages.crf import NO_CRF, CrfOptions, sharpen_label_map
 from seedbed.stages.scores import full_size_scores, true_mask
 
 
-class EvaluateParameters(Parameters):
+class EvaluateParameters(CrfOptions):
     """What is scored, and how."""
 
     background_score: float = Field(
@@ -34,8 +34,6 @@ class EvaluateParameters(Parameters):
     neutral: Literal["dropped", "missed"] = Field(
         default="dropped", description="what a neutral prediction is: removed, or a miss of its true class"
     )
-    crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF before scoring, or none")
-    crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
     class_map: dict[str, str] = Field(default_factory=dict, description="classes to collapse: {breed: pet}")
 
 

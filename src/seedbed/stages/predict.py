@@ -9,10 +9,10 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
-from seedbed.stages.crf import NO_CRF, CrfChoice
+from seedbed.stages.crf import NO_CRF, CrfOptions
 
 
-class PredictParameters(ShardedParameters):
+class PredictParameters(CrfOptions, ShardedParameters):
     """How an image is segmented."""
 
     splits: tuple[str, ...] = Field(default=("val",), description="splits of the data set to process")
@@ -20,8 +20,6 @@ class PredictParameters(ShardedParameters):
         default=(0.75, 1.0, 1.25), min_length=1, description="scales of the image"
     )
     flip: bool = Field(default=True, description="average with the mirrored prediction of the mirrored image")
-    crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the probabilities, or none")
-    crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
 
 
 STAGE = Stage(

@@ -11,11 +11,11 @@ from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
 from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
-from seedbed.stages.crf import NO_CRF, CrfChoice
+from seedbed.stages.crf import NO_CRF, CrfOptions
 from seedbed.stages.regions import DEFAULT_REGIONS, RegionsLabel
 
 
-class PseudoMasksParameters(ShardedParameters):
+class PseudoMasksParameters(CrfOptions, ShardedParameters):
     """How a pixel is decided."""
 
     decide: Literal["argmax", "same_pair"] = Field(
@@ -24,8 +24,6 @@ class PseudoMasksParameters(ShardedParameters):
     )
     background_score: float = Field(default=0.5, ge=0, le=1, description="score of background, for argmax")
     regions: RegionsLabel = Field(default=DEFAULT_REGIONS, description="the regions axis, for same_pair")
-    crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the decided labels, or none")
-    crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
 
     def uses_regions(self) -> bool:
         """Only `same_pair` reads the pair."""
