@@ -83,7 +83,8 @@ def epoch_curves(workflow: Workflow, dataset: str) -> dict[str, list[tuple[float
     for recipe, scored in EPOCHS.items():
         tasks = workflow.graph(dataset).recipe_tasks(recipe, workflow.config.rngs[0])
         found = [scores_of(tasks[name], "train") for name in workflow.book[recipe].scores]
-        curves[scored] = [(s["scores"]["mean_iou"], s["best"]["mean_iou"]) for s in found if s is not None]
+        if all(s is not None for s in found):
+            curves[scored] = [(s["scores"]["mean_iou"], s["best"]["mean_iou"]) for s in found if s]
     return curves
 
 

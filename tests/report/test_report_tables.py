@@ -11,7 +11,7 @@ from seedbed.errors import SeedbedError
 from seedbed.report import scores, thresholds
 from seedbed.report.page import csv_bytes, node_table, run
 from seedbed.report.results import NOTHING, Place, read_judged, read_results
-from seedbed.report.tables import Table, figure, one_of, spread
+from seedbed.report.tables import Table, figure, one_of, spread, with_notes
 
 INHERITED = "threshold: inherited: tuned on val (predict)"
 
@@ -33,6 +33,16 @@ def test_spread():
     assert spread([0.5, None, float("nan")]) == "0.500"
     assert spread([]) == spread([None]) == figure(None) == "–"
     assert one_of(["a", "", "b", "a"]) == "a, b"
+
+
+def test_long_texts_become_numbered_notes():
+    walk, regions = "threshold: beta (random_walk)", "threshold: 0.10 (confident_regions)"
+    training = "training: true masks (train_segmenter)"
+    cells = [NOTHING, walk, f"{regions} | {training} | {walk}"]
+    table = Table(("node", "used"), (False, False), tuple(("cams", cell) for cell in cells))
+    noted = with_notes(table, " | ")
+    assert [row[-1] for row in noted.rows] == [NOTHING, "threshold [1]", "threshold [2, 1]; training [3]"]
+    assert noted.notes == (walk, regions, training)
 
 
 @pytest.mark.parametrize(

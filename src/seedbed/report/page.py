@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from seedbed.plan.judges import report_sources
 from seedbed.report import figures, samples, scores, shared_thresholds, thresholds
-from seedbed.report.results import Node, Results, ledger_text, read_results
-from seedbed.report.tables import Table
+from seedbed.report.results import LEDGER_SEPARATOR, Node, Results, ledger_text, read_results
+from seedbed.report.tables import Table, with_notes
 from seedbed.stages.contract import Job, Products
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def run(job: Job) -> Products:
         title=f"{results.dataset}: {results.name}",
         dataset=results.dataset,
         recipes=results.recipes,
-        nodes=node_table(results),
-        classifier_scores=scores.classifier_table(score_frame),
-        mask_scores=scores.mask_table(score_frame),
+        nodes=with_notes(node_table(results), LEDGER_SEPARATOR),
+        classifier_scores=with_notes(scores.classifier_table(score_frame), LEDGER_SEPARATOR),
+        mask_scores=with_notes(scores.mask_table(score_frame), LEDGER_SEPARATOR),
         class_scores=scores.class_table(class_frame, ["background", *job.dataset.classes]),
         curves=curve_figures(results),
         pairs=thresholds.threshold_table(threshold_frame),

@@ -19,6 +19,8 @@ from seedbed.errors import SeedbedError
 from seedbed.stages.naming import OWN, SHARED
 
 NOTHING = "nothing"
+LEDGER_SEPARATOR = " | "
+"""Between the entries of a ledger in words."""
 CHOSEN_WITH_MASKS = "chosen with masks"
 
 
@@ -117,7 +119,7 @@ class Judged:
 
 def ledger_text(ledger: Any) -> str:
     """A ledger in words; `nothing` where it is empty."""
-    return "; ".join(f"{entry.use}: {entry.note} ({entry.stage})" for entry in ledger) or NOTHING
+    return LEDGER_SEPARATOR.join(f"{entry.use}: {entry.note} ({entry.stage})" for entry in ledger) or NOTHING
 
 
 @dataclass(frozen=True)

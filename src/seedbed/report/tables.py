@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,28 @@ class Table:
 
     Attributes:
         figures: of each column, whether it holds figures.
+        notes: below the table, numbered from 1.
     """
 
     headings: tuple[str, ...]
     figures: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def with_notes(table: Table, separator: str) -> Table:
+    """Move long texts of the last column, `use: note` each, below the table; `use` and the note's number stay."""
+    notes: dict[str, int] = {}
+
+    def short(cell: str) -> str:
+        uses: dict[str, list[str]] = {}
+        for entry in cell.split(separator):
+            use, colon, _ = entry.partition(": ")
+            uses.setdefault(use, []).extend([str(notes.setdefault(entry, len(notes) + 1))] if colon else [])
+        return "; ".join(f"{use} [{', '.join(numbers)}]" if numbers else use for use, numbers in uses.items())
+
+    rows = tuple((*row[:-1], short(row[-1])) for row in table.rows)
+    return replace(table, rows=rows, notes=tuple(notes))
 
 
 def figure(value: float | None, digits: int = 3) -> str:
