@@ -91,7 +91,7 @@ def epoch_curves(workflow: Workflow, dataset: str) -> dict[str, list[tuple[float
 @styled
 def epochs_figure(curves: dict[str, list[tuple[float, float]]]) -> Any:
     """Mean IoU over epochs: at the fixed threshold, dashed at the one that was chosen with masks."""
-    figure, (axes,) = new_figure(1, 1, 6.0, 3.6)
+    figure, (axes,) = new_figure(1, 1, 6.4, 3.4, below=0.7)
     for place, (recipe, values) in enumerate(curves.items()):
         epochs = range(1, len(values) + 1)
         fixed, best = zip(*values, strict=True)
@@ -100,7 +100,7 @@ def epochs_figure(curves: dict[str, list[tuple[float, float]]]) -> Any:
             epochs, best, ".--", color=f"C{place}", label=f"{recipe}, best threshold (chosen with masks)"
         )
     axes.set(xlabel="epoch", ylabel="mean IoU of CAMs, train", xticks=list(epochs))
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
