@@ -134,6 +134,20 @@ def test_rank_agreement():
         rank_agreement(x, y[:3])
 
 
+@pytest.mark.parametrize(("n", "p"), [(3, 2 / 6), (4, 2 / 24)])
+def test_p_value_of_few_points_is_exact(n, p):
+    """Of n! pairings one agrees in all ranks and one is its reverse."""
+    x = np.arange(float(n))
+    assert rank_agreement(x, np.exp(x)) == pytest.approx((1, p))
+    assert rank_agreement(x, -x) == pytest.approx((-1, p))
+
+
+def test_p_value_with_ties_counts_all_pairings():
+    """Ranks (1, 2, 3) and (1.5, 1.5, 3): 2 of 6 pairings give sqrt(3)/2, 2 give 0, 2 its negative."""
+    found = rank_agreement(np.array([1.0, 2, 3]), np.array([5.0, 5, 9]))
+    assert found == pytest.approx((3**0.5 / 2, 2 * 2 / 6))
+
+
 def test_correlation_of_a_constant_is_undefined():
     result = correlation(np.arange(4.0), np.ones(4), threshold=0.1)
     assert result.pearson is None

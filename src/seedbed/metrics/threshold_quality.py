@@ -15,6 +15,8 @@ from jaxtyping import Float, Int64
 
 from seedbed.errors import unknown_name
 
+EXACT = 8
+"""Up to so many points the p-value of a rank correlation is counted over all pairings."""
 TECM_VARIANTS = ("equation-4", "printed")
 EPSILON = 1e-8
 
@@ -124,12 +126,12 @@ def correlation(
         raise ValueError(
             f"expected two columns of the same length, at least 3; got {x.size} and {y.size} values"
         )
-    from scipy.stats import pearsonr, spearmanr
+    from scipy.stats import pearsonr
 
     limit = float(np.median(np.abs(y - np.median(y)))) if threshold is None else threshold
     inliers = _ransac_inliers(x, y, seed, limit)
     pearson, pearson_p = _coefficient(pearsonr, x, y)
-    spearman, spearman_p = _coefficient(spearmanr, x, y)
+    spearman, spearman_p = _coefficient(_spearman, x, y)
     inlier_pearson, inlier_p = _coefficient(pearsonr, x[inliers], y[inliers])
     return Correlation(
         points=x.size,
@@ -155,9 +157,26 @@ def rank_agreement(
     """
     if x.shape != y.shape:
         raise ValueError(f"expected two columns of the same length; got {x.size} and {y.size} values")
-    from scipy.stats import spearmanr
+    return _coefficient(_spearman, x, y)
 
-    return _coefficient(spearmanr, x, y)
+
+def _spearman(x: np.ndarray, y: np.ndarray) -> Any:
+    """Spearman's coefficient; of few points the p-value is exact, over all pairings (the t approximation says 0 where
+    three points agree).
+    """
+    from scipy.stats import permutation_test, rankdata, spearmanr
+
+    if x.size > EXACT:
+        return spearmanr(x, y)
+    x, y = (rankdata(values) - (x.size + 1) / 2 for values in (x, y))
+    scale = np.sqrt((x * x).sum() * (y * y).sum())
+    return permutation_test(
+        (x,),
+        lambda pairing, axis: (pairing * y).sum(axis) / scale,
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
 
 
 def _ransac_inliers(
