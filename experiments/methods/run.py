@@ -8,7 +8,8 @@ additional recipes of this folder, and makes the scores; a second call goes on w
 import argparse
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import product
 from pathlib import Path
 
 from seedbed.plan.config import read_config
@@ -21,6 +22,8 @@ ROOT = HERE.parents[1]
 COPIED = ("Snakefile", "rules", "workflow_scripts", "recipes", "report", "envs")
 FROZEN = ("cam-randaugment", "cam-randaugment-ls", "occse")
 """Recipes that also run with frozen batch norm, which the Puzzle family does not survive at this budget."""
+REPEATED = ("psa", "cam-randaugment", "occse")
+"""Recipes as published that run with every seed; the others with the first."""
 
 
 def set_up(folder: Path) -> None:
@@ -36,12 +39,12 @@ def set_up(folder: Path) -> None:
     shutil.copy(HERE / "params.yaml", folder / "params.yaml")
 
 
-def targets(folder: Path, dataset: str, recipes: tuple[str, ...]) -> Iterator[Path]:
-    """Scores of the classifiers and of their CAMs."""
+def targets(folder: Path, dataset: str, points: Iterable[tuple[str, int]]) -> Iterator[Path]:
+    """Scores of the classifiers and of their CAMs, of recipes with seeds."""
     workflow = Workflow(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
     graph = workflow.graph(dataset)
-    for recipe in recipes:
-        for found in judgements(graph, recipe, workflow.config.rngs[0]):
+    for recipe, rng in points:
+        for found in judgements(graph, recipe, rng):
             if found.task.stage.score in ("classification", "cam"):
                 yield found.path
 
@@ -54,9 +57,11 @@ def main() -> int:
     arguments = parser.parse_args()
     set_up(arguments.folder)
     config = read_config(arguments.folder / "params.yaml")
-    runs = {config.dataset: config.recipes, f"{config.dataset}-frozen": FROZEN}
-    for dataset, recipes in runs.items():
-        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, recipes)})
+    first, *others = config.rngs
+    published = [*product(config.recipes, [first]), *product(REPEATED, others)]
+    runs = {config.dataset: published, f"{config.dataset}-frozen": [*product(FROZEN, [first])]}
+    for dataset, points in runs.items():
+        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, points)})
         command = ["snakemake", "--cores", str(arguments.cores), "--quiet", "progress", "--keep-going"]
         command += ["--config", f"dataset={dataset}", "--", *wanted]
         done = subprocess.run(command, cwd=arguments.folder, check=False)

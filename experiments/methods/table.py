@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from seedbed.plan.workflow import Workflow
 from seedbed.recipes import RecipeBook
 from seedbed.report.figures import new_figure, styled
 from seedbed.report.overlays import overlay_heat, overlay_labels
+from seedbed.report.tables import spread
 from seedbed.stages.naming import RUNS
 from seedbed.stages.scores import full_size_scores
 
@@ -41,7 +43,7 @@ def scores_of(task: Task, split: str) -> dict[str, Any] | None:
     return read(task.folder.parent / "scores" / f"{task.name}-{split}.json")
 
 
-def runs_of(task: Task) -> dict[str, float]:
+def costs_of(task: Task) -> dict[str, float]:
     """Seconds of all runs of a task's commands, and the peak memory of the largest."""
     runs = [json.loads(path.read_bytes()) for path in (task.folder / RUNS).glob("*.json")]
     return {
@@ -51,30 +53,33 @@ def runs_of(task: Task) -> dict[str, float]:
 
 
 def rows(workflow: Workflow, dataset: str) -> Iterator[str]:
-    """One markdown row a recipe; what it takes from another recipe is not counted again."""
+    """One markdown row a recipe, over its seeds; what it takes from another recipe is not counted again."""
     for recipe in workflow.config.recipes:
-        if recipe in EPOCHS:
+        found = list(runs_of(workflow, dataset, recipe)) if recipe not in EPOCHS else []
+        if not found:
             continue
-        tasks = workflow.graph(dataset).recipe_tasks(recipe, workflow.config.rngs[0])
-        classifier, cams = (scores_of(tasks[n], s) for n, s in (("classifier", "val"), ("cams", "train")))
+        cells = [f"`{recipe}`", str(len(found))]
+        cells += [spread([run[key] for run in found]) for key in ("fixed", "best", "mean_average_precision")]
+        cells += [f"{fmean(run[key] for run in found):.0f}" for key in ("training", "dumping")]
+        yield f"| {' | '.join(cells)} | {max(run['memory'] for run in found) / 1000:.1f} |"
+
+
+def runs_of(workflow: Workflow, dataset: str, recipe: str) -> Iterator[dict[str, float]]:
+    """What was measured with each seed that has run."""
+    for rng in workflow.config.rngs:
+        tasks = workflow.graph(dataset).recipe_tasks(recipe, rng)
+        classifier, cams = scores_of(tasks["classifier"], "val"), scores_of(tasks["cams"], "train")
         if classifier is None or cams is None:
             continue
-        training, dumping = runs_of(tasks["classifier"]), runs_of(tasks["cams"])
-        yield (
-            "| "
-            + " | ".join(
-                (
-                    f"`{recipe}`",
-                    f"{cams['scores']['mean_iou']:.3f}",
-                    f"{cams['best']['mean_iou']:.3f} at {cams['best']['threshold']:.2f}",
-                    f"{classifier['scores']['mean_average_precision']:.3f}",
-                    f"{training['seconds']:.0f}",
-                    f"{dumping['seconds']:.0f}",
-                    f"{training['memory'] / 1000:.1f}",
-                )
-            )
-            + " |"
-        )
+        training, dumping = costs_of(tasks["classifier"]), costs_of(tasks["cams"])
+        yield {
+            "fixed": cams["scores"]["mean_iou"],
+            "best": cams["best"]["mean_iou"],
+            "mean_average_precision": classifier["scores"]["mean_average_precision"],
+            "training": training["seconds"],
+            "dumping": dumping["seconds"],
+            "memory": training["memory"],
+        }
 
 
 def epoch_curves(workflow: Workflow, dataset: str) -> dict[str, list[tuple[float, float]]]:
@@ -148,9 +153,9 @@ def main(folder: Path) -> int:
     for dataset in config.datasets:
         print(f"\n{dataset}\n")
         print(
-            "| recipe | CAM, fixed 0.25 | CAM, best (chosen with masks) | mAP, val | training, s | CAMs, s | peak, GB |"
+            "| recipe | seeds | CAM, fixed 0.25 | CAM, best | mAP, val | training, s | CAMs, s | peak, GB |"
         )
-        print("|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|")
         print("\n".join(rows(workflow, dataset)))
     curves = epoch_curves(workflow, config.dataset)
     print("\nmean IoU at every epoch, scale 1.0: fixed / best threshold\n")
