@@ -1,7 +1,7 @@
 """Tables, figure and pictures of `run.py`'s results.
 
-`python experiments/methods/table.py FOLDER` prints a table a data set, and draws to docs/figures:
-epochs.png, the mean IoU of the CAMs at every epoch; methods.jpg, the CAMs of some images by every method.
+`python experiments/methods/table.py FOLDER` prints a table a data set, and draws the mean IoU of the CAMs at
+every epoch to docs/figures/epochs.png, and the CAMs of some images by every method to FOLDER/methods.jpg.
 """
 
 import json
@@ -162,7 +162,7 @@ def main(folder: Path) -> int:
     for recipe, values in curves.items():
         print(f"| `{recipe}` | " + " | ".join(f"{fixed:.3f} / {best:.3f}" for fixed, best in values) + " |")
     (FIGURES / "epochs.png").write_bytes(epochs_figure(curves))
-    picture(workflow, config.dataset).save(FIGURES / "methods.jpg", quality=80)
+    picture(workflow, config.dataset).save(folder / "methods.jpg", quality=80)
     return 0
 
 
