@@ -1,8 +1,8 @@
 """All methods for classifiers at one equal budget, scored by their CAMs: runs them with Snakemake.
 
-`python experiments/methods/run.py FOLDER [--cores 2]` copies the workflow to FOLDER, with the parameters and the
-additional recipes of this folder, and makes the scores; a second call goes on where the first one stopped.
-`table.py` prints them.
+`python experiments/methods/run.py FOLDER [--cores 2] [Snakemake's options]` copies the workflow to FOLDER, with the
+parameters and the additional recipes of this folder, and makes the scores; a second call goes on where the first one
+stopped. `table.py` prints them.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cores", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments, options = parser.parse_known_args()
     set_up(arguments.folder)
     config = read_config(arguments.folder / "params.yaml")
     first, *others = config.rngs
@@ -62,7 +62,15 @@ def main() -> int:
     runs = {config.dataset: published, f"{config.dataset}-frozen": [*product(FROZEN, [first])]}
     for dataset, points in runs.items():
         wanted = sorted({str(path) for path in targets(arguments.folder, dataset, points)})
-        command = ["snakemake", "--cores", str(arguments.cores), "--quiet", "progress", "--keep-going"]
+        command = [
+            "snakemake",
+            "--cores",
+            str(arguments.cores),
+            "--quiet",
+            "progress",
+            "--keep-going",
+            *options,
+        ]
         command += ["--config", f"dataset={dataset}", "--", *wanted]
         done = subprocess.run(command, cwd=arguments.folder, check=False)
         if done.returncode:

@@ -150,6 +150,13 @@ def main(folder: Path) -> int:
     except SeedbedError as error:
         print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
         return 1
+    curves = epoch_curves(workflow, config.dataset)
+    if not curves:
+        print(
+            f"{folder} holds no scores of every epoch yet; go on with experiments/methods/run.py",
+            file=sys.stderr,
+        )
+        return 1
     for dataset in config.datasets:
         print(f"\n{dataset}\n")
         print(
@@ -157,7 +164,6 @@ def main(folder: Path) -> int:
         )
         print("|---|---|---|---|---|---|---|---|")
         print("\n".join(rows(workflow, dataset)))
-    curves = epoch_curves(workflow, config.dataset)
     print("\nmean IoU at every epoch, scale 1.0: fixed / best threshold\n")
     for recipe, values in curves.items():
         print(f"| `{recipe}` | " + " | ".join(f"{fixed:.3f} / {best:.3f}" for fixed, best in values) + " |")

@@ -1,0 +1,30 @@
+"""The committed experiments are planned as their commands say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+
+
+def run(script: str, *arguments: str) -> tuple[int, str]:
+    command = [sys.executable, str(EXPERIMENTS / script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_methods_train_each_classifier_once_and_nothing_below_cams(tmp_path: Path) -> None:
+    status, told = run("methods/run.py", str(tmp_path), "-n")
+    assert status == 0, told
+    # As published 11 recipes, 3 of them with two more seeds; 3 with frozen batch norm. Scoring every epoch adds none.
+    assert len(re.findall(r"^Job \d+: train_classifier ", told, flags=re.MULTILINE)) == 11 + 2 * 3 + 3
+    assert "train_affinitynet" not in told
+
+
+def test_table_says_what_is_missing(tmp_path: Path) -> None:
+    for folder in (tmp_path / "nowhere", tmp_path):
+        status, told = run("methods/table.py", str(folder))
+        assert status == 1
+        assert "run.py" in told
+        assert "Traceback" not in told
