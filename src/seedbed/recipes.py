@@ -44,9 +44,10 @@ class NodeFile(BaseModel):
         default=None, alias="with", description="parameters of the stage"
     )
     ref: str | None = Field(default=None, description="another recipe's node, used under this name")
-    inherited: dict[str, str] | None = Field(
+    inherited: dict[str, str | None] | None = Field(
         default=None,
-        description="values that a paper tuned on masks and this node inherits: {threshold|epoch|training: note}",
+        description="values that a paper tuned on masks and this node inherits: {threshold|epoch|training: note}; "
+        "null takes back a note of the recipe that this one extends",
     )
 
 
@@ -260,7 +261,8 @@ class RecipeBook:
             raise SeedbedError(
                 f"{where}: stage {stage.name} needs `from: {{{missing[0]}: NODE}}`{with_these}, got none"
             )
-        inherited = checked_inherited(file.inherited or {}, where)
+        noted = {use: note for use, note in (file.inherited or {}).items() if note is not None}
+        inherited = checked_inherited(noted, where)
         return Node(name, stage, raw, inputs, inherited)
 
     def follow(

@@ -344,6 +344,16 @@ def test_a_slice_tells_the_epoch_and_what_was_inherited(tmp_path: Path) -> None:
     assert content["inherited"] == {"epoch": "2, as published"}
 
 
+def test_a_note_on_the_recipes_own_pair_does_not_follow_a_sweep(tmp_path: Path) -> None:
+    nodes = {"regions": {"inherited": {"threshold": "the paper's pair"}}}
+    made = graph(tmp_path, child={"extends": "base", "nodes": nodes})
+    own = made.task("child", "regions", 0)
+    swept = made.task("child", "regions", 0, "bg0.05-fg0.30")
+    assert own.inherited == {"threshold": "the paper's pair"}
+    assert swept.inherited == {}
+    assert swept.regions != own.regions
+
+
 @pytest.mark.parametrize(
     ("keep", "epoch", "kept"), [((), 2, "none"), ([1, 3], 2, r"\(1, 3\)"), ("all", 4, "all")]
 )

@@ -97,6 +97,17 @@ def test_facts_are_inherited_where_they_are_not_given(tmp_path: Path) -> None:
     assert (recipe.paper, recipe.differs, recipe.aims_at) == ("Base 2018", "much", "table 2")
 
 
+def test_null_takes_back_a_note_on_masks(tmp_path: Path) -> None:
+    noted = {"extends": "base", "nodes": {"cams": {"inherited": {"threshold": "theirs", "epoch": "theirs"}}}}
+    taken = {
+        "extends": "noted",
+        "nodes": {"cams": {"with": {"flip": False}, "inherited": {"threshold": None}}},
+    }
+    book = write_recipes(tmp_path, noted=noted, taken=taken)
+    assert book["noted"].nodes["cams"].inherited == {"threshold": "theirs", "epoch": "theirs"}
+    assert book["taken"].nodes["cams"].inherited == {"epoch": "theirs"}
+
+
 def test_the_chain_runs_from_the_root(tmp_path: Path) -> None:
     book = write_recipes(tmp_path, b={"extends": "base"}, c={"extends": "b"}, d={"extends": "c"})
     assert book["d"].chain == ("base", "b", "c", "d")

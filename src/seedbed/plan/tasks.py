@@ -250,7 +250,10 @@ class TaskGraph:
         assert node.stage is not None
         where = f"recipe {recipe.name}, node {node.name}"
         parameters = self._parameters(recipe, node)
+        inherited = {**node.inherited, **self._inherited_by_settings(node)}
         if parameters.uses_regions():
+            if regions != str(parameters.regions):  # type: ignore[attr-defined]
+                inherited.pop("threshold", None)  # it tells of the recipe's own pair, not of a sweep's
             parameters = node.stage.validate(
                 {**parameters.model_dump(exclude_unset=True), "regions": regions}, where
             )
@@ -269,7 +272,6 @@ class TaskGraph:
                 epochs[key] = pins.epoch
             depends_on_rng |= made.rng is not None and pins.rng is None
             depends_on_regions |= made.regions is not None
-        inherited = {**node.inherited, **self._inherited_by_settings(node)}
         identity = self._identity(node, parameters, inherited, inputs, epochs, rng)
         task = Task(
             dataset=self.dataset,
