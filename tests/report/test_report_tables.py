@@ -41,7 +41,7 @@ def test_long_texts_become_numbered_notes():
     cells = [NOTHING, walk, f"{regions} | {training} | {walk}"]
     table = Table(("node", "used"), (False, False), tuple(("cams", cell) for cell in cells))
     noted = with_notes(table, " | ")
-    assert [row[-1] for row in noted.rows] == [NOTHING, "threshold [1]", "threshold [2, 1]; training [3]"]
+    assert [row[-1] for row in noted.rows] == [NOTHING, "threshold [1]", "threshold [1, 2]; training [3]"]
     assert noted.notes == (walk, regions, training)
 
 

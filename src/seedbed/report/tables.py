@@ -34,11 +34,13 @@ def with_notes(table: Table, separator: str) -> Table:
     notes: dict[str, int] = {}
 
     def short(cell: str) -> str:
-        uses: dict[str, list[str]] = {}
+        uses: dict[str, list[int]] = {}
         for entry in cell.split(separator):
             use, colon, _ = entry.partition(": ")
-            uses.setdefault(use, []).extend([str(notes.setdefault(entry, len(notes) + 1))] if colon else [])
-        return "; ".join(f"{use} [{', '.join(numbers)}]" if numbers else use for use, numbers in uses.items())
+            uses.setdefault(use, []).extend([notes.setdefault(entry, len(notes) + 1)] if colon else [])
+        return "; ".join(
+            f"{use} [{', '.join(map(str, sorted(numbers)))}]" if numbers else use for use, numbers in uses.items()
+        )
 
     rows = tuple((*row[:-1], short(row[-1])) for row in table.rows)
     return replace(table, rows=rows, notes=tuple(notes))
