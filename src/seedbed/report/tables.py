@@ -39,7 +39,8 @@ def with_notes(table: Table, separator: str) -> Table:
             use, colon, _ = entry.partition(": ")
             uses.setdefault(use, []).extend([notes.setdefault(entry, len(notes) + 1)] if colon else [])
         return "; ".join(
-            f"{use} [{', '.join(map(str, sorted(numbers)))}]" if numbers else use for use, numbers in uses.items()
+            f"{use} [{', '.join(map(str, sorted(numbers)))}]" if numbers else use
+            for use, numbers in uses.items()
         )
 
     rows = tuple((*row[:-1], short(row[-1])) for row in table.rows)
