@@ -5,20 +5,20 @@ extension; the file may lie in any sub-folder. Splits come from a column of the 
 a split, or, where one split is declared and nothing else is said, are all rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, UInt8
-from PIL import Image
+from jaxtyping import Bool
 from pydantic import Field
 
 from seedbed.datasets import declaration
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import duplicates, mask_lookup, pair_faults, read_image, read_mask
+from seedbed.datasets.files import mask_lookup, pair_faults
 from seedbed.datasets.labels import LabelTable, read_label_csv
+from seedbed.datasets.listed import ListedDataset
 from seedbed.errors import SeedbedError, unknown_name
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -70,7 +70,7 @@ class _Finder:
         raise SeedbedError(f"{self.folder}: expected {what} for {key!r}, but there is no such file")
 
 
-class FolderDataset:
+class FolderDataset(ListedDataset):
     """A folder of photographs with a CSV."""
 
     Options: ClassVar = FolderOptions
@@ -85,10 +85,8 @@ class FolderDataset:
             SeedbedError: no class can be told, or `mask_indices` names an unknown one.
         """
         assert root is not None
-        self.name = name
-        self.root = root
+        super().__init__(name, root, splits)
         self.options = options
-        self.splits = dict(splits)
         self._tables = self._read_tables()
         self.classes = self._tables[0].classes
         if not self.classes:
@@ -104,23 +102,6 @@ class FolderDataset:
         self._lookup = mask_lookup([options.mask_indices.get(c, i + 1) for i, c in enumerate(self.classes)])
         self._rows = {i: row for t in self._tables for i, row in t.rows.items()}
 
-    def image_ids(self, split: str) -> Sequence[str]:
-        """Ids of a split, in the order of its file.
-
-        Raises:
-            SeedbedError: the split is not declared, or nothing says which images are in it, or none is.
-        """
-        if split not in self.splits:
-            raise SeedbedError(f"data set {self.name!r}: {unknown_name('split', split, self.splits)}")
-        ids, where = self._split(split)
-        if not ids:
-            raise SeedbedError(f"{where}: no images of split {split!r}")
-        return ids
-
-    def image(self, image_id: str) -> Image.Image:
-        """The photograph, RGB."""
-        return read_image(self.source(image_id))
-
     def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
         """Image-level labels.
 
@@ -130,10 +111,6 @@ class FolderDataset:
         if image_id not in self._rows:
             raise SeedbedError(self._unlabelled(image_id))
         return self._rows[image_id]
-
-    def mask(self, image_id: str) -> UInt8[np.ndarray, "height width"] | None:
-        """Pixel truth; None where no split with masks lists the image, or no folder of masks is named."""
-        return read_mask(self._mask_path(image_id), self._lookup) if image_id in self._masked else None
 
     def source(self, image_id: str) -> Path:
         """The image's file.
@@ -146,13 +123,7 @@ class FolderDataset:
     def faults(self) -> list[str]:
         """Every fault, one line each: splits, labels, photographs, masks."""
         faults = [f for t in self._tables for f in t.faults]
-        for split in self.splits:
-            try:
-                ids = self.image_ids(split)
-            except SeedbedError as error:
-                faults.append(str(error))
-                continue
-            faults += [f"{self._split(split)[1]}: {i!r} is listed twice" for i in duplicates(ids)]
+        faults += self._split_faults()
         for image_id in self._listed:
             if image_id not in self._rows:
                 faults.append(self._unlabelled(image_id))
@@ -184,8 +155,7 @@ class FolderDataset:
         first = read_label_csv(paths[0], self.options.classes)
         return [first] + [read_label_csv(p, first.classes) for p in paths[1:]]
 
-    def _split(self, split: str) -> tuple[list[str], Path]:
-        """Ids of a split, and the file that says so."""
+    def _read_split(self, split: str) -> tuple[list[str], Path]:
         named = self.splits[split].list
         path = self.root / (named if named and PurePosixPath(named).suffix else self.options.labels)
         if path.suffix == ".csv" and named == path.relative_to(self.root).as_posix():
@@ -214,20 +184,8 @@ class FolderDataset:
         return _Finder(self.root / (self.options.masks or "."), frozenset({".png"}))
 
     @cached_property
-    def _listed(self) -> dict[str, None]:
-        return dict.fromkeys(i for split in self.splits for i in self._readable(split))
-
-    @cached_property
     def _masked(self) -> frozenset[str]:
-        if self.options.masks is None:
-            return frozenset()
-        return frozenset(i for split, s in self.splits.items() if s.masks for i in self._readable(split))
-
-    def _readable(self, split: str) -> list[str]:
-        try:
-            return self._split(split)[0]
-        except SeedbedError:
-            return []
+        return super()._masked if self.options.masks else frozenset()
 
     def _mask_path(self, image_id: str) -> Path:
         below = self.source(image_id).relative_to(self._images.folder)

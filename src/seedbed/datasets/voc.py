@@ -5,20 +5,20 @@ file) and 255 where a pixel has no label. A data set may hold some of the classe
 0 … C, and an index of any other class is a fault.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Bool, UInt8
-from PIL import Image
+from jaxtyping import Bool
 from pydantic import Field
 
 from seedbed.datasets import declaration
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import duplicates, mask_lookup, pair_faults, read_image, read_mask
+from seedbed.datasets.files import mask_lookup, pair_faults
 from seedbed.datasets.labels import LabelTable, read_annotations, read_cls_labels, read_label_csv
+from seedbed.datasets.listed import ListedDataset
 from seedbed.errors import SeedbedError, unknown_name
 
 # fmt: off
@@ -43,7 +43,7 @@ class VocOptions(declaration.Options):
     """Folder of masks (SBD's are published as `SegmentationClassAug`)."""
 
 
-class VocDataset:
+class VocDataset(ListedDataset):
     """A folder in VOC's layout."""
 
     Options: ClassVar = VocOptions
@@ -58,11 +58,8 @@ class VocDataset:
             SeedbedError: a class that has no index.
         """
         assert root is not None
-        self.name = name
-        self.root = root
+        super().__init__(name, root, splits)
         self.options = options
-        self.splits = dict(splits)
-        self._lists: dict[str, list[str]] = {}
         names = root / "class_names.txt"
         self.names = names.read_text(encoding="utf-8").split("\n") if names.is_file() else list(VOC_NAMES)
         self.names = [n.strip() for n in self.names if n.strip()]
@@ -71,22 +68,6 @@ class VocDataset:
             if c not in self.names[1:]:
                 raise SeedbedError(f"data set {name!r}: {unknown_name('class', c, self.names[1:])}")
         self._lookup = mask_lookup([self.names.index(c) for c in self.classes])
-
-    def image_ids(self, split: str) -> Sequence[str]:
-        """Ids of a split, in the order of its list.
-
-        Raises:
-            SeedbedError: the split is not declared, or its list is missing or names no image.
-        """
-        if split not in self.splits:
-            raise SeedbedError(f"data set {self.name!r}: {unknown_name('split', split, self.splits)}")
-        if split not in self._lists:
-            self._lists[split] = _read_list(self._list_path(split))
-        return self._lists[split]
-
-    def image(self, image_id: str) -> Image.Image:
-        """The photograph, RGB."""
-        return read_image(self.source(image_id))
 
     def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
         """Image-level labels.
@@ -101,24 +82,13 @@ class VocDataset:
             )
         return row
 
-    def mask(self, image_id: str) -> UInt8[np.ndarray, "height width"] | None:
-        """Pixel truth; None where no split with masks lists the image."""
-        return read_mask(self._mask_path(image_id), self._lookup) if image_id in self._masked else None
-
     def source(self, image_id: str) -> Path:
         """The image's file."""
         return self.root / self.options.images / f"{image_id}.jpg"
 
     def faults(self) -> list[str]:
         """Every fault, one line each: lists, labels, photographs, masks."""
-        faults = []
-        for split in self.splits:
-            try:
-                ids = self.image_ids(split)
-            except SeedbedError as error:
-                faults.append(str(error))
-                continue
-            faults += [f"{self._list_path(split)}: {i!r} is listed twice" for i in duplicates(ids)]
+        faults = self._split_faults()
         faults += self._labels.faults
         for image_id in self._listed:
             masks = self._mask_path(image_id) if image_id in self._masked else None
@@ -166,23 +136,12 @@ class VocDataset:
         columns = self.names[1:]
         return read_cls_labels(self._label_path, self.classes, columns)
 
-    @cached_property
-    def _listed(self) -> dict[str, None]:
-        """Ids of all lists that can be read, without repetition."""
-        return dict.fromkeys(i for split in self.splits for i in self._readable(split))
-
-    @cached_property
-    def _masked(self) -> frozenset[str]:
-        return frozenset(i for split, s in self.splits.items() if s.masks for i in self._readable(split))
-
-    def _readable(self, split: str) -> Sequence[str]:
-        try:
-            return self.image_ids(split)
-        except SeedbedError:
-            return []
-
     def _mask_path(self, image_id: str) -> Path:
         return self.root / self.options.masks / f"{image_id}.png"
+
+    def _read_split(self, split: str) -> tuple[list[str], Path]:
+        path = self._list_path(split)
+        return _read_list(path), path
 
     def _list_path(self, split: str) -> Path:
         name = self.splits[split].list or split
@@ -199,6 +158,4 @@ def _read_list(path: Path) -> list[str]:
         there = ", ".join(sorted(p.name for p in path.parent.glob("*.txt"))) or "none"
         raise SeedbedError(f"{path}: expected a list of ids, but there is no such file; there are: {there}")
     words = [line.split()[0] for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    if not words:
-        raise SeedbedError(f"{path}: no images: expected a list of ids, one a line, but it is empty")
     return [w.rsplit("/", 1)[-1].removesuffix(".jpg") if w.startswith("/") else w for w in words]
