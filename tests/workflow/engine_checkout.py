@@ -138,7 +138,7 @@ class Checkout:
         }
         return os.environ | mine
 
-    def run(self, *words: str, status: int | None = 0, timeout_s: float = 300) -> str:
+    def run(self, *words: str, status: int | None = 0, timeout_s: float = 900) -> str:
         """Output of a command (stdout, then stderr), whose exit status must be `status` (None: any)."""
         done = subprocess.run(
             words,
