@@ -19,7 +19,7 @@ demo: $(STAMP)
 test: $(STAMP) check
 	@told=$$(mktemp); python -m pytest tests/workflow >"$$told" 2>&1 & beside=$$!; trap 'kill $$beside' INT TERM; \
 	python -m pytest tests --ignore tests/workflow; library=$$?; \
-	wait $$beside; workflow=$$?; cat "$$told"; rm "$$told"; test $$library -eq 0 && test $$workflow -eq 0
+	echo "waiting for tests/workflow"; wait $$beside; workflow=$$?; cat "$$told"; rm "$$told"; test $$library -eq 0 && test $$workflow -eq 0
 
 check: $(STAMP)
 	ruff check .

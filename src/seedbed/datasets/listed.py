@@ -48,7 +48,7 @@ class ListedDataset(ABC):
             raise SeedbedError(f"data set {self.name!r}: {unknown_name('split', split, self.splits)}")
         ids, where = self._split(split)
         if not ids:
-            raise SeedbedError(f"{where}: no images of split {split!r}; expected a list of ids")
+            raise SeedbedError(f"{where}: no images of split {split!r}; expected ids of images, got none")
         return ids
 
     def image(self, image_id: str) -> Image.Image:
