@@ -9,8 +9,8 @@ import time
 import numpy as np
 from _harness import Row, blob_cam, compare, duration, photographs, print_table
 
-from seedbed.refine.crf_permutohedral import _spatial_kernel
-from seedbed.refine.dense_crf import CRF_PRESETS, DenseCrf, unary_from_labels, unary_from_softmax
+from seedbed.refine.crf.dense_crf import CRF_PRESETS, DenseCrf, unary_from_labels, unary_from_softmax
+from seedbed.refine.crf.permutohedral import _spatial_kernel
 
 THRESHOLDS = tuple(np.round(np.arange(0.05, 0.801, 0.05), 2))
 # 32 (background, foreground) pairs over 16 distinct thresholds, as many as the threshold paper sweeps.

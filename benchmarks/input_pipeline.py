@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from seedbed.datasets.augmentation import Augmentation
 from seedbed.datasets.cutouts import photograph
-from seedbed.datasets.loaders import normalise
-from seedbed.datasets.transforms import augment, draw_size, place
+from seedbed.input.augmentation import Augmentation
+from seedbed.input.loaders import normalise
+from seedbed.input.transforms import augment, draw_size, place
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

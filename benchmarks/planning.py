@@ -15,10 +15,10 @@ import yaml
 from _harness import machine
 
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes
+from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
-from seedbed.plan.workflow import Workflow
 from seedbed.recipes import RecipeBook
-from seedbed.stages.naming import INDEX, MASKS
+from seedbed.runtime.paths import INDEX, MASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "rules", "recipes", "workflow_scripts", "report", "envs")

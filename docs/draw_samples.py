@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.datasets.table import open_dataset
-from seedbed.plan.workflow import Workflow
+from seedbed.plan.commands import Workflow
 from seedbed.report.overlays import overlay_heat, overlay_labels
-from seedbed.stages.scores import full_size_scores
+from seedbed.runtime.scores import full_size_scores
 
 SIDE, GAP, HEAD = 128, 6, 16
 COLUMNS = ("photograph", "CAM", "confident regions", "refined CAM", "pseudo mask", "truth")

@@ -21,7 +21,7 @@ from seedbed.datasets.table import dataset_kind
 from seedbed.methods.table import METHODS
 from seedbed.plan.config import RunConfig
 from seedbed.recipes import NodeFile, RecipeFile
-from seedbed.refine.crf_parameters import CRF_PRESETS
+from seedbed.refine.crf.parameters import CRF_PRESETS
 from seedbed.stages.registry import COMMANDS
 
 ROOT = Path(__file__).parents[1]

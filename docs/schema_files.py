@@ -20,7 +20,7 @@ from seedbed.datasets.table import DATASETS, dataset_kind
 from seedbed.methods.table import METHODS
 from seedbed.plan.config import RunConfig
 from seedbed.recipes import RecipeFile
-from seedbed.stages.contract import Stage
+from seedbed.runtime.contract import Stage
 from seedbed.stages.registry import COMMANDS, EVALUATE, REPORT, STAGES, THRESHOLD_QUALITY
 
 

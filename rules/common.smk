@@ -4,10 +4,10 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from seedbed.errors import SeedbedError
-from seedbed.plan.company import has_company, hold_tree
+from seedbed.engines.tree_lock import has_company, hold_tree
 from seedbed.plan.config import parse_config
-from seedbed.plan.settle import settle
-from seedbed.plan.workflow import Workflow, index_files, input_files
+from seedbed.engines.mtimes import settle
+from seedbed.plan.commands import Workflow, index_files, input_files
 from seedbed.recipes import RecipeBook
 from seedbed.stages.registry import STAGES
 

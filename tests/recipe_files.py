@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
+from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
-from seedbed.plan.workflow import Workflow
 from seedbed.recipes import RecipeBook
 
 BASE: dict[str, Any] = {

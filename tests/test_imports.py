@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seedbed.stages.contract import Stage
+from seedbed.runtime.contract import Stage
 from seedbed.stages.registry import COMMANDS, STAGES
 
 ROOT = Path(__file__).parents[1]
@@ -20,17 +20,17 @@ LIGHT = [
     "seedbed.methods.table",
     "seedbed.metrics.segmentation",
     "seedbed.metrics.threshold_tables",
-    "seedbed.plan.show",
-    "seedbed.plan.workflow",
+    "seedbed.verbs.show",
+    "seedbed.plan.commands",
     "seedbed.recipes",
     "seedbed.report",
-    "seedbed.report.doctor",
+    "seedbed.verbs.doctor",
     "seedbed.stages.evaluate",
-    "seedbed.stages.front",
-    "seedbed.stages.gather",
+    "seedbed.runtime.options",
+    "seedbed.runtime.gather",
     "seedbed.stages.registry",
     "seedbed.stages.report",
-    "seedbed.stages.running",
+    "seedbed.runtime.run",
     "seedbed.stages.threshold_quality",
     "seedbed.training.parameters",
 ]
@@ -75,7 +75,7 @@ def test_light_modules_import_no_torch() -> None:
 
 def test_planning_imports_no_torch() -> None:
     plan = (
-        "from seedbed.plan.workflow import Workflow\nw = Workflow.read()\nassert w.commands(tuple(w.reports))"
+        "from seedbed.plan.commands import Workflow\nw = Workflow.read()\nassert w.commands(tuple(w.reports))"
     )
     assert heavy(loaded_by(plan)) == set()
 

@@ -5,7 +5,7 @@
 
 import sys
 
-from seedbed.stages.front import gather_main
+from seedbed.runtime.options import gather_main
 
 if __name__ == "__main__":
     sys.exit(gather_main())

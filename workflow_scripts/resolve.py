@@ -5,7 +5,7 @@
 
 import sys
 
-from seedbed.dvc.resolve import main
+from seedbed.engines.resolve import main
 
 if __name__ == "__main__":
     sys.exit(main())

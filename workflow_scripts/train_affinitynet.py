@@ -5,7 +5,7 @@
 
 import sys
 
-from seedbed.stages.front import main
+from seedbed.runtime.options import main
 
 if __name__ == "__main__":
     sys.exit(main("train_affinitynet"))

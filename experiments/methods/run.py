@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
 
+from seedbed.plan.commands import Workflow
 from seedbed.plan.config import read_config
 from seedbed.plan.judges import judgements
-from seedbed.plan.workflow import Workflow
 from seedbed.recipes import RecipeBook
 
 HERE = Path(__file__).resolve().parent

@@ -17,15 +17,15 @@ from PIL import Image, ImageDraw
 from seedbed.artifacts.artifact import Artifact
 from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Workflow
 from seedbed.plan.config import read_config
 from seedbed.plan.tasks import Task
-from seedbed.plan.workflow import Workflow
 from seedbed.recipes import RecipeBook
 from seedbed.report.figures import new_figure, styled
 from seedbed.report.overlays import overlay_heat, overlay_labels
 from seedbed.report.tables import spread
-from seedbed.stages.naming import RUNS
-from seedbed.stages.scores import full_size_scores
+from seedbed.runtime.paths import RUNS
+from seedbed.runtime.scores import full_size_scores
 
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
 EPOCHS = {"cam-epochs": "cam-randaugment", "puzzle-epochs": "puzzle", "pnoc-epochs": "pnoc"}

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from seedbed.errors import SeedbedError
-from seedbed.plan.workflow import Workflow
+from seedbed.plan.commands import Workflow
 
 app = App(
     name="seedbed",
@@ -36,7 +36,7 @@ def plan(
         disk: also say how large what is on disk is.
         hours: also say what a run will cost, by the median of earlier runs of each stage on this data set.
     """
-    from seedbed.plan.show import Columns, plan_text
+    from seedbed.verbs.show import Columns, plan_text
 
     workflow = Workflow.read()
     name = "sweep" if sweep else "all"
@@ -56,7 +56,7 @@ def scores(*, sweep: bool = False) -> None:
     Args:
         sweep: of the sweep over params.yaml's thresholds.
     """
-    from seedbed.plan.show import scores_text
+    from seedbed.verbs.show import scores_text
 
     print(scores_text(Workflow.read(), "sweep" if sweep else "all"))
 
@@ -69,7 +69,7 @@ def show(name: str, *, resolved: bool = False) -> None:
         name: recipe.
         resolved: with every parameter's value for the configured data set, and the owner of each node.
     """
-    from seedbed.plan.show import recipe_text
+    from seedbed.verbs.show import recipe_text
 
     workflow = Workflow.read()
     print(recipe_text(workflow.book.check(name), resolved, workflow.graph()), end="")
@@ -83,7 +83,7 @@ def diff(first: str, second: str) -> None:
         first: recipe.
         second: recipe.
     """
-    from seedbed.plan.show import recipe_difference
+    from seedbed.verbs.show import recipe_difference
 
     print(recipe_difference(Workflow.read(), first, second))
 
@@ -91,7 +91,7 @@ def diff(first: str, second: str) -> None:
 @recipe_app.command(name="list")
 def list_() -> None:
     """Print all recipes with their papers."""
-    from seedbed.plan.show import table
+    from seedbed.verbs.show import table
 
     book = Workflow.read().book
     print(
@@ -116,7 +116,7 @@ def gc(*, yes: bool = False, each: bool = False) -> None:
         yes: delete it.
         each: a line for each folder, instead of one for all of a recipe's that go for one reason.
     """
-    from seedbed.gc.clearing import collect
+    from seedbed.verbs.gc.clearing import collect
 
     print(collect(Workflow.read(), yes, each))
 
@@ -144,9 +144,9 @@ def predict(
         longest: long side in pixels to which larger photographs are shrunk for the network; by default the data set's
             longest. Masks have the photograph's size.
     """
-    from seedbed.photos import predict_command
-    from seedbed.plan.locate import locate
-    from seedbed.stages.front import Log
+    from seedbed.runtime.options import Log
+    from seedbed.verbs.locate import locate
+    from seedbed.verbs.predict import predict_command
 
     located, log = locate(segmenter), Log(None)
     if located.note:
@@ -181,8 +181,8 @@ def export(
         form: png or voc.
         split: one split only.
     """
-    from seedbed.export import export as write
-    from seedbed.plan.locate import locate
+    from seedbed.verbs.export import export as write
+    from seedbed.verbs.locate import locate
 
     located = locate(node)
     if located.note:
@@ -201,7 +201,7 @@ def doctor(
         dataset: data set of params.yaml; the configured one by default.
         data_root: its folder on this machine.
     """
-    from seedbed.report.doctor import examine
+    from seedbed.verbs.doctor import examine
 
     faults = examine(Workflow.read(), dataset, data_root)
     for fault in faults:
@@ -221,7 +221,7 @@ def resume(
         cancel: cancel the jobs that are left in place of waiting for them.
         queue: look for them in SLURM's queue, where there is one.
     """
-    from seedbed.resume import resume as go_on
+    from seedbed.engines.resume import resume as go_on
 
     return go_on(snakemake, cancel_jobs=cancel, queue=queue)
 
@@ -229,7 +229,7 @@ def resume(
 @app.command
 def dvc() -> None:
     """Write dvc.yaml for what params.yaml and the recipes ask for."""
-    from seedbed.dvc.generate import FILE, write
+    from seedbed.engines.dvc_yaml import FILE, write
 
     print(f"{FILE}: {'written' if write(Workflow.read()) else 'up to date'}")
 
@@ -237,7 +237,7 @@ def dvc() -> None:
 @app.command(name="sync-dvc")
 def sync_dvc() -> int:
     """Hand DVC what Snakemake made; exit status 1 where a stage is refused: made with another slice or other inputs."""
-    from seedbed.dvc.sync import sync
+    from seedbed.engines.sync import sync
 
     handover = sync()
     print("\n".join(handover.lines()))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seedbed.artifacts.manifest import GroundTruthUse
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.stages.contract import Parameters, Stage, validate_model
+from seedbed.runtime.contract import Parameters, Stage, validate_model
 from seedbed.stages.registry import STAGES
 
 MASKS = "masks"

@@ -8,8 +8,8 @@ import pytest
 
 from recipe_files import make_workflow
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes, to_json
+from seedbed.plan.commands import Workflow
 from seedbed.plan.tasks import Task
-from seedbed.plan.workflow import Workflow
 
 PAIRS = ["bg0.05-fg0.30", "bg0.10-fg0.40", "bg0.15-fg0.50"]
 UNET = {"extends": "base", "nodes": {"segmenter": {"with": {"architecture": "unet"}}}}

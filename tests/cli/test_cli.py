@@ -198,7 +198,7 @@ def test_doctor_counts_faults(
     status: int,
     text: str,
 ) -> None:
-    monkeypatch.setattr("seedbed.report.doctor.examine", lambda workflow, dataset, root: faults)
+    monkeypatch.setattr("seedbed.verbs.doctor.examine", lambda workflow, dataset, root: faults)
     assert call(monkeypatch, "doctor") == status
     assert capsys.readouterr().out == text
 

@@ -15,10 +15,10 @@ import yaml
 from seedbed.artifacts.artifact import Artifact
 from seedbed.errors import SeedbedError
 from seedbed.methods import table
+from seedbed.plan.commands import Workflow, task_commands
 from seedbed.plan.config import parse_config
-from seedbed.plan.workflow import Workflow, task_commands
 from seedbed.recipes import RecipeBook
-from seedbed.stages.front import main
+from seedbed.runtime.options import main
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/adding-a-method.md").read_text()

@@ -11,11 +11,11 @@ import yaml
 from PIL import Image
 
 from seedbed.datasets import DATASETS, Dataset, open_dataset
+from seedbed.plan.commands import Workflow, prepare_command
 from seedbed.plan.config import parse_config
 from seedbed.plan.tasks import TaskGraph
-from seedbed.plan.workflow import Workflow, prepare_command
 from seedbed.recipes import RecipeBook, load_yaml
-from seedbed.stages.front import main
+from seedbed.runtime.options import main
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"<!-- tested: ([^\n]+) -->\n```[a-z]+\n(.*?)```", re.DOTALL)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
-from seedbed.plan.workflow import Workflow
 from seedbed.recipes import RecipeBook, load_yaml
 from seedbed.stages.registry import PREPARE_DATASET
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import softmax
 
 from conftest import lacking
-from seedbed.refine.dense_crf import (
+from seedbed.refine.crf.dense_crf import (
     CRF_PRESETS,
     ENGINES,
     CrfParameters,

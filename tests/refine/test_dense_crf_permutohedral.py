@@ -10,8 +10,8 @@ from skimage import data
 from skimage.transform import resize
 
 from conftest import lacking
-from seedbed.refine.crf_permutohedral import _WIDTHS, _spatial_kernel
-from seedbed.refine.dense_crf import CRF_PRESETS, CrfParameters, DenseCrf, dense_crf, unary_from_labels
+from seedbed.refine.crf.dense_crf import CRF_PRESETS, CrfParameters, DenseCrf, dense_crf, unary_from_labels
+from seedbed.refine.crf.permutohedral import _WIDTHS, _spatial_kernel
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
 

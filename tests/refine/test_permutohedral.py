@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedbed.refine.permutohedral import build_lattice, lattice_filter
+from seedbed.refine.crf.lattice import build_lattice, lattice_filter
 
 
 def points(n: int, d: int, seed: int, spread: float = 3) -> np.ndarray:

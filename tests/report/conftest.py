@@ -13,7 +13,7 @@ from PIL import Image
 from seedbed.artifacts.cams import Cams, encode_cams
 from seedbed.artifacts.label_maps import encode_label_map, encode_label_maps
 from seedbed.artifacts.manifest import FileEntry, LedgerEntry, Manifest, Record, content_digest, sha256_bytes
-from seedbed.stages.contract import Job
+from seedbed.runtime.contract import Job
 from seedbed.stages.report import ReportParameters
 
 CLASSES = ("cat", "dog", "cow")

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from seedbed.artifacts.manifest import read_manifest
+from seedbed.plan.commands import Command, Workflow
 from seedbed.plan.config import parse_config
-from seedbed.plan.workflow import Command, Workflow
 from seedbed.recipes import RecipeBook
 
 REPOSITORY = Path(__file__).resolve().parents[2]

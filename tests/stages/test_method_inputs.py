@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from recipe_files import write_recipes
-from seedbed.datasets.loaders import HostBatch, TrainingLoader
 from seedbed.errors import SeedbedError
+from seedbed.input.loaders import HostBatch, TrainingLoader
 from seedbed.methods.base import Method
 from seedbed.recipes import RecipeBook
-from seedbed.stages.contract import Job
+from seedbed.runtime.contract import Job
 from seedbed.stages.dump_cams import DumpCamsParameters
 from seedbed.stages.dump_cams import run as dump_cams
 from seedbed.stages.fitting import NormalisedLoader, fit_method
@@ -188,7 +188,7 @@ class Flat(torch.nn.Module):
 def test_constant_cams_are_refused(level, constant, tmp_path, monkeypatch):
     """Scores far below 0 are all 0 behind the ReLU."""
     trained = SimpleNamespace(network=Flat(level).eval(), mean=(0.5,) * 3, std=(0.25,) * 3)
-    monkeypatch.setattr("seedbed.stages.networks.load_network", lambda *_: trained)
+    monkeypatch.setattr("seedbed.methods.trained.load_network", lambda *_: trained)
     images = dump_cams(job(tmp_path, DumpCamsParameters(scales=(1.0,)), classifier=None))
     if constant:
         with pytest.raises(

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from seedbed.artifacts.artifact import Artifact
+from seedbed.plan.commands import Workflow, task_commands
 from seedbed.plan.config import parse_config
-from seedbed.plan.workflow import Workflow, task_commands
 from seedbed.recipes import RecipeBook
-from seedbed.stages.front import gather_main, main
+from seedbed.runtime.options import gather_main, main
 
 ROOT = Path(__file__).parents[2]
 CHAIN = ("train_classifier", "dump_cams")

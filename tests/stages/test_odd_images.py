@@ -8,10 +8,10 @@ import yaml
 from PIL import Image
 
 from seedbed.artifacts.artifact import Artifact
+from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
-from seedbed.plan.workflow import Workflow
 from seedbed.recipes import RecipeBook
-from seedbed.stages.front import gather_main, main
+from seedbed.runtime.options import gather_main, main
 
 SIZES = {
     "a": (48, 64),

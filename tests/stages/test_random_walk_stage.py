@@ -11,10 +11,10 @@ from seedbed.artifacts.cams import Cams
 from seedbed.cam.normalisation import by_max
 from seedbed.datasets.index import IndexedDataset
 from seedbed.errors import SeedbedError
+from seedbed.methods import trained as networks
 from seedbed.methods.base import Method
 from seedbed.methods.pairs import PixelPairs
-from seedbed.stages import networks
-from seedbed.stages.contract import Job
+from seedbed.runtime.contract import Job
 from seedbed.stages.random_walk import STAGE, run
 
 CAM = np.array([[[4.0, 2.0], [1.0, 0.0]]], np.float32)

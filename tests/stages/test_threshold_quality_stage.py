@@ -12,7 +12,7 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.cams import Cams
 from seedbed.datasets.index import IndexedDataset
 from seedbed.errors import SeedbedError
-from seedbed.stages.contract import Job
+from seedbed.runtime.contract import Job
 from seedbed.stages.threshold_quality import STAGE, run
 
 INITIAL = np.array([[[1.0, 0.5, 0.35, 0.2, 0.05, 0.0]]], np.float32)

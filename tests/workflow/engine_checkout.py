@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from seedbed.stages.naming import PARAMS, RUNS, WORK
+from seedbed.runtime.paths import PARAMS, RUNS, WORK
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = (

@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 from dvc.repo import Repo
 
-from seedbed.dvc.generate import RESOLVE, stamp
+from seedbed.engines.dvc_yaml import RESOLVE, stamp
 from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
-from seedbed.plan.workflow import Workflow
 from seedbed.recipes import RecipeBook
 from workflow.engine_checkout import REPOSITORY, Checkout
 

@@ -34,7 +34,7 @@ rule two:
 
 JOB = """
 import os, sys, time
-from seedbed.stages.gpu import gpu_slot
+from seedbed.runtime.gpu import gpu_slot
 with gpu_slot(int(sys.argv[1]), sys.argv[2], poll_s=0.02) as devices:
     start = time.time()
     time.sleep(0.4)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from seedbed.resume import JOB_PREFIX
+from seedbed.engines.resume import JOB_PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))

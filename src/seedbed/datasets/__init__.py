@@ -1,12 +1,11 @@
 """Data sets, and what feeds training from them. Importing this package imports neither torch nor timm."""
 
-from seedbed.datasets.base import IGNORE, Dataset
+from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import DatasetDeclaration, SplitDeclaration
 from seedbed.datasets.table import DATASETS, dataset_options, open_dataset
 
 __all__ = [
     "DATASETS",
-    "IGNORE",
     "Dataset",
     "DatasetDeclaration",
     "SplitDeclaration",

@@ -11,9 +11,6 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image
 
-IGNORE = 255
-"""Pixels of a mask that carry no label (VOC's void); removed from truth and prediction in every score."""
-
 
 @runtime_checkable
 class Dataset(Protocol):

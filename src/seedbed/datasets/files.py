@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from seedbed.errors import SeedbedError
+from seedbed.labels import IGNORE
 
 UNKNOWN = 254
 """Where a lookup table sends indices of a mask that stand for no class."""
@@ -64,7 +65,7 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
 def mask_lookup(indices: list[int]) -> UInt8[np.ndarray, "256"]:
     """Table from the indices of a file to 0 … C: class c of the data set has `indices[c]` in its files."""
     table = np.full(256, UNKNOWN, dtype=np.uint8)
-    table[0], table[255] = 0, 255
+    table[0], table[IGNORE] = 0, IGNORE
     for c, index in enumerate(indices):
         table[index] = c + 1
     return table

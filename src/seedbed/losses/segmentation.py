@@ -4,7 +4,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-IGNORE = 255
+from seedbed.labels import IGNORE
+
 """Label of pixels that carry none."""
 
 

@@ -8,8 +8,7 @@ without a label in the truth are in no cell (PASCAL VOC's void, removed from tru
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-IGNORE = 255
-"""In a truth: no label. In a prediction: neutral."""
+from seedbed.labels import IGNORE
 
 
 def confusion_counts(

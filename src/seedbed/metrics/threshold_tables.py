@@ -19,9 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int, Int64, UInt8
 
+from seedbed.labels import IGNORE
 from seedbed.metrics.threshold_grid import as_maps, bin_search, decisive_positions, threshold_grid
-
-IGNORE = 255
 
 
 @dataclass

@@ -10,7 +10,7 @@ from seedbed.cam.thresholds import Regions
 from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.recipes import checked_inherited, load_yaml
-from seedbed.stages.contract import validate_model
+from seedbed.runtime.contract import validate_model
 from seedbed.stages.registry import EVALUATE, STAGES, THRESHOLD_QUALITY
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from seedbed.artifacts.manifest import MANIFEST, read_manifest, sha256_file
 from seedbed.cam.thresholds import Regions
 from seedbed.plan.tasks import Task, TaskGraph
-from seedbed.stages.contract import Stage
-from seedbed.stages.naming import PARAMS, SHARED
+from seedbed.runtime.contract import Stage
+from seedbed.runtime.paths import PARAMS, SHARED
 from seedbed.stages.registry import EVALUATE, REPORT, THRESHOLD_QUALITY
 
 SCORES = "scores"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from seedbed.artifacts.manifest import MANIFEST, Manifest, read_manifest, sha256_file
 from seedbed.errors import SeedbedError
 from seedbed.plan.tasks import Task, TaskGraph
-from seedbed.stages.naming import MASKS, WORK
+from seedbed.runtime.paths import MASKS, WORK
 
 Status = Literal["cached", "stale", "partial", "missing"]
 

@@ -19,8 +19,8 @@ from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.config import RunConfig
 from seedbed.recipes import MASKS, Node, Recipe, RecipeBook, Reference
-from seedbed.stages.contract import Parameters, ShardedParameters, Stage
-from seedbed.stages.naming import PARAMS, RESULTS, shard_names
+from seedbed.runtime.contract import Parameters, ShardedParameters, Stage
+from seedbed.runtime.paths import PARAMS, RESULTS, shard_names
 from seedbed.stages.registry import PREPARE_DATASET
 from seedbed.training.parameters import TrainingParameters
 

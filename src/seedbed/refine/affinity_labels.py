@@ -15,9 +15,9 @@ from jaxtyping import Bool, Int, UInt8
 from torch import Tensor
 
 from seedbed.errors import unknown_name
+from seedbed.labels import IGNORE
 
 PAIRS = ("all", "published")
-NEUTRAL = 255
 
 
 class AffinityLabels(NamedTuple):
@@ -96,7 +96,7 @@ def affinity_labels(
     exists = pair_mask(offsets, (h, w), pairs).to(label_maps.device)[None]
     here = label_maps[:, None]
     there = torch.stack([_shifted(label_maps, dy, dx) for dy, dx in offsets], dim=1)
-    certain = exists & (here != NEUTRAL) & (there != NEUTRAL)
+    certain = exists & (here != IGNORE) & (there != IGNORE)
     same = certain & (here == there)
     return AffinityLabels(same & (here == 0), same & (here != 0), certain & (here != there))
 
@@ -104,7 +104,7 @@ def affinity_labels(
 def _shifted(label_maps: Int[Tensor, "b h w"] | UInt8[Tensor, "b h w"], dy: int, dx: int) -> Tensor:
     """label_maps at (y + dy, x + dx), neutral outside."""
     _, h, w = label_maps.shape
-    result = torch.full_like(label_maps, NEUTRAL)
+    result = torch.full_like(label_maps, IGNORE)
     if dy < h and abs(dx) < w:
         left, right = max(0, -dx), min(w, w - dx)
         result[:, : h - dy, left:right] = label_maps[:, dy:, left + dx : right + dx]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
-NEUTRAL = 255
+from seedbed.labels import IGNORE
 
 RefineLabels = Callable[[np.ndarray, int], np.ndarray]
 """Label CRF: Int64[H W] in 0..n − 1 (0 background, k the k-th present class) and n, to the same kind of
@@ -59,7 +59,7 @@ def threshold_regions(
         sure_foreground = np.asarray(refine(sure_foreground, n), dtype=np.int64)
         sure_background = np.asarray(refine(sure_background, n), dtype=np.int64)
     regions = _named(sure_foreground, class_ids)
-    regions[(sure_foreground == 0) & (sure_background != 0)] = NEUTRAL
+    regions[(sure_foreground == 0) & (sure_background != 0)] = IGNORE
     return regions.astype(np.uint8)
 
 
@@ -97,7 +97,7 @@ def alpha_regions(
         scores = np.concatenate([rest[None] ** np.float32(alpha), cams])
         decided.append((scores if refine is None else refine(scores)).argmax(axis=0))
     low, high = decided
-    regions = np.where(low == 0, NEUTRAL, _named(low, class_ids))
+    regions = np.where(low == 0, IGNORE, _named(low, class_ids))
     return np.where(high == 0, 0, regions).astype(np.uint8)
 
 
@@ -144,9 +144,9 @@ def _named(present: Int64[np.ndarray, "H W"], class_ids: Sequence[int]) -> Int64
 def _check(scores: np.ndarray, class_ids: Sequence[int]) -> None:
     if len(class_ids) != len(scores):
         raise ValueError(f"expected one class id a map, got {len(class_ids)} ids for {len(scores)} maps")
-    wrong = [index for index in class_ids if not 0 <= index + 1 < NEUTRAL]
+    wrong = [index for index in class_ids if not 0 <= index + 1 < IGNORE]
     if wrong:
-        raise ValueError(f"expected class ids from 0 to {NEUTRAL - 2}, got {wrong}; 255 is the neutral label")
+        raise ValueError(f"expected class ids from 0 to {IGNORE - 2}, got {wrong}; 255 is the neutral label")
 
 
 def _check_order(bg_threshold: float, fg_threshold: float) -> None:

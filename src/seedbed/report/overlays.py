@@ -9,8 +9,8 @@ from jaxtyping import Float32, UInt8
 from PIL import Image
 
 from seedbed.artifacts.label_maps import voc_palette
+from seedbed.labels import IGNORE
 
-NEUTRAL = 255
 QUALITY = 82
 STRIPE = 3
 """Width of the stripes over neutral pixels, in pixels."""
@@ -48,7 +48,7 @@ def overlay_labels(photo: Picture, label_map: UInt8[np.ndarray, "h w"]) -> Pictu
     neutral = np.where(stripes == 1, 255.0, 0.45 * grey + 0.55 * 205)
     labels = label_map[..., None]
     painted = np.where(
-        labels == NEUTRAL,
+        labels == IGNORE,
         neutral,
         np.where(labels == 0, 0.45 * base, 0.35 * grey + 0.65 * palette[label_map]),
     )

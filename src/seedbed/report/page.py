@@ -13,7 +13,7 @@ from seedbed.plan.judges import report_sources
 from seedbed.report import figures, samples, scores, shared_thresholds, thresholds
 from seedbed.report.results import LEDGER_SEPARATOR, Node, Results, ledger_text, read_results
 from seedbed.report.tables import Table, with_notes
-from seedbed.stages.contract import Job, Products
+from seedbed.runtime.contract import Job, Products
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from typing import Any
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import LedgerEntry
 from seedbed.errors import SeedbedError
-from seedbed.stages.naming import OWN, SHARED
+from seedbed.runtime.paths import OWN, SHARED
 
 NOTHING = "nothing"
 LEDGER_SEPARATOR = " | "

@@ -174,7 +174,7 @@ class _Pictures:
         return Cell(overlays.jpeg(shown), self.classes[class_id])
 
     def _scores(self, image_id: str) -> np.ndarray:
-        from seedbed.stages.scores import full_size_scores
+        from seedbed.runtime.scores import full_size_scores
 
         assert self._cams is not None
         return full_size_scores(self._cams[image_id], self.node.stage)

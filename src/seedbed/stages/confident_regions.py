@@ -12,9 +12,9 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
-from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
-from seedbed.stages.crf import NO_CRF, CrfChoice, CrfOptions
-from seedbed.stages.regions import DEFAULT_REGIONS, RegionsLabel
+from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
+from seedbed.runtime.crf_options import NO_CRF, CrfChoice, CrfOptions
+from seedbed.runtime.regions_option import DEFAULT_REGIONS, RegionsLabel
 
 
 class ConfidentRegionsParameters(CrfOptions, ShardedParameters):
@@ -47,8 +47,8 @@ STAGE = Stage(
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the label map of each image: 0 background, c + 1 class c, 255 neutral."""
     from seedbed.refine.confident_regions import alpha_regions, threshold_regions
-    from seedbed.stages.crf import label_refiner, score_refiner
-    from seedbed.stages.scores import full_size_scores
+    from seedbed.runtime.crf_options import label_refiner, score_refiner
+    from seedbed.runtime.scores import full_size_scores
 
     parameters: ConfidentRegionsParameters = job.parameters
     regions = Regions.parse(parameters.regions)

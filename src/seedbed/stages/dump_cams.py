@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from seedbed.artifacts.cams import Cams
 from seedbed.errors import SeedbedError
-from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
+from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 
 
 class DumpCamsParameters(ShardedParameters):
@@ -54,7 +54,7 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
     import torch
 
     from seedbed.cam.inference import multi_scale_cams
-    from seedbed.stages.networks import load_network
+    from seedbed.methods.trained import load_network
 
     parameters: DumpCamsParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)

@@ -16,9 +16,9 @@ from seedbed.artifacts.manifest import to_json
 from seedbed.errors import SeedbedError
 from seedbed.metrics import classification, segmentation
 from seedbed.metrics.confusion import confusion_counts
-from seedbed.stages.contract import Input, Job, Stage
-from seedbed.stages.crf import NO_CRF, CrfOptions, sharpen_label_map
-from seedbed.stages.scores import full_size_scores, true_mask
+from seedbed.runtime.contract import Input, Job, Stage
+from seedbed.runtime.crf_options import NO_CRF, CrfOptions, sharpen_label_map
+from seedbed.runtime.scores import full_size_scores, true_mask
 
 
 class EvaluateParameters(CrfOptions):

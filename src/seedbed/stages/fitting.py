@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from seedbed.artifacts.manifest import LedgerEntry
 from seedbed.artifacts.models import encode_epochs, encode_state
-from seedbed.datasets.loaders import SplitExamples, TrainingLoader, normalise
 from seedbed.errors import SeedbedError
+from seedbed.input.loaders import SplitExamples, TrainingLoader, normalise
+from seedbed.labels import IGNORE
 from seedbed.methods.base import Batch, GivenNetwork, Method
 from seedbed.methods.table import build_method, method_entry
-from seedbed.stages.contract import Job, Products
-from seedbed.stages.networks import load_network
+from seedbed.methods.trained import load_network
+from seedbed.runtime.contract import Job, Products
 from seedbed.stages.training import TrainingStageParameters
 from seedbed.training.history import History
 from seedbed.training.loop import fit
@@ -153,7 +154,7 @@ def fit_method(job: Job, labels: str | None = None) -> Fitted:
 
 def has_foreground(label_maps: Int64[Tensor, "batch height width"]) -> bool:
     """Whether a pixel is neither background (0) nor without label (255)."""
-    return bool(((label_maps > 0) & (label_maps < 255)).any())
+    return bool(((label_maps > 0) & (label_maps < IGNORE)).any())
 
 
 def _given_networks(job: Job) -> dict[str, GivenNetwork]:

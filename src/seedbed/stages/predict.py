@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
-from seedbed.stages.crf import NO_CRF, CrfOptions
+from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
+from seedbed.runtime.crf_options import NO_CRF, CrfOptions
 
 
 class PredictParameters(CrfOptions, ShardedParameters):
@@ -40,9 +40,9 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the predicted label map of each image."""
     import torch
 
+    from seedbed.methods.trained import load_network
     from seedbed.networks.inference import multi_scale_probabilities
-    from seedbed.stages.crf import score_refiner
-    from seedbed.stages.networks import load_network
+    from seedbed.runtime.crf_options import score_refiner
 
     parameters: PredictParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)

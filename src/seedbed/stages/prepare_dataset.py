@@ -9,8 +9,8 @@ from pydantic import Field
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.index import build_index, index_csv, masks_csv
 from seedbed.errors import SeedbedError
-from seedbed.stages.contract import Job, Parameters, Products, Stage
-from seedbed.stages.naming import INDEX, MASKS
+from seedbed.runtime.contract import Job, Parameters, Products, Stage
+from seedbed.runtime.paths import INDEX, MASKS
 
 
 class PrepareDatasetParameters(Parameters):

@@ -10,9 +10,9 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
-from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
-from seedbed.stages.crf import NO_CRF, CrfOptions
-from seedbed.stages.regions import DEFAULT_REGIONS, RegionsLabel
+from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
+from seedbed.runtime.crf_options import NO_CRF, CrfOptions
+from seedbed.runtime.regions_option import DEFAULT_REGIONS, RegionsLabel
 
 
 class PseudoMasksParameters(CrfOptions, ShardedParameters):
@@ -46,8 +46,8 @@ STAGE = Stage(
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the pseudo mask of each image: 0 background, c + 1 class c, 255 neutral."""
     from seedbed.refine.confident_regions import decide_argmax, decide_same_pair
-    from seedbed.stages.crf import sharpen_label_map
-    from seedbed.stages.scores import full_size_scores
+    from seedbed.runtime.crf_options import sharpen_label_map
+    from seedbed.runtime.scores import full_size_scores
 
     parameters: PseudoMasksParameters = job.parameters
     source = job.inputs["cams"]

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from seedbed.artifacts.cams import Cams
 from seedbed.errors import SeedbedError
-from seedbed.stages.contract import Input, Job, ShardedParameters, Stage
+from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 
 
 class RandomWalkParameters(ShardedParameters):
@@ -68,9 +68,9 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
     """
     import torch
 
+    from seedbed.methods.trained import load_affinitynet
     from seedbed.refine.random_walk import walk
-    from seedbed.stages.networks import load_affinitynet
-    from seedbed.stages.scores import grid_scores
+    from seedbed.runtime.scores import grid_scores
 
     parameters: RandomWalkParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)

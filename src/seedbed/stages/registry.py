@@ -1,5 +1,6 @@
 """The table of stages. A new stage is one module and one line here, one rule, one script."""
 
+from seedbed.runtime.contract import Stage
 from seedbed.stages import (
     confident_regions,
     dump_cams,
@@ -14,7 +15,6 @@ from seedbed.stages import (
     train_classifier,
     train_segmenter,
 )
-from seedbed.stages.contract import Stage
 
 STAGES: dict[str, Stage] = {
     stage.name: stage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from seedbed.stages.contract import Parameters, Stage
+from seedbed.runtime.contract import Parameters, Stage
 
 
 class ReportParameters(Parameters):

@@ -19,9 +19,9 @@ from seedbed.metrics.segmentation import mean_iou
 from seedbed.metrics.threshold_quality import pqs, tecm
 from seedbed.metrics.threshold_tables import ThresholdTable
 from seedbed.metrics.transition_table import TransitionTable
-from seedbed.stages.contract import Input, Job, Parameters, Stage
-from seedbed.stages.naming import OWN, SHARED
-from seedbed.stages.scores import full_size_scores, true_mask
+from seedbed.runtime.contract import Input, Job, Parameters, Stage
+from seedbed.runtime.paths import OWN, SHARED
+from seedbed.runtime.scores import full_size_scores, true_mask
 
 FORMS = (OWN, SHARED)
 

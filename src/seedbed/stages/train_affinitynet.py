@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from seedbed.stages.contract import Input, Job, Products, Stage
+from seedbed.runtime.contract import Input, Job, Products, Stage
 from seedbed.stages.training import NETWORK_FILES, TrainingStageParameters, with_method
 
 

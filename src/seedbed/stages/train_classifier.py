@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from seedbed.methods.table import method_entry
-from seedbed.stages.contract import Input, Job, Products, Stage
+from seedbed.runtime.contract import Input, Job, Products, Stage
 from seedbed.stages.training import TrainingStageParameters, with_method
 
 

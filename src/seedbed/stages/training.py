@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import Field, create_model
 
-from seedbed.datasets.augmentation import Augmentation
+from seedbed.input.augmentation import Augmentation
 from seedbed.methods.table import method_entry
-from seedbed.stages.contract import Parameters
+from seedbed.runtime.contract import Parameters
 from seedbed.training.parameters import TrainingParameters
 
 NETWORK_FILES = ("model.safetensors", "epochs.safetensors", "history.csv")

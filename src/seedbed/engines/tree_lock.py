@@ -1,0 +1,89 @@
+"""One engine a tree: neither Snakemake nor DVC honours the other's lock, and both delete outputs before they run.
+
+Snakemake holds `results/.work/run.lock` while it runs; DVC cannot, but notes the process of each running stage in
+`.dvc/tmp/rwlock`. The stage commands' own locks catch what is left, and a command that a person started.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Workflow
+from seedbed.runtime.options import output_lock
+from seedbed.runtime.paths import WORK
+
+RUN = "run"
+DVC_LOCK = Path(".dvc/tmp/rwlock")
+
+
+def refuse_company(workflow: Workflow) -> None:
+    """Refuse to go on where another run writes to the results of this workflow.
+
+    Raises:
+        SeedbedError: naming what is being written, and by whom.
+    """
+    for output in (workflow.results, *workflow.output_folders()):
+        for path in sorted((output / WORK).glob("*.lock")):
+            with output_lock(output, path.stem):
+                pass
+
+
+def refuse_dvc(workflow: Workflow, folder: Path = Path()) -> None:
+    """Refuse to go on where DVC runs in a checkout (`resolve` cannot ask: DVC runs it).
+
+    Raises:
+        SeedbedError: naming DVC's process.
+    """
+    for process in dvc_processes(folder / DVC_LOCK):
+        raise SeedbedError(
+            f"{workflow.results} is being written by DVC (pid {process}); wait for it, or stop it"
+        )
+
+
+def has_company(workflow: Workflow) -> bool:
+    """Whether another run writes to the results: its slices are then left as they are."""
+    try:
+        refuse_company(workflow)
+        refuse_dvc(workflow)
+    except SeedbedError:
+        return True
+    return False
+
+
+def hold_tree(workflow: Workflow) -> ExitStack:
+    """Claim the results for one run of Snakemake.
+
+    Returns:
+        what holds the claim, until it is closed or the process ends.
+
+    Raises:
+        SeedbedError: another run writes there.
+    """
+    refuse_company(workflow)
+    refuse_dvc(workflow)
+    stack = ExitStack()
+    stack.enter_context(output_lock(workflow.results, RUN))
+    return stack
+
+
+def dvc_processes(path: Path) -> Iterable[int]:
+    """Living processes that DVC's own lock file names as writers."""
+    try:
+        writers = json.loads(path.read_text()).get("write", {}).values()
+    except (FileNotFoundError, ValueError):
+        return []
+    pids = {writer["pid"] for writer in writers}
+    return [pid for pid in sorted(pids) if _alive(pid)]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,0 +1,120 @@
+"""Colour jitter and RandAugment (Cubuk et al. 2020) on PIL images, with an explicit generator.
+
+Ranges of RandAugment are those of its paper's operations (AutoAugment's, Cubuk et al. 2019, table 6) with
+magnitudes of 30. Operations never change the size of an image.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageOps
+
+from seedbed.input.augmentation import ColourJitter, RandAugment
+from seedbed.labels import IGNORE
+
+MEAN_COLOUR = (124, 116, 104)
+"""ImageNet's mean, in uint8: what moves in from outside of an image."""
+
+Affine = tuple[float, float, float, float, float, float]
+"""Output pixel (x, y) is input pixel (a x + b y + c, d x + e y + f)."""
+
+
+def jitter_colours(image: Image.Image, jitter: ColourJitter, rng: np.random.Generator) -> Image.Image:
+    """Brightness, contrast, saturation and hue, each drawn anew, in random order.
+
+    Args:
+        image: RGB.
+        jitter: the ranges.
+        rng: how much is drawn from it does not depend on the image.
+    """
+    factors = {
+        "brightness": rng.uniform(1 - jitter.brightness, 1 + jitter.brightness),
+        "contrast": rng.uniform(1 - jitter.contrast, 1 + jitter.contrast),
+        "saturation": rng.uniform(1 - jitter.saturation, 1 + jitter.saturation),
+        "hue": rng.uniform(-jitter.hue, jitter.hue),
+    }
+    for k in rng.permutation(4):
+        name = list(factors)[k]
+        image = _JITTER[name](image, factors[name])
+    return image
+
+
+def turn_hue(image: Image.Image, turn: float) -> Image.Image:
+    """Shift the hue by a share of the full circle."""
+    hue, saturation, value = image.convert("HSV").split()
+    shift = round(turn * 256) % 256
+    return Image.merge("HSV", (hue.point(lambda h: (h + shift) % 256), saturation, value)).convert("RGB")
+
+
+_JITTER: Mapping[str, Callable[[Image.Image, float], Image.Image]] = {
+    "brightness": lambda image, factor: ImageEnhance.Brightness(image).enhance(factor),
+    "contrast": lambda image, factor: ImageEnhance.Contrast(image).enhance(factor),
+    "saturation": lambda image, factor: ImageEnhance.Color(image).enhance(factor),
+    "hue": turn_hue,
+}
+
+_FULL = 30
+
+COLOUR_OPERATIONS: Mapping[str, Callable[[Image.Image, float], Image.Image]] = {
+    "identity": lambda image, m: image,
+    "autocontrast": lambda image, m: ImageOps.autocontrast(image),
+    "equalize": lambda image, m: ImageOps.equalize(image),
+    "posterize": lambda image, m: ImageOps.posterize(image, 8 - round(4 * abs(m))),
+    "solarize": lambda image, m: ImageOps.solarize(image, round(255 * (1 - abs(m)))),
+    "brightness": lambda image, m: ImageEnhance.Brightness(image).enhance(1 + 0.9 * m),
+    "contrast": lambda image, m: ImageEnhance.Contrast(image).enhance(1 + 0.9 * m),
+    "colour": lambda image, m: ImageEnhance.Color(image).enhance(1 + 0.9 * m),
+    "sharpness": lambda image, m: ImageEnhance.Sharpness(image).enhance(1 + 0.9 * m),
+}
+"""Name → operation; m is the magnitude in [−1, 1]."""
+
+GEOMETRIC_OPERATIONS: Mapping[str, Callable[[int, int, float], Affine]] = {
+    "shear_x": lambda width, height, m: (1.0, 0.3 * m, -0.3 * m * height / 2, 0.0, 1.0, 0.0),
+    "shear_y": lambda width, height, m: (1.0, 0.0, 0.0, 0.3 * m, 1.0, -0.3 * m * width / 2),
+    "shift_x": lambda width, height, m: (1.0, 0.0, 150 / 331 * m * width, 0.0, 1.0, 0.0),
+    "shift_y": lambda width, height, m: (1.0, 0.0, 0.0, 0.0, 1.0, 150 / 331 * m * height),
+    "rotate": lambda width, height, m: _rotation(width, height, np.deg2rad(30) * m),
+}
+"""Name → matrix for width, height and the magnitude in [−1, 1]."""
+
+
+def _rotation(width: int, height: int, angle: float) -> Affine:
+    cos, sin, x, y = np.cos(angle), np.sin(angle), width / 2, height / 2
+    return cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y
+
+
+def rand_augment(
+    image: Image.Image,
+    label_map: Image.Image | None,
+    valid: Image.Image,
+    parameters: RandAugment,
+    rng: np.random.Generator,
+) -> tuple[Image.Image, Image.Image | None, Image.Image]:
+    """n operations, drawn with replacement, each at magnitude m with a random sign.
+
+    Args:
+        image: RGB.
+        label_map: grey, moved along with geometric operations; 255 moves in.
+        valid: grey, moved along; 0 moves in.
+        parameters: n, m, and whether operations may be geometric.
+        rng: drawn from 2 n times, independently of the image.
+    """
+    names = [*COLOUR_OPERATIONS, *(GEOMETRIC_OPERATIONS if parameters.geometric else ())]
+    for _ in range(parameters.n):
+        name = names[rng.integers(len(names))]
+        m = parameters.m / _FULL * (1 if rng.random() < 0.5 else -1)
+        if name in COLOUR_OPERATIONS:
+            image = COLOUR_OPERATIONS[name](image, m)
+            continue
+        matrix = GEOMETRIC_OPERATIONS[name](*image.size, m)
+        image = _move(image, matrix, Image.Resampling.BILINEAR, MEAN_COLOUR)
+        valid = _move(valid, matrix, Image.Resampling.NEAREST, 0)
+        if label_map is not None:
+            label_map = _move(label_map, matrix, Image.Resampling.NEAREST, IGNORE)
+    return image, label_map, valid
+
+
+def _move(
+    image: Image.Image, matrix: Affine, resample: Image.Resampling, fill: int | tuple[int, ...]
+) -> Image.Image:
+    return image.transform(image.size, Image.Transform.AFFINE, matrix, resample, fillcolor=fill)

@@ -1,0 +1,203 @@
+"""The compiled loop of our own dense CRF: all iterations of mean field, for channels of several unaries.
+
+Krähenbühl & Koltun 2011, Algorithm 1, on the kernels that `crf_permutohedral` prepares. `no_type_check` keeps
+the type checker of the tests out of what numba compiles; the caller checks.
+
+`block` is a tuple whose length, known when compiled, is the number of channels worked on side by side.
+"""
+
+from typing import no_type_check
+
+import numpy as np
+from numba import njit
+
+from seedbed.refine.crf.lanes import add_row, set_row
+from seedbed.refine.crf.lattice import blur
+
+_CHUNK = 128  # pixels worked on while their values are in the nearest cache
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+@no_type_check
+def mean_field(unaries, marginals, spatial, bilateral, iterations, block):
+    """Fill `marginals` (Float32[T, K, N]) with the marginals of `unaries` (the same shape).
+
+    The T (K − 1) channels are padded to a multiple of the block's length, which the compiler knows.
+    """
+    thresholds, labels, pixels = unaries.shape
+    others = labels - 1
+    width = len(block)
+    channels = (thresholds * others + width - 1) // width * width
+
+    near = np.zeros((spatial.neighbours.shape[1], channels), np.float32)
+    near_spare = np.zeros_like(near)
+    wide = np.zeros((bilateral.neighbours.shape[1], channels), np.float32)
+    wide_spare = np.zeros_like(wide)
+    logits = np.zeros((pixels, channels), np.float32)  # against the last label, but for the filtered messages
+    q = np.zeros((_CHUNK, channels), np.float32)
+
+    for iteration in range(iterations + 1):
+        if iteration > 0:
+            near, near_spare = blur(near, near_spare, spatial.neighbours, block)
+            wide, wide_spare = blur(wide, wide_spare, bilateral.neighbours, block)
+            near_spare.fill(0)
+            wide_spare.fill(0)
+        for first in range(0, pixels, _CHUNK):
+            last = min(first + _CHUNK, pixels)
+            if iteration == 0:
+                _relative_logits(unaries, spatial.constant, bilateral.constant, first, last, logits, q)
+            else:
+                _slice(near, spatial, wide, bilateral, first, last, q, block)
+                _add_logits(logits, thresholds, others, first, last, q)
+            _softmax(q, thresholds, others, last - first)
+            if iteration < iterations:
+                _splat(q, spatial, near_spare, bilateral, wide_spare, first, last, block)
+            else:
+                _write(q, first, last, marginals)
+        near, near_spare = near_spare, near
+        wide, wide_spare = wide_spare, wide
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+@no_type_check
+def _relative_logits(unaries, near, wide, first, last, logits, q):
+    """u(last label) − u(label) of pixels first…last−1 into `q`; less the messages of Q = 1, into `logits`."""
+    others = unaries.shape[1] - 1
+    for t in range(unaries.shape[0]):
+        for label in range(others):
+            for n in range(first, last):
+                logit = unaries[t, others, n] - unaries[t, label, n]
+                q[n - first, t * others + label] = logit
+                logits[n, t * others + label] = logit - near[n] - wide[n]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+@no_type_check
+def _slice(near, spatial, wide, bilateral, first, last, q, block):
+    """Messages of both kernels into `q`."""
+    for n in range(first, last):
+        v, w = spatial.vertices[n], spatial.weights[n]
+        near_rows, near_weights = (v[0], v[1], v[2]), (w[0], w[1], w[2])
+        v, w = bilateral.vertices[n], bilateral.weights[n]
+        wide_rows, wide_weights = (v[0], v[1], v[2], v[3], v[4], v[5]), (w[0], w[1], w[2], w[3], w[4], w[5])
+        for start in range(0, q.shape[1], len(block)):
+            set_row(q, n - first, near_weights, near, near_rows, start, block)
+            add_row(q, n - first, wide_weights, wide, wide_rows, start, block)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+@no_type_check
+def _splat(q, spatial, near, bilateral, wide, first, last, block):
+    """Add the weighted Q of pixels first…last−1 to the vertices of both lattices."""
+    for n in range(first, last):
+        row = n - first
+        for start in range(0, q.shape[1], len(block)):
+            for corner in range(3):
+                vertex, weights = spatial.vertices[n, corner], (spatial.weights[n, corner],)
+                add_row(near, vertex, weights, q, (row,), start, block)
+            for corner in range(6):
+                vertex, weights = bilateral.vertices[n, corner], (bilateral.weights[n, corner],)
+                add_row(wide, vertex, weights, q, (row,), start, block)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+@no_type_check
+def _add_logits(logits, thresholds, others, first, last, q):
+    """From messages to logits against the last label, whose message is the constant less the others'."""
+    if others == 1:
+        for n in range(first, last):
+            for c in range(q.shape[1]):
+                q[n - first, c] = logits[n, c] + np.float32(2) * q[n - first, c]
+        return
+    total = np.empty(last - first, np.float32)
+    for t in range(thresholds):
+        channels = range(t * others, (t + 1) * others)
+        total.fill(0)
+        for c in channels:
+            for p in range(last - first):
+                total[p] += q[p, c]
+        for c in channels:
+            for p in range(last - first):
+                q[p, c] += logits[first + p, c] + total[p]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+@no_type_check
+def _softmax(q, thresholds, others, count):
+    """Softmax over the labels of each threshold, the last one's logit being 0; in place, first rows only."""
+    flat = q[:count].reshape(-1)
+    if others == 1:
+        for i in range(flat.size):
+            flat[i] = -flat[i]
+        _exp(flat)
+        for i in range(flat.size):
+            flat[i] = np.float32(1) / (np.float32(1) + flat[i])
+        return
+    total = np.zeros((thresholds, count), np.float32)
+    for t in range(thresholds):
+        top = total[t]
+        for c in range(t * others, (t + 1) * others):
+            for p in range(count):
+                top[p] = max(top[p], q[p, c])
+        for c in range(t * others, (t + 1) * others):
+            for p in range(count):
+                q[p, c] -= top[p]
+        for p in range(count):
+            top[p] = -top[p]
+    _exp(flat)
+    _exp(total.reshape(-1))
+    for t in range(thresholds):
+        for c in range(t * others, (t + 1) * others):
+            for p in range(count):
+                total[t, p] += q[p, c]
+        for p in range(count):
+            total[t, p] = np.float32(1) / total[t, p]
+        for c in range(t * others, (t + 1) * others):
+            for p in range(count):
+                q[p, c] *= total[t, p]
+    # Padding would grow from one iteration to the next.
+    for c in range(thresholds * others, q.shape[1]):
+        for p in range(count):
+            q[p, c] = 0
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+@no_type_check
+def _exp(values):
+    """exp in place, to 2 units in the last place, in a form that compiles to vector instructions.
+
+    exp(x) = 2ⁿ exp(r), |r| ≤ ½ ln 2, by the Taylor polynomial of degree 7; arguments are clipped to ±87.
+    """
+    powers = np.empty(values.size, np.int32)
+    for i in range(values.size):
+        x = min(max(values[i], np.float32(-87)), np.float32(87))
+        n = np.rint(x * np.float32(1.4426950408889634))
+        # ln 2 in two parts, so that the product with the first is exact.
+        r = (x - n * np.float32(0.693359375)) + n * np.float32(2.12194440e-4)
+        p = np.float32(1 / 5040)
+        p = p * r + np.float32(1 / 720)
+        p = p * r + np.float32(1 / 120)
+        p = p * r + np.float32(1 / 24)
+        p = p * r + np.float32(1 / 6)
+        p = p * r + np.float32(1 / 2)
+        p = p * r + np.float32(1)
+        values[i] = p * r + np.float32(1)
+        powers[i] = np.int32(n)
+    exponents = values.view(np.int32)
+    for i in range(values.size):
+        exponents[i] += powers[i] << 23
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+@no_type_check
+def _write(q, first, last, marginals):
+    """The marginals of pixels first…last−1; the last label holds what the others leave."""
+    others = marginals.shape[1] - 1
+    for t in range(marginals.shape[0]):
+        for n in range(first, last):
+            marginals[t, others, n] = np.float32(1)
+        for label in range(others):
+            for n in range(first, last):
+                share = q[n - first, t * others + label]
+                marginals[t, label, n] = share
+                marginals[t, others, n] -= share

@@ -1,0 +1,96 @@
+"""The dense CRF by our own lattice: Krähenbühl & Koltun 2011, Algorithm 1, for many unaries at once.
+
+One update of a pixel is Q(l) ∝ exp(−u(l) + Σ_m w_m k_m∗Q(l)), with k_m symmetrically normalised and Potts
+compatibility. What makes it quick:
+
+- the bilateral lattice is built once an image, the spatial one once an image size;
+- the weight of a kernel, its normalisation and the slice's gain are folded into the barycentric weights;
+- Q sums to 1, so K − 1 labels are filtered; the last one's message is that of Q = 1 less the others';
+- several unaries of an image (thresholds) share one pass, up to 8 channels side by side;
+- slice, softmax and the next splat are one walk over the pixels: Q is written only at the end.
+
+All of it runs in one thread, so results do not depend on how many there are.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int32, UInt8
+
+from seedbed.refine.crf.lattice import build_lattice, gain, lattice_filter
+from seedbed.refine.crf.mean_field import mean_field
+from seedbed.refine.crf.parameters import CrfParameters
+
+_WIDTHS = (1, 2, 4, 8)  # channels side by side; each is compiled once
+
+
+class Kernel(NamedTuple):
+    """One pairwise term of an image.
+
+    Attributes:
+        vertices: the lattice vertices of each pixel.
+        weights: barycentric weight × sqrt(compat × normalisation × gain): used once to splat, once to slice.
+        neighbours: of the lattice.
+        constant: message of Q = 1.
+    """
+
+    vertices: Int32[np.ndarray, "N corners"]
+    weights: Float32[np.ndarray, "N corners"]
+    neighbours: Int32[np.ndarray, "corners V+1 2"]
+    constant: Float32[np.ndarray, " N"]
+
+
+def _kernel(features: Float32[np.ndarray, "N d"], compat: float) -> Kernel:
+    lattice = build_lattice(features)
+    norm = 1 / np.sqrt(lattice_filter(lattice, np.ones(len(features), np.float32)) + np.float32(1e-20))
+    constant = np.float32(compat) * norm * lattice_filter(lattice, norm)
+    weights = lattice.weights * (norm * np.sqrt(np.float32(compat) * gain(features.shape[1])))[:, None]
+    return Kernel(lattice.vertices, weights, lattice.neighbours, constant)
+
+
+def _places(height: int, width: int, sxy: float) -> Float32[np.ndarray, "N 2"]:
+    y, x = np.indices((height, width), np.float32).reshape(2, -1)
+    return np.asarray(np.stack([x, y], axis=1) / np.float32(sxy))
+
+
+@lru_cache(maxsize=8)
+def _spatial_kernel(height: int, width: int, sxy: float, compat: float) -> Kernel:
+    return _kernel(_places(height, width, sxy), compat)
+
+
+def _bilateral_kernel(image: UInt8[np.ndarray, "H W 3"], sxy: float, srgb: float, compat: float) -> Kernel:
+    height, width = image.shape[:2]
+    colours = image.reshape(-1, 3).astype(np.float32) / np.float32(srgb)
+    return _kernel(np.concatenate([_places(height, width, sxy), colours], axis=1), compat)
+
+
+class PermutohedralMeanField:
+    """Mean field of one image by our own lattice.
+
+    Raises:
+        ValueError: a kernel too narrow for the image (see `build_lattice`).
+    """
+
+    def __init__(self, image: UInt8[np.ndarray, "H W 3"], parameters: CrfParameters) -> None:
+        self._iterations = parameters.iterations
+        self._spatial = _spatial_kernel(*image.shape[:2], parameters.gaussian_sxy, parameters.gaussian_compat)
+        self._bilateral = _bilateral_kernel(
+            image, parameters.bilateral_sxy, parameters.bilateral_srgb, parameters.bilateral_compat
+        )
+
+    def marginals(self, unaries: Float32[np.ndarray, "T K H W"]) -> Float32[np.ndarray, "T K H W"]:
+        """Marginals of each unary, as many unaries in one pass as fit in 8 channels (at least one)."""
+        thresholds, labels = unaries.shape[:2]
+        # One form of array only, since each has to be compiled for: a read-only one is another.
+        flat = np.require(unaries.reshape(thresholds, labels, -1), requirements=("C_CONTIGUOUS", "WRITEABLE"))
+        marginals = np.empty_like(flat)
+        together = max(1, _WIDTHS[-1] // (labels - 1))
+        for start in range(0, thresholds, together):
+            part = slice(start, start + together)
+            channels = len(flat[part]) * (labels - 1)
+            width = min((w for w in _WIDTHS if w >= channels), default=_WIDTHS[-1])
+            mean_field(
+                flat[part], marginals[part], self._spatial, self._bilateral, self._iterations, (0,) * width
+            )
+        return marginals.reshape(unaries.shape)

@@ -1,0 +1,44 @@
+"""The gather step of a sharded stage: one manifest from the sidecars of its shards."""
+
+from pathlib import Path
+
+from seedbed.artifacts.artifact import verify_size
+from seedbed.artifacts.atomic import write_bytes
+from seedbed.artifacts.manifest import MANIFEST, Manifest, merge_shards, read_manifest
+from seedbed.errors import SeedbedError, unknown_name
+from seedbed.runtime.paths import shard_names
+from seedbed.runtime.run import read_slice
+from seedbed.stages.registry import STAGES
+
+
+def gather(params: Path, folder: Path) -> Manifest:
+    """Write `manifest.json` of a sharded artifact.
+
+    Args:
+        params: the stage's slice.
+        folder: where the shards lie.
+
+    Raises:
+        SeedbedError: a shard is missing, truncated, or was made with other parameters or inputs.
+    """
+    content = read_slice(params)
+    if content["stage"] not in STAGES:
+        raise SeedbedError(f"{params}: {unknown_name('stage', content['stage'], STAGES)}")
+    stage = STAGES[content["stage"]]
+    if not stage.sharded:
+        raise SeedbedError(f"{params}: stage {stage.name} is not sharded, there is nothing to gather")
+    content = read_slice(params, stage)
+    parameters = stage.validate(content["parameters"], str(params))
+    sidecars = {}
+    for shard in shard_names(parameters.splits, content["shards"]):  # type: ignore[attr-defined]
+        path = folder / f"{shard}.json"
+        sidecars[path.name] = read_manifest(path)
+        if sidecars[path.name].parameters != content:
+            raise SeedbedError(
+                f"{path} was made with other parameters than {params} has; run that shard again"
+            )
+        for name, entry in sidecars[path.name].files.items():
+            verify_size(folder / name, entry)
+    manifest = merge_shards(sidecars)
+    write_bytes(folder / MANIFEST, manifest.to_bytes())
+    return manifest

@@ -1,0 +1,142 @@
+"""`seedbed export`: label maps as people and evaluation servers take them: a folder of PNGs, or VOC's archive."""
+
+import gzip
+import io
+import tarfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from jaxtyping import UInt8
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.artifacts.atomic import write_bytes, writing
+from seedbed.artifacts.label_maps import encode_label_map
+from seedbed.datasets.index import parse_index
+from seedbed.datasets.voc import VOC_NAMES
+from seedbed.errors import SeedbedError, unknown_name
+from seedbed.labels import IGNORE
+from seedbed.runtime.paths import INDEX
+from seedbed.verbs.locate import Located
+
+VOC_FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
+"""Where the test server of VOC 2012 looks for the masks of competition 6 (any training data)."""
+VOC_ARCHIVE = "comp6_test_cls.tgz"
+_GZIP_SYSTEM = 9
+"""Byte of the gzip header that names the operating system; 255 is unknown."""
+
+
+def export(located: Located, out: Path, form: str = "png", split: str | None = None) -> tuple[Path, int]:
+    """Write a node's label maps.
+
+    Args:
+        located: a node that makes label maps.
+        out: folder.
+        form: a key of `FORMS`: `png` writes `ID.png` (in a folder a split, where there are several), palette PNGs
+            with the data set's indices; `voc` one archive with VOC's indices.
+        split: one split only.
+
+    Returns:
+        what was written, and how many label maps are in it.
+
+    Raises:
+        SeedbedError: no label maps, an unknown format or split, or what the test server would refuse.
+    """
+    if form not in FORMS:
+        raise SeedbedError(unknown_name("format", form, FORMS))
+    artifact = located.artifact
+    if located.stage.kind != "label_maps":
+        raise SeedbedError(
+            f"{artifact.folder} holds {located.stage.kind}; expected label maps, as pseudo_masks and predict make them"
+        )
+    splits = sorted(artifact.manifest.images)
+    if split is not None and split not in splits:
+        raise SeedbedError(f"{artifact.folder}: {unknown_name('split', split, splits)}")
+    return FORMS[form](located, out, [split] if split else splits)
+
+
+def export_pngs(located: Located, out: Path, splits: Sequence[str]) -> tuple[Path, int]:
+    """A folder of palette PNGs named like the images."""
+    count = 0
+    for split in splits:
+        folder = out / split if len(splits) > 1 else out
+        for image_id, label_map in _maps(located.artifact, split):
+            path = folder / _file_name(image_id)
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(encode_label_map(label_map))
+            count += 1
+    return out, count
+
+
+def export_voc(located: Located, out: Path, splits: Sequence[str]) -> tuple[Path, int]:
+    """The archive for VOC's test server; equal label maps give equal bytes.
+
+    Raises:
+        SeedbedError: several splits, neutral pixels, or classes that VOC does not have.
+    """
+    if len(splits) > 1:
+        raise SeedbedError(
+            f"an archive holds one split, {located.artifact.folder} has {', '.join(splits)}; name one"
+        )
+    lookup = _voc_lookup(located)
+    files = {}
+    for image_id, label_map in _maps(located.artifact, splits[0]):
+        if (label_map == IGNORE).any():
+            raise SeedbedError(
+                f"image {image_id} has neutral pixels (255), which VOC's server does not take; export predictions"
+            )
+        files[_file_name(image_id)] = encode_label_map(lookup[label_map])
+    write_bytes(out / VOC_ARCHIVE, _tgz(files))
+    return out / VOC_ARCHIVE, len(files)
+
+
+FORMS: dict[str, Callable[[Located, Path, Sequence[str]], tuple[Path, int]]] = {
+    "png": export_pngs,
+    "voc": export_voc,
+}
+
+
+def _maps(artifact: Artifact, split: str) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
+    maps = artifact.label_maps(split)
+    for image_id in maps:
+        yield image_id, maps[image_id]
+
+
+def _file_name(image_id: str) -> str:
+    """`ID.png`; ids may name folders, but none above.
+
+    Raises:
+        SeedbedError: the id leads out of the folder.
+    """
+    path = PurePosixPath(f"{image_id}.png")
+    if path.is_absolute() or ".." in path.parts:
+        raise SeedbedError(f"image id {image_id!r} leads out of the folder that is written; rename the image")
+    return str(path)
+
+
+def _voc_lookup(located: Located) -> UInt8[np.ndarray, "256"]:
+    if located.index is None:
+        raise SeedbedError(
+            f"no index of data set {located.artifact.manifest.dataset} beside {located.artifact.folder}; "
+            "run prepare_dataset first, it holds the classes' names"
+        )
+    lookup = np.arange(256, dtype=np.uint8)
+    for c, name in enumerate(parse_index(Artifact(located.index).file(INDEX).read_text()).classes):
+        if name not in VOC_NAMES[1:]:
+            dataset = located.artifact.manifest.dataset
+            raise SeedbedError(f"data set {dataset}: {unknown_name('class of VOC', name, VOC_NAMES[1:])}")
+        lookup[c + 1] = VOC_NAMES.index(name)
+    return lookup
+
+
+def _tgz(files: Mapping[str, bytes]) -> bytes:
+    """A gzipped tar without times, owners or names of this machine."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in sorted(files):
+            entry = tarfile.TarInfo(f"{VOC_FOLDER}/{name}")
+            entry.size, entry.mode = len(files[name]), 0o644
+            archive.addfile(entry, io.BytesIO(files[name]))
+    zipped = gzip.compress(packed.getvalue(), compresslevel=6, mtime=0)
+    return zipped[:_GZIP_SYSTEM] + b"\xff" + zipped[_GZIP_SYSTEM + 1 :]

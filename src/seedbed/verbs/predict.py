@@ -1,0 +1,267 @@
+"""`seedbed predict`: masks of new photographs, which no data set holds, from a trained segmentation network."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from PIL import Image
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.artifacts.atomic import write_bytes
+from seedbed.artifacts.label_maps import encode_label_map, voc_palette
+from seedbed.datasets.files import read_image
+from seedbed.datasets.index import Index, parse_index
+from seedbed.errors import SeedbedError
+from seedbed.report.overlays import jpeg, overlay_labels
+from seedbed.runtime.crf_options import NO_CRF, score_refiner
+from seedbed.runtime.gpu import gpu_slot
+from seedbed.runtime.paths import INDEX
+from seedbed.stages.predict import PredictParameters
+from seedbed.verbs.locate import Located
+
+if TYPE_CHECKING:
+    from seedbed.methods.trained import TrainedNetwork
+
+MASKS, OVERLAYS, SHARES, CLASSES = "masks", "overlays", "shares.csv", "classes.csv"
+DEVICES = ("auto", "cpu", "cuda")
+Progress = Callable[[Sequence["Photo"]], Iterable["Photo"]]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph and the name of what is written for it, without suffix; it may name folders."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A segmentation network with all that it takes to use it.
+
+    Attributes:
+        classes: background first.
+        longest: long side in pixels, above which photographs are shrunk for the network: the longest of the data set,
+            since objects of other sizes are not what it was trained on.
+    """
+
+    trained: TrainedNetwork
+    classes: tuple[str, ...]
+    parameters: PredictParameters
+    longest: int
+    device: str
+
+    def label_map(self, photo: Image.Image) -> UInt8[np.ndarray, "H W"]:
+        """The most probable class of each pixel, at the photograph's own size."""
+        from seedbed.networks.inference import multi_scale_probabilities
+
+        scale = min(1.0, self.longest / max(photo.size))
+        seen = photo
+        if scale < 1:
+            size = [max(1, round(scale * side)) for side in photo.size]
+            seen = photo.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+        image = np.array(seen)
+        parameters, trained = self.parameters, self.trained
+        probabilities = multi_scale_probabilities(
+            trained.network, image, trained.mean, trained.std, parameters.scales, parameters.flip, self.device
+        )
+        if parameters.crf != NO_CRF:
+            probabilities = score_refiner(image, parameters.crf, parameters.crf_engine)(probabilities)
+        return enlarged_argmax(probabilities, photo.size)
+
+
+def enlarged_argmax(
+    probabilities: Float32[np.ndarray, "K h w"], size: tuple[int, int]
+) -> UInt8[np.ndarray, "H W"]:
+    """Most probable class after bilinear enlarging; one class at a time, so that large photographs fit into memory.
+
+    Args:
+        size: width and height.
+    """
+    labels = np.zeros(size[::-1], np.uint8)
+    best = np.full(size[::-1], -1, np.float32)
+    for k, probability in enumerate(probabilities):
+        enlarged = np.asarray(Image.fromarray(probability).resize(size, Image.Resampling.BILINEAR))
+        higher = enlarged > best
+        labels[higher], best[higher] = k, enlarged[higher]
+    return labels
+
+
+def find_photos(given: Sequence[Path], out: Path) -> list[Photo]:
+    """All photographs among files and folders; what this command wrote into `out` is none.
+
+    Args:
+        given: files, taken whatever their suffix, and folders, searched for image files.
+
+    Raises:
+        SeedbedError: a path that is not there, no photograph at all, or two that would be written to one name.
+    """
+    Image.init()
+    found: list[tuple[Path, PurePath]] = []
+    for path in given:
+        if path.is_dir():
+            found += [(file, file.relative_to(path)) for file in _images(path, out)]
+        elif path.exists():
+            found.append((path, PurePath(path.name)))
+        else:
+            raise SeedbedError(
+                f"{path}: expected a photograph or a folder of photographs, but there is no such file"
+            )
+    if not found:
+        raise SeedbedError(
+            f"no photographs in {', '.join(map(str, given)) or 'nothing'}; name files, or folders of image files"
+        )
+    stems = Counter(str(name.with_suffix("")) for _, name in found)
+    photos = [
+        Photo(path, stem if stems[stem := str(name.with_suffix(""))] == 1 else str(name))
+        for path, name in found
+    ]
+    name, count = Counter(photo.name for photo in photos).most_common(1)[0]
+    if count > 1:
+        raise SeedbedError(f"{count} photographs are called {name}; predict their folders in separate runs")
+    return photos
+
+
+def _images(folder: Path, out: Path) -> Iterator[Path]:
+    readable = {suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN}
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        written = any(path.resolve().is_relative_to((out / made).resolve()) for made in (MASKS, OVERLAYS))
+        if path.suffix.lower() in readable and path.is_file() and not hidden and not written:
+            yield path
+
+
+def predict_photos(
+    predictor: Predictor, photos: Sequence[Photo], out: Path, overlay: bool, progress: Progress = iter
+) -> list[str]:
+    """Write `masks/NAME.png`, `classes.csv`, `shares.csv` and, where asked for, `overlays/NAME.jpg`.
+
+    Returns:
+        one line for each photograph that cannot be read; the others are done.
+
+    Raises:
+        SeedbedError: the disk refuses.
+    """
+    faults, rows = [], []
+    for photo in progress(photos):
+        try:
+            image = read_image(photo.path)
+        except SeedbedError as error:
+            faults.append(str(error))
+            continue
+        labels = predictor.label_map(image)
+        write_bytes(out / MASKS / f"{photo.name}.png", encode_label_map(labels))
+        if overlay:
+            picture = overlay_labels(np.asarray(image), labels)
+            write_bytes(out / OVERLAYS / f"{photo.name}.jpg", jpeg(picture))
+        shares = np.bincount(labels.ravel(), minlength=len(predictor.classes)) / labels.size
+        rows.append([photo.name, *map(str, image.size), *(f"{share:.6f}" for share in shares)])
+    write_bytes(out / SHARES, _csv(["photo", "width", "height", *predictor.classes], rows))
+    palette = voc_palette()
+    colours = [[str(k), name, _hex(palette[3 * k : 3 * k + 3])] for k, name in enumerate(predictor.classes)]
+    write_bytes(out / CLASSES, _csv(["index", "class", "colour"], colours))
+    return faults
+
+
+def predict_command(
+    located: Located,
+    given: Sequence[Path],
+    out: Path,
+    overlay: bool = False,
+    device: str = "auto",
+    longest: int | None = None,
+    progress: Progress = iter,
+) -> list[str]:
+    """`seedbed predict`: find, predict, write.
+
+    Args:
+        located: a segmenter; or a `predict` node, which brings its segmenter and its parameters.
+        given: files and folders.
+        device: `auto`, `cpu` or `cuda`.
+        longest: long side in pixels above which photographs are shrunk; the data set's where None.
+
+    Returns:
+        one line for each photograph that cannot be read.
+
+    Raises:
+        SeedbedError: no segmenter, nothing to predict, no such device, or the disk refuses.
+    """
+    if device not in DEVICES:
+        raise SeedbedError(f"expected device {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, got {device!r}")
+    if longest is not None and longest < 1:
+        raise SeedbedError(f"expected a long side of at least 1 pixel, got {longest}")
+    artifact, epoch, parameters = _segmenter(located)
+    index = _index(located, artifact)
+    photos = find_photos(given, out)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with gpu_slot(0 if device == "cpu" else 1, f"predict {out}"):
+        predictor = _predictor(artifact, epoch, parameters, index, device, longest)
+        return predict_photos(predictor, photos, out, overlay, progress)
+
+
+def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameters]:
+    task, parameters = located.task, PredictParameters()
+    if task is not None and isinstance(task.parameters, PredictParameters):
+        source = task.inputs["segmenter"]
+        assert source is not None
+        return Artifact(source.folder), task.epochs.get("segmenter"), task.parameters
+    if located.stage.kind != "segmenter":
+        raise SeedbedError(
+            f"{located.artifact.folder} is {located.stage.kind}, made by {located.stage.name}; expected a segmenter"
+        )
+    return located.artifact, located.epoch, parameters
+
+
+def _index(located: Located, artifact: Artifact) -> Index:
+    if located.index is None:
+        raise SeedbedError(
+            f"no index of data set {artifact.manifest.dataset} beside {artifact.folder}, and it names the classes; "
+            "copy the results' folder of the data set with its index"
+        )
+    index = Artifact(located.index)
+    if artifact.manifest.inputs.get("index") != [index.manifest.content]:
+        raise SeedbedError(
+            f"{artifact.folder} was trained with another index than {index.folder}, so its classes may differ; "
+            "train it again"
+        )
+    return parse_index(index.file(INDEX).read_text())
+
+
+def _predictor(
+    artifact: Artifact,
+    epoch: int | None,
+    parameters: PredictParameters,
+    index: Index,
+    device: str,
+    longest: int | None,
+) -> Predictor:
+    import torch
+
+    from seedbed.methods.trained import load_network
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SeedbedError("torch sees no GPU here; use --device cpu or auto")
+    used = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    torch.set_num_threads(parameters.torch_threads)
+    trained = load_network(artifact, len(index.classes), epoch, used)
+    sides = longest or max(max(row.width, row.height) for row in index.rows)
+    return Predictor(trained, ("background", *index.classes), parameters, sides, used)
+
+
+def _hex(rgb: Sequence[int]) -> str:
+    return "#" + "".join(f"{value:02x}" for value in rgb)
+
+
+def _csv(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([head, *rows])
+    return text.getvalue().encode()

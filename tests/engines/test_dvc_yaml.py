@@ -1,0 +1,169 @@
+"""dvc.yaml: a stage a command, every file declared, fresh for the committed params.yaml; the stage `resolve`."""
+
+import os
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from recipe_files import CONFIG, make_workflow, write_recipes
+from seedbed.engines.dvc_yaml import RESOLVE, check_fresh, pipeline, stage_name, stages, stamp, text, write
+from seedbed.engines.resolve import main, resolve
+from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Workflow
+from seedbed.runtime.options import output_lock
+
+ROOT = Path(__file__).parents[2]
+SWEEP = {"thresholds": ["bg0.05-fg0.30", "bg0.10-fg0.40"]}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_recipes(tmp_path / "recipes")
+    configure(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write(Workflow.read())
+    return tmp_path
+
+
+def configure(folder: Path, **changes: Any) -> None:
+    (folder / "params.yaml").write_text(yaml.safe_dump(CONFIG | changes))
+
+
+def outs(stage: dict[str, Any]) -> list[str]:
+    """Paths that a stage declares: outs, metrics and plots."""
+    entries = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def test_the_committed_file_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert (ROOT / "dvc.yaml").read_text() == text(Workflow.read()), "run `seedbed dvc` and commit dvc.yaml"
+
+
+def test_a_stage_reads_and_declares_what_its_command_does(tmp_path: Path) -> None:
+    workflow = make_workflow(tmp_path, SWEEP)
+    made = pipeline(workflow)["stages"]
+    commands = workflow.commands(("all", "sweep"))
+    assert len(made) == len(commands) + 1
+    for command in commands:
+        stage = made[stage_name(command.unit)]
+        assert stage["cmd"] == command.line()
+        assert sorted(outs(stage)) == sorted(map(str, command.writes))
+        assert stage["deps"][0] == str(stamp(workflow))
+        assert set(stage["deps"][1:]) == set(map(str, command.reads))
+
+
+def test_names_hold_only_what_dvc_allows(tmp_path: Path) -> None:
+    assert stage_name("toy/base/rng0/bg0.10-fg0.40/cams/train-0") == (
+        "toy--base--rng0--bg0_10-fg0_40--cams--train-0"
+    )
+    allowed = set(string.ascii_letters + string.digits + "-_")
+    assert all(set(name) <= allowed for name in pipeline(make_workflow(tmp_path, SWEEP))["stages"])
+
+
+def test_two_units_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = make_workflow(tmp_path, {})
+    first, *rest = workflow.commands()
+    twin = type(first)(first.unit.replace("/", "--"), first.words, first.reads, first.writes)
+    monkeypatch.setattr(workflow, "commands", lambda names: [first, *rest, twin])
+    with pytest.raises(SeedbedError, match="would be one DVC stage, toy--index; rename"):
+        stages(workflow)
+
+
+def test_scores_are_metrics_and_histories_are_plots(tmp_path: Path) -> None:
+    made = pipeline(make_workflow(tmp_path, SWEEP))["stages"]
+    metrics = [path for stage in made.values() for path in stage.get("metrics", [])]
+    assert any(path.endswith("base/rng0/scores/cams-train.json") for path in metrics)
+    assert any("/thresholds/" in path for path in metrics)
+    plots = {
+        Path(p).parent.name: v
+        for stage in made.values()
+        for one in stage.get("plots", [])
+        for p, v in one.items()
+    }
+    assert plots["classifier"] == {"x": "step", "y": "classifier/loss"}
+    assert set(plots) == {"classifier", "affinitynet", "segmenter"}
+
+
+def test_resolve_always_runs_and_leaves_a_stamp_that_is_not_cached(tmp_path: Path) -> None:
+    workflow = make_workflow(tmp_path, {})
+    stage = pipeline(workflow)["stages"][RESOLVE]
+    assert stage["always_changed"] is True
+    assert stage["outs"] == [{str(stamp(workflow)): {"cache": False}}]
+    assert stage["params"] == [{"params.yaml": None}]
+
+
+def test_resolve_writes_the_slices_that_changed_and_no_others(checkout: Path) -> None:
+    first = resolve()
+    assert Path("results/.params/toy/base/rng0/cams.json") in first
+    mark = Path("results/.params/resolved")
+    content = mark.read_bytes()
+    before = {path: path.stat().st_mtime_ns for path in first}
+    configure(checkout, settings={"toy": {"dump_cams": {"flip": False}}})
+    assert resolve() == [Path("results/.params/toy/base/rng0/cams.json")]
+    assert mark.read_bytes() == content
+    changed = [path for path in first if path.stat().st_mtime_ns != before[path]]
+    assert changed == [Path("results/.params/toy/base/rng0/cams.json")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"rngs": [0, 1]}, "lacks toy--base--rng1--classifier and "),
+        ({"thresholds": ["bg0.05-fg0.30"]}, "lacks toy--base--rng0--bg0_05-fg0_30--"),
+        (
+            {"datasets": {"toy": {"kind": "folder", "shards": 2, "splits": {"train": {}, "val": {}}}}},
+            "differs in ",
+        ),
+    ],
+)
+def test_another_set_of_stages_is_refused_in_one_line(
+    checkout: Path, changes: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(checkout, **changes)
+    assert main() == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("resolve: error: dvc.yaml does not match params.yaml and recipes/ (")
+    assert told in error
+    assert error.endswith("): run `seedbed dvc`, then again\n")
+    assert not Path("results").exists()
+
+
+def test_too_many_stages_are_refused(checkout: Path) -> None:
+    configure(checkout, rngs=[0, 1])
+    write(Workflow.read())
+    configure(checkout)
+    with pytest.raises(SeedbedError, match="has too many toy--base--rng1--"):
+        check_fresh(Workflow.read())
+
+
+@pytest.mark.parametrize("content", ["", "- 1\n", "stages: {", "stages: {}\n"])
+def test_a_broken_file_is_refused(checkout: Path, content: str) -> None:
+    Path("dvc.yaml").write_text(content)
+    with pytest.raises(SeedbedError, match=r"does not match .*\(lacks resolve and \d+ more"):
+        check_fresh(Workflow.read())
+
+
+def test_a_missing_file_is_named(checkout: Path) -> None:
+    Path("dvc.yaml").unlink()
+    with pytest.raises(SeedbedError, match=r"no dvc\.yaml here; run `seedbed dvc`"):
+        check_fresh(Workflow.read())
+
+
+def test_resolve_stops_where_another_run_writes(checkout: Path) -> None:
+    resolve()
+    slice_path = Path("results/.params/toy/base/rng0/cams.json")
+    before = slice_path.read_bytes()
+    configure(checkout, settings={"toy": {"dump_cams": {"flip": False}}})
+    with (
+        output_lock(Path("results/toy/base/rng0/cams"), "train-0"),
+        pytest.raises(
+            SeedbedError, match=rf"rng0/cams \(train-0\) is being written by another run \(pid {os.getpid()}"
+        ),
+    ):
+        resolve()
+    assert slice_path.read_bytes() == before

@@ -1,0 +1,297 @@
+"""The workflow: commands in an order that runs, slices that keep their times, judgements and reports."""
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recipe_files import BASE, make_workflow
+from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Command, Workflow
+from seedbed.runtime.options import parser
+from seedbed.stages.registry import COMMANDS
+
+TWO = {"toy": {"kind": "folder", "shards": 2, "splits": {"train": {}, "val": {}}}}
+SWEEP = {"thresholds": ["bg0.05-fg0.30", "bg0.10-fg0.40"], "datasets": TWO, "rngs": [0, 1]}
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Workflow:
+    return make_workflow(tmp_path, SWEEP)
+
+
+def commands(workflow: Workflow, *names: str) -> list[Command]:
+    return workflow.commands(names or ("all", "sweep"))
+
+
+def test_every_file_is_written_before_it_is_read(sweep: Workflow) -> None:
+    there = set()
+    for command in commands(sweep):
+        missing = [p for p in command.reads if p not in there and ".params" not in p.parts]
+        assert not missing, command.line()
+        there |= set(command.writes)
+    assert sweep.results / "toy/reports/all/index.html" in there
+    assert sweep.results / "toy/reports/sweep/index.html" in there
+
+
+def test_every_file_is_written_once(sweep: Workflow) -> None:
+    written = [path for command in commands(sweep) for path in command.writes]
+    assert len(written) == len(set(written))
+
+
+def test_every_slice_that_is_read_is_written_by_the_plan(sweep: Workflow) -> None:
+    sweep.write_slices()
+    slices = {path for command in commands(sweep) for path in command.reads if ".params" in path.parts}
+    assert slices
+    assert all(path.is_file() for path in slices)
+
+
+def test_the_commands_accept_their_own_lines(sweep: Workflow) -> None:
+    """Every printed line is understood by the command that it calls."""
+    for command in commands(sweep):
+        python, script, *options = shlex.split(command.line())
+        name = Path(script).stem
+        assert (python, script) == ("python", f"workflow_scripts/{name}.py")
+        if name != "gather":
+            parser(COMMANDS[name]).parse_args(options)
+
+
+def test_a_sharded_node_has_a_command_a_shard_and_then_gathers(sweep: Workflow) -> None:
+    units = [command.unit for command in commands(sweep, "all")]
+    place = units.index("toy/base/rng0/cams/train-0")
+    assert units[place : place + 3] == [
+        "toy/base/rng0/cams/train-0",
+        "toy/base/rng0/cams/train-1",
+        "toy/base/rng0/cams",
+    ]
+
+
+def test_a_shard_reads_only_its_own_shard(sweep: Workflow) -> None:
+    by_unit = {command.unit: command for command in commands(sweep, "all")}
+    reads = {path.name for path in by_unit["toy/base/rng0/bg0.10-fg0.40/masks_/train-1"].reads}
+    assert "train-1.safetensors" in reads
+    assert "train-0.safetensors" not in reads
+
+
+def test_a_training_stage_reads_all_shards(sweep: Workflow) -> None:
+    by_unit = {command.unit: command for command in commands(sweep, "all")}
+    reads = {path.name for path in by_unit["toy/base/rng0/bg0.10-fg0.40/segmenter"].reads}
+    assert {"train-0.zip", "train-1.zip"} <= reads
+
+
+def test_the_true_masks_are_a_file_that_is_read(tmp_path: Path) -> None:
+    nodes = {"segmenter": {"from": {"labels": "masks"}}}
+    workflow = make_workflow(tmp_path, {"recipes": ["child"]}, child={"extends": "base", "nodes": nodes})
+    command = next(c for c in commands(workflow, "all") if c.unit == "toy/child/rng0/segmenter")
+    masks = workflow.results / "toy/index/masks.csv"
+    assert masks in command.reads
+    assert f"--labels {masks}" in command.line()
+
+
+def test_slices_are_written_once_and_keep_their_times(sweep: Workflow, tmp_path: Path) -> None:
+    written = sweep.write_slices()
+    assert len(written) == len(set(written))
+    for path in written:
+        os.utime(path, ns=(1, 1))
+    assert make_workflow(tmp_path, SWEEP).write_slices() == []
+    assert {path.stat().st_mtime_ns for path in written} == {1}
+
+
+def test_only_slices_whose_content_changed_are_rewritten(tmp_path: Path) -> None:
+    make_workflow(tmp_path).write_slices()
+    changed = {"settings": {"toy": {"random_walk": {"beta": 10}}}}
+    written = make_workflow(tmp_path, changed).write_slices()
+    place = tmp_path / "results/.params/toy/base/rng0/bg0.10-fg0.40"
+    assert written == [place / "refined.json"]
+    assert json.loads(written[0].read_text())["parameters"] == {"beta": 10.0}
+
+
+def test_roots_of_data_sets_stand_apart_from_the_slices(tmp_path: Path) -> None:
+    workflow = make_workflow(tmp_path)
+    written = workflow.write_slices()
+    assert json.loads((tmp_path / "results/.params/roots.json").read_text()) == {"toy": "nowhere"}
+    assert [path.name for path in written if "nowhere" in path.read_text()] == ["roots.json"]
+
+
+def test_moving_a_data_set_rewrites_no_slice(tmp_path: Path) -> None:
+    make_workflow(tmp_path).write_slices()
+    moved = {"toy": {"kind": "folder", "root": "elsewhere", "splits": {"train": {}, "val": {}}}}
+    written = make_workflow(tmp_path, {"datasets": moved}).write_slices()
+    assert [path.name for path in written] == ["roots.json"]
+
+
+def test_slices_do_not_depend_on_the_order_of_keys(tmp_path: Path) -> None:
+    make_workflow(tmp_path).write_slices()
+    turned = {
+        "nodes": dict(reversed(BASE["nodes"].items())),
+        "scores": BASE["scores"],
+        "paper": BASE["paper"],
+    }
+    written = make_workflow(tmp_path, base=turned).write_slices()
+    assert {path.name for path in written} <= {"all.json"}
+
+
+# Judgements
+
+
+def judged(workflow: Workflow, report: str) -> set[str]:
+    return {j.key for j in (*workflow.reports[report].scores, *workflow.reports[report].thresholds)}
+
+
+def test_scores_are_planned_for_the_named_nodes_on_splits_with_masks(tmp_path: Path) -> None:
+    assert judged(make_workflow(tmp_path), "all") == {
+        "toy/base/rng0/scores/classifier-val",
+        "toy/base/rng0/scores/cams-train",
+        "toy/base/rng0/bg0.10-fg0.40/scores/refined-train",
+        "toy/base/rng0/bg0.10-fg0.40/scores/masks_-train",
+        "toy/base/rng0/bg0.10-fg0.40/scores/predictions-val",
+    }
+
+
+def test_a_split_without_masks_is_scored_by_its_labels_alone(tmp_path: Path) -> None:
+    toy = {"kind": "folder", "splits": {"train": {"masks": False}, "val": {"masks": False}}}
+    found = judged(make_workflow(tmp_path, {"datasets": {"toy": toy}}), "all")
+    assert found == {"toy/base/rng0/scores/classifier-val"}
+
+
+def test_the_sweep_judges_each_pair(sweep: Workflow) -> None:
+    found = {j.key for j in sweep.reports["sweep"].thresholds if not j.pairs}
+    assert found == {
+        f"toy/base/rng{rng}/{pair}/thresholds/refined-train" for rng in (0, 1) for pair in SWEEP["thresholds"]
+    }
+
+
+def shared_of(workflow: Workflow) -> dict[str, dict[str, Any]]:
+    return {j.key: j.slice() for j in workflow.reports["sweep"].thresholds if j.pairs}
+
+
+def test_the_sweep_judges_all_pairs_on_the_recipes_own_refined_cams(tmp_path: Path) -> None:
+    """One file a recipe, random seed and refined node, at the recipe's own setting, even where the sweep lacks it."""
+    workflow = make_workflow(
+        tmp_path, SWEEP | {"thresholds": ["bg0.20-fg0.50", "alpha4-24", "bg0.05-fg0.30"]}
+    )
+    found = shared_of(workflow)
+    place = "bg0.10-fg0.40/thresholds/refined-train-shared"
+    assert set(found) == {f"toy/base/rng0/{place}", f"toy/base/rng1/{place}"}
+    for content in found.values():
+        assert (content["form"], content["regions"]) == ("shared", "bg0.10-fg0.40")
+        assert content["pairs"] == ["bg0.05-fg0.30", "bg0.20-fg0.50"]
+    made = {path for command in workflow.commands(("sweep",)) for path in command.writes}
+    assert workflow.results / f"toy/base/rng0/{place}.json" in made
+    assert workflow.results / "toy/base/rng0/bg0.10-fg0.40/refined/manifest.json" in made
+
+
+def test_recipes_that_share_their_refined_cams_share_the_file(tmp_path: Path) -> None:
+    other = {"segmenter": {"with": {"epochs": 1}}}
+    child = {"extends": "base", "nodes": other}
+    workflow = make_workflow(tmp_path, SWEEP | {"rngs": [0], "recipes": ["base", "child"]}, child=child)
+    assert set(shared_of(workflow)) == {"toy/base/rng0/bg0.10-fg0.40/thresholds/refined-train-shared"}
+
+
+def test_one_more_pair_rewrites_one_slice_and_adds_its_own(tmp_path: Path) -> None:
+    one = SWEEP | {"rngs": [0]}
+    make_workflow(tmp_path, one).write_slices()
+    turned = {"thresholds": ["bg0.20-fg0.50", *reversed(SWEEP["thresholds"])]}
+    place = tmp_path / "results/.params/toy"
+    written = make_workflow(tmp_path, one | turned).write_slices()
+    added = {path for path in written if path.is_relative_to(place / "base/rng0/bg0.20-fg0.50")}
+    changed = {str(path.relative_to(place)) for path in written if path not in added}
+    assert place / "base/rng0/bg0.20-fg0.50/thresholds/refined-train.json" in added
+    assert changed == {"base/rng0/bg0.10-fg0.40/thresholds/refined-train-shared.json", "reports/sweep.json"}
+    again = make_workflow(tmp_path, one | {"thresholds": turned["thresholds"][::-1]}).write_slices()
+    assert {path.name for path in again} == {"sweep.json"}
+
+
+def test_psas_alphas_are_no_pair_to_judge(tmp_path: Path) -> None:
+    workflow = make_workflow(tmp_path, {"thresholds": ["alpha4-24"]})
+    assert workflow.reports["sweep"].thresholds == ()
+    assert "toy/base/rng0/alpha4-24/scores/refined-train" in judged(workflow, "sweep")
+
+
+def test_a_judgement_is_found_by_its_path(sweep: Workflow) -> None:
+    for judgement in sweep.judgements():
+        assert sweep.judgement(str(judgement.path)).key == judgement.key
+
+
+def test_a_judgement_that_nobody_asked_for_is_refused(sweep: Workflow) -> None:
+    with pytest.raises(
+        SeedbedError, match=r"asks for no results/x\.json; select its recipe, or add the node"
+    ):
+        sweep.judgement("results/x.json")
+
+
+def test_settings_reach_the_judgements(tmp_path: Path) -> None:
+    workflow = make_workflow(tmp_path, {"settings": {"toy": {"evaluate": {"curve_step": 0.05}}}})
+    assert {j.slice()["parameters"]["curve_step"] for j in workflow.judgements()} == {0.05}
+
+
+# Names
+
+
+def test_one_name_for_two_stages_is_refused(tmp_path: Path) -> None:
+    nodes = {"refined": {"stage": "pseudo_masks", "from": {"cams": "cams"}}, "masks_": {"ref": "base.masks_"}}
+    child = {"extends": "base", "nodes": nodes}
+    workflow = make_workflow(tmp_path, {"recipes": ["base", "child"]}, child=child)
+    with pytest.raises(
+        SeedbedError, match="node name refined is used for stages random_walk and pseudo_masks"
+    ):
+        workflow.nodes_by_stage()
+
+
+def test_nodes_by_stage(sweep: Workflow) -> None:
+    assert sweep.nodes_by_stage()["dump_cams"] == ["cams"]
+    assert sweep.nodes_by_stage()["pseudo_masks"] == ["masks_"]
+
+
+def test_without_thresholds_there_is_no_sweep(tmp_path: Path) -> None:
+    assert set(make_workflow(tmp_path).reports) == {"all"}
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"dataset": "toi"}, "params.yaml: unknown dataset 'toi'; did you mean toy?"),
+        ({"recipe": ["x"]}, "params.yaml: unknown key 'recipe'; did you mean recipes?"),
+        ({"recipes": []}, "params.yaml: recipes: Tuple should have at least 1 item"),
+        ({"thresholds": ["0.10-0.40"]}, "params.yaml: thresholds: expected "),
+        ({"thresholds": ["bg0.50-fg0.40"]}, "params.yaml: thresholds: "),
+        ({"settings": {"tou": {}}}, "params.yaml: unknown dataset 'tou'; did you mean toy?"),
+        (
+            {"settings": {"toy": {"dump_cam": {}}}},
+            "params.yaml, settings.toy: unknown stage 'dump_cam'; did you mean dump_cams",
+        ),
+        (
+            {"datasets": {"toy": {"kind": "folder", "splits": {"train": {"lst": "x"}}}}},
+            "params.yaml: datasets.toy.splits.train: unknown key 'lst'; did you mean list?",
+        ),
+        (
+            {"datasets": {"toy": {"kind": "folder", "shard": 2, "splits": {"train": {}}}}},
+            "params.yaml: datasets.toy: unknown key 'shard'; did you mean shards?",
+        ),
+        ({"datasets": {"toy": {"kind": "folder", "splits": {}}}}, "params.yaml: datasets.toy.splits: "),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_one_line(
+    tmp_path: Path, config: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(SeedbedError) as caught:
+        make_workflow(tmp_path, config)
+    assert str(caught.value).startswith(problem)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_setting_names_the_recipe_that_meets_it(tmp_path: Path) -> None:
+    workflow = make_workflow(tmp_path, {"settings": {"toy": {"dump_cams": {"scale": [1]}}}})
+    with pytest.raises(SeedbedError, match=r"node cams .*unknown key 'scale'; did you mean scales\?"):
+        workflow.tasks()
+
+
+def test_thresholds_that_are_equal_are_one(tmp_path: Path) -> None:
+    workflow = make_workflow(tmp_path, {"thresholds": ["bg0.1-fg0.4", "bg0.10-fg0.40"]})
+    assert workflow.config.thresholds == ("bg0.10-fg0.40",)

@@ -1,0 +1,308 @@
+"""Running a stage: what is read is verified, what is written is whole, what stays over belongs to the same work.
+
+Toy stages over a data set of five tiny photographs; a real `prepare_dataset` makes its index.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.artifacts.manifest import LedgerEntry, to_json
+from seedbed.errors import SeedbedError
+from seedbed.runtime.contract import Input, Job, Products, ShardedParameters, Stage
+from seedbed.runtime.options import Log, parser
+from seedbed.runtime.run import run_stage
+from seedbed.stages.registry import PREPARE_DATASET
+
+IDS = ["a", "b", "c", "d", "e"]
+WORK: dict[str, Callable[[Job], Any]] = {}
+"""What the toy stages do, by name; set by each test."""
+
+
+def work(job: Job) -> Any:
+    return WORK[job.slice["stage"]](job)
+
+
+WHOLE = Stage(
+    name="whole",
+    version=3,
+    summary="",
+    kind="classifier",
+    parameters=lambda raw: ShardedParameters,
+    inputs={},
+    function=f"{__name__}:work",
+    files=("model.bin",),
+)
+MAPS = replace(
+    WHOLE,
+    name="maps",
+    kind="label_maps",
+    inputs={"classifier": Input(("classifier",)), "extra": Input(("cams",), required=False)},
+    files=(),
+    suffix=".zip",
+)
+SCORE = replace(WHOLE, name="score", inputs={"target": Input(("label_maps",))}, files=(), writes_file=True)
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy stages are found without an import, whatever name pytest gives to this module."""
+    monkeypatch.setattr(
+        Stage, "load", lambda stage: work if stage.name in ("whole", "maps", "score") else _load(stage)
+    )
+    WORK.update(
+        whole=lambda job: Products({"model.bin": b"weights"}), maps=constant_maps, score=lambda job: b"{}"
+    )
+
+
+_load = Stage.load
+
+
+def constant_maps(job: Job) -> Iterator[tuple[str, Any]]:
+    for image_id in job.image_ids:
+        yield image_id, np.full((2, 3), ord(image_id), np.uint8)
+
+
+class Place:
+    """A results folder with a prepared data set."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        images = folder / "photos" / "images"
+        images.mkdir(parents=True)
+        for number, image_id in enumerate(IDS):
+            Image.new("RGB", (4, 3), (number, 0, 0)).save(images / f"{image_id}.png")
+        rows = [f"{image_id},cat" for image_id in IDS]
+        (folder / "photos" / "labels.csv").write_text("\n".join(["image_id,labels", *rows]) + "\n")
+
+    def run(self, stage: Stage, name: str, options: dict[str, Any], **content: Any) -> Path:
+        output = self.folder / "results" / "toy" / name
+        slice_path = self.folder / "results" / ".params" / "toy" / f"{name}.json"
+        slice_path.parent.mkdir(parents=True, exist_ok=True)
+        whole = {
+            "stage": stage.name,
+            "stage_version": stage.version,
+            "dataset": "toy",
+            "parameters": {},
+        } | content
+        slice_path.write_bytes(to_json(whole))
+        words = ["--params", slice_path, "--output", output, "--data-root", self.folder / "photos"]
+        for key, value in options.items():
+            words += [f"--{key}", value]
+        log = Log(self.folder / "log" / f"{name}.log")
+        run_stage(stage, parser(stage).parse_args([str(word) for word in words]), log)
+        return output
+
+    @property
+    def index(self) -> Path:
+        path = self.folder / "results" / "toy" / "index" / "manifest.json"
+        if not path.exists():
+            lists = {"train": {"masks": False}}
+            self.run(PREPARE_DATASET, "index", {}, parameters={"kind": "folder", "splits": lists})
+        return path
+
+    def whole(self, **content: Any) -> Path:
+        return self.run(WHOLE, "model", {"index": self.index}, **content)
+
+    def maps(self, shard: str = "train-0", shards: int = 1, **content: Any) -> Path:
+        options = {
+            "index": self.index,
+            "classifier": self.folder / "results/toy/model/manifest.json",
+            "shard": shard,
+        }
+        return self.run(MAPS, f"maps{shards}", options, shards=shards, **content)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def files_of(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+def test_a_whole_stage_writes_its_files_and_a_manifest(place: Place) -> None:
+    folder = place.whole(rng=1)
+    assert files_of(folder) == {"manifest.json", "model.bin"}
+    artifact = Artifact(folder)
+    assert artifact.file("model.bin").read_bytes() == b"weights"
+    manifest = artifact.manifest
+    assert (manifest.stage, manifest.stage_version, manifest.dataset) == ("whole", 3, "toy")
+    assert manifest.parameters["rng"] == 1
+    assert manifest.inputs == {"index": [Artifact(place.index).manifest.content]}
+
+
+def test_equal_work_gives_equal_bytes_and_other_facts_stand_beside(place: Place) -> None:
+    folder = place.whole()
+    first = (folder / "manifest.json").read_bytes()
+    place.whole()
+    assert (folder / "manifest.json").read_bytes() == first
+    assert str(place.folder) not in first.decode()
+    (facts,) = (folder / ".runs").iterdir()
+    assert {"command", "seconds", "versions", "device"} <= json.loads(facts.read_text()).keys()
+
+
+def test_shards_join_to_the_same_images(place: Place) -> None:
+    place.whole()
+    found = {}
+    for number in range(2):
+        folder = place.maps(f"train-{number}", 2)
+        sidecar = json.loads((folder / f"train-{number}.json").read_text())
+        found[number] = [record["image_id"] for record in sidecar["records"]]
+    assert found == {0: ["a", "b"], 1: ["c", "d", "e"]}
+    assert files_of(folder) == {"train-0.zip", "train-0.json", "train-1.zip", "train-1.json"}
+
+
+def test_a_stage_that_writes_one_file_writes_no_manifest(place: Place) -> None:
+    place.whole()
+    maps = place.maps()
+    (maps / "train-0.json").rename(maps / "manifest.json")
+    options = {"index": place.index, "target": maps / "manifest.json"}
+    assert place.run(SCORE, "scores/x.json", options).read_bytes() == b"{}"
+    assert files_of(place.folder / "results/toy/scores") == {"x.json"}
+
+
+def test_a_slice_of_another_version_is_refused(place: Place) -> None:
+    with pytest.raises(
+        SeedbedError, match=r"is for stage whole version 2, this is whole version 3; `seedbed plan`"
+    ):
+        place.whole(stage_version=2)
+
+
+def test_an_unknown_shard_is_refused(place: Place) -> None:
+    place.whole()
+    with pytest.raises(SeedbedError, match=r"unknown shard 'train-7'; did you mean train-0"):
+        place.maps("train-7")
+
+
+def test_an_input_that_does_not_agree_with_its_manifest_is_refused_by_name(place: Place) -> None:
+    folder = place.whole()
+    WORK["maps"] = lambda job: iter([(i, job.inputs["classifier"].file("model.bin")) for i in job.image_ids])
+    (folder / "model.bin").write_bytes(b"Weights")
+    with pytest.raises(SeedbedError, match=r"model/model\.bin has SHA-256 .* it was changed"):
+        place.maps()
+
+
+def test_a_missing_input_is_refused_by_name(place: Place) -> None:
+    assert place.index
+    with pytest.raises(SeedbedError, match=r"expected a manifest at .*model/manifest\.json, found none"):
+        place.maps()
+
+
+def test_an_optional_input_may_be_absent(place: Place) -> None:
+    place.whole()
+    seen: list[Any] = []
+
+    def maps(job: Job) -> Iterator[Any]:
+        seen.append(job.inputs["extra"])
+        return constant_maps(job)
+
+    WORK["maps"] = maps
+    place.maps()
+    assert seen == [None]
+
+
+def failing(job: Job) -> Iterator[Any]:
+    for image_id, label_map in constant_maps(job):
+        if image_id == "d":
+            raise SeedbedError("image d is corrupt")
+        yield image_id, label_map
+
+
+def test_a_failure_leaves_no_file_under_a_declared_name(place: Place) -> None:
+    place.whole()
+    WORK["maps"] = failing
+    with pytest.raises(SeedbedError, match="image d is corrupt"):
+        place.maps()
+    assert files_of(place.folder / "results/toy/maps1") == set()
+
+
+def test_images_that_were_not_made_are_counted(place: Place) -> None:
+    place.whole()
+    WORK["maps"] = lambda job: iter(list(constant_maps(job))[:3])
+    with pytest.raises(SeedbedError, match="maps train-0: 3 of 5 images were made"):
+        place.maps()
+
+
+def test_an_old_result_stays_until_the_new_one_is_whole(place: Place) -> None:
+    place.whole()
+    folder = place.maps()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    WORK["maps"] = failing
+    with pytest.raises(SeedbedError):
+        place.maps()
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def interrupted(job: Job) -> Products:
+    (job.work / "checkpoint").write_text("epoch 3")
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("rng", "kept"), [(0, True), (1, False)])
+def test_partial_work_is_kept_for_the_same_work_only(place: Place, rng: int, kept: bool) -> None:
+    WORK["whole"] = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        place.whole(rng=0)
+    found: list[bool] = []
+
+    def resume(job: Job) -> Products:
+        found.append((job.work / "checkpoint").exists())
+        return Products({"model.bin": b""})
+
+    WORK["whole"] = resume
+    folder = place.whole(rng=rng)
+    assert found == [kept]
+    assert not (folder / ".work" / "whole").exists()
+
+
+def test_uses_of_masks_are_inherited_and_added(place: Place) -> None:
+    def trained_on_masks(job: Job) -> Products:
+        job.ledger.append(LedgerEntry(use="training", stage="whole", note="true masks"))
+        return Products({"model.bin": b""})
+
+    WORK["whole"] = trained_on_masks
+    place.whole()
+    folder = place.maps(inherited={"threshold": "0.25, by the paper"})
+    ledger = json.loads((folder / "train-0.json").read_text())["ledger"]
+    assert ledger == [
+        {"use": "threshold", "stage": "maps", "note": "inherited: 0.25, by the paper"},
+        {"use": "training", "stage": "whole", "note": "true masks"},
+    ]
+
+
+def test_the_index_does_not_name_the_root(place: Place) -> None:
+    assert str(place.folder) not in place.index.read_text()
+    assert Artifact(place.index).manifest.images == {"train": 5}
+
+
+def test_the_declared_root_serves_where_none_is_given(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place.folder)
+    (place.folder / "results/.params").mkdir(parents=True)
+    roots = place.folder / "results/.params/roots.json"
+    roots.write_bytes(to_json({"toy": str(place.folder / "photos")}))
+    path = place.folder / "results/.params/toy/index.json"
+    path.parent.mkdir()
+    content = {"stage": "prepare_dataset", "stage_version": PREPARE_DATASET.version, "dataset": "toy"}
+    parameters = {"kind": "folder", "splits": {"train": {"masks": False}}}
+    path.write_bytes(to_json(content | {"parameters": parameters}))
+    options = parser(PREPARE_DATASET).parse_args(["--params", str(path), "--output", "results/toy/index"])
+    run_stage(PREPARE_DATASET, options, Log(place.folder / "x.log"))
+    assert Artifact(Path("results/toy/index")).manifest.images == {"train": 5}
+
+
+def test_the_log_tells_the_progress(place: Place) -> None:
+    place.whole()
+    place.maps()
+    lines = (place.folder / "log" / "maps1.log").read_text().splitlines()
+    assert lines[0] == "maps train-0: starts"
+    assert lines[1:6] == [f"maps train-0: {n}/5" for n in range(1, 6)]
+    assert lines[6].startswith("maps train-0: done in ")

@@ -1,0 +1,112 @@
+"""`seedbed doctor`: every fault at once."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from seedbed.plan.commands import Workflow
+from seedbed.plan.config import parse_config
+from seedbed.recipes import RecipeBook
+from seedbed.verbs.doctor import backbone_faults, crf_faults, examine
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.fixture
+def workflow(tmp_path):
+    """A workflow on a folder of a user, with recipes written by the test."""
+
+    def make(
+        recipes: dict[str, str], labels: str = "image,labels\na.png,cat\n", selected: list[str] | None = None
+    ):
+        folder = tmp_path / "recipes"
+        folder.mkdir()
+        for path in RECIPES.glob("*.yaml"):
+            (folder / path.name).write_text(path.read_text())
+        for name, text in recipes.items():
+            (folder / f"{name}.yaml").write_text(text)
+        root = tmp_path / "data"
+        (root / "images").mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(root / "images" / "a.png")
+        (root / "labels.csv").write_text(labels)
+        config = parse_config(
+            {
+                "dataset": "composites",
+                "recipes": selected or ["psa", *recipes],
+                "datasets": {
+                    "composites": {"kind": "composites", "splits": {"train": {}, "val": {}}},
+                    "mine": {"kind": "folder", "root": str(root), "splits": {"train": {"masks": False}}},
+                },
+            }
+        )
+        return Workflow(config, RecipeBook(folder), tmp_path / "results")
+
+    return make
+
+
+def test_sound(workflow):
+    assert examine(workflow({})) == []
+
+
+def test_all_faults_of_recipes_at_once(workflow):
+    bent = {
+        "one": "extends: psa\nnodes:\n  classifier: {with: {backbone: resnet5O, weights: none}}\n",
+        "two": "extends: psa\nnodes:\n  segmenter: {with: {architecture: unett}}\n",
+        "three": "extends: psa\nnodes:\n  cams: {with: {scale: [1]}}\n",
+    }
+    faults = examine(workflow(bent))
+    assert len(faults) == 3
+    assert faults[0].startswith(
+        "recipe one, node classifier: unknown backbone 'resnet5O'; did you mean resnet50"
+    )
+    assert faults[1].startswith("recipe two, node segmenter: unknown segmenter 'unett'; did you mean unet")
+    assert "recipe three, node cams" in faults[2]
+    assert "unknown key 'scale'" in faults[2]
+
+
+def test_faults_of_the_data_set(workflow):
+    """Two photographs are missing, and psa predicts a split that the data set lacks."""
+    labels = "image_id,labels\na.png,cat\nb.png,dog\nc.png,cat\n"
+    faults = examine(workflow({}, labels, selected=["psa"]), "mine")
+    assert len(faults) == 3
+    assert "expected a photograph for 'b.png'" in faults[0]
+    assert "expected a photograph for 'c.png'" in faults[1]
+    assert faults[2] == "recipe psa, node predictions: unknown split 'val'; known: train."
+
+
+def test_unknown_data_set_and_root(workflow, tmp_path):
+    made = workflow({})
+    assert examine(made, "composits") == [
+        "params.yaml: unknown dataset 'composits'; did you mean composites?"
+    ]
+    faults = examine(made, "mine", tmp_path / "nowhere")
+    assert any("expected a folder at" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights", "fault"),
+    [
+        ("resnet18", "embedded", "embedded weights exist for tf_efficientnet_lite0 only"),
+        ("resnet18", "timm:a1_in1", "unknown weights tag of resnet18 'a1_in1'; did you mean a1_in1k"),
+        ("resnet18", "file:/nowhere/w.pth", "no file /nowhere/w.pth"),
+        ("resnet18", "imagenet", "unknown initial weights 'imagenet'"),
+    ],
+)
+def test_weights(backbone, weights, fault):
+    (found,) = backbone_faults(backbone, weights)
+    assert fault in found
+
+
+def test_sound_weights():
+    assert list(backbone_faults("tf_efficientnet_lite0", "embedded")) == []
+    assert list(backbone_faults("resnet18", "none")) == []
+
+
+def test_crf_engines(monkeypatch):
+    assert list(crf_faults("permutohedral")) == []
+    (unknown,) = crf_faults("permutohedra")
+    assert unknown.startswith("unknown CRF engine 'permutohedra'; did you mean permutohedral")
+    monkeypatch.setitem(__import__("sys").modules, "pydensecrf.densecrf", None)
+    (lacking,) = crf_faults("pydensecrf")
+    assert "pip install" in lacking

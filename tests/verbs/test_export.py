@@ -1,0 +1,172 @@
+"""`seedbed export`: label maps drawn by hand, and what must lie in the folder and in the archive."""
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seedbed.artifacts.label_maps import encode_label_map, encode_label_maps, voc_palette
+from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes
+from seedbed.errors import SeedbedError
+from seedbed.verbs.export import VOC_ARCHIVE, export
+from seedbed.verbs.locate import locate
+
+CLASSES = ("cow", "cat")
+"""Of VOC's names; cow is VOC's class 10, cat its class 8."""
+SHARDS = {"val": ({"2007_02": 2, "b/1": 1}, {"a.b": 0}), "train": ({"t": 1},)}
+"""Image ids by shard and split, each with the class of its right half; the left half is background."""
+
+
+def half(right: int) -> np.ndarray:
+    label_map = np.zeros((4, 6), np.uint8)
+    label_map[:, 3:] = right
+    return label_map
+
+
+def artifact(folder: Path, stage: str, files: dict[str, bytes], splits: dict[str, int]) -> None:
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    manifest = Manifest(
+        stage=stage,
+        stage_version=1,
+        dataset="toy",
+        parameters={},
+        inputs={},
+        files={n: FileEntry(size=len(c), sha256=sha256_bytes(c)) for n, c in files.items()},
+        images=splits,
+        facts={},
+        ledger=[],
+        content="0",
+    )
+    (folder / "manifest.json").write_bytes(manifest.to_bytes())
+
+
+def make(
+    folder: Path, shards: dict[str, tuple[dict[str, int], ...]], classes: tuple[str, ...] = CLASSES
+) -> str:
+    """An index and a node of label maps.
+
+    Returns:
+        the node's folder.
+    """
+    index = "image_id,split,width,height,sha256," + ",".join(classes) + "\n"
+    artifact(folder / "toy/index", "prepare_dataset", {"index.csv": index.encode()}, {})
+    files = {
+        f"{split}-{k}.zip": encode_label_maps({i: encode_label_map(half(c)) for i, c in shard.items()})
+        for split, parts in shards.items()
+        for k, shard in enumerate(parts)
+    }
+    counts = {split: sum(map(len, parts)) for split, parts in shards.items()}
+    node = folder / "toy/psa/rng0/predictions"
+    artifact(node, "predict", files, counts)
+    return str(node)
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        assert image.mode == "P"
+        assert image.getpalette() == voc_palette()
+        return np.array(image)
+
+
+def test_pngs_have_the_images_ids(tmp_path: Path) -> None:
+    node = make(tmp_path, {"val": SHARDS["val"]})
+    assert export(locate(node), tmp_path / "out") == (tmp_path / "out", 3)
+    found = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.png")}
+    assert found == {"2007_02.png", "b/1.png", "a.b.png"}
+    np.testing.assert_array_equal(pixels(tmp_path / "out/2007_02.png"), half(2))
+    np.testing.assert_array_equal(pixels(tmp_path / "out/a.b.png"), half(0))
+
+
+def test_splits_are_folders_where_there_are_several(tmp_path: Path) -> None:
+    node = make(tmp_path, SHARDS)
+    export(locate(node), tmp_path / "both")
+    export(locate(node), tmp_path / "one", split="train")
+    assert {str(p.relative_to(tmp_path / "both")) for p in (tmp_path / "both").rglob("*.png")} == {
+        "train/t.png",
+        "val/2007_02.png",
+        "val/b/1.png",
+        "val/a.b.png",
+    }
+    assert [p.name for p in (tmp_path / "one").iterdir()] == ["t.png"]
+
+
+def test_the_archive_is_what_the_server_takes(tmp_path: Path) -> None:
+    """Class 1 of the data set, cow, is VOC's 10, class 2, cat, is VOC's 8."""
+    node = make(tmp_path, {"val": ({"2007_02": 2, "x": 1}, {"a": 0})})
+    assert export(locate(node), tmp_path / "out", "voc") == (tmp_path / "out" / VOC_ARCHIVE, 3)
+    with tarfile.open(tmp_path / "out" / VOC_ARCHIVE, "r:gz") as archive:
+        members = archive.getmembers()
+        assert [m.name for m in members] == [
+            f"results/VOC2012/Segmentation/comp6_test_cls/{i}.png" for i in ("2007_02", "a", "x")
+        ]
+        assert {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in members} == {
+            (0, 0, 0, "", "", 0o644)
+        }
+        maps = {}
+        for member in members:
+            stream = archive.extractfile(member)
+            assert stream is not None
+            with Image.open(io.BytesIO(stream.read())) as image:
+                maps[Path(member.name).stem] = np.array(image)
+    np.testing.assert_array_equal(maps["2007_02"], half(8))
+    np.testing.assert_array_equal(maps["x"], half(10))
+
+
+def test_equal_maps_give_equal_archives(tmp_path: Path) -> None:
+    """Whatever the shards; the header of gzip holds no time, no name and no system."""
+    one = make(tmp_path / "one", {"val": ({"a": 1, "b": 2},)})
+    two = make(tmp_path / "two", {"val": ({"b": 2}, {"a": 1})})
+    first, _ = export(locate(one), tmp_path / "first", "voc")
+    second, _ = export(locate(two), tmp_path / "second", "voc")
+    assert first.read_bytes() == second.read_bytes()
+    header = first.read_bytes()[:10]
+    assert header[:8] == bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0])
+    assert header[9] == 255
+    assert gzip.decompress(first.read_bytes())
+
+
+def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
+    node = locate(make(tmp_path / "a", SHARDS))
+    with pytest.raises(SeedbedError, match="unknown format 'tiff'; known: png, voc"):
+        export(node, tmp_path / "o", "tiff")
+    with pytest.raises(SeedbedError, match="unknown split 'tran'; did you mean train"):
+        export(node, tmp_path / "o", split="tran")
+    with pytest.raises(SeedbedError, match=r"an archive holds one split, .* has train, val; name one"):
+        export(node, tmp_path / "o", "voc")
+    neutral = locate(make(tmp_path / "b", {"val": ({"a": 255},)}))
+    with pytest.raises(SeedbedError, match=r"image a has neutral pixels \(255\)"):
+        export(neutral, tmp_path / "o", "voc")
+    other = locate(make(tmp_path / "c", {"val": ({"a": 1},)}, classes=("cow", "unicorn")))
+    with pytest.raises(SeedbedError, match="data set toy: unknown class of VOC 'unicorn'"):
+        export(other, tmp_path / "o", "voc")
+    climbing = locate(make(tmp_path / "d", {"val": ({"../../a": 1},)}))
+    with pytest.raises(SeedbedError, match="leads out of the folder"):
+        export(climbing, tmp_path / "o")
+    artifact(tmp_path / "e/toy/psa/rng0/cams", "dump_cams", {}, {"val": 1})
+    with pytest.raises(SeedbedError, match="holds cams; expected label maps"):
+        export(locate(str(tmp_path / "e/toy/psa/rng0/cams")), tmp_path / "o")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SeedbedError, match=r"a file stands where a folder should go|not a folder"):
+        export(node, tmp_path / "file", split="train")
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
+    node = make(tmp_path, {"val": ({"a": 1},)})
+    (Path(node) / "val-0.zip").write_bytes(b"x")
+    with pytest.raises(SeedbedError, match=r"val-0.zip has 1 bytes, its manifest says"):
+        export(locate(node), tmp_path / "o")
+
+
+def test_without_an_index_there_are_pngs_and_no_archive(tmp_path: Path) -> None:
+    node = Path(make(tmp_path, {"val": ({"a": 1},)}))
+    node.rename(tmp_path / "alone")
+    assert export(locate(str(tmp_path / "alone")), tmp_path / "o")[1] == 1
+    with pytest.raises(SeedbedError, match="no index of data set toy beside"):
+        export(locate(str(tmp_path / "alone")), tmp_path / "o", "voc")

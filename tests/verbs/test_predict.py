@@ -1,0 +1,375 @@
+"""`seedbed predict` on photographs that no data set holds, by a network of random weights; oracle: the stage."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from skimage import data
+
+from seedbed.artifacts.label_maps import decode_label_map, voc_palette
+from seedbed.artifacts.manifest import FileEntry, Manifest, Record, content_digest, sha256_bytes
+from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Workflow
+from seedbed.plan.config import parse_config
+from seedbed.recipes import RecipeBook
+from seedbed.verbs.locate import locate
+from seedbed.verbs.predict import enlarged_argmax, find_photos, predict_command
+
+CLASSES = ("cat", "dog", "cow")
+RECIPE = {
+    "nodes": {
+        "segmenter": {
+            "stage": "train_segmenter",
+            "from": {"labels": "masks"},
+            "with": {"weights": "none", "architecture": "unet"},
+        },
+        "predictions": {
+            "stage": "predict",
+            "from": {"segmenter": "segmenter"},
+            "with": {"scales": [1.0], "flip": False},
+        },
+    }
+}
+LONGEST = 64
+
+
+def write_artifact(
+    folder: Path, content: dict[str, Any], inputs: dict[str, list[str]], files: dict[str, bytes], **facts: Any
+) -> str:
+    """Files with their manifest.
+
+    Returns:
+        the content digest.
+    """
+    folder.mkdir(parents=True)
+    for name, data_ in files.items():
+        (folder / name).write_bytes(data_)
+    entries = {name: FileEntry(size=len(d), sha256=sha256_bytes(d)) for name, d in files.items()}
+    digest = content_digest(
+        Record(split="", image_id="", name=n, sha256=e.sha256) for n, e in entries.items()
+    )
+    manifest = Manifest(
+        stage=content["stage"],
+        stage_version=1,
+        dataset="toy",
+        parameters=content,
+        inputs=inputs,
+        files=entries,
+        images={},
+        facts=facts,
+        ledger=[],
+        content=digest,
+    )
+    (folder / "manifest.json").write_bytes(manifest.to_bytes())
+    return digest
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """params.yaml, one recipe, and results with an index (longest side 64) and a segmenter of random weights."""
+    from seedbed.artifacts.models import encode_epochs, encode_state
+    from seedbed.methods.table import SegmentationParameters, build_method
+
+    folder = tmp_path_factory.mktemp("checkout")
+    toy = {"kind": "folder", "root": "nowhere", "splits": {"train": {}, "val": {}}}
+    config = {"dataset": "toy", "recipes": ["upper"], "rngs": [0, 1], "datasets": {"toy": toy}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(config))
+    (folder / "recipes").mkdir()
+    (folder / "recipes" / "upper.yaml").write_text(yaml.safe_dump(RECIPE))
+    graph = Workflow.read(folder).graph()
+    rows = ["image_id,split,width,height,sha256,cat,dog,cow", f"a,train,{LONGEST},48,0,1,0,0"]
+    index = ("\n".join(rows) + "\n").encode()
+    digest = write_artifact(folder / graph.index_folder, graph.index_slice(), {}, {"index.csv": index})
+    task = graph.task("upper", "segmenter", 0)
+    parameters = SegmentationParameters(weights="none", architecture="unet")
+    method = build_method("segmentation", parameters, classes=3, rng=0)
+    files = {
+        "model.safetensors": encode_state(method.networks()["segmenter"].state_dict()),
+        "epochs.safetensors": encode_epochs({}),
+        "history.csv": b"epoch\n",
+    }
+    facts = {
+        "player": "segmenter",
+        "mean": list(method.mean),
+        "std": list(method.std),
+        "weights": method.provenance,
+    }
+    write_artifact(folder / task.folder, task.slice(), {"index": [digest]}, files, **facts)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five photographs of scikit-image: jpg, png, webp, one in a subfolder, one larger than the data set's."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "trip").mkdir()
+    small = {
+        name: Image.fromarray(getattr(data, name)()[..., :3]).resize((60, 40))
+        for name in ("astronaut", "chelsea", "coffee", "rocket")
+    }
+    small["astronaut"].save(folder / "astronaut.jpg")
+    small["chelsea"].save(folder / "chelsea.PNG")
+    small["coffee"].save(folder / "coffee.webp")
+    small["rocket"].save(folder / "trip" / "rocket.png")
+    Image.fromarray(data.immunohistochemistry()).resize((256, 200)).save(folder / "tissue.jpg")
+    (folder / "notes.txt").write_text("no photograph")
+    return folder
+
+
+def run(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, node: str, given: list[Path], out: Path, **more: Any
+) -> list[str]:
+    monkeypatch.chdir(checkout)
+    return predict_command(locate(node), given, out, device="cpu", **more)
+
+
+def test_five_photographs(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(checkout, monkeypatch, "upper.segmenter", [photos], tmp_path, overlay=True) == []
+    names = ["astronaut", "chelsea", "coffee", "tissue", "trip/rocket"]
+    assert (
+        sorted(str(p.relative_to(tmp_path / "masks"))[:-4] for p in tmp_path.glob("masks/**/*.png")) == names
+    )
+    shares = {row["photo"]: row for row in csv.DictReader((tmp_path / "shares.csv").open())}
+    assert sorted(shares) == names
+    for name in names:
+        with Image.open(tmp_path / "masks" / f"{name}.png") as mask:
+            assert mask.mode == "P"
+            assert mask.getpalette() == voc_palette()
+            labels = np.array(mask)
+        row = shares[name]
+        assert labels.shape == (int(row["height"]), int(row["width"]))
+        expected = [(labels == k).mean() for k in range(4)]
+        assert [float(row[c]) for c in ("background", *CLASSES)] == pytest.approx(expected, abs=1e-6)
+        with Image.open(tmp_path / "overlays" / f"{name}.jpg") as overlay:
+            assert overlay.size == labels.shape[::-1]
+    assert (shares["tissue"]["width"], shares["tissue"]["height"]) == ("256", "200")
+    colours = list(csv.reader((tmp_path / "classes.csv").open()))
+    assert colours[1:3] == [["0", "background", "#000000"], ["1", "cat", "#800000"]]
+    assert [row[1] for row in colours[1:]] == ["background", *CLASSES]
+
+
+def test_masks_are_those_of_the_stage(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is shrunk: argmax of the mean over scales and mirror images, the defaults of stage predict."""
+    from seedbed.methods.trained import load_network
+    from seedbed.networks.inference import multi_scale_probabilities
+
+    run(checkout, monkeypatch, "upper.segmenter", [photos / "astronaut.jpg"], tmp_path)
+    trained = load_network(locate("upper.segmenter").artifact, 3, None, "cpu")
+    with Image.open(photos / "astronaut.jpg") as photo:
+        image = np.array(photo)
+    probabilities = multi_scale_probabilities(
+        trained.network, image, trained.mean, trained.std, (0.75, 1.0, 1.25)
+    )
+    expected = probabilities.argmax(0)
+    assert len(np.unique(expected)) > 1
+    np.testing.assert_array_equal(decode_label_map((tmp_path / "masks/astronaut.png").read_bytes()), expected)
+
+
+def test_a_predict_node_brings_its_parameters(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seedbed.methods.trained import load_network
+    from seedbed.networks.inference import multi_scale_probabilities
+
+    graph = json.loads((checkout / "results/toy/upper/rng0/segmenter/manifest.json").read_text())
+    node = checkout / "results/toy/upper/rng0/predictions"
+    node.mkdir()
+    (node / "manifest.json").write_text(json.dumps(graph | {"stage": "predict"}))
+    try:
+        run(checkout, monkeypatch, "upper.predictions@rng0", [photos / "chelsea.PNG"], tmp_path)
+    finally:
+        shutil.rmtree(node)
+    trained = load_network(locate("upper.segmenter").artifact, 3, None, "cpu")
+    with Image.open(photos / "chelsea.PNG") as photo:
+        image = np.array(photo)
+    expected = multi_scale_probabilities(
+        trained.network, image, trained.mean, trained.std, (1.0,), flip=False
+    ).argmax(0)
+    np.testing.assert_array_equal(decode_label_map((tmp_path / "masks/chelsea.png").read_bytes()), expected)
+
+
+def test_the_folder_of_an_artifact_is_a_name_too(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [photos / "coffee.webp"]
+    run(checkout, monkeypatch, "upper.segmenter@rng0", given, tmp_path / "a")
+    monkeypatch.chdir(tmp_path)
+    predict_command(
+        locate(str(checkout / "results/toy/upper/rng0/segmenter")), given, tmp_path / "b", device="cpu"
+    )
+    for name in ("masks/coffee.png", "shares.csv", "classes.csv"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_exif_orientation_is_applied(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orientation 6: the picture is to be turned by 90 degrees clockwise to be seen upright."""
+    with Image.open(photos / "coffee.webp") as photo:
+        upright = photo.convert("RGB")
+    upright.save(tmp_path / "upright.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    run(
+        checkout,
+        monkeypatch,
+        "upper.segmenter",
+        [tmp_path / "upright.png", tmp_path / "turned.png"],
+        tmp_path / "o",
+    )
+    assert (tmp_path / "o/masks/turned.png").read_bytes() == (tmp_path / "o/masks/upright.png").read_bytes()
+
+
+def test_unreadable_photographs_are_reported_at_the_end_and_the_rest_is_done(
+    checkout: Path,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from seedbed.cli import app
+
+    folder = tmp_path / "in"
+    folder.mkdir()
+    whole = (photos / "astronaut.jpg").read_bytes()
+    (folder / "a-cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "b-text.png").write_text("hello")
+    (folder / "c.jpg").write_bytes(whole)
+    monkeypatch.chdir(checkout)
+    words = [
+        "predict",
+        str(folder),
+        "--segmenter",
+        "upper.segmenter",
+        "--out",
+        str(tmp_path / "o"),
+        "--device",
+        "cpu",
+    ]
+    assert app(words, result_action="return_value") == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert len(errors) == 2
+    assert all(
+        "not a readable image" in e and name in e for e, name in zip(errors, ("a-cut", "b-text"), strict=True)
+    )
+    assert [p.name for p in (tmp_path / "o/masks").iterdir()] == ["c.png"]
+
+
+def test_names_of_what_is_written(photos: Path, tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png", "b.png", ".hidden.png", "out/masks/b.png", "out/own.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    found = find_photos([tmp_path], tmp_path / "out")
+    assert [p.name for p in found] == ["a.jpg", "a.png", "b", "out/own"]
+    odd = tmp_path / "scan.dat"
+    odd.write_bytes(b"")
+    assert [p.name for p in find_photos([odd], tmp_path / "out")] == ["scan"]
+
+
+def test_what_cannot_be_predicted_is_one_line(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "y").mkdir()
+    (tmp_path / "x/a.png").write_bytes(b"")
+    (tmp_path / "y/a.png").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(
+        SeedbedError, match=r"2 photographs are called a\.png; predict their folders in separate runs"
+    ):
+        find_photos([tmp_path / "x", tmp_path / "y"], tmp_path)
+    with pytest.raises(SeedbedError, match=r"no photographs in .*empty"):
+        find_photos([tmp_path / "empty"], tmp_path)
+    with pytest.raises(SeedbedError, match="gone: expected a photograph or a folder"):
+        find_photos([tmp_path / "gone"], tmp_path)
+    one = [photos / "coffee.webp"]
+    for node, line in {
+        "upper.segmentr": "did you mean segmenter",
+        "uper.segmenter": "did you mean upper",
+        "segmenter": "expected a node as recipe.node",
+        "upper.segmenter@rng1": "has not been made yet; run `snakemake results/toy/upper/rng1/segmenter/manifest.json`",
+        "upper.segmenter@epoch3": "epoch 3 was not kept",
+        "upper.segmenter@bg1": "bg1",
+        "results/toy/index": "was made by stage prepare_dataset; expected a recipe's node",
+        "results/toy/none": "expected a manifest at results/toy/none/manifest.json",
+    }.items():
+        with pytest.raises(SeedbedError, match=line):
+            run(checkout, monkeypatch, node, one, tmp_path / "o")
+    with pytest.raises(SeedbedError, match="expected device auto, cpu or cuda, got 'gpu'"):
+        predict_command(locate("upper.segmenter"), one, tmp_path, device="gpu")
+    with pytest.raises(SeedbedError, match="long side of at least 1"):
+        predict_command(locate("upper.segmenter"), one, tmp_path, device="cpu", longest=0)
+
+
+def test_a_segmenter_away_from_its_index_or_with_another_one(
+    checkout: Path, photos: Path, tmp_path: Path
+) -> None:
+    here = checkout / "results/toy"
+    shutil.copytree(here / "upper/rng0/segmenter", tmp_path / "alone")
+    with pytest.raises(SeedbedError, match="no index of data set toy beside"):
+        predict_command(locate(str(tmp_path / "alone")), [photos], tmp_path, device="cpu")
+    shutil.copytree(here, tmp_path / "toy")
+    index = json.loads((tmp_path / "toy/index/manifest.json").read_text()) | {"content": "other"}
+    (tmp_path / "toy/index/manifest.json").write_text(json.dumps(index))
+    with pytest.raises(SeedbedError, match="was trained with another index than"):
+        predict_command(locate(str(tmp_path / "toy/upper/rng0/segmenter")), [photos], tmp_path, device="cpu")
+
+
+def test_a_node_that_is_no_segmenter(checkout: Path, photos: Path, tmp_path: Path) -> None:
+    shutil.copytree(checkout / "results/toy", tmp_path / "toy")
+    path = tmp_path / "toy/upper/rng0/segmenter/manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"stage": "train_classifier"}))
+    with pytest.raises(SeedbedError, match="is classifier, made by train_classifier; expected a segmenter"):
+        predict_command(locate(str(path.parent)), [photos], tmp_path, device="cpu")
+
+
+def test_enlarging_keeps_the_regions() -> None:
+    """A left half of class 1 stays a left half; a third class never wins."""
+    probabilities = np.zeros((3, 4, 8), np.float32)
+    probabilities[1, :, :4], probabilities[0, :, 4:], probabilities[2] = 0.75, 0.75, 0.25
+    labels = enlarged_argmax(probabilities, (32, 16))
+    assert labels.shape == (16, 32)
+    assert (labels[:, :14] == 1).all()
+    assert (labels[:, 18:] == 0).all()
+
+
+def test_large_photographs_are_shrunk_to_the_data_sets_longest_side(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seedbed.networks import inference
+
+    seen = []
+    whole = inference.multi_scale_probabilities
+
+    def spy(network: Any, image: np.ndarray, *rest: Any) -> np.ndarray:
+        seen.append(image.shape[:2])
+        return whole(network, image, *rest)
+
+    monkeypatch.setattr(inference, "multi_scale_probabilities", spy)
+    run(checkout, monkeypatch, "upper.segmenter", [photos / "tissue.jpg"], tmp_path)
+    run(checkout, monkeypatch, "upper.segmenter", [photos / "tissue.jpg"], tmp_path, longest=128)
+    assert seen == [(50, LONGEST), (100, 128)]
+
+
+def test_a_stale_segmenter_is_used_with_a_note(checkout: Path, photos: Path, tmp_path: Path) -> None:
+    def changed() -> Workflow:
+        book = RecipeBook(checkout / "recipes")
+        raw = yaml.safe_load((checkout / "params.yaml").read_text())
+        settings = {"toy": {"train_segmenter": {"epochs": 77}}}
+        return Workflow(parse_config(raw | {"settings": settings}), book, checkout / "results")
+
+    located = locate("upper.segmenter", changed)
+    assert "rng0/segmenter is stale (epochs default -> 77); used as it is" in located.note
+    predict_command(located, [photos / "coffee.webp"], tmp_path, device="cpu")
+    assert (tmp_path / "masks/coffee.png").exists()
