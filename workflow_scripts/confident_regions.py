@@ -6,6 +6,7 @@
 import sys
 
 from seedbed.runtime.options import main
+from seedbed.stages.confident_regions import STAGE
 
 if __name__ == "__main__":
-    sys.exit(main("confident_regions"))
+    sys.exit(main(STAGE))

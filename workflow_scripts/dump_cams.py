@@ -6,6 +6,7 @@
 import sys
 
 from seedbed.runtime.options import main
+from seedbed.stages.dump_cams import STAGE
 
 if __name__ == "__main__":
-    sys.exit(main("dump_cams"))
+    sys.exit(main(STAGE))

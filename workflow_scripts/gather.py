@@ -6,6 +6,7 @@
 import sys
 
 from seedbed.runtime.options import gather_main
+from seedbed.stages.registry import STAGES
 
 if __name__ == "__main__":
-    sys.exit(gather_main())
+    sys.exit(gather_main(STAGES))

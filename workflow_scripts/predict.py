@@ -6,6 +6,7 @@
 import sys
 
 from seedbed.runtime.options import main
+from seedbed.stages.predict import STAGE
 
 if __name__ == "__main__":
-    sys.exit(main("predict"))
+    sys.exit(main(STAGE))

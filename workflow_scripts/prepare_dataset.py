@@ -6,6 +6,7 @@
 import sys
 
 from seedbed.runtime.options import main
+from seedbed.stages.prepare_dataset import STAGE
 
 if __name__ == "__main__":
-    sys.exit(main("prepare_dataset"))
+    sys.exit(main(STAGE))

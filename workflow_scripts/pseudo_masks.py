@@ -6,6 +6,7 @@
 import sys
 
 from seedbed.runtime.options import main
+from seedbed.stages.pseudo_masks import STAGE
 
 if __name__ == "__main__":
-    sys.exit(main("pseudo_masks"))
+    sys.exit(main(STAGE))

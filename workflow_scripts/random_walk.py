@@ -6,6 +6,7 @@
 import sys
 
 from seedbed.runtime.options import main
+from seedbed.stages.random_walk import STAGE
 
 if __name__ == "__main__":
-    sys.exit(main("random_walk"))
+    sys.exit(main(STAGE))

@@ -5,7 +5,9 @@
 
 import sys
 
+from seedbed.report.page import run
 from seedbed.runtime.options import main
+from seedbed.stages.report import STAGE
 
 if __name__ == "__main__":
-    sys.exit(main("report"))
+    sys.exit(main(STAGE, run=run))

@@ -6,6 +6,7 @@
 import sys
 
 from seedbed.runtime.options import main
+from seedbed.stages.train import TRAIN_CLASSIFIER as STAGE
 
 if __name__ == "__main__":
-    sys.exit(main("train_classifier"))
+    sys.exit(main(STAGE))

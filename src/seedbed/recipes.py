@@ -15,12 +15,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from seedbed.artifacts.manifest import GroundTruthUse
+from seedbed.artifacts.meanings import TRUE_MASKS, takes
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.runtime.contract import Parameters, Stage, validate_model
+from seedbed.runtime.contract import Parameters, Stage
+from seedbed.runtime.validation import validate_model
 from seedbed.stages.registry import STAGES
-
-MASKS = "masks"
-"""Stands for the true masks of the data set in `from:`; only the supervised baseline takes them."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _RECIPE_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
@@ -129,7 +128,7 @@ def load_yaml(path: Path) -> Any:
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SeedbedError(f"{path}{where}: not YAML: {error.problem}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SeedbedError(f"{path}: no readable YAML: {' '.join(str(error).split())}") from None
+        raise SeedbedError(f"{path}: not readable YAML: {' '.join(str(error).split())}") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -205,7 +204,7 @@ class RecipeBook:
         for link in chain:
             file = self._file(link, "")
             for node_name, node in file.nodes.items():
-                if not _NAME.match(node_name) or node_name == MASKS:
+                if not _NAME.match(node_name) or node_name == TRUE_MASKS:
                     raise SeedbedError(
                         f"recipe {link}, node {node_name!r}: a name is made of a-z, 0-9 and '_', not 'masks'"
                     )
@@ -252,7 +251,8 @@ class RecipeBook:
                 raise SeedbedError(f"{where}: {unknown_name('input', key, stage.inputs)}")
             inputs[key] = _parse_reference(value, recipe, where)
         raw = {key: value for key, value in (file.parameters or {}).items() if value is not None}
-        needed = stage.validate(raw, where).needed_inputs()
+        parameters = stage.validate(raw, where)
+        needed = parameters.needed_inputs()
         missing = [
             k for k, spec in stage.inputs.items() if (spec.required or k in needed) and k not in inputs
         ]
@@ -260,6 +260,12 @@ class RecipeBook:
             with_these = " with these parameters" if missing[0] in needed else ""
             raise SeedbedError(
                 f"{where}: stage {stage.name} needs `from: {{{missing[0]}: NODE}}`{with_these}, got none"
+            )
+        unused = [key for key in inputs if key in parameters.unused_inputs()]
+        if unused:
+            raise SeedbedError(
+                f"{where}: with these parameters stage {stage.name} does not use `from: {{{unused[0]}: NODE}}`; remove "
+                "it"
             )
         noted = {use: note for use, note in (file.inherited or {}).items() if note is not None}
         inherited = checked_inherited(noted, where)
@@ -314,27 +320,30 @@ class RecipeBook:
         assert node.stage is not None
         where = f"recipe {recipe.name}, node {node.name}"
         for key, source in node.inputs.items():
-            kinds = node.stage.inputs[key].kinds
-            if source.node == MASKS and source.recipe == recipe.name:
-                if "masks" not in kinds:
-                    raise SeedbedError(f"{where}: input {key} takes {' or '.join(kinds)}, got the true masks")
+            wanted = node.stage.inputs[key].takes
+            if is_true_masks(source, recipe.name):
+                if TRUE_MASKS not in wanted:
+                    raise SeedbedError(
+                        f"{where}: input {key} takes {' or '.join(wanted)}, got the true masks"
+                    )
                 continue
             _, made_by, pins = self.follow(source, where)
             assert made_by.stage is not None
-            if made_by.stage.kind not in kinds:
+            if not takes(wanted, made_by.stage.meaning):
                 raise SeedbedError(
-                    f"{where}: input {key} takes {' or '.join(kinds)}, got {source.node} "
-                    f"(stage {made_by.stage.name} makes {made_by.stage.kind})"
+                    f"{where}: input {key} takes {' or '.join(wanted)}, got {source.node} "
+                    f"(stage {made_by.stage.name} makes {made_by.stage.makes})"
                 )
-            if pins.epoch is not None and made_by.stage.kind not in (
-                "classifier",
-                "affinitynet",
-                "segmenter",
-            ):
+            if pins.epoch is not None and not made_by.stage.meaning.keeps_epochs:
                 raise SeedbedError(
-                    f"{where}: only trained networks keep epochs, {source.node} is {made_by.stage.kind}"
+                    f"{where}: only trained networks keep epochs, {source.node} is {made_by.stage.makes}"
                 )
             self._check_node(Reference(source.recipe, source.node), (*above, here))
+
+
+def is_true_masks(reference: Reference, recipe: str) -> bool:
+    """Whether a reference in a recipe is to the data set's own masks; only the supervised baseline takes them."""
+    return reference.node == TRUE_MASKS and reference.recipe == recipe
 
 
 def checked_inherited(inherited: Mapping[str, str], where: str) -> Mapping[str, str]:
@@ -399,7 +408,7 @@ def _parse_reference(text: str, recipe: str, where: str) -> Reference:
 def _check_inputs(recipe: Recipe) -> None:
     for node in recipe.nodes.values():
         for source in node.inputs.values():
-            if source.recipe == recipe.name and source.node not in recipe.nodes and source.node != MASKS:
+            if source.recipe == recipe.name and source.node not in recipe.nodes and source.node != TRUE_MASKS:
                 raise SeedbedError(
                     f"recipe {recipe.name}, node {node.name}: {unknown_name('node', source.node, recipe.nodes)}"
                 )

@@ -1,11 +1,10 @@
 """Reading artifacts: a file is handed out only when it agrees with what the manifest says of it."""
 
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from seedbed.artifacts.cams import CamStore
-from seedbed.artifacts.label_maps import LabelMaps
 from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, read_manifest, sha256_file
+from seedbed.artifacts.meanings import MEANINGS, Meaning
 from seedbed.errors import SeedbedError
 
 
@@ -54,13 +53,31 @@ class Artifact:
         ]
         return [self.file(name) for name in names]
 
-    def cams(self, split: str | None = None, shard: str | None = None) -> CamStore:
-        """The CAMs of the artifact, of a split or of a shard."""
-        return CamStore(self.shard_files(split, shard))
+    @property
+    def meaning(self) -> Meaning:
+        """What the artifact is, as its manifest says.
 
-    def label_maps(self, split: str | None = None, shard: str | None = None) -> LabelMaps:
-        """The label maps of the artifact, of a split or of a shard."""
-        return LabelMaps(self.shard_files(split, shard))
+        Raises:
+            SeedbedError: it does not say so, as the index and reports, or says something unknown.
+        """
+        name = self.manifest.facts.get("meaning")
+        if name not in MEANINGS:
+            raise SeedbedError(
+                f"{self.folder} is not an artifact that this version knows (meaning {name!r}); run its stage again"
+            )
+        return MEANINGS[name]
+
+    def open(self, split: str | None = None, shard: str | None = None) -> Any:
+        """The reader of the artifact's form (`seedbed.artifacts.forms`): of all of it, of a split, or of a shard.
+
+        Raises:
+            SeedbedError: a network, which `seedbed.methods.trained` reads; or a file that disagrees with the manifest.
+        """
+        form = self.meaning.form
+        if form.open is None:
+            raise SeedbedError(f"{self.folder} is {self.meaning.name}, which cannot be read image by image")
+        files = self.shard_files(split, shard) if form.sharding else [self.file(name) for name in form.files]
+        return form.open(files, self.manifest.facts)
 
 
 def verify(path: Path, entry: FileEntry) -> None:
@@ -92,8 +109,3 @@ def verify_size(path: Path, entry: FileEntry) -> None:
         raise SeedbedError(
             f"{path} has {size} bytes, its manifest says {entry.size}: truncated or replaced; run its stage again"
         )
-
-
-def open_artifacts(paths: Iterable[Path]) -> list[Artifact]:
-    """Artifacts of several manifests."""
-    return [Artifact(path) for path in paths]

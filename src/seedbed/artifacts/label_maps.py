@@ -1,14 +1,17 @@
-"""Label maps on disk: one `.zip` of palette PNGs a shard, stored, with fixed dates, which any person can open."""
+"""Label maps on disk: one `.zip` of palette PNGs per shard, stored, with fixed dates, which any person can open."""
 
 import io
+import os
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from seedbed.artifacts.manifest import sha256_bytes
 from seedbed.errors import SeedbedError
 
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -26,7 +29,7 @@ def voc_palette() -> list[int]:
     return palette
 
 
-def encode_label_map(label_map: UInt8[np.ndarray, "height width"]) -> bytes:
+def label_map_png(label_map: UInt8[np.ndarray, "height width"]) -> bytes:
     """Palette PNG of a label map (0 background, c + 1 class c, 255 neutral)."""
     image = Image.fromarray(label_map, mode=None).convert("L")
     image.putpalette(voc_palette())
@@ -41,7 +44,13 @@ def decode_label_map(content: bytes) -> UInt8[np.ndarray, "height width"]:
         return np.array(image, dtype=np.uint8)
 
 
-def encode_label_maps(pngs: Mapping[str, bytes]) -> bytes:
+def encode_label_map(payload: UInt8[np.ndarray, "height width"]) -> tuple[str, bytes]:
+    """Digest of an image's label map, and what `pack_label_maps` takes: its PNG."""
+    png = label_map_png(payload)
+    return sha256_bytes(png), png
+
+
+def pack_label_maps(pngs: Mapping[str, bytes]) -> bytes:
     """Zip archive of encoded label maps by image id, sorted, stored and with a fixed date: equal maps, equal bytes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
@@ -57,12 +66,13 @@ class LabelMaps:
 
     Args:
         archives: the `.zip` files of an artifact's shards.
+        facts: of the artifact's manifest.
     """
 
-    def __init__(self, archives: Iterable[Path]) -> None:
-        self._archives = [zipfile.ZipFile(path) for path in archives]
+    def __init__(self, archives: Sequence[Path], facts: Mapping[str, Any]) -> None:
+        self._open: dict[tuple[int, Path], zipfile.ZipFile] = {}
         self._where = {
-            name.removesuffix(".png"): archive for archive in self._archives for name in archive.namelist()
+            name.removesuffix(".png"): path for path in archives for name in self._archive(path).namelist()
         }
 
     def __contains__(self, image_id: str) -> bool:
@@ -78,9 +88,19 @@ class LabelMaps:
             SeedbedError: the archives hold none for it.
         """
         try:
-            archive = self._where[image_id]
+            path = self._where[image_id]
         except KeyError:
             raise SeedbedError(
                 f"no label map for image {image_id!r} among {len(self._where)}; run the stage that made them again"
             ) from None
-        return decode_label_map(archive.read(f"{image_id}.png"))
+        return decode_label_map(self._archive(path).read(f"{image_id}.png"))
+
+    def _archive(self, path: Path) -> zipfile.ZipFile:
+        key = (os.getpid(), path)  # a loader's process must not share its place in the file with others
+        if key not in self._open:
+            self._open[key] = zipfile.ZipFile(path)
+        return self._open[key]
+
+    def fields(self, image_id: str) -> dict[str, UInt8[np.ndarray, "height width"]]:
+        """What a training method reads of an image: its label map."""
+        return {"": self[image_id]}

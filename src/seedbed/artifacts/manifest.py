@@ -1,6 +1,6 @@
 """What an artifact says of itself: a manifest without times, hosts or absolute paths, so equal work gives equal bytes.
 
-A sharded stage writes one sidecar a shard (`train-0.json`) beside the shard's data file; a gather step merges the
+A sharded stage writes one sidecar per shard (`train-0.json`) beside the shard's data file; a gather step merges the
 sidecars into `manifest.json`. `content` is a digest over the sorted records and does not depend on sharding.
 """
 
@@ -17,6 +17,8 @@ from seedbed.errors import SeedbedError
 
 SCHEMA_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
+
+_SAME_IN_ALL_SHARDS = ("stage", "parameters", "inputs", "facts")
 
 GroundTruthUse = Literal["threshold", "epoch", "training"]
 
@@ -103,7 +105,7 @@ def read_manifest(path: Path) -> Manifest:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"])) or "the whole file"
         raise SeedbedError(
-            f"{path} is no manifest that this version reads ({where}: {problem['msg']}); run its stage again"
+            f"{path} is not a manifest that this version reads ({where}: {problem['msg']}); run its stage again"
         ) from None
 
 
@@ -149,11 +151,7 @@ def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
     files: dict[str, FileEntry] = {}
     images: dict[str, int] = {}
     for other, sidecar in sidecars.items():
-        if (sidecar.stage, sidecar.parameters, sidecar.inputs) != (
-            first.stage,
-            first.parameters,
-            first.inputs,
-        ):
+        if any(getattr(sidecar, part) != getattr(first, part) for part in _SAME_IN_ALL_SHARDS):
             raise SeedbedError(
                 f"shards {name} and {other} were made with different parameters or inputs; run the older one again"
             )

@@ -11,6 +11,8 @@ from seedbed.errors import SeedbedError
 if TYPE_CHECKING:
     from torch import Tensor
 
+MODEL, EPOCHS, HISTORY = NETWORK_FILES = ("model.safetensors", "epochs.safetensors", "history.csv")
+
 
 def encode_state(state: Mapping[str, Tensor]) -> bytes:
     """Safetensors bytes of a state dict, on the CPU; equal weights, equal bytes."""

@@ -5,70 +5,21 @@ resumes in the middle of an epoch replays nothing.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int64, UInt8
-from PIL import Image
+from jaxtyping import Bool, Float, Float32, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from seedbed.datasets.base import Dataset
 from seedbed.errors import SeedbedError
 from seedbed.input.augmentation import Augmentation
+from seedbed.input.examples import Examples
 from seedbed.input.transforms import augment
-
-
-@runtime_checkable
-class Examples(Protocol):
-    """What a loader reads."""
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """Of all images."""
-        ...
-
-    def image(self, image_id: str) -> Image.Image:
-        """The photograph, RGB."""
-        ...
-
-    def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
-        """Image-level labels."""
-        ...
-
-    def label_map(self, image_id: str) -> UInt8[np.ndarray, "height width"] | None:
-        """Pixel labels (255 = none), where training uses any; for all images or for none."""
-        ...
-
-
-@dataclass(frozen=True)
-class SplitExamples:
-    """A split of a data set; label maps, if any, come from elsewhere (pseudo masks, confident regions)."""
-
-    dataset: Dataset
-    split: str
-    label_maps: Callable[[str], UInt8[np.ndarray, "height width"] | None] | None = None
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """Of the split."""
-        return self.dataset.image_ids(self.split)
-
-    def image(self, image_id: str) -> Image.Image:
-        """The photograph, RGB."""
-        return self.dataset.image(image_id)
-
-    def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
-        """Image-level labels."""
-        return self.dataset.labels(image_id)
-
-    def label_map(self, image_id: str) -> UInt8[np.ndarray, "height width"] | None:
-        """Pixel labels, or None."""
-        return self.label_maps(image_id) if self.label_maps is not None else None
 
 
 @dataclass(frozen=True)
@@ -78,8 +29,9 @@ class HostBatch:
     image_ids: tuple[str, ...]
     images: UInt8[Tensor, "batch crop crop 3"]
     labels: Float32[Tensor, "batch classes"]
-    label_maps: Int64[Tensor, "batch crop crop"] | None
     valid: Bool[Tensor, "batch crop crop"]
+    fields: Mapping[str, Tensor]
+    """As in `seedbed.input.batch.Batch`."""
 
 
 def sample_generator(rng: int, epoch: int, image_id: str) -> np.random.Generator:
@@ -172,7 +124,7 @@ class _Samples(TorchDataset[Any]):
         try:
             sample = augment(
                 self.examples.image(image_id),
-                self.examples.label_map(image_id),
+                self.examples.fields(image_id),
                 self.augmentation,
                 sample_generator(self.rng, self.epoch, image_id),
             )
@@ -186,19 +138,25 @@ def _collate(items: list[Any]) -> HostBatch | SeedbedError:
         if isinstance(item, SeedbedError):
             return item
     ids, samples, labels = zip(*items, strict=True)
-    maps = [s.label_map for s in samples if s.label_map is not None]
-    if len(maps) not in (0, len(samples)):
-        missing = [i for i, s in zip(ids, samples, strict=True) if s.label_map is None]
-        return SeedbedError(
-            f"expected a label map of every image or of none, but {', '.join(missing)} lacks one"
-        )
+    names = list(samples[0].fields)
+    for image_id, sample in zip(ids, samples, strict=True):
+        if list(sample.fields) != names:
+            had = ", ".join(sample.fields) or "none"
+            return SeedbedError(
+                f"expected fields {', '.join(names) or 'none'} of every image, but {image_id} has {had}"
+            )
     return HostBatch(
         image_ids=ids,
         images=torch.from_numpy(np.stack([s.image for s in samples])),
         labels=torch.from_numpy(np.stack(labels).astype(np.float32)),
-        label_maps=torch.from_numpy(np.stack(maps).astype(np.int64)) if maps else None,
         valid=torch.from_numpy(np.stack([s.valid for s in samples])),
+        fields={name: _stacked([s.fields[name] for s in samples]) for name in names},
     )
+
+
+def _stacked(values: Sequence[np.ndarray]) -> Tensor:
+    stack = torch.from_numpy(np.stack(values))
+    return stack.long() if stack.dtype == torch.uint8 else stack
 
 
 def normalise(

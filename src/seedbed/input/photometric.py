@@ -85,20 +85,22 @@ def _rotation(width: int, height: int, angle: float) -> Affine:
 
 def rand_augment(
     image: Image.Image,
-    label_map: Image.Image | None,
+    planes: Mapping[str, np.ndarray],
     valid: Image.Image,
     parameters: RandAugment,
     rng: np.random.Generator,
-) -> tuple[Image.Image, Image.Image | None, Image.Image]:
+) -> tuple[Image.Image, dict[str, np.ndarray], Image.Image]:
     """n operations, drawn with replacement, each at magnitude m with a random sign.
 
     Args:
         image: RGB.
-        label_map: grey, moved along with geometric operations; 255 moves in.
+        planes: label maps (uint8 [h w]; 255 moves in) and maps (float32 [classes h w]; 0 moves in), moved along with
+            geometric operations.
         valid: grey, moved along; 0 moves in.
         parameters: n, m, and whether operations may be geometric.
         rng: drawn from 2 n times, independently of the image.
     """
+    moved = dict(planes)
     names = [*COLOUR_OPERATIONS, *(GEOMETRIC_OPERATIONS if parameters.geometric else ())]
     for _ in range(parameters.n):
         name = names[rng.integers(len(names))]
@@ -109,9 +111,17 @@ def rand_augment(
         matrix = GEOMETRIC_OPERATIONS[name](*image.size, m)
         image = _move(image, matrix, Image.Resampling.BILINEAR, MEAN_COLOUR)
         valid = _move(valid, matrix, Image.Resampling.NEAREST, 0)
-        if label_map is not None:
-            label_map = _move(label_map, matrix, Image.Resampling.NEAREST, IGNORE)
-    return image, label_map, valid
+        moved = {key: _move_plane(plane, matrix) for key, plane in moved.items()}
+    return image, moved, valid
+
+
+def _move_plane(plane: np.ndarray, matrix: Affine) -> np.ndarray:
+    if plane.dtype == np.uint8:
+        picture = Image.fromarray(np.ascontiguousarray(plane))
+        return np.asarray(_move(picture, matrix, Image.Resampling.NEAREST, IGNORE))
+    channels = [Image.fromarray(np.ascontiguousarray(channel)) for channel in plane]
+    moved = [np.asarray(_move(channel, matrix, Image.Resampling.BILINEAR, 0)) for channel in channels]
+    return np.stack(moved) if moved else plane
 
 
 def _move(

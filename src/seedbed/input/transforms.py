@@ -5,12 +5,13 @@ antialiased bicubic on uint8 is several times faster than PIL's, with which it a
 The published codes jitter colours before they crop; here after it, so contrast is taken relative to the crop.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Shaped, UInt8
 from PIL import Image
 from torch.nn import functional
 
@@ -18,39 +19,39 @@ from seedbed.input.augmentation import Augmentation
 from seedbed.input.photometric import MEAN_COLOUR, jitter_colours, rand_augment
 from seedbed.labels import IGNORE
 
+FIELDS = "a label map (uint8 [height width]), maps (float32 [classes height width]) or a vector (float32 [n])"
+"""The kinds of per-image fields. Label maps take the nearest pixel and are padded with 255 (no label), maps are resized
+bilinearly and padded with 0, vectors stay as they are."""
+
 
 class Sample(NamedTuple):
     """One augmented training image."""
 
     image: UInt8[np.ndarray, "crop crop 3"]
-    label_map: UInt8[np.ndarray, "crop crop"] | None
-    """255 where there is no label, padding included."""
+    fields: Mapping[str, Shaped[np.ndarray, "..."]]
+    """Of the crop's size where they have one."""
     valid: Bool[np.ndarray, "crop crop"]
     """False on padding."""
 
 
 def augment(
     image: Image.Image,
-    label_map: UInt8[np.ndarray, "height width"] | None,
+    fields: Mapping[str, Shaped[np.ndarray, "..."]],
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> Sample:
-    """Augment one image and, with the same geometry, its label map.
+    """Augment one image and, with the same geometry, its fields.
 
     Args:
         image: RGB.
-        label_map: pixel labels of the image's size, 255 = none.
+        fields: by name; see `FIELDS`.
         augmentation: what to do.
         rng: all randomness comes from it.
 
     Raises:
-        ValueError: the label map has another size than the image.
+        ValueError: a field is of none of the kinds, or has another size than the image.
     """
-    if label_map is not None and label_map.shape != (image.height, image.width):
-        raise ValueError(
-            f"expected a label map of the image's size {image.width}x{image.height},"
-            f" but it is {label_map.shape[1]}x{label_map.shape[0]}"
-        )
+    planes = {name: value for name, value in fields.items() if _is_plane(name, value, image)}
     width, height = draw_size(image.size, augmentation, rng)
     flip = rng.random() < augmentation.flip
     top, to_top, rows = place(height, augmentation.crop, rng)
@@ -58,27 +59,44 @@ def augment(
     source = (slice(top, top + rows), slice(left, left + columns))
     target = (slice(to_top, to_top + rows), slice(to_left, to_left + columns))
 
-    pixels = resize(np.asarray(image), width, height, augmentation.interpolation)
-    labels = (
-        None if label_map is None else resize(label_map[..., None], width, height, "nearest-exact")[..., 0]
-    )
-    pixels, labels = pixels[source], None if labels is None else labels[source]
+    pixels = resize(np.asarray(image), width, height, augmentation.interpolation)[source]
+    planes = {name: resize_plane(value, width, height)[..., *source] for name, value in planes.items()}
     if flip:
-        pixels, labels = mirror(pixels), None if labels is None else mirror(labels)
+        pixels = mirror(pixels)
+        planes = {name: mirror_plane(value) for name, value in planes.items()}
     inside = np.full((rows, columns), True)
     if augmentation.colour_jitter is not None or augmentation.randaugment is not None:
-        pixels, labels, inside = _photometric(pixels, labels, augmentation, rng)
+        pixels, planes, inside = _photometric(pixels, planes, augmentation, rng)
 
-    shape = (augmentation.crop, augmentation.crop)
     canvas = _blank(augmentation.crop).copy()
     canvas[target] = pixels
-    valid = np.zeros(shape, dtype=bool)
+    valid = np.zeros((augmentation.crop, augmentation.crop), dtype=bool)
     valid[target] = inside
-    if labels is None:
-        return Sample(canvas, None, valid)
-    map_canvas = np.full(shape, IGNORE, dtype=np.uint8)
-    map_canvas[target] = labels
-    return Sample(canvas, map_canvas, valid)
+    placed = {name: _padded(value, augmentation.crop, target) for name, value in planes.items()}
+    return Sample(canvas, {name: placed.get(name, value) for name, value in fields.items()}, valid)
+
+
+def _is_plane(name: str, value: np.ndarray, image: Image.Image) -> bool:
+    """Whether a field has the image's height and width as its last axes."""
+    kind = (value.dtype.name, value.ndim)
+    if kind == ("float32", 1):
+        return False
+    if kind not in (("uint8", 2), ("float32", 3)):
+        raise ValueError(f"field {name}: expected {FIELDS}; got {value.dtype} {list(value.shape)}")
+    if value.shape[-2:] != (image.height, image.width):
+        what = "label map" if value.ndim == 2 else "maps"
+        raise ValueError(
+            f"field {name}: expected a {what} of the image's size {image.width}x{image.height},"
+            f" but it is {value.shape[-1]}x{value.shape[-2]}"
+        )
+    return True
+
+
+def _padded(plane: np.ndarray, crop: int, target: tuple[slice, slice]) -> np.ndarray:
+    fill = IGNORE if plane.dtype == np.uint8 else 0
+    canvas = np.full((*plane.shape[:-2], crop, crop), fill, dtype=plane.dtype)
+    canvas[..., *target] = plane
+    return canvas
 
 
 def draw_size(size: tuple[int, int], augmentation: Augmentation, rng: np.random.Generator) -> tuple[int, int]:
@@ -111,7 +129,7 @@ def place(length: int, crop: int, rng: np.random.Generator) -> tuple[int, int, i
 def resize(
     pixels: UInt8[np.ndarray, "height width channels"], width: int, height: int, mode: str
 ) -> UInt8[np.ndarray, "new_height new_width channels"]:
-    """Resize uint8 pixels on one thread's worth of work; `bicubic` and `bilinear` are antialiased.
+    """Resize uint8 pixels; `bicubic` and `bilinear` are antialiased.
 
     Args:
         pixels: of an image or a label map.
@@ -141,6 +159,24 @@ def _own(pixels: UInt8[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
     return np.require(pixels, requirements=["C", "W"])
 
 
+def resize_plane(plane: Shaped[np.ndarray, "*channels h w"], width: int, height: int) -> np.ndarray:
+    """Resize a label map (nearest pixel) or maps (bilinear, antialiased)."""
+    if plane.shape[-2:] == (height, width):
+        return plane
+    if plane.dtype == np.uint8:
+        return resize(plane[..., None], width, height, "nearest-exact")[..., 0]
+    resized = functional.interpolate(
+        torch.from_numpy(np.require(plane, requirements=["C", "W"]))[None],
+        size=(height, width), mode="bilinear", antialias=True,
+    )  # fmt: skip
+    return np.asarray(resized[0].numpy())
+
+
+def mirror_plane(plane: Shaped[np.ndarray, "*channels h w"]) -> np.ndarray:
+    """Flip left and right."""
+    return mirror(plane) if plane.dtype == np.uint8 else np.ascontiguousarray(plane[..., ::-1])
+
+
 @lru_cache(maxsize=4)
 def _blank(crop: int) -> UInt8[np.ndarray, "crop crop 3"]:
     return np.tile(np.array(MEAN_COLOUR, dtype=np.uint8), (crop, crop, 1))
@@ -148,19 +184,15 @@ def _blank(crop: int) -> UInt8[np.ndarray, "crop crop 3"]:
 
 def _photometric(
     pixels: UInt8[np.ndarray, "h w 3"],
-    labels: UInt8[np.ndarray, "h w"] | None,
+    planes: Mapping[str, np.ndarray],
     augmentation: Augmentation,
     rng: np.random.Generator,
-) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"] | None, Bool[np.ndarray, "h w"]]:
+) -> tuple[UInt8[np.ndarray, "h w 3"], dict[str, np.ndarray], Bool[np.ndarray, "h w"]]:
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    label_image = None if labels is None else Image.fromarray(np.ascontiguousarray(labels))
     inside = Image.new("L", image.size, 255)
+    moved = dict(planes)
     if augmentation.colour_jitter is not None:
         image = jitter_colours(image, augmentation.colour_jitter, rng)
     if augmentation.randaugment is not None:
-        image, label_image, inside = rand_augment(image, label_image, inside, augmentation.randaugment, rng)
-    return (
-        np.asarray(image),
-        None if label_image is None else np.asarray(label_image),
-        np.asarray(inside) > 0,
-    )
+        image, moved, inside = rand_augment(image, moved, inside, augmentation.randaugment, rng)
+    return np.asarray(image), moved, np.asarray(inside) > 0

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from seedbed.methods.pairs import Offsets, PairMethod
-from seedbed.methods.table import AffinityParameters
-from seedbed.networks.affinitynet import AffinityNet, feature_affinity
-from seedbed.networks.backbones import Backbone, freeze_batch_norm
-from seedbed.refine.affinity_labels import pair_mask, pair_offsets
+from pydantic import Field
+
+from seedbed.methods.base import MethodEntry
+from seedbed.methods.pairs import REGIONS, Offsets, PairMethod, PairParameters
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from seedbed.networks.affinitynet import AffinityNet
+    from seedbed.networks.backbones import Backbone
+
+
+class AffinityParameters(PairParameters):
+    """AffinityNet in PSA's feature form; its grid has stride 8."""
+
+    mixing_gain: float = Field(4.0, gt=0)
+    """Gain of the last layer's initialisation; 4 is published, for maps behind batch norm and ReLU (Wide-ResNet-38).
+    EfficientNet's maps spread ten times as far, which 0.4 makes up for."""
 
 
 class AffinityMethod(PairMethod):
@@ -19,25 +31,34 @@ class AffinityMethod(PairMethod):
 
     def build_network(self, backbone: Backbone, parameters: AffinityParameters) -> AffinityNet:
         """Features of the last three maps, mixed."""
+        from seedbed.networks.affinitynet import AffinityNet
+
         return AffinityNet(backbone, backbone.channels, parameters.mixing_gain)
 
     def train(self, mode: bool = True) -> AffinityMethod:
         """Switch training mode; frozen batch norm stays frozen."""
+        from seedbed.networks.backbones import freeze_batch_norm
+
         super().train(mode)
         if self.frozen_norm:
             freeze_batch_norm(self.affinitynet)
         return self
 
-    def affinity(
-        self, output: Float[Tensor, "b channels h w"], offsets: Offsets
-    ) -> Float[Tensor, "b offsets h w"]:
+    def affinity(self, output: Tensor, offsets: Offsets) -> Tensor:
         """exp(−mean |f_i − f_j|) of the features."""
+        from seedbed.networks.affinitynet import feature_affinity
+
         return feature_affinity(output, offsets)
 
     def walk_pairs(
-        self, output: Float[Tensor, "1 channels h w"], radius: int | None
-    ) -> tuple[Float[Tensor, "offsets h w"], tuple[tuple[int, int], ...], None]:
+        self, output: Tensor, radius: int | None
+    ) -> tuple[Tensor, tuple[tuple[int, int], ...], None]:
         """Affinities of the pairs that `pairs` keeps."""
+        from seedbed.refine.affinity_labels import pair_mask, pair_offsets
+
         offsets = self.offsets if radius is None else pair_offsets(radius)
         exists = pair_mask(offsets, (output.shape[2], output.shape[3]), self.pairs).to(output.device)
         return self.affinity(output, offsets)[0] * exists, offsets, None
+
+
+ENTRY = MethodEntry(AffinityParameters, AffinityMethod, "train_affinitynet", reads={REGIONS: ("label_maps",)})

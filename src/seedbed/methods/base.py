@@ -1,44 +1,45 @@
 """The contract of a method: what one training step optimises.
 
-`Method.objectives` is a generator. The loop draws an `Objective` from it, steps the optimiser of the
-objective's player, and resumes it, so that alternating training reads like the paper's algorithm.
+`Method.objectives` is a generator. The loop draws an `Objective` from it, steps the optimiser of the objective's
+player, and resumes it, so that alternating training reads like the paper's algorithm.
+
+A method's file holds its parameters, its class and its `ENTRY`, and planning imports it: what needs torch is imported
+inside the class. For the same reason `Method` is a plain class that holds networks, not itself an `nn.Module`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import torch
-from jaxtyping import Bool, Float, Int64
-from torch import Tensor, nn
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from seedbed.input.batch import Batch
+    from seedbed.input.examples import Examples
+    from seedbed.input.field_store import FieldStore
+
+TrainingStageName = Literal["train_classifier", "train_affinitynet", "train_segmenter"]
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One micro-batch on the device."""
+class MethodParameters(BaseModel):
+    """What every method on a backbone has."""
 
-    image_ids: tuple[str, ...]
-    images: Float[Tensor, "batch 3 height width"]
-    """Normalised as the backbone was trained; padding is 0, the mean colour."""
-    labels: Float[Tensor, "batch classes"]
-    """Image-level labels, 0 or 1."""
-    label_maps: Int64[Tensor, "batch height width"] | None
-    """Pixel labels (pseudo masks, confident regions; 255 = no label), where the method trains on them."""
-    valid: Bool[Tensor, "batch height width"]
-    """False on padding."""
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
-        return Batch(
-            image_ids=self.image_ids,
-            images=self.images.to(device, non_blocking=True),
-            labels=self.labels.to(device, non_blocking=True),
-            label_maps=None if self.label_maps is None else self.label_maps.to(device, non_blocking=True),
-            valid=self.valid.to(device, non_blocking=True),
-        )
+    backbone: str = "tf_efficientnet_lite0"
+    """timm's name of the architecture, without tag."""
+    weights: str = "embedded"
+    """Initial weights: `none`, `embedded` (EfficientNet-Lite0 only), `timm:<tag>`, `file:<path>`."""
+    allow_mask_trained: bool = False
+    """Accept initial weights that saw pixel masks; the ledger records it."""
+    batch_norm: Literal["trained", "frozen"] = "trained"
+    """The backbone's batch norm: `frozen` keeps running statistics, scale and shift."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class EpochContext:
-    """What a method may use at the start of an epoch."""
+    """What a method may use at the start of an epoch.
+
+    Attributes:
+        generator: keyed by (rng, epoch).
+        scratch: folder for files of the method's own, which no checkpoint names.
+        examples: whole images and labels, to look through the training set.
+        fields: takes per-image fields, which the loader reads from then on and the checkpoint names.
+    """
 
     device: torch.device
     generator: torch.Generator
-    """Keyed by (rng, epoch)."""
     scratch: Path
+    examples: Examples | None
+    fields: FieldStore
 
 
 class Objective(NamedTuple):
@@ -71,13 +80,13 @@ class Objective(NamedTuple):
 
     player: str
     """Key of `Method.networks()`: whose optimiser steps."""
-    loss: Float[Tensor, ""]
+    loss: Tensor
     parts: dict[str, Tensor]
     """Scalars, logged by name."""
 
 
 class GivenNetwork(NamedTuple):
-    """A trained network of another node that a method is built with (`MethodEntry.needs`)."""
+    """A trained network of another node that a method is built with (`MethodEntry.networks`)."""
 
     network: nn.Module
     mean: tuple[float, ...]
@@ -85,7 +94,7 @@ class GivenNetwork(NamedTuple):
     std: tuple[float, ...]
 
 
-class Method(nn.Module):
+class Method:
     """Base of all methods: holds the networks, and says what a step optimises."""
 
     mean: tuple[float, ...]
@@ -106,8 +115,89 @@ class Method(nn.Module):
         """
         raise NotImplementedError
 
+    def judges(self) -> dict[str, nn.Module]:
+        """Networks that are given and not trained: they go to the device with the others, in evaluation mode."""
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        """What else the method keeps between steps (prototypes, running means); it enters the checkpoint."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave."""
+
     def on_epoch_start(self, epoch: int, context: EpochContext) -> None:
         """Called before each epoch, not when one is resumed in its middle.
 
-        Whatever is produced here must be in the state dict, to enter the checkpoint.
+        What is produced here must be in `state` or in `context.fields`, to enter the checkpoint.
         """
+
+    def train(self, mode: bool = True) -> Method:
+        """Switch the networks' training mode; judges stay in evaluation mode."""
+        for network in self.networks().values():
+            network.train(mode)
+        for judge in self.judges().values():
+            judge.eval()
+        return self
+
+    def eval(self) -> Method:
+        """Switch the networks to evaluation mode."""
+        return self.train(False)
+
+    def to(self, device: torch.device | str) -> Method:
+        """Move all networks to a device."""
+        for network in (*self.networks().values(), *self.judges().values()):
+            network.to(device)
+        return self
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Weights and statistics of the trained networks as `player.name`, and `state` as `.name`."""
+        found = {f".{name}": value for name, value in self.state().items()}
+        for player, network in self.networks().items():
+            found |= {f"{player}.{name}": value for name, value in network.state_dict().items()}
+        return found
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state_dict` gave.
+
+        Raises:
+            RuntimeError: names or shapes of a network's weights do not fit.
+        """
+        self.load_state(_below("", state))
+        for player, network in self.networks().items():
+            network.load_state_dict(_below(player, state))
+
+
+def _below(player: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    prefix = f"{player}."
+    return {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
+
+
+class MethodEntry(NamedTuple):
+    """One row of the table of methods.
+
+    Attributes:
+        parameters: model of the method's own parameters; none may be named like one of training.
+        method: the class: (parameters, classes=, rng=, weights=, and each of `networks`).
+        stage: the training stage that it belongs to.
+        networks: trained networks that it is built with, an optional input of the stage each: name and meaning. Each
+            is also a keyword of the class, which takes a `GivenNetwork`, or None where it is built for inference.
+        reads: per-image inputs, an optional input of the stage each: name, and the meanings or forms that it takes
+            (`masks` for the true masks). They arrive as `Batch.fields`.
+        needs: which of `networks` and `reads` a method with these parameters cannot do without; all where None.
+        optional: which of `networks` and `reads` may be given, and are not needed.
+    """
+
+    parameters: type[BaseModel]
+    method: Callable[..., Method]
+    stage: TrainingStageName
+    networks: Mapping[str, str] = {}
+    reads: Mapping[str, tuple[str, ...]] = {}
+    needs: Callable[[Any], tuple[str, ...]] | None = None
+    optional: tuple[str, ...] = ()
+
+    def needed(self, parameters: Any) -> tuple[str, ...]:
+        """Inputs that a node with these parameters must have."""
+        if self.needs is not None:
+            return self.needs(parameters)
+        return tuple(name for name in (*self.networks, *self.reads) if name not in self.optional)

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import nn
+from pydantic import Field
 
-from seedbed.losses.multilabel import multilabel_soft_margin, smooth_labels
-from seedbed.methods.base import Batch, Method, Objective, Progress
-from seedbed.methods.guards import check_cams_vary
-from seedbed.methods.table import CamParameters
-from seedbed.networks.backbones import build_backbone
-from seedbed.networks.cam_network import CamNetwork
-from seedbed.networks.weights import InitialWeights
+from seedbed.methods.base import Method, MethodEntry, MethodParameters, Objective, Progress
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seedbed.input.batch import Batch
+    from seedbed.networks.weights import InitialWeights
+
+
+class CamParameters(MethodParameters):
+    """A classifier whose last feature map is scored cell by cell."""
+
+    output_stride: Literal[8, 16, 32] = 16
+    """Input pixels to one cell of the class maps."""
+    dilated: bool = True
+    """Dilate what follows a stride that the output stride leaves out; false is IRN's and Puzzle-CAM's ResNet."""
+    conv_head: bool | None = None
+    """Score behind the 1x1 convolution with which EfficientNets end; null for where the family has one."""
+    frozen_stages: int = Field(0, ge=0)
+    """First stages of the backbone that are not trained."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Probability of dropping a channel of the last feature map."""
+    head_init: Literal["kaiming", "xavier", "torch"] = "kaiming"
+    """Initialisation of the class scores' convolution."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """a in (1 - a) y + a/2."""
 
 
 class CamMethod(Method):
@@ -22,7 +41,11 @@ class CamMethod(Method):
     def __init__(
         self, parameters: CamParameters, *, classes: int, rng: int, weights: InitialWeights | None = None
     ):
-        super().__init__()
+        import torch
+
+        from seedbed.networks.backbones import build_backbone
+        from seedbed.networks.cam_network import CamNetwork
+
         backbone = build_backbone(
             parameters.backbone,
             parameters.output_stride,
@@ -54,7 +77,13 @@ class CamMethod(Method):
         Raises:
             SeedbedError: the class maps have collapsed.
         """
+        from seedbed.losses.multilabel import multilabel_soft_margin, smooth_labels
+        from seedbed.methods.guards import check_cams_vary
+
         output = self.classifier(batch.images)
         check_cams_vary(output.cam_logits, batch.labels, progress)
         loss = multilabel_soft_margin(output.class_logits, smooth_labels(batch.labels, self.label_smoothing))
         yield Objective("classifier", loss, {})
+
+
+ENTRY = MethodEntry(CamParameters, CamMethod, "train_classifier")

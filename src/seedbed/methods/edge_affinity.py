@@ -6,16 +6,29 @@ from the frozen features of the initial weights.
 
 from __future__ import annotations
 
-from jaxtyping import Float
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
-from seedbed.methods.pairs import Offsets, PairMethod
-from seedbed.methods.table import EdgeAffinityParameters
-from seedbed.networks.affinitynet import EDGE_STRIDE, EdgeAffinityNet, edge_affinity, straight_path
-from seedbed.networks.backbones import Backbone
-from seedbed.refine.affinity_labels import pair_offsets
+from pydantic import Field
+
+from seedbed.methods.base import MethodEntry
+from seedbed.methods.pairs import REGIONS, Offsets, PairMethod, PairParameters
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from seedbed.networks.affinitynet import EdgeAffinityNet
+    from seedbed.networks.backbones import Backbone
 
 WALK_RADIUS = 5
+
+
+class EdgeAffinityParameters(PairParameters):
+    """AffinityNet in IRN's edge form; its grid has stride 4."""
+
+    batch_norm: Literal["frozen"] = "frozen"
+    """The backbone is not trained at all."""
+    radius: int = Field(10, ge=2)
+    """Pairs nearer than this are trained on, in cells of the grid; the walk has its own radius."""
 
 
 class EdgeAffinityMethod(PairMethod):
@@ -24,19 +37,30 @@ class EdgeAffinityMethod(PairMethod):
     A wall of edges stands around the image, which is to say that no pair leaves it.
     """
 
-    GRID_STRIDE = EDGE_STRIDE
+    GRID_STRIDE = 4
 
     def build_network(self, backbone: Backbone, parameters: EdgeAffinityParameters) -> EdgeAffinityNet:
         """Edges from all maps of the frozen backbone."""
+        from seedbed.networks.affinitynet import EdgeAffinityNet
+
         return EdgeAffinityNet(backbone, backbone.channels)
 
-    def affinity(self, output: Float[Tensor, "b h w"], offsets: Offsets) -> Float[Tensor, "b offsets h w"]:
+    def affinity(self, output: Tensor, offsets: Offsets) -> Tensor:
         """1 − the largest probability of an edge on each path (eq. 3)."""
+        from seedbed.networks.affinitynet import edge_affinity, straight_path
+
         return edge_affinity(output.sigmoid(), [straight_path(offset) for offset in offsets])
 
     def walk_pairs(
-        self, output: Float[Tensor, "1 h w"], radius: int | None
-    ) -> tuple[Float[Tensor, "offsets h w"], tuple[tuple[int, int], ...], Float[Tensor, "h w"]]:
+        self, output: Tensor, radius: int | None
+    ) -> tuple[Tensor, tuple[tuple[int, int], ...], Tensor]:
         """Affinities of all pairs, and the edges."""
+        from seedbed.refine.affinity_labels import pair_offsets
+
         offsets = pair_offsets(WALK_RADIUS if radius is None else radius)
         return self.affinity(output, offsets)[0], offsets, output.sigmoid()[0]
+
+
+ENTRY = MethodEntry(
+    EdgeAffinityParameters, EdgeAffinityMethod, "train_affinitynet", reads={REGIONS: ("label_maps",)}
+)

@@ -6,23 +6,36 @@ A form says how the affinities come from its network's output; all else is here 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float32, Int64, UInt8
-from torch import Tensor, nn
-from torch.nn import functional
+from jaxtyping import Float32, UInt8
+from pydantic import Field
 
-from seedbed.cam.inference import network_input
-from seedbed.losses.affinity import affinity_loss
-from seedbed.methods.base import Batch, Method, Objective, Progress
-from seedbed.methods.table import AffinityParameters, EdgeAffinityParameters
-from seedbed.networks.backbones import Backbone, build_backbone, seeded
-from seedbed.networks.weights import InitialWeights
-from seedbed.refine.affinity_labels import affinity_labels, pair_offsets
+from seedbed.methods.base import Method, MethodParameters, Objective, Progress
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from seedbed.input.batch import Batch
+    from seedbed.networks.backbones import Backbone
+    from seedbed.networks.weights import InitialWeights
+
+REGIONS = "regions"
+"""Input and field: the confident regions that a form trains on."""
 Offsets = Sequence[tuple[int, int]]
+
+
+class PairParameters(MethodParameters):
+    """What the forms of AffinityNet share."""
+
+    output_stride: Literal[8, 16, 32] = 16
+    """Input pixels to one cell of the backbone's last map; the affinity's own grid is finer."""
+    radius: int = Field(5, ge=2)
+    """Pairs nearer than this are trained on, in cells of the grid."""
+    pairs: Literal["all", "published"] = "all"
+    """`published` leaves out the pairs near the border that the published code leaves out of training."""
 
 
 class PixelPairs(NamedTuple):
@@ -53,13 +66,15 @@ class PairMethod(Method):
 
     def __init__(
         self,
-        parameters: AffinityParameters | EdgeAffinityParameters,
+        parameters: PairParameters,
         *,
         classes: int,
         rng: int,
         weights: InitialWeights | None = None,
     ):
-        super().__init__()
+        from seedbed.networks.backbones import build_backbone, seeded
+        from seedbed.refine.affinity_labels import pair_offsets
+
         backbone = build_backbone(
             parameters.backbone,
             parameters.output_stride,
@@ -69,7 +84,7 @@ class PairMethod(Method):
             allow_mask_trained=parameters.allow_mask_trained,
         )
         with seeded(rng):
-            self.affinitynet = self.build_network(backbone, parameters)
+            self.affinitynet: nn.Module = self.build_network(backbone, parameters)
         self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance
         self.offsets = pair_offsets(parameters.radius)
         self.radius, self.pairs = parameters.radius, parameters.pairs
@@ -85,34 +100,40 @@ class PairMethod(Method):
         """The AffinityNet."""
         return {"affinitynet": self.affinitynet}
 
-    def affinity(
-        self, output: Float[Tensor, "b *channels h w"], offsets: Offsets
-    ) -> Float[Tensor, "b offsets h w"]:
-        """Affinities, differentiable, from the network's output."""
+    def affinity(self, output: Tensor, offsets: Offsets) -> Tensor:
+        """Affinities [b offsets h w], differentiable, from the network's output [b *channels h w]."""
         raise NotImplementedError
 
     def walk_pairs(
-        self, output: Float[Tensor, "1 *channels h w"], radius: int | None
-    ) -> tuple[Float[Tensor, "offsets h w"], tuple[tuple[int, int], ...], Float[Tensor, "h w"] | None]:
-        """Affinities, offsets and edges of one image for the walk; `radius` None is the form's own."""
+        self, output: Tensor, radius: int | None
+    ) -> tuple[Tensor, tuple[tuple[int, int], ...], Tensor | None]:
+        """Affinities [offsets h w], offsets and edges [h w] of one image's output [1 *channels h w], for the walk.
+
+        Args:
+            radius: pairs nearer than this, in cells; None for the form's own.
+        """
         raise NotImplementedError
 
     def objectives(self, batch: Batch, progress: Progress) -> Iterator[Objective]:
         """bg/4 + fg/4 + neg/2 over the pairs of the confident regions (eq. 3).
 
         Raises:
-            ValueError: the batch has no label maps.
+            ValueError: the batch has no confident regions.
         """
-        if batch.label_maps is None:
-            raise ValueError("AffinityNet is trained on confident regions, but the batch has no label maps")
+        import torch
+
+        from seedbed.losses.affinity import affinity_loss
+        from seedbed.refine.affinity_labels import affinity_labels, nearest_labels
+
+        if REGIONS not in batch.fields:
+            raise ValueError("AffinityNet is trained on confident regions, but the batch has none")
         output = self.affinitynet(batch.images).float()
-        regions = nearest_labels(batch.label_maps, (output.shape[-2], output.shape[-1]))
+        regions = nearest_labels(batch.fields[REGIONS], (output.shape[-2], output.shape[-1]))
         labels = affinity_labels(regions.to(torch.uint8), self.offsets, self.pairs)
         loss = affinity_loss(self.affinity(output, self.offsets), *labels)
         parts = {"background": loss.background, "foreground": loss.foreground, "negative": loss.negative}
         yield Objective("affinitynet", loss.total, parts)
 
-    @torch.no_grad()
     def image_pairs(
         self,
         image: UInt8[np.ndarray, "H W 3"],
@@ -134,20 +155,18 @@ class PairMethod(Method):
             radius: pairs nearer than this, in cells; None for the form's own.
             device: where to compute.
         """
-        pixels = network_input(image, scale, self.mean, self.std).to(device)
-        h, w = pixels.shape[2:]
-        padded = functional.pad(pixels, (0, -w % self._whole, 0, -h % self._whole))
-        output = self.affinitynet(padded)
-        if flip:
-            output = (output + self.affinitynet(padded.flip(-1)).flip(-1)) / 2
-        output = output[..., : -(-h // self.GRID_STRIDE), : -(-w // self.GRID_STRIDE)].float()
-        affinity, offsets, edge = self.walk_pairs(output, radius)
+        import torch
+        from torch.nn import functional
+
+        from seedbed.cam.inference import network_input
+
+        with torch.no_grad():
+            pixels = network_input(image, scale, self.mean, self.std).to(device)
+            h, w = pixels.shape[2:]
+            padded = functional.pad(pixels, (0, -w % self._whole, 0, -h % self._whole))
+            output = self.affinitynet(padded)
+            if flip:
+                output = (output + self.affinitynet(padded.flip(-1)).flip(-1)) / 2
+            output = output[..., : -(-h // self.GRID_STRIDE), : -(-w // self.GRID_STRIDE)].float()
+            affinity, offsets, edge = self.walk_pairs(output, radius)
         return PixelPairs(affinity.cpu().numpy(), offsets, None if edge is None else edge.cpu().numpy())
-
-
-def nearest_labels(
-    label_maps: Int64[Tensor, "batch H W"], size: tuple[int, int]
-) -> Int64[Tensor, "batch h w"]:
-    """Label maps on a coarser grid, of (h, w) cells: each takes the label nearest to its centre."""
-    small = functional.interpolate(label_maps[:, None].float(), size, mode="nearest-exact")
-    return small[:, 0].long()

@@ -10,22 +10,63 @@ all four, P-NOC the adversary as well, which is the ordinary classifier trained 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from pydantic import Field, NonNegativeFloat, model_validator
 
-from seedbed.cam.tiles import merge, tile
-from seedbed.losses import erasing
-from seedbed.losses.multilabel import multilabel_soft_margin, smooth_labels
-from seedbed.losses.puzzle import reconstruction_loss
-from seedbed.methods.base import Batch, GivenNetwork, Objective, Progress
-from seedbed.methods.cam import CamMethod
-from seedbed.methods.guards import check_cams_vary
-from seedbed.methods.table import PuzzleErasingParameters
-from seedbed.networks.backbones import freeze_batch_norm
-from seedbed.networks.weights import InitialWeights
-from seedbed.training.schedules import linear_ramp
+from seedbed.methods.base import GivenNetwork, MethodEntry, Objective, Progress
+from seedbed.methods.cam import CamMethod, CamParameters
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from seedbed.input.batch import Batch
+    from seedbed.networks.weights import InitialWeights
+
+
+class PuzzleErasingParameters(CamParameters):
+    """Puzzle-CAM, OC-CSE, P-OC and P-NOC: one equation, in which a weight of null leaves a term out.
+
+    A weight is [start, end] and rises linearly.
+    """
+
+    reconstruction_weight: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
+    """λ_re of Puzzle-CAM's L1 between class maps of the image and of its tiles; the tiles are classified, too."""
+    reconstruction_until: float = Field(0.5, gt=0, le=1)
+    """Share of training after which λ_re stays at its end."""
+    reconstruction_mean: Literal["all", "present"] = "all"
+    """Mean of the L1 over `all` maps, absent classes counting 0 (published code), or over the `present` ones."""
+    tiles: int = Field(2, ge=2)
+    """Tiles along each side of the image."""
+    erasing_weight: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
+    """λ_cse of class-specific erasing, judged by the input `ordinary_classifier`."""
+    erasing_ramp: Literal["step", "epoch"] = "step"
+    """λ_cse rises each `step` (P-OC, P-NOC) or each `epoch`, to its end in the last one (OC-CSE)."""
+    erasing_norm: Literal["batch", "image"] = "batch"
+    """Maximum that makes the soft mask: of the `batch` (published code) or of each `image` (papers)."""
+    smoothed: tuple[Literal["classification", "tiles", "erasing", "adversary"], ...] = (
+        "classification",
+        "tiles",
+        "erasing",
+        "adversary",
+    )
+    """Terms whose labels `label_smoothing` applies to."""
+    adversary_weight: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
+    """λ_noc of P-NOC: the ordinary classifier is trained on as the adversary."""
+    adversary_every: int = Field(1, ge=1)
+    """k_noc, optimiser steps of the classifier to one of the adversary; the code has 1, the paper is silent."""
+    adversary_threshold: float = Field(0.2, gt=0, lt=1)
+    """δ_noc: the adversary sees images without what lies above it (code; the paper's formula is ambiguous)."""
+
+    @model_validator(mode="after")
+    def _adversary_erases(self) -> PuzzleErasingParameters:
+        if self.adversary_weight is not None and self.erasing_weight is None:
+            raise ValueError("adversary_weight needs erasing_weight; set both, for instance [0.3, 1.0]")
+        return self
+
+    def needed_networks(self) -> tuple[str, ...]:
+        """The ordinary classifier, where something is erased."""
+        return () if self.erasing_weight is None else ("ordinary_classifier",)
 
 
 class PuzzleErasingMethod(CamMethod):
@@ -49,6 +90,8 @@ class PuzzleErasingMethod(CamMethod):
         weights: InitialWeights | None = None,
         ordinary_classifier: GivenNetwork | None = None,
     ):
+        from seedbed.networks.backbones import freeze_batch_norm
+
         super().__init__(parameters, classes=classes, rng=rng, weights=weights)
         self.settings = parameters
         self.ordinary_classifier: nn.Module | None = None
@@ -70,12 +113,15 @@ class PuzzleErasingMethod(CamMethod):
             players["adversary"] = self.adversary
         return players
 
+    def judges(self) -> dict[str, nn.Module]:
+        """The ordinary classifier where it is frozen."""
+        return {} if self.ordinary_classifier is None else {"ordinary_classifier": self.ordinary_classifier}
+
     def train(self, mode: bool = True) -> PuzzleErasingMethod:
-        """Switch training mode; what judges the erased images stays in evaluation mode."""
+        """Switch training mode; the adversary judges in evaluation mode but for its own step."""
         super().train(mode)
-        for judge in (self.ordinary_classifier, self.adversary):
-            if judge is not None:
-                judge.eval()
+        if self.adversary is not None:
+            self.adversary.eval()
         return self
 
     def objectives(self, batch: Batch, progress: Progress) -> Iterator[Objective]:
@@ -86,6 +132,15 @@ class PuzzleErasingMethod(CamMethod):
             ValueError: no ordinary classifier where erasing needs one, or a crop whose tiles' maps do not make up
                 the whole image's.
         """
+        import torch
+
+        from seedbed.cam.tiles import merge, tile
+        from seedbed.losses import erasing
+        from seedbed.losses.puzzle import reconstruction_loss
+        from seedbed.methods.guards import check_cams_vary
+        from seedbed.networks.backbones import freeze_batch_norm
+        from seedbed.training.schedules import linear_ramp
+
         p, images, labels = self.settings, batch.images, batch.labels
         uniform = torch.rand(len(labels))  # line 2: keyed by the loop, so that no network's dropout shifts it
         output = self.classifier(images)  # line 4
@@ -121,19 +176,23 @@ class PuzzleErasingMethod(CamMethod):
         yield Objective("adversary", linear_ramp(progress.fraction, *p.adversary_weight) * loss, {})
         self.adversary.eval()
 
-    def _classify(self, class_logits: Tensor, labels: Tensor, term: str) -> Float[Tensor, ""]:
+    def _classify(self, class_logits: Tensor, labels: Tensor, term: str) -> Tensor:
+        from seedbed.losses.multilabel import multilabel_soft_margin, smooth_labels
+
         smoothing = self.label_smoothing if term in self.settings.smoothed else 0.0
         return multilabel_soft_margin(class_logits, smooth_labels(labels, smoothing))
 
     def _erasing_weight(self, progress: Progress) -> float:
+        from seedbed.training.schedules import linear_ramp
+
         assert self.settings.erasing_weight is not None
         if self.settings.erasing_ramp == "step":
             return linear_ramp(progress.fraction, *self.settings.erasing_weight)
         share = progress.epoch / max(progress.epochs - 1, 1)
         return linear_ramp(share, *self.settings.erasing_weight)
 
-    def _judge(self, images: Float[Tensor, "batch 3 H W"]) -> Float[Tensor, "batch classes"]:
-        """Logits of the adversary or the ordinary classifier, of images normalised as the classifier wants them."""
+    def _judge(self, images: Tensor) -> Tensor:
+        """Class logits [batch classes] of what judges, of images normalised as the classifier wants them."""
         judge = self.ordinary_classifier if self.adversary is None else self.adversary
         if judge is None:
             raise ValueError(
@@ -156,3 +215,12 @@ def _check_sizes(whole: Tensor, merged: Tensor, images: Tensor, side: int) -> No
             f"{images.shape[2]} x {images.shape[3]} crop have {tuple(whole.shape[2:])}; choose a crop that is a "
             f"multiple of {side} x output_stride"
         )
+
+
+ENTRY = MethodEntry(
+    PuzzleErasingParameters,
+    PuzzleErasingMethod,
+    "train_classifier",
+    networks={"ordinary_classifier": "classifier"},
+    needs=PuzzleErasingParameters.needed_networks,
+)

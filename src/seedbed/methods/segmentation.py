@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
-from torch import nn
+from pydantic import Field
 
-from seedbed.losses.segmentation import pixel_cross_entropy
-from seedbed.methods.base import Batch, Method, Objective, Progress
-from seedbed.methods.table import SegmentationParameters
-from seedbed.networks.segmenters import build_segmenter
-from seedbed.networks.weights import InitialWeights
+from seedbed.artifacts.meanings import TRUE_MASKS
+from seedbed.methods.base import Method, MethodEntry, MethodParameters, Objective, Progress
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from seedbed.input.batch import Batch
+    from seedbed.networks.weights import InitialWeights
+
+LABELS = "labels"
+
+
+class SegmentationParameters(MethodParameters):
+    """A segmentation network on label maps."""
+
+    architecture: str = "deeplabv3plus"
+    """A key of `seedbed.networks.segmenters.SEGMENTERS`."""
+    output_stride: Literal[8, 16, 32] | None = None
+    """Of the encoder; null for the architecture's usual one."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """a in (1 - a) y + a/K."""
 
 
 class SegmentationMethod(Method):
@@ -24,7 +41,8 @@ class SegmentationMethod(Method):
         rng: int,
         weights: InitialWeights | None = None,
     ):
-        super().__init__()
+        from seedbed.networks.segmenters import build_segmenter
+
         segmenter = build_segmenter(
             parameters.architecture,
             parameters.backbone,
@@ -49,9 +67,19 @@ class SegmentationMethod(Method):
         Raises:
             ValueError: the batch has no label maps.
         """
-        if batch.label_maps is None:
+        from seedbed.losses.segmentation import pixel_cross_entropy
+
+        if LABELS not in batch.fields:
             raise ValueError(
                 "a segmenter is trained on label maps, but the batch has none; give the stage labels"
             )
-        loss = pixel_cross_entropy(self.segmenter(batch.images), batch.label_maps, self.label_smoothing)
+        loss = pixel_cross_entropy(self.segmenter(batch.images), batch.fields[LABELS], self.label_smoothing)
         yield Objective("segmenter", loss, {})
+
+
+ENTRY = MethodEntry(
+    SegmentationParameters,
+    SegmentationMethod,
+    "train_segmenter",
+    reads={LABELS: ("label_maps", TRUE_MASKS)},
+)

@@ -1,20 +1,19 @@
-"""Trained networks from artifacts, ready for inference."""
+"""Trained networks from artifacts, ready for inference: built from what the manifest says, whoever made them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
 from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.models import read_epoch, read_state
+from seedbed.artifacts.models import EPOCHS, MODEL, read_epoch, read_state
 from seedbed.errors import SeedbedError
 from seedbed.methods.base import Method
 from seedbed.methods.pairs import PairMethod
 from seedbed.methods.table import build_method, method_entry
 from seedbed.networks.weights import InitialWeights
-from seedbed.stages.registry import STAGES
-from seedbed.stages.training import TrainingStageParameters
 
 
 @dataclass(frozen=True)
@@ -28,52 +27,61 @@ class TrainedNetwork:
     """That trained it and holds it."""
 
 
-def load_network(artifact: Artifact | None, classes: int, epoch: int | None, device: str) -> TrainedNetwork:
+def network_facts(name: str, parameters: Any, method: Method) -> dict[str, Any]:
+    """What a manifest says of a trained network, for `load_network`.
+
+    Args:
+        name: of the method.
+        parameters: of the method, an instance of its entry's model.
+        method: the first player's network is what later stages use.
+    """
+    return {
+        "method": name,
+        "parameters": parameters.model_dump(mode="json"),
+        "player": next(iter(method.networks())),
+        "mean": list(method.mean),
+        "std": list(method.std),
+        "weights": method.provenance,
+    }
+
+
+def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedNetwork:
     """Build the network that a training stage left, and load its weights.
 
     Args:
         artifact: of a training stage.
-        classes: C of the data set.
         epoch: kept epoch; the final weights where None.
         device: torch device.
 
     Raises:
         SeedbedError: that epoch was not kept, or a file disagrees with the manifest.
     """
-    assert artifact is not None
-    content = artifact.manifest.parameters
-    parameters = STAGES[content["stage"]].validate(content["parameters"], str(artifact.folder))
-    assert isinstance(parameters, TrainingStageParameters)
-    name = str(getattr(parameters, "method"))  # noqa: B009
-    model = method_entry(name).parameters
-    own = model.model_validate({field: getattr(parameters, field) for field in model.model_fields})
     facts = artifact.manifest.facts
+    parameters = method_entry(facts["method"]).parameters.model_validate(facts["parameters"])
     mean, std = tuple(facts["mean"]), tuple(facts["std"])
     untrained = InitialWeights(None, facts["weights"], mean, std)
-    method = build_method(name, own, classes=classes, rng=0, weights=untrained)
-    if epoch is None:
-        state = read_state(artifact.file("model.safetensors"))
-    else:
-        state = read_epoch(artifact.file("epochs.safetensors"), epoch)
+    method = build_method(
+        facts["method"], parameters, classes=len(facts["classes"]), rng=0, weights=untrained
+    )
+    state = read_state(artifact.file(MODEL)) if epoch is None else read_epoch(artifact.file(EPOCHS), epoch)
     network = method.networks()[facts["player"]]
     network.load_state_dict(state)
     method.eval()
     return TrainedNetwork(network.to(device), mean, std, method)
 
 
-def load_affinitynet(artifact: Artifact | None, classes: int, epoch: int | None, device: str) -> PairMethod:
+def load_affinitynet(artifact: Artifact, epoch: int | None, device: str) -> PairMethod:
     """The method of an AffinityNet, whose `image_pairs` the random walk asks for.
 
     Args:
         artifact: of `train_affinitynet`.
-        classes: C of the data set.
         epoch: kept epoch; the final weights where None.
         device: torch device.
 
     Raises:
         SeedbedError: a method without `image_pairs`, and what `load_network` raises.
     """
-    method = load_network(artifact, classes, epoch, device).method
+    method = load_network(artifact, epoch, device).method
     if not isinstance(method, PairMethod):
         raise SeedbedError(
             f"{type(method).__name__} gives no pairs to walk along; derive it from seedbed.methods.pairs.PairMethod"

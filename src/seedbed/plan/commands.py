@@ -1,22 +1,34 @@
 """The whole workflow of a configuration: tasks, judgements and reports, their slices and their commands."""
 
 import shlex
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from seedbed.artifacts.atomic import write_if_changed
 from seedbed.artifacts.manifest import MANIFEST, to_json
-from seedbed.errors import SeedbedError
+from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.config import RunConfig, read_config
-from seedbed.plan.judges import Judgement, Report, judgements, shared_judgements, threshold_judgements
+from seedbed.plan.judges import JUDGES, Judgement, Point
+from seedbed.plan.reports import ALL, SWEEP, Report
 from seedbed.plan.tasks import Task, TaskGraph, unique_tasks
 from seedbed.recipes import RecipeBook
+from seedbed.runtime.contract import Stage
+from seedbed.runtime.options import main
 from seedbed.runtime.paths import INDEX, MASKS, PARAMS, RESULTS, ROOTS
-from seedbed.stages.registry import EVALUATE, STAGES, THRESHOLD_QUALITY
+from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
+from seedbed.stages.registry import STAGES
+from seedbed.stages.report import STAGE as REPORT
 
 SCRIPTS = "workflow_scripts"
+
+JUDGE_STAGES: dict[str, Stage] = {judge.stage.name: judge.stage for judge in JUDGES.values()}
+ALL_STAGES: dict[str, Stage] = (
+    STAGES | {PREPARE_DATASET.name: PREPARE_DATASET} | JUDGE_STAGES | {REPORT.name: REPORT}
+)
+"""Every stage: the nodes' and those that the plan places itself."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +37,11 @@ class Command:
 
     Attributes:
         unit: name for people: the task's key, with the shard.
+        log: of the engines' log and benchmark: path below `logs/` without suffix.
     """
 
     unit: str
+    log: str
     words: tuple[str, ...]
     reads: tuple[Path, ...]
     writes: tuple[Path, ...]
@@ -44,6 +58,9 @@ class Workflow:
         config: contents of params.yaml.
         book: the recipes.
         results: folder of the results.
+
+    Raises:
+        SeedbedError: settings of a stage that there is not.
     """
 
     def __init__(self, config: RunConfig, book: RecipeBook, results: Path = RESULTS) -> None:
@@ -51,6 +68,12 @@ class Workflow:
         self.book = book
         self.results = results
         self._graphs: dict[str, TaskGraph] = {}
+        configurable = [name for name in ALL_STAGES if name != PREPARE_DATASET.name]
+        for dataset, stages in config.settings.items():
+            for stage in stages:
+                if stage not in configurable:
+                    told = unknown_name("stage", stage, configurable)
+                    raise SeedbedError(f"params.yaml, settings.{dataset}: {told}")
 
     @classmethod
     def read(cls, folder: Path = Path()) -> "Workflow":
@@ -64,38 +87,25 @@ class Workflow:
             self._graphs[name] = TaskGraph(self.config, self.book, name, self.results)
         return self._graphs[name]
 
-    def points(self, sweep: bool) -> Iterator[tuple[str, int, str | None]]:
-        """(recipe, rng, regions) of what is asked for; None is the recipe's own regions setting."""
-        for recipe in self.config.recipes:
-            for rng in self.config.rngs:
-                for regions in self.config.thresholds if sweep else (None,):
-                    yield recipe, rng, regions
+    def points(self, report: str, recipes: Sequence[str] = ()) -> Iterator[Point]:
+        """The points of the report `all` or `sweep`.
 
-    def report(self, name: str) -> Report:
-        """The report `all` or `sweep`."""
-        graph = self.graph()
-        sweep = name == "sweep"
-        scores: dict[str, Judgement] = {}
-        thresholds: dict[str, Judgement] = {}
-        tasks: list[Task] = []
-        for recipe, rng, regions in self.points(sweep):
-            scores |= {j.key: j for j in judgements(graph, recipe, rng, regions)}
-            if sweep:
-                thresholds |= {j.key: j for j in threshold_judgements(graph, recipe, rng, regions)}
-            tasks += graph.recipe_tasks(recipe, rng, regions).values()
-        for recipe, rng, _ in self.points(sweep=False) if sweep else ():
-            for shared in shared_judgements(graph, recipe, rng):
-                thresholds[shared.key] = shared
-                tasks.append(shared.task)
-        return Report(
-            graph, name, tuple(scores.values()), tuple(thresholds.values()), tuple(unique_tasks(tasks))
-        )
+        Args:
+            recipes: those that params.yaml selects where empty.
+        """
+        for recipe in recipes or self.config.recipes:
+            for rng in self.config.rngs:
+                if report == ALL:
+                    yield Point(recipe, rng)
+                    continue
+                yield from (Point(recipe, rng, regions, "pair") for regions in self.config.thresholds)
+                yield Point(recipe, rng, None, "reference")
 
     @cached_property
     def reports(self) -> dict[str, Report]:
         """Both reports; `sweep` only where params.yaml names thresholds."""
-        names = ["all", "sweep"] if self.config.thresholds else ["all"]
-        return {name: self.report(name) for name in names}
+        names = [ALL, SWEEP] if self.config.thresholds else [ALL]
+        return {name: Report(self.graph(), name, tuple(self.points(name))) for name in names}
 
     def asked(self, name: str) -> Report:
         """The report `all` or `sweep`.
@@ -109,15 +119,17 @@ class Workflow:
             )
         return self.reports[name]
 
+    @cached_property
     def tasks(self) -> list[Task]:
         """Every task that one of the reports needs, inputs first."""
         return unique_tasks(task for report in self.reports.values() for task in report.tasks)
 
-    def judgements(self) -> list[Judgement]:
-        """Every judgement that one of the reports shows."""
-        found = {j.key: j for report in self.reports.values() for j in (*report.scores, *report.thresholds)}
-        return list(found.values())
+    @cached_property
+    def judgements(self) -> dict[Path, Judgement]:
+        """Every judgement that one of the reports shows, by its file."""
+        return {j.path: j for report in self.reports.values() for j in report.judgements.values()}
 
+    @cached_property
     def nodes_by_stage(self) -> dict[str, list[str]]:
         """Names of the selected recipes' nodes, by stage.
 
@@ -125,7 +137,7 @@ class Workflow:
             SeedbedError: two recipes give one name to nodes of different stages, so that a path would be ambiguous.
         """
         stage_of: dict[str, str] = {}
-        for task in self.tasks():
+        for task in self.tasks:
             known = stage_of.setdefault(task.name, task.stage.name)
             if known != task.stage.name:
                 raise SeedbedError(
@@ -134,18 +146,17 @@ class Workflow:
                 )
         return {stage: sorted(n for n, s in stage_of.items() if s == stage) for stage in STAGES}
 
-    def judgement(self, path: str) -> Judgement:
-        """The judgement whose file lies at `path`, below the results folder.
+    def judgement(self, path: Path) -> Judgement:
+        """The judgement whose file lies at `path`.
 
         Raises:
             SeedbedError: params.yaml asks for no such file.
         """
-        by_path = {str(j.path): j for j in self.judgements()}
-        if path not in by_path:
+        if path not in self.judgements:
             raise SeedbedError(
                 f"params.yaml asks for no {path}; select its recipe, or add the node to its `scores`"
             )
-        return by_path[path]
+        return self.judgements[path]
 
     def write_slices(self) -> list[Path]:
         """Write every slice whose content changed, and the roots of the data sets; a fact of the machine, no input.
@@ -155,8 +166,8 @@ class Workflow:
         """
         graph = self.graph()
         wanted = {graph.index_slice_path: graph.index_slice()}
-        wanted |= {task.slice_path: task.slice() for task in self.tasks()}
-        wanted |= {j.slice_path: j.slice() for j in self.judgements()}
+        wanted |= {task.slice_path: task.slice() for task in self.tasks}
+        wanted |= {j.slice_path: j.slice() for j in self.judgements.values()}
         wanted |= {report.slice_path: report.slice() for report in self.reports.values()}
         roots = {name: declared.root for name, declared in self.config.datasets.items()}
         wanted[self.results / PARAMS / ROOTS] = roots
@@ -165,20 +176,23 @@ class Workflow:
     def output_folders(self) -> list[Path]:
         """Every folder that a stage command writes to, and that a run therefore locks."""
         folders = {self.graph().index_folder: None}
-        folders |= {task.folder: None for task in self.tasks()}
-        folders |= {judgement.path.parent: None for judgement in self.judgements()}
+        folders |= {task.folder: None for task in self.tasks}
+        folders |= {path.parent: None for path in self.judgements}
         return [*folders, *(report.folder for report in self.reports.values())]
 
-    def commands(self, names: tuple[str, ...] = ("all",)) -> list[Command]:
-        """Every command of the named reports, in an order that runs."""
-        graph = self.graph()
+    def commands(self, names: tuple[str, ...] = (ALL,), by_shard: bool = False) -> list[Command]:
+        """Every command of the named reports, in an order that runs.
+
+        Args:
+            by_shard: one command per shard and one that gathers them, as Snakemake runs them; else one per node.
+        """
         found: dict[str, Command] = {}
         for name in names:
             report = self.asked(name)
-            steps = [prepare_command(graph)]
+            steps = [prepare_command(report.graph)]
             for task in report.tasks:
-                steps += task_commands(graph, task)
-            steps += [judgement_command(graph, j) for j in (*report.scores, *report.thresholds)]
+                steps += task_commands(report.graph, task, by_shard)
+            steps += [judgement_command(report.graph, j) for j in report.judgements.values()]
             steps.append(report_command(report))
             found |= {command.unit: command for command in steps}
         return list(found.values())
@@ -191,28 +205,26 @@ def index_files(graph: TaskGraph) -> list[Path]:
 
 def prepare_command(graph: TaskGraph) -> Command:
     """`prepare_dataset`."""
-    return Command(
-        unit=f"{graph.dataset}/index",
-        words=_script("prepare_dataset", "--params", graph.index_slice_path, "--output", graph.index_folder),
-        reads=(graph.index_slice_path,),
-        writes=(*index_files(graph), graph.index_folder / MASKS),
-    )
+    unit = f"{graph.dataset}/index"
+    words = _script(PREPARE_DATASET.name, "--params", graph.index_slice_path, "--output", graph.index_folder)
+    writes = (*index_files(graph), graph.index_folder / MASKS)
+    return Command(unit, unit, words, (graph.index_slice_path,), writes)
 
 
 def input_files(graph: TaskGraph, task: Task, shard: str | None = None) -> dict[str, list[Path]]:
     """By input name, first the manifest, then the files that the command reads."""
     files: dict[str, list[Path]] = {}
     for name, source in task.inputs.items():
-        if source is None:
-            files[name] = [graph.index_folder / MASKS]
-        else:
+        if isinstance(source, Task):
             own = shard if source.stage.sharded else None
             files[name] = [source.manifest, *source.data_files(own)]
+        else:
+            files[name] = [graph.index_folder / MASKS]
     return files
 
 
-def task_commands(graph: TaskGraph, task: Task) -> list[Command]:
-    """The commands of a task: one; or one a shard and the gather step."""
+def task_commands(graph: TaskGraph, task: Task, by_shard: bool = False) -> list[Command]:
+    """The commands of a task: one; or, by shard, one per shard and the gather step."""
     options: list[str | Path] = ["--params", task.slice_path, "--index", graph.index_folder / MANIFEST]
     for name, files in input_files(graph, task).items():
         options += [f"--{name.replace('_', '-')}", files[0]]
@@ -222,56 +234,63 @@ def task_commands(graph: TaskGraph, task: Task) -> list[Command]:
         inputs = input_files(graph, task, shard)
         return (task.slice_path, *index_files(graph), *(file for files in inputs.values() for file in files))
 
-    if not task.stage.sharded:
-        writes = (task.manifest, *task.data_files())
-        return [Command(task.key, _script(task.stage.name, *options), reads(None), writes)]
+    shards = tuple(file for shard in task.shard_names for file in task.shard_files(shard))
+    if not (task.stage.sharded and by_shard):
+        writes = (task.manifest, *(shards or task.data_files()))
+        return [Command(task.key, task.key, _script(task.stage.name, *options), reads(None), writes)]
     commands = [
         Command(
             f"{task.key}/{shard}",
+            f"{task.key}-{shard}",
             _script(task.stage.name, *options, "--shard", shard),
             reads(shard),
             task.shard_files(shard),
         )
         for shard in task.shard_names
     ]
-    shards = tuple(file for shard in task.shard_names for file in task.shard_files(shard))
-    gather = _script("gather", "--params", task.slice_path, "--output", task.folder)
-    return [*commands, Command(task.key, gather, (task.slice_path, *shards), (task.manifest,))]
+    words = _script("gather", "--params", task.slice_path, "--output", task.folder)
+    gather = Command(task.key, f"{task.key}-gather", words, (task.slice_path, *shards), (task.manifest,))
+    return [*commands, gather]
 
 
 def judgement_command(graph: TaskGraph, judgement: Judgement) -> Command:
-    """`evaluate` or `threshold_quality`."""
+    """A judge's command."""
     options: list[str | Path] = ["--params", judgement.slice_path, "--index", graph.index_folder / MANIFEST]
     reads = [judgement.slice_path, *index_files(graph)]
-    if judgement.stage in (EVALUATE, THRESHOLD_QUALITY):
+    if judgement.stage.reads_masks:
         reads.append(graph.index_folder / MASKS)
     for name, task in judgement.sources.items():
-        options += [f"--{name}", task.manifest]
+        options += [f"--{name.replace('_', '-')}", task.manifest]
         reads += [task.manifest, *judgement.source_files[name]]
-    words = _script(judgement.stage.name, *options, "--output", judgement.path)
-    return Command(judgement.key, words, tuple(reads), (judgement.path,))
+    words = ("python", f"{SCRIPTS}/judge.py", judgement.stage.name, *map(str, options), "--output")
+    return Command(
+        judgement.key, judgement.key, (*words, str(judgement.path)), tuple(reads), (judgement.path,)
+    )
 
 
 def report_command(report: Report) -> Command:
     """`report`."""
+    index = report.graph.index_folder
     words = _script(
-        "report",
-        *(
-            "--params",
-            report.slice_path,
-            "--index",
-            report.graph.index_folder / MANIFEST,
-            "--output",
-            report.folder,
-        ),
+        REPORT.name,
+        *("--params", report.slice_path, "--index", index / MANIFEST, "--output", report.folder),
     )
-    reads = (
-        report.slice_path,
-        *index_files(report.graph),
-        report.graph.index_folder / MASKS,
-        *report.inputs(),
-    )
-    return Command(f"{report.graph.dataset}/reports/{report.name}", words, reads, tuple(report.outputs()))
+    reads = (report.slice_path, *index_files(report.graph), index / MASKS, *report.inputs())
+    unit = f"{report.graph.dataset}/reports/{report.name}"
+    return Command(unit, unit, words, reads, tuple(report.outputs()))
+
+
+def judge_main(arguments: Sequence[str] | None = None) -> int:
+    """Run a judge's command, whose first word is the name of the judge's stage.
+
+    Returns:
+        exit status, as `seedbed.runtime.options.main`.
+    """
+    name, *options = (sys.argv[1:] if arguments is None else arguments) or [""]
+    if name not in JUDGE_STAGES:
+        print(f"judge: error: {unknown_name('judge', name, JUDGE_STAGES)}", file=sys.stderr)
+        return 1
+    return main(JUDGE_STAGES[name], options, command=f"python {SCRIPTS}/judge.py {name}")
 
 
 def _script(stage: str, *options: str | Path) -> tuple[str, ...]:

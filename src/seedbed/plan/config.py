@@ -10,8 +10,7 @@ from seedbed.cam.thresholds import Regions
 from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.recipes import checked_inherited, load_yaml
-from seedbed.runtime.contract import validate_model
-from seedbed.stages.registry import EVALUATE, STAGES, THRESHOLD_QUALITY
+from seedbed.runtime.validation import validate_model
 
 
 class RunConfig(BaseModel):
@@ -29,6 +28,14 @@ class RunConfig(BaseModel):
         description="defaults that a data set (its size, the budget for it) brings: {dataset: {stage: {key: value}}}; "
         "`inherited: {threshold: note}` beside them declares what was found with masks",
     )
+
+    @field_validator("recipes", "rngs", "thresholds", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """One value, or several with commas between them, as `snakemake --config recipes=psa,puzzle` gives them."""
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",")]
+        return [value] if isinstance(value, int) else value
 
     @field_validator("thresholds")
     @classmethod
@@ -64,12 +71,8 @@ def parse_config(raw: Mapping[str, Any], where: str = "params.yaml") -> RunConfi
     """
     config = validate_model(RunConfig, raw, where)
     config.declaration(config.dataset)
-    for dataset, stages in config.settings.items():
+    for dataset in config.settings:
         config.declaration(dataset)
-        known = [*STAGES, EVALUATE.name, THRESHOLD_QUALITY.name]
-        for stage in stages:
-            if stage not in known:
-                raise SeedbedError(f"{where}, settings.{dataset}: {unknown_name('stage', stage, known)}")
     return config
 
 

@@ -6,7 +6,6 @@ Paths carry the owner, so what is equal is shared, and what is not never is.
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,19 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from seedbed.artifacts.manifest import MANIFEST, sha256_bytes
-from seedbed.cam.thresholds import Regions
+from seedbed.artifacts.meanings import TRUE_MASKS
 from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.config import RunConfig
-from seedbed.recipes import MASKS, Node, Recipe, RecipeBook, Reference
-from seedbed.runtime.contract import Parameters, ShardedParameters, Stage
+from seedbed.recipes import Node, Recipe, RecipeBook, Reference, is_true_masks
+from seedbed.runtime.axes import Axes, canonical_regions
+from seedbed.runtime.contract import Parameters, ShardedParameters, Stage, TrueMasks
 from seedbed.runtime.paths import PARAMS, RESULTS, shard_names
-from seedbed.stages.registry import PREPARE_DATASET
+from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
 from seedbed.training.parameters import TrainingParameters
-
-NO_AXES = "shared"
-
-_AXES = re.compile(rf"(?:{NO_AXES}|(?:rng(?P<rng>\d+))?(?:(?:^|/)(?P<regions>(?:bg|alpha)[^/]*))?)\Z")
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class Task:
         owner: recipe that owns the folder.
         rng: random seed, where the node or an ancestor depends on it; else None.
         regions: label of the confident-region setting, likewise.
-        inputs: tasks by input name; None stands for the true masks.
+        inputs: tasks by input name, or the true masks; one that is not given is absent.
         epochs: kept epoch asked for, by input name.
     """
 
@@ -48,7 +44,7 @@ class Task:
     parameters: Parameters
     rng: int | None
     regions: str | None
-    inputs: Mapping[str, "Task | None"]
+    inputs: Mapping[str, "Task | TrueMasks"]
     epochs: Mapping[str, int]
     inherited: Mapping[str, str]
     shards: int
@@ -58,9 +54,7 @@ class Task:
     @property
     def axes(self) -> str:
         """The axes part of the path."""
-        parts = [] if self.rng is None else [f"rng{self.rng}"]
-        parts += [] if self.regions is None else [self.regions]
-        return "/".join(parts) or NO_AXES
+        return str(Axes(self.rng, self.regions))
 
     @property
     def key(self) -> str:
@@ -118,11 +112,15 @@ class Task:
             content["inherited"] = dict(self.inherited)
         return content
 
+    @property
+    def sources(self) -> dict[str, "Task"]:
+        """The inputs that are tasks."""
+        return {name: source for name, source in self.inputs.items() if isinstance(source, Task)}
+
     def ancestors(self) -> Iterator["Task"]:
         """Inputs before their consumers, then the task itself."""
-        for source in self.inputs.values():
-            if source is not None:
-                yield from source.ancestors()
+        for source in self.sources.values():
+            yield from source.ancestors()
         yield self
 
 
@@ -180,7 +178,9 @@ class TaskGraph:
             counted = {key: label for key, label in labels.items() if key[0] == recipe.name} or labels
             if len(set(counted.values())) > 1:
                 listed = ", ".join(f"{owner}.{node} {label}" for (owner, node), label in counted.items())
-                raise SeedbedError(f"recipe {recipe.name}: one regions setting a recipe, got {listed}")
+                raise SeedbedError(
+                    f"recipe {recipe.name}: expected one regions setting per recipe, got {listed}"
+                )
             self._regions[recipe.name] = next(iter(counted.values()), "")
         return self._regions[recipe.name]
 
@@ -191,7 +191,7 @@ class TaskGraph:
         parameters = self._parameters(recipe, node)
         settings[recipe.name, node.name] = str(parameters.regions) if parameters.uses_regions() else ""  # type: ignore[attr-defined]
         for source in node.inputs.values():
-            if not (source.node == MASKS and source.recipe == recipe.name):
+            if not is_true_masks(source, recipe.name):
                 self._collect_regions(source, settings)
 
     def task(self, recipe: str, node: str, rng: int, regions: str | None = None) -> Task:
@@ -225,10 +225,8 @@ class TaskGraph:
         Raises:
             SeedbedError: the path is not where that node's result lies.
         """
-        match = _AXES.match(axes)
-        if match is None:
-            raise SeedbedError(f"expected axes like rng0, rng0/bg0.10-fg0.40 or {NO_AXES}, got {axes!r}")
-        task = self.task(owner, node, int(match["rng"] or 0), match["regions"])
+        point = Axes.parse(axes)
+        task = self.task(owner, node, point.rng or 0, point.regions)
         if (task.owner, task.axes, task.name) != (owner, axes, node):
             raise SeedbedError(
                 f"{self.dataset}/{owner}/{axes}/{node} lies at {task.folder}; ask for that path"
@@ -257,12 +255,12 @@ class TaskGraph:
             parameters = node.stage.validate(
                 {**parameters.model_dump(exclude_unset=True), "regions": regions}, where
             )
-        inputs: dict[str, Task | None] = {}
+        inputs: dict[str, Task | TrueMasks] = {}
         epochs: dict[str, int] = {}
         depends_on_rng, depends_on_regions = node.stage.random, parameters.uses_regions()
         for key, source in node.inputs.items():
-            if source.node == MASKS and source.recipe == recipe.name:
-                inputs[key] = None
+            if is_true_masks(source, recipe.name):
+                inputs[key] = TrueMasks()
                 continue
             _, _, pins = self.book.follow(source, where)
             point = rng if pins.rng is None else pins.rng
@@ -296,7 +294,7 @@ class TaskGraph:
         node: Node,
         parameters: Parameters,
         inherited: Mapping[str, str],
-        inputs: Mapping[str, Task | None],
+        inputs: Mapping[str, Task | TrueMasks],
         epochs: Mapping[str, int],
         rng: int,
     ) -> str:
@@ -306,7 +304,10 @@ class TaskGraph:
             node.stage.version,
             parameters.slice(),
             dict(inherited),
-            {key: MASKS if source is None else source.identity for key, source in inputs.items()},
+            {
+                key: source.identity if isinstance(source, Task) else TRUE_MASKS
+                for key, source in inputs.items()
+            },
             dict(epochs),
             rng if node.stage.random else None,
             self.index_slice(),
@@ -329,11 +330,11 @@ class TaskGraph:
             if split not in self.declaration.splits:
                 raise SeedbedError(f"{where}: {unknown_name('split', split, self.declaration.splits)}")
             for key, source in task.inputs.items():
-                if source is None and not self.declaration.splits[split].masks:
+                if isinstance(source, TrueMasks) and not self.declaration.splits[split].masks:
                     raise SeedbedError(
                         f"{where}: input {key} is the true masks, split {split} is declared without masks"
                     )
-                if source is not None and source.stage.sharded and split not in source.splits:
+                if isinstance(source, Task) and source.stage.sharded and split not in source.splits:
                     raise SeedbedError(
                         f"{where}: split {split} is asked for, input {key} ({source.name}) has only "
                         f"{', '.join(source.splits)}; add it to its `splits`"
@@ -349,18 +350,6 @@ def _check_epoch(trained: Task, epoch: int, where: str) -> None:
             f"{where} asks for epoch {epoch} of {trained.owner}.{trained.name}, which trains {parameters.epochs} "
             f"epochs and keeps {parameters.keep_epochs or 'none'}; ask for a kept one, or add it to `keep_epochs`"
         )
-
-
-def canonical_regions(label: str) -> str:
-    """A label of the regions axis as paths carry it.
-
-    Raises:
-        SeedbedError: it is none.
-    """
-    try:
-        return str(Regions.parse(label))
-    except ValueError as error:
-        raise SeedbedError(str(error)) from None
 
 
 def unique_tasks(tasks: Iterable[Task]) -> list[Task]:

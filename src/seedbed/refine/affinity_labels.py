@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Int, Int64, UInt8
 from torch import Tensor
+from torch.nn import functional
 
 from seedbed.errors import unknown_name
 from seedbed.labels import IGNORE
@@ -109,3 +110,11 @@ def _shifted(label_maps: Int[Tensor, "b h w"] | UInt8[Tensor, "b h w"], dy: int,
         left, right = max(0, -dx), min(w, w - dx)
         result[:, : h - dy, left:right] = label_maps[:, dy:, left + dx : right + dx]
     return result
+
+
+def nearest_labels(
+    label_maps: Int64[Tensor, "batch H W"], size: tuple[int, int]
+) -> Int64[Tensor, "batch h w"]:
+    """Label maps on a coarser grid, of (h, w) cells: each takes the label nearest to its centre."""
+    small = functional.interpolate(label_maps[:, None].float(), size, mode="nearest-exact")
+    return small[:, 0].long()

@@ -1,31 +1,32 @@
 """The contract of a stage: one command that reads artifacts and a parameter file and writes one artifact.
 
-A stage module holds a parameter model, a `Stage` and the function that does the work. The model and the `Stage` import
-neither torch nor timm (planning must be quick); the function imports what it needs when it is called.
+A stage's file holds a parameter model, the function that does the work, and the `Stage` that ties them. Its imports at
+the top are free of torch and timm (planning must be quick); the function imports what it needs when it is called.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from jaxtyping import UInt8
+from pydantic import BaseModel, ConfigDict, Field
 
 from seedbed.artifacts.manifest import LedgerEntry
-from seedbed.errors import SeedbedError, unknown_name
+from seedbed.artifacts.meanings import MEANINGS, Meaning
+from seedbed.errors import SeedbedError
 from seedbed.runtime.paths import RESULTS
+from seedbed.runtime.validation import validate_model
 
 if TYPE_CHECKING:
     from seedbed.artifacts.artifact import Artifact
     from seedbed.datasets.index import IndexedDataset
 
-M = TypeVar("M", bound=BaseModel)
-Kind = Literal["classifier", "cams", "label_maps", "affinitynet", "segmenter", "masks"]
-ScoreKind = Literal["classification", "cam", "regions", "refined_cam", "pseudo_mask", "prediction"]
+ResourceClass = Literal["training", "inference", "pixels", "counts"]
+"""What a job costs: a GPU for hours, a GPU for minutes, a CPU that works on pixels, a CPU that adds up counts."""
 
 
 class Parameters(BaseModel):
@@ -48,25 +49,39 @@ class Parameters(BaseModel):
         """Optional inputs of the stage that these parameters cannot do without."""
         return ()
 
+    def unused_inputs(self) -> tuple[str, ...]:
+        """Optional inputs of the stage that have no effect with these parameters, and are refused."""
+        return ()
+
     def slice(self) -> dict[str, Any]:
         """The values that differ from the model's defaults, as JSON values."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
 class ShardedParameters(Parameters):
-    """Base of stages that write one file a shard."""
+    """Base of stages that write one file per shard."""
 
     splits: tuple[str, ...] = Field(default=("train",), description="splits of the data set to process")
 
 
 @dataclass(frozen=True)
 class Input:
-    """A typed input of a stage: which kinds of artifact it takes."""
+    """An input of a stage.
 
-    kinds: tuple[Kind, ...]
+    Attributes:
+        takes: meanings or forms of artifacts (`seedbed.artifacts.meanings`), and `masks` for the true masks.
+    """
+
+    takes: tuple[str, ...]
     required: bool = True
-    all_shards: bool = False
-    """Whether the stage reads the whole artifact; else a sharded stage reads only the shard of its own number."""
+
+
+@dataclass(frozen=True)
+class TrueMasks:
+    """The data set's own masks as an input (`from: {labels: masks}`).
+
+    An object of its own: an input that is left out is absent, and can never be taken for pixel ground truth.
+    """
 
 
 @dataclass
@@ -78,8 +93,8 @@ class Job:
     dataset: IndexedDataset
     contents: Mapping[str, list[str]]
     """Digests of the contents of the index and of each input."""
-    inputs: Mapping[str, Artifact | None]
-    """By name; None where an optional input is not given, and for the true masks (`labels: masks`)."""
+    inputs: Mapping[str, Artifact | TrueMasks]
+    """By name; an optional input that is not given is absent."""
     epochs: Mapping[str, int]
     """Kept epoch asked for, by input (`classifier@epoch30`)."""
     rng: int
@@ -96,8 +111,35 @@ class Job:
     log: Callable[[str], None]
     ledger: list[LedgerEntry]
     """Uses of pixel ground truth so far; a stage that reads masks appends its own."""
+    facts: dict[str, Any]
+    """What the manifest will say beside meaning and classes; a sharded stage adds to it, the same for every shard."""
     results: Path = RESULTS
     """Folder of all results, for the report; a fact of the machine, which no manifest takes up."""
+
+    def artifact(self, name: str) -> Artifact:
+        """The artifact of an input that the stage requires.
+
+        Raises:
+            SeedbedError: it is absent, or the true masks.
+        """
+        found = self.inputs.get(name)
+        if found is None or isinstance(found, TrueMasks):
+            raise SeedbedError(f"expected an artifact as input {name}, got {found or 'none'}")
+        return found
+
+    def true_mask(self, image_id: str) -> UInt8[np.ndarray, "height width"]:
+        """The mask of an image, for evaluation.
+
+        Raises:
+            SeedbedError: the data set has none for it.
+        """
+        mask = self.dataset.mask(image_id)
+        if mask is None:
+            raise SeedbedError(
+                f"image {image_id} of split {self.split} has no mask; declare `masks: false` for that split, or add "
+                "the mask"
+            )
+        return mask
 
 
 @dataclass(frozen=True)
@@ -118,41 +160,59 @@ class Stage:
     Attributes:
         name: also the name of the rule, of the script and of the `stage:` in recipes.
         version: raised whenever a default changes or the stage's meaning does, so that old results become stale.
-        kind: what it makes.
-        score: how `evaluate` scores what it makes.
         parameters: the model, from the raw parameters (a method may add its own).
         inputs: by name; the names are the command's options.
-        function: "module:function", loaded when the stage runs.
-        unit: whether a job wants a GPU.
+        resources: what a job costs.
+        run: does the work: yields (image id, payload) where the artifact is sharded, returns `Products` where it is
+            whole, or the file's bytes where `writes_file`. The report's is handed over by its script, since what it
+            calls lies above this layer.
+        makes: meaning of the artifact; empty for what recipes have no nodes of (index, judges, report).
         random: whether the rng axis enters here.
-        files: what a whole stage writes beside the manifest; empty for sharded stages.
-        suffix: ending of a sharded stage's files; empty for whole stages.
+        own_files: what a whole stage without a meaning writes beside the manifest.
+        reads_index: whether the stage reads the data set's index; the one that makes it does not.
+        reads_masks: whether the stage reads true masks whatever its inputs are: the judges and the report.
+        writes_file: whether `--output` is one file that says everything of itself, instead of a folder with a manifest.
     """
 
     name: str
     version: int
     summary: str
-    kind: Kind
     parameters: Callable[[Mapping[str, Any]], type[Parameters]]
     inputs: Mapping[str, Input]
-    function: str
-    unit: Literal["gpu", "cpu"] = "cpu"
+    resources: ResourceClass
+    run: Callable[[Job], Any] | None = None
+    makes: str = ""
     random: bool = False
-    score: ScoreKind | None = None
-    files: tuple[str, ...] = ()
-    suffix: str = ""
-    node: bool = True
-    """Whether recipes may have nodes of it; the plan places the others (index, scores, report) itself."""
+    own_files: tuple[str, ...] = ()
     reads_index: bool = True
     reads_masks: bool = False
-    """Whether the stage reads true masks whatever its inputs are: the two that judge, and the report."""
     writes_file: bool = False
-    """Whether `--output` is one file that says everything of itself, instead of a folder with a manifest."""
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the stage makes; only of stages that recipes have nodes of."""
+        return MEANINGS[self.makes]
+
+    @property
+    def gpu(self) -> bool:
+        """Whether a job wants a GPU."""
+        return self.resources in ("training", "inference")
 
     @property
     def sharded(self) -> bool:
-        """Whether the stage writes one file a shard."""
-        return bool(self.suffix)
+        """Whether the stage writes one file per shard."""
+        return bool(self.makes) and self.meaning.form.sharding is not None
+
+    @property
+    def suffix(self) -> str:
+        """Ending of a shard's data file; empty for whole stages."""
+        sharding = self.meaning.form.sharding if self.makes else None
+        return sharding.suffix if sharding else ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What a whole stage writes beside the manifest; empty for sharded stages."""
+        return self.meaning.form.files if self.makes else self.own_files
 
     def validate(self, raw: Mapping[str, Any], where: str) -> Parameters:
         """Parameters of the stage.
@@ -170,45 +230,3 @@ class Stage:
         except SeedbedError as error:
             raise SeedbedError(f"{where}: {error}") from error
         return validate_model(model, raw, where)
-
-    def load(self) -> Callable[..., Any]:
-        """The function that does the work."""
-        module, _, name = self.function.partition(":")
-        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
-        return function
-
-
-def validate_model(model: type[M], raw: Mapping[str, Any], where: str) -> M:
-    """An instance of a pydantic model; all that is wrong with `raw` in one line.
-
-    Raises:
-        SeedbedError: naming the key, what was expected and what came.
-    """
-    try:
-        return model.model_validate(dict(raw))
-    except ValidationError as error:
-        raise SeedbedError(f"{where}: " + "; ".join(_problem(model, p) for p in error.errors())) from None
-
-
-def _problem(model: type[BaseModel], problem: Any) -> str:
-    location = [str(part) for part in problem["loc"]]
-    if problem["type"] == "extra_forbidden":
-        *above, key = location
-        prefix = f"{'.'.join(above)}: " if above else ""
-        return prefix + unknown_name("key", key, _known_keys(model, above))
-    message = problem["msg"].removeprefix("Value error, ")
-    came = f", got {problem['input']!r}" if problem["type"] not in ("missing", "value_error") else ""
-    return f"{'.'.join(location)}: {message}{came}" if location else message
-
-
-def _known_keys(annotation: Any, location: Sequence[str]) -> list[str]:
-    """Keys that a model has at a location inside it; none where the location leads to no model."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        fields = {field.alias or name: field.annotation for name, field in annotation.model_fields.items()}
-        return _known_keys(fields.get(location[0]), location[1:]) if location else list(fields)
-    arguments = get_args(annotation)
-    if get_origin(annotation) in (Union, UnionType):
-        return next((keys for choice in arguments if (keys := _known_keys(choice, location))), [])
-    if location and get_origin(annotation) is dict:
-        return _known_keys(arguments[1], location[1:])
-    return []

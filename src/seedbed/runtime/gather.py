@@ -1,20 +1,22 @@
 """The gather step of a sharded stage: one manifest from the sidecars of its shards."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from seedbed.artifacts.artifact import verify_size
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.artifacts.manifest import MANIFEST, Manifest, merge_shards, read_manifest
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.runtime.contract import Stage
+from seedbed.runtime.opening import read_slice
 from seedbed.runtime.paths import shard_names
-from seedbed.runtime.run import read_slice
-from seedbed.stages.registry import STAGES
 
 
-def gather(params: Path, folder: Path) -> Manifest:
+def gather(stages: Mapping[str, Stage], params: Path, folder: Path) -> Manifest:
     """Write `manifest.json` of a sharded artifact.
 
     Args:
+        stages: by name.
         params: the stage's slice.
         folder: where the shards lie.
 
@@ -22,9 +24,9 @@ def gather(params: Path, folder: Path) -> Manifest:
         SeedbedError: a shard is missing, truncated, or was made with other parameters or inputs.
     """
     content = read_slice(params)
-    if content["stage"] not in STAGES:
-        raise SeedbedError(f"{params}: {unknown_name('stage', content['stage'], STAGES)}")
-    stage = STAGES[content["stage"]]
+    if content["stage"] not in stages:
+        raise SeedbedError(f"{params}: {unknown_name('stage', content['stage'], stages)}")
+    stage = stages[content["stage"]]
     if not stage.sharded:
         raise SeedbedError(f"{params}: stage {stage.name} is not sharded, there is nothing to gather")
     content = read_slice(params, stage)

@@ -31,40 +31,35 @@ class ConfidentRegionsParameters(CrfOptions, ShardedParameters):
     )
 
 
+def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
+    """Yield the label map of each image: 0 background, c + 1 class c, 255 neutral."""
+    from seedbed.refine.confident_regions import alpha_regions, threshold_regions
+    from seedbed.refine.crf.sharpen import label_refiner, score_refiner
+
+    parameters: ConfidentRegionsParameters = job.parameters
+    regions = Regions.parse(parameters.regions)
+    cams = job.artifact("cams").open(shard=job.shard)
+    for image_id in job.image_ids:
+        class_ids, scores = cams[image_id].class_ids, cams.scores(image_id)
+        crf = None
+        if parameters.crf != NO_CRF and class_ids:
+            crf = (np.array(job.dataset.image(image_id)), parameters.crf, parameters.crf_engine)
+        if regions.kind == "thresholds":
+            by_label = label_refiner(*crf) if crf else None
+            label_map = threshold_regions(scores, class_ids, regions.low, regions.high, by_label)
+        else:
+            by_score = score_refiner(*crf) if crf else None
+            label_map = alpha_regions(scores, class_ids, regions.low, regions.high, by_score)
+        yield image_id, label_map
+
+
 STAGE = Stage(
     name="confident_regions",
     version=1,
     summary="Find the confident regions of CAMs: thresholds, then dense CRF.",
-    kind="label_maps",
-    score="regions",
     parameters=lambda raw: ConfidentRegionsParameters,
-    inputs={"cams": Input(("cams",))},
-    function="seedbed.stages.confident_regions:run",
-    suffix=".zip",
+    inputs={"cams": Input(("cams", "refined_cams"))},
+    resources="pixels",
+    run=run,
+    makes="regions",
 )
-
-
-def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
-    """Yield the label map of each image: 0 background, c + 1 class c, 255 neutral."""
-    from seedbed.refine.confident_regions import alpha_regions, threshold_regions
-    from seedbed.runtime.crf_options import label_refiner, score_refiner
-    from seedbed.runtime.scores import full_size_scores
-
-    parameters: ConfidentRegionsParameters = job.parameters
-    regions = Regions.parse(parameters.regions)
-    source = job.inputs["cams"]
-    assert source is not None
-    cams = source.cams(shard=job.shard)
-    for image_id in job.image_ids:
-        stored = cams[image_id]
-        scores = full_size_scores(stored, source.manifest.stage)
-        crf = None
-        if parameters.crf != NO_CRF and stored.class_ids:
-            crf = (np.array(job.dataset.image(image_id)), parameters.crf, parameters.crf_engine)
-        if regions.kind == "thresholds":
-            by_label = label_refiner(*crf) if crf else None
-            label_map = threshold_regions(scores, stored.class_ids, regions.low, regions.high, by_label)
-        else:
-            by_score = score_refiner(*crf) if crf else None
-            label_map = alpha_regions(scores, stored.class_ids, regions.low, regions.high, by_score)
-        yield image_id, label_map

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from seedbed.artifacts.cams import Cams
+from seedbed.artifacts.maps import NORMALISATION, Maps
+from seedbed.cam.normalisation import Form
 from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 
@@ -28,24 +29,14 @@ class DumpCamsParameters(ShardedParameters):
     )
     flip: bool = Field(default=True, description="add the mirrored CAM of the mirrored image")
     keep_flips: bool = Field(default=False, description="store the mirrored half on its own, too")
+    normalisation: Form = Field(
+        default="max",
+        description="how later stages bring the maps to [0, 1]; SEAM's is min_max",
+    )
     precision: Literal["32", "bf16"] = Field(default="32", description="bf16 is faster, and 8.5e-3 off")
 
 
-STAGE = Stage(
-    name="dump_cams",
-    version=1,
-    summary="Dump the multi-scale class activation maps of a classifier.",
-    kind="cams",
-    score="cam",
-    parameters=lambda raw: DumpCamsParameters,
-    inputs={"classifier": Input(("classifier",))},
-    function="seedbed.stages.dump_cams:run",
-    unit="gpu",
-    suffix=".safetensors",
-)
-
-
-def run(job: Job) -> Iterator[tuple[str, Cams]]:
+def run(job: Job) -> Iterator[tuple[str, Maps]]:
     """Yield the CAMs of each image: of the classes that its image-level labels name, no others.
 
     Raises:
@@ -58,14 +49,14 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
 
     parameters: DumpCamsParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
-    classes = len(job.dataset.classes)
-    trained = load_network(job.inputs["classifier"], classes, job.epochs.get("classifier"), job.device)
+    job.facts[NORMALISATION] = parameters.normalisation
+    trained = load_network(job.artifact("classifier"), job.epochs.get("classifier"), job.device)
     constant = varied = 0
     for image_id in job.image_ids:
         image = np.array(job.dataset.image(image_id))
         present = tuple(int(c) for c in np.flatnonzero(job.dataset.labels(image_id)))
         if not present:
-            yield image_id, Cams((), image.shape[:2], ())
+            yield image_id, Maps((), image.shape[:2], ())
             continue
         cams = multi_scale_cams(
             trained.network,
@@ -83,9 +74,21 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
         )
         flat = all(np.ptp(one) == 0 for scale in cams.maps for one in scale)
         constant, varied = constant + flat, varied + (not flat)
-        yield image_id, Cams(present, image.shape[:2], cams.maps, cams.flips)
+        yield image_id, Maps(present, image.shape[:2], cams.maps, cams.flips)
     if constant and not varied:
         raise SeedbedError(
             f"the CAMs of all {constant} images of {job.shard} with a class are constant; most likely the classifier "
             "has collapsed or is untrained: look at its history, lower its lr, train it longer"
         )
+
+
+STAGE = Stage(
+    name="dump_cams",
+    version=1,
+    summary="Dump the multi-scale class activation maps of a classifier.",
+    parameters=lambda raw: DumpCamsParameters,
+    inputs={"classifier": Input(("classifier",))},
+    resources="inference",
+    run=run,
+    makes="cams",
+)

@@ -5,20 +5,18 @@ All scores are functions of counts; masks are read here, and the thresholds foun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.manifest import to_json
-from seedbed.errors import SeedbedError
 from seedbed.metrics import classification, segmentation
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.runtime.contract import Input, Job, Stage
-from seedbed.runtime.crf_options import NO_CRF, CrfOptions, sharpen_label_map
-from seedbed.runtime.scores import full_size_scores, true_mask
+from seedbed.runtime.crf_options import NO_CRF, CrfOptions
+from seedbed.runtime.judging import judgement_json
 
 
 class EvaluateParameters(CrfOptions):
@@ -37,63 +35,28 @@ class EvaluateParameters(CrfOptions):
     class_map: dict[str, str] = Field(default_factory=dict, description="classes to collapse: {breed: pet}")
 
 
-STAGE = Stage(
-    name="evaluate",
-    version=1,
-    summary="Score a node on a split, against true masks or image-level labels.",
-    kind="label_maps",
-    parameters=lambda raw: EvaluateParameters,
-    inputs={"target": Input(("classifier", "cams", "label_maps"))},
-    function="seedbed.stages.evaluate:run",
-    node=False,
-    reads_masks=True,
-    writes_file=True,
-)
-
-
 def run(job: Job) -> bytes:
     """The scores file: everything that it says of itself, the ledger, the scores and the counts they come from."""
-    target = job.inputs["target"]
-    assert target is not None
-    kind = str(job.slice["score"])
-    if kind == "classification":
-        result = score_classifier(job, target)
-    elif kind in ("cam", "refined_cam"):
-        result = score_cams(job, target)
-    else:
-        result = score_label_maps(job, target)
-    head = {
-        "stage": STAGE.name,
-        "stage_version": STAGE.version,
-        "dataset": job.slice["dataset"],
-        "node": job.slice["node"],
-        "split": job.split,
-        "kind": kind,
-        "parameters": dict(job.slice),
-        "inputs": dict(job.contents),
-        "ledger": [entry.model_dump() for entry in job.ledger],
-    }
-    return to_json(head | result)
+    target = job.artifact("target")
+    result = BY_FORM[target.meaning.form.name](job, target)
+    return judgement_json(STAGE, job, target.meaning.score, result)
 
 
 def score_classifier(job: Job, target: Artifact) -> dict[str, Any]:
-    """mAP, per-image AP and F1 from the probabilities that the classifier stored for the split."""
-    from safetensors.numpy import load_file
-
-    probabilities = load_file(target.file("probabilities.safetensors"))
+    """mAP, per-image AP and F1 from each image's class probabilities."""
     image_ids = list(job.dataset.image_ids(job.split))
-    if job.split not in probabilities:
-        raise SeedbedError(
-            f"{target.folder} holds no probabilities of split {job.split}; add it to its `score_splits`"
-        )
+    vectors = target.open(job.split)
+    probabilities = np.stack([vectors[i]["probabilities"] for i in image_ids])
     labels = np.stack([job.dataset.labels(i) for i in image_ids])
-    return {"scores": classification.scores(labels, probabilities[job.split], tuple(job.dataset.classes))}
+    return {"scores": classification.scores(labels, probabilities, tuple(job.dataset.classes))}
 
 
 def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
     """Counts and scores of label maps."""
+    from seedbed.refine.crf.sharpen import sharpen_label_map
+
     parameters: EvaluateParameters = job.parameters
-    maps = target.label_maps(job.split)
+    maps = target.open(job.split)
     classes = len(job.dataset.classes) + 1
     counts = np.zeros((classes, classes + 1), np.int64)
     image_ids = job.dataset.image_ids(job.split)
@@ -102,7 +65,7 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
         if parameters.crf != NO_CRF:
             image = np.array(job.dataset.image(image_id))
             predicted = sharpen_label_map(image, predicted, parameters.crf, parameters.crf_engine)
-        counts += confusion_counts(true_mask(job, image_id), predicted, classes)
+        counts += confusion_counts(job.true_mask(image_id), predicted, classes)
     return _from_counts(job, counts)
 
 
@@ -115,15 +78,14 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
     thresholds = sorted({*grid, parameters.background_score})
     classes = len(job.dataset.classes) + 1
     table = ThresholdTable.empty(thresholds, classes)
-    cams = target.cams(job.split)
+    cams = target.open(job.split)
     image_ids = job.dataset.image_ids(job.split)
     fixed_counts = np.zeros((classes, classes + 1), np.int64)
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):
         stored = cams[image_id]
-        truth = true_mask(job, image_id)
+        truth = job.true_mask(image_id)
         if stored.class_ids:
-            scores = full_size_scores(stored, target.manifest.stage)
-            table.add(scores, np.array(stored.class_ids), truth)
+            table.add(cams.scores(image_id), np.array(stored.class_ids), truth)
         else:
             fixed_counts += confusion_counts(truth, np.zeros(stored.size, np.uint8), classes)
     curve_counts = table.curve() + fixed_counts
@@ -153,3 +115,23 @@ def _from_counts(job: Job, counts: np.ndarray) -> dict[str, Any]:
         "counts": counts.tolist(),
         "classes": ["background", *classes],
     }
+
+
+BY_FORM: Mapping[str, Callable[[Job, Artifact], dict[str, Any]]] = {
+    "vectors": score_classifier,
+    "maps": score_cams,
+    "label_maps": score_label_maps,
+}
+"""How artifacts of a form are scored."""
+
+STAGE = Stage(
+    name="evaluate",
+    version=1,
+    summary="Score a node on a split, against true masks or image-level labels.",
+    parameters=lambda raw: EvaluateParameters,
+    inputs={"target": Input(("vectors", "maps", "label_maps"))},
+    resources="counts",
+    run=run,
+    reads_masks=True,
+    writes_file=True,
+)

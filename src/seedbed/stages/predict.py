@@ -22,32 +22,17 @@ class PredictParameters(CrfOptions, ShardedParameters):
     flip: bool = Field(default=True, description="average with the mirrored prediction of the mirrored image")
 
 
-STAGE = Stage(
-    name="predict",
-    version=1,
-    summary="Segment images with a trained segmentation network.",
-    kind="label_maps",
-    score="prediction",
-    parameters=lambda raw: PredictParameters,
-    inputs={"segmenter": Input(("segmenter",))},
-    function="seedbed.stages.predict:run",
-    unit="gpu",
-    suffix=".zip",
-)
-
-
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the predicted label map of each image."""
     import torch
 
     from seedbed.methods.trained import load_network
     from seedbed.networks.inference import multi_scale_probabilities
-    from seedbed.runtime.crf_options import score_refiner
+    from seedbed.refine.crf.sharpen import score_refiner
 
     parameters: PredictParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
-    classes = len(job.dataset.classes)
-    trained = load_network(job.inputs["segmenter"], classes, job.epochs.get("segmenter"), job.device)
+    trained = load_network(job.artifact("segmenter"), job.epochs.get("segmenter"), job.device)
     for image_id in job.image_ids:
         image = np.array(job.dataset.image(image_id))
         probabilities = multi_scale_probabilities(
@@ -56,3 +41,15 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
         if parameters.crf != NO_CRF:
             probabilities = score_refiner(image, parameters.crf, parameters.crf_engine)(probabilities)
         yield image_id, probabilities.argmax(0).astype(np.uint8)
+
+
+STAGE = Stage(
+    name="predict",
+    version=1,
+    summary="Segment images with a trained segmentation network.",
+    parameters=lambda raw: PredictParameters,
+    inputs={"segmenter": Input(("segmenter",))},
+    resources="inference",
+    run=run,
+    makes="predictions",
+)

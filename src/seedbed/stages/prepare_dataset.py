@@ -21,20 +21,6 @@ class PrepareDatasetParameters(Parameters):
     options: dict[str, Any] = Field(default_factory=dict, alias="with", description="options of the kind")
 
 
-STAGE = Stage(
-    name="prepare_dataset",
-    version=1,
-    summary="Index a data set: ids, splits, sizes, checksums, image-level labels.",
-    kind="masks",
-    parameters=lambda raw: PrepareDatasetParameters,
-    inputs={},
-    function="seedbed.stages.prepare_dataset:run",
-    files=(INDEX, MASKS),
-    node=False,
-    reads_index=False,
-)
-
-
 def run(job: Job) -> Products:
     """The index; masks get a file of their own, which only evaluation and the supervised baseline read.
 
@@ -53,3 +39,16 @@ def run(job: Job) -> Products:
         images={split: len(ids) for split, ids in index.splits.items()},
         facts={"classes": list(job.dataset.classes)},
     )
+
+
+STAGE = Stage(
+    name="prepare_dataset",
+    version=1,
+    summary="Index a data set: ids, splits, sizes, checksums, image-level labels.",
+    parameters=lambda raw: PrepareDatasetParameters,
+    inputs={},
+    resources="counts",
+    run=run,
+    own_files=(INDEX, MASKS),
+    reads_index=False,
+)

@@ -30,38 +30,33 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
         return self.decide == "same_pair"
 
 
-STAGE = Stage(
-    name="pseudo_masks",
-    version=2,
-    summary="Decide pseudo masks from refined CAMs or CAMs.",
-    kind="label_maps",
-    score="pseudo_mask",
-    parameters=lambda raw: PseudoMasksParameters,
-    inputs={"cams": Input(("cams",))},
-    function="seedbed.stages.pseudo_masks:run",
-    suffix=".zip",
-)
-
-
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the pseudo mask of each image: 0 background, c + 1 class c, 255 neutral."""
     from seedbed.refine.confident_regions import decide_argmax, decide_same_pair
-    from seedbed.runtime.crf_options import sharpen_label_map
-    from seedbed.runtime.scores import full_size_scores
+    from seedbed.refine.crf.sharpen import sharpen_label_map
 
     parameters: PseudoMasksParameters = job.parameters
-    source = job.inputs["cams"]
-    assert source is not None
-    cams = source.cams(shard=job.shard)
+    cams = job.artifact("cams").open(shard=job.shard)
     for image_id in job.image_ids:
-        stored = cams[image_id]
-        scores = full_size_scores(stored, source.manifest.stage)
+        class_ids, scores = cams[image_id].class_ids, cams.scores(image_id)
         if parameters.decide == "argmax":
-            label_map = decide_argmax(scores, stored.class_ids, parameters.background_score)
+            label_map = decide_argmax(scores, class_ids, parameters.background_score)
         else:
             regions = Regions.parse(parameters.regions)
-            label_map = decide_same_pair(scores, stored.class_ids, regions.bg_threshold, regions.fg_threshold)
+            label_map = decide_same_pair(scores, class_ids, regions.bg_threshold, regions.fg_threshold)
         if parameters.crf != NO_CRF:
             image = np.array(job.dataset.image(image_id))
             label_map = sharpen_label_map(image, label_map, parameters.crf, parameters.crf_engine)
         yield image_id, label_map
+
+
+STAGE = Stage(
+    name="pseudo_masks",
+    version=2,
+    summary="Decide pseudo masks from refined CAMs or CAMs.",
+    parameters=lambda raw: PseudoMasksParameters,
+    inputs={"cams": Input(("refined_cams", "cams"))},
+    resources="pixels",
+    run=run,
+    makes="pseudo_masks",
+)

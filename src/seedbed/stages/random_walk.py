@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from seedbed.artifacts.cams import Cams
+from seedbed.artifacts.maps import NORMALISATION, Maps
+from seedbed.cam.normalisation import Form
 from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 
@@ -44,24 +45,15 @@ class RandomWalkParameters(ShardedParameters):
         default="cams",
         description="scores before the walk: CAMs, or CAMs * (1 - edge); the latter needs edges",
     )
+    normalisation: Form = Field(
+        default="global_max",
+        description="how later stages bring the maps to [0, 1]: by the maximum over all classes (IRN), since the walk "
+        "has put the classes on one scale",
+    )
 
 
-STAGE = Stage(
-    name="random_walk",
-    version=1,
-    summary="Refine CAMs by a random walk along AffinityNet's affinities.",
-    kind="cams",
-    score="refined_cam",
-    parameters=lambda raw: RandomWalkParameters,
-    inputs={"cams": Input(("cams",)), "affinitynet": Input(("affinitynet",))},
-    function="seedbed.stages.random_walk:run",
-    unit="gpu",
-    suffix=".safetensors",
-)
-
-
-def run(job: Job) -> Iterator[tuple[str, Cams]]:
-    """Yield the refined CAMs of each image: one map a class on AffinityNet's grid.
+def run(job: Job) -> Iterator[tuple[str, Maps]]:
+    """Yield the refined CAMs of each image: one map per class on AffinityNet's grid.
 
     Raises:
         SeedbedError: `off_edges` with an AffinityNet that has no edges.
@@ -70,19 +62,16 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
 
     from seedbed.methods.trained import load_affinitynet
     from seedbed.refine.random_walk import walk
-    from seedbed.runtime.scores import grid_scores
 
     parameters: RandomWalkParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
-    source = job.inputs["cams"]
-    assert source is not None
-    cams = source.cams(shard=job.shard)
-    classes = len(job.dataset.classes)
-    method = load_affinitynet(job.inputs["affinitynet"], classes, job.epochs.get("affinitynet"), job.device)
+    job.facts[NORMALISATION] = parameters.normalisation
+    cams = job.artifact("cams").open(shard=job.shard)
+    method = load_affinitynet(job.artifact("affinitynet"), job.epochs.get("affinitynet"), job.device)
     for image_id in job.image_ids:
         stored = cams[image_id]
         if not stored.class_ids:
-            yield image_id, Cams((), stored.size, ())
+            yield image_id, Maps((), stored.size, ())
             continue
         found = method.image_pairs(
             np.array(job.dataset.image(image_id)),
@@ -91,7 +80,7 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
             radius=parameters.radius,
             device=job.device,
         )
-        scores = grid_scores(stored, source.manifest.stage, found.affinity.shape[1:])
+        scores = cams.scores(image_id, found.affinity.shape[1:])
         if parameters.start == "off_edges":
             if found.edge is None:
                 raise SeedbedError(
@@ -106,5 +95,18 @@ def run(job: Job) -> Iterator[tuple[str, Cams]]:
             steps=2**parameters.log2_steps,
             method=parameters.method,
             products=parameters.products,
+            device=job.device,
         )
-        yield image_id, Cams(stored.class_ids, stored.size, (refined,))
+        yield image_id, Maps(stored.class_ids, stored.size, (refined,))
+
+
+STAGE = Stage(
+    name="random_walk",
+    version=1,
+    summary="Refine CAMs by a random walk along AffinityNet's affinities.",
+    parameters=lambda raw: RandomWalkParameters,
+    inputs={"cams": Input(("cams", "refined_cams")), "affinitynet": Input(("affinitynet",))},
+    resources="inference",
+    run=run,
+    makes="refined_cams",
+)

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from seedbed.runtime.contract import Parameters, Stage
+
+PAGE, METRICS = "index.html", "metrics.json"
+SECTIONS = tuple(sorted(
+    path.stem for path in (Path(__file__).parents[1] / "report" / "sections").glob("[!_]*.py")
+))  # fmt: skip
+"""Sections of the page: one file each in `seedbed/report/sections`, and one table each, named like the file."""
 
 
 class ReportParameters(Parameters):
     """How much the page shows."""
 
-    samples: int = Field(default=6, ge=0, description="sample images a split, from its first shard")
-    sample_rows: int = Field(default=24, ge=1, description="most rows of samples a split, over all settings")
+    samples: int = Field(default=6, ge=0, description="sample images per split, from its first shard")
+    sample_rows: int = Field(
+        default=24, ge=1, description="most rows of samples per split, over all settings"
+    )
     thumbnail: int = Field(default=150, ge=32, le=320, description="long side of a sample picture, pixels")
 
 
 STAGE = Stage(
     name="report",
-    version=2,
+    version=3,
     summary="Tables, figures and one page of all nodes' scores.",
-    kind="label_maps",
     parameters=lambda raw: ReportParameters,
     inputs={},
-    function="seedbed.report.page:run",
-    files=(
-        *("index.html", "scores.csv", "per_class.csv", "thresholds.csv", "correlations.csv"),
-        *("thresholds_shared.csv", "form_agreement.csv"),
-    ),
-    node=False,
+    resources="counts",
+    own_files=(PAGE, METRICS, *(f"{name}.csv" for name in SECTIONS)),
     reads_masks=True,
 )

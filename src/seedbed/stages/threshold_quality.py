@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from seedbed.artifacts.manifest import to_json
 from seedbed.cam.thresholds import Regions
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.metrics.segmentation import mean_iou
@@ -20,29 +19,16 @@ from seedbed.metrics.threshold_quality import pqs, tecm
 from seedbed.metrics.threshold_tables import ThresholdTable
 from seedbed.metrics.transition_table import TransitionTable
 from seedbed.runtime.contract import Input, Job, Parameters, Stage
+from seedbed.runtime.judging import judgement_json
 from seedbed.runtime.paths import OWN, SHARED
-from seedbed.runtime.scores import full_size_scores, true_mask
 
 FORMS = (OWN, SHARED)
-
-STAGE = Stage(
-    name="threshold_quality",
-    version=1,
-    summary="Judge pairs of thresholds: NPR, PQS and TECM from initial and refined CAMs.",
-    kind="label_maps",
-    parameters=lambda raw: Parameters,
-    inputs={"cams": Input(("cams",)), "refined": Input(("cams",))},
-    function="seedbed.stages.threshold_quality:run",
-    node=False,
-    reads_masks=True,
-    writes_file=True,
-)
 
 
 def run(job: Job) -> bytes:
     """The threshold file of one split.
 
-    `own`: `scores` holds one pair, that of the refined CAMs' regions axis. `shared`: `scores` holds a row a pair of
+    `own`: `scores` holds one pair, that of the refined CAMs' regions axis. `shared`: `scores` holds a row per pair of
     the slice, by label, all on the same refined CAMs; their AffinityNet was trained at the regions axis.
 
     Raises:
@@ -53,20 +39,12 @@ def run(job: Job) -> bytes:
         raise SeedbedError(unknown_name("form of threshold quality", form, FORMS))
     labels = [job.slice["regions"]] if form == OWN else job.slice["pairs"]
     rows = pair_scores(job, [_pair(str(label)) for label in labels])
-    head = {
-        "stage": STAGE.name,
-        "stage_version": STAGE.version,
-        "dataset": job.slice["dataset"],
-        "node": job.slice["node"],
-        "split": job.split,
-        "kind": "threshold_quality",
+    result = {
         "form": form,
         "regions": str(job.slice["regions"]),
-        "parameters": dict(job.slice),
-        "inputs": dict(job.contents),
-        "ledger": [entry.model_dump() for entry in job.ledger],
+        "scores": rows[0] if form == OWN else dict(zip(labels, rows, strict=True)),
     }
-    return to_json(head | {"scores": rows[0] if form == OWN else dict(zip(labels, rows, strict=True))})
+    return judgement_json(STAGE, job, "threshold_quality", result)
 
 
 def _pair(label: str) -> tuple[float, float]:
@@ -78,20 +56,16 @@ def _pair(label: str) -> tuple[float, float]:
 
 def pair_scores(job: Job, pairs: Sequence[tuple[float, float]]) -> list[dict[str, Any]]:
     """NPR, PQS and TECM of each pair, from one pass over the initial and the refined CAMs of the split."""
-    initial, refined = job.inputs["cams"], job.inputs["refined"]
-    assert initial is not None
-    assert refined is not None
     thresholds = [threshold for pair in pairs for threshold in pair]
     classes = len(job.dataset.classes) + 1
     tables = {name: ThresholdTable.empty(thresholds, classes) for name in ("initial", "refined")}
     moves = TransitionTable.empty(thresholds)
-    initial_cams, refined_cams = initial.cams(job.split), refined.cams(job.split)
+    initial, refined = (job.artifact(name).open(job.split) for name in ("cams", "refined"))
     image_ids = job.dataset.image_ids(job.split)
     for image_id in job.progress(image_ids, len(image_ids), "threshold_quality"):
-        before = full_size_scores(initial_cams[image_id], initial.manifest.stage)
-        after = full_size_scores(refined_cams[image_id], refined.manifest.stage)
-        class_ids = np.array(initial_cams[image_id].class_ids, dtype=np.int64)
-        truth = true_mask(job, image_id) if job.slice["masks"] else None
+        before, after = initial.scores(image_id), refined.scores(image_id)
+        class_ids = np.array(initial[image_id].class_ids, dtype=np.int64)
+        truth = job.true_mask(image_id) if job.slice["masks"] else None
         tables["initial"].add(before, class_ids, truth)
         tables["refined"].add(after, class_ids, truth)
         moves.add(before, after)
@@ -135,3 +109,16 @@ def _masked(
         "counts_initial": initial.tolist(),
         "counts_refined": refined.tolist(),
     }
+
+
+STAGE = Stage(
+    name="threshold_quality",
+    version=1,
+    summary="Judge pairs of thresholds: NPR, PQS and TECM from initial and refined CAMs.",
+    parameters=lambda raw: Parameters,
+    inputs={"cams": Input(("maps",)), "refined": Input(("maps",))},
+    resources="counts",
+    run=run,
+    reads_masks=True,
+    writes_file=True,
+)

@@ -35,6 +35,8 @@ class Checkpoint:
     """State dict of each player's optimiser."""
     rows: list[dict[str, float | int]]
     """History so far."""
+    fields: dict[str, int]
+    """Stamps of the fields that the method has written (`seedbed.input.field_store`)."""
 
     def is_finite(self) -> bool:
         """Whether all weights and statistics are finite."""

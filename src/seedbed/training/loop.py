@@ -23,7 +23,10 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.methods.base import Batch, EpochContext, Method, Objective, Progress
+from seedbed.input.batch import Batch
+from seedbed.input.examples import Examples
+from seedbed.input.field_store import FieldStore
+from seedbed.methods.base import EpochContext, Method, Objective, Progress
 from seedbed.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seedbed.training.history import History
 from seedbed.training.optimisers import build_optimiser, scale_rates
@@ -70,6 +73,8 @@ def fit(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     checkpoint_steps: int | None = None,
     fabric: Fabric | None = None,
+    examples: Examples | None = None,
+    fields: FieldStore | None = None,
 ) -> History:
     """Train a method's networks in place, going on from the checkpoint in `work` if there is one of this key.
 
@@ -84,13 +89,15 @@ def fit(
         rng: random seed of the run.
         key: identity of the run; a checkpoint with another key is wiped.
         work: folder of the checkpoint and of the method's scratch files.
-        log: gets a line an epoch.
+        log: gets a line per epoch.
         keep: gets the number (from 1) and the method's state dict after each epoch of `keep_epochs`; after a
             resumption it may get an epoch again, with the same content.
         accelerator: fabric's, `auto`, `cpu` or `cuda`.
         checkpoint_seconds: longest time between checkpoints; one is also written after each epoch.
         checkpoint_steps: also write one after this many optimiser steps of an epoch.
-        fabric: a launched one of several processes in place of this one on `accelerator`. Each process calls `fit`
+        examples: what the method may look through at an epoch's start.
+        fields: takes what the method writes there; the loader reads from the same store.
+        fabric: a launched one of several processes instead of this one on `accelerator`. Each process calls `fit`
             with its own images; gradients are averaged, the first process writes. Its strategy must not broadcast
             buffers, since a network may be passed twice a step: batch norm that is trained keeps the first
             process' statistics. Loss terms over a batch are over each process' own.
@@ -107,9 +114,11 @@ def fit(
         )
     steps = steps_per_epoch * parameters.epochs
     saved = load_checkpoint(work, key)
+    fields = fields or FieldStore(work / "fields")
     history = History(list(saved.rows) if saved else [])
     if saved:
         method.load_state_dict(saved.method)
+        fields.restore(saved.fields)
         log(f"resuming at epoch {saved.epoch + 1}, step {saved.index + 1} of {steps_per_epoch}")
 
     with _settings(parameters):
@@ -127,18 +136,24 @@ def fit(
 
             def save(epoch: int, index: int) -> None:
                 states = {name: player.optimiser.state_dict() for name, player in players.items()}
-                checkpoint = Checkpoint(key, epoch, index, method.state_dict(), states, history.rows)
+                checkpoint = Checkpoint(
+                    key, epoch, index, method.state_dict(), states, history.rows, fields.stamps
+                )
                 if not checkpoint.is_finite():
                     raise SeedbedError(_collapse("weights are not finite", epoch, index))
                 if fabric.is_global_zero:
                     save_checkpoint(checkpoint, work)
+                    fields.prune()
 
             written = time.monotonic()
             for epoch in range(saved.epoch if saved else 0, parameters.epochs):
                 first = saved.index if saved and epoch == saved.epoch else 0
                 if not first:
                     generator = torch.Generator(fabric.device).manual_seed(keyed_seed(rng, epoch))
-                    method.on_epoch_start(epoch, EpochContext(fabric.device, generator, work / "scratch"))
+                    scratch = work / "scratch"
+                    method.on_epoch_start(
+                        epoch, EpochContext(fabric.device, generator, scratch, examples, fields)
+                    )
                 method.train()
                 batches = iter(loader.epoch(epoch, first * parameters.accumulate))
                 for index in range(first, steps_per_epoch):

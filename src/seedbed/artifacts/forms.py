@@ -1,0 +1,63 @@
+"""The forms that artifacts have on disk: how one image's part is encoded, how a shard is packed, how it is opened.
+
+A new form is one file beside this one and one row here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seedbed.artifacts.label_maps import LabelMaps, encode_label_map, pack_label_maps
+from seedbed.artifacts.maps import MapStore, encode_map, pack_maps
+from seedbed.artifacts.models import HISTORY, NETWORK_FILES
+from seedbed.artifacts.tables import TABLE, TableStore
+from seedbed.artifacts.vectors import VectorStore, encode_vectors, pack_vectors
+
+Open = Callable[[Sequence[Path], Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Sharding:
+    """How a form that is made image by image is written.
+
+    Attributes:
+        suffix: ending of a shard's data file.
+        encode: one image's payload to its digest and what `pack` takes.
+        pack: a shard's file from what `encode` gave, by image id.
+    """
+
+    suffix: str
+    encode: Callable[[Any], tuple[str, Any]]
+    pack: Callable[[Mapping[str, Any]], bytes]
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form.
+
+    Attributes:
+        files: of an artifact that is written whole; empty where it is sharded.
+        sharding: how shards are written; None where it is written whole.
+        open: a reader from verified files and the manifest's facts; its `fields(image_id)` is what training reads.
+            None where `seedbed.methods.trained` reads it.
+        shown: which of `files` the page reads.
+    """
+
+    name: str
+    files: tuple[str, ...] = ()
+    sharding: Sharding | None = None
+    open: Open | None = None
+    shown: tuple[str, ...] = ()
+
+
+FORMS: dict[str, Form] = {
+    form.name: form
+    for form in (
+        Form("networks", files=NETWORK_FILES, shown=(HISTORY,)),
+        Form("maps", sharding=Sharding(".safetensors", encode_map, pack_maps), open=MapStore),
+        Form("label_maps", sharding=Sharding(".zip", encode_label_map, pack_label_maps), open=LabelMaps),
+        Form("vectors", sharding=Sharding(".safetensors", encode_vectors, pack_vectors), open=VectorStore),
+        Form("table", files=(TABLE,), open=TableStore, shown=(TABLE,)),
+    )
+}

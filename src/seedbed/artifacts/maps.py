@@ -1,0 +1,149 @@
+"""Float maps on disk: one `.safetensors` per shard, one float32 map per scale at its native resolution.
+
+CAMs, refined CAMs and saliency have this form. The strided and the full-resolution stack are linear in the stored maps
+(`seedbed.cam.rebuild`), at about 1/35 of the bytes. All facts stand in one JSON string under one metadata key: several
+keys would be written in random order.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from seedbed.artifacts.manifest import sha256_bytes
+from seedbed.cam.normalisation import NORMALISATIONS, normalise
+from seedbed.cam.rebuild import full_resolution
+from seedbed.errors import SeedbedError, unknown_name
+
+_KEY = "seedbed"
+NORMALISATION = "normalisation"
+"""Key of a manifest's facts: how the maps become scores in [0, 1], a name of `seedbed.cam.normalisation`."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The maps of one image.
+
+    Attributes:
+        class_ids: foreground classes, from 0, that the image-level labels name; C of them.
+        size: (height, width) of the photograph, in pixels.
+        maps: one map per scale, Float32[C, h_s, w_s], at native resolution: ReLU(CAM) plus the mirrored ReLU(CAM) of
+            the flipped image; or a single refined map.
+        flips: with `keep_flips`, the mirrored half of each map on its own; else empty.
+    """
+
+    class_ids: tuple[int, ...]
+    size: tuple[int, int]
+    maps: tuple[Float32[np.ndarray, "classes _ _"], ...]
+    flips: tuple[Float32[np.ndarray, "classes _ _"], ...] = ()
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Arrays by name: s0, s1, … and f0, f1, …."""
+        arrays = {f"s{i}": array for i, array in enumerate(self.maps)}
+        arrays |= {f"f{i}": array for i, array in enumerate(self.flips)}
+        return {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
+
+    def digest(self) -> str:
+        """SHA-256 over classes, size, shapes and values."""
+        head: list[Any] = [self.class_ids, self.size]
+        body = b""
+        for name, array in self.tensors().items():
+            head.append([name, array.shape])
+            body += array.tobytes()
+        return sha256_bytes(json.dumps(head).encode() + b"\0" + body)
+
+
+def encode_map(payload: Maps) -> tuple[str, Maps]:
+    """Digest of an image's maps, and what `pack_maps` takes."""
+    return payload.digest(), payload
+
+
+def pack_maps(maps: Mapping[str, Maps]) -> bytes:
+    """One safetensors file of the maps of many images, by image id."""
+    tensors: dict[str, np.ndarray] = {}
+    facts: dict[str, Any] = {}
+    for image_id in sorted(maps):
+        one = maps[image_id]
+        if not one.class_ids:
+            facts[image_id] = {"classes": [], "size": one.size, "maps": 0, "flips": 0}
+            continue
+        facts[image_id] = {
+            "classes": one.class_ids,
+            "size": one.size,
+            "maps": len(one.maps),
+            "flips": len(one.flips),
+        }
+        tensors |= {f"{image_id}/{name}": array for name, array in one.tensors().items()}
+    return save(tensors, metadata={_KEY: json.dumps(facts, sort_keys=True)})
+
+
+class MapStore:
+    """Maps of one or more shards, read tensor by tensor.
+
+    Args:
+        shards: the `.safetensors` files of an artifact's shards.
+        facts: of the artifact's manifest; `normalisation` says how scores are made of the maps.
+    """
+
+    def __init__(self, shards: Sequence[Path], facts: Mapping[str, Any]) -> None:
+        self._facts = facts
+        self._where: dict[str, tuple[Any, dict[str, Any]]] = {}
+        for path in shards:
+            handle: Any = safe_open(path, framework="np")
+            stored = json.loads(handle.metadata()[_KEY])
+            self._where |= {image_id: (handle, fact) for image_id, fact in stored.items()}
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._where
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._where))
+
+    def __getitem__(self, image_id: str) -> Maps:
+        """The maps of an image.
+
+        Raises:
+            SeedbedError: the shards hold none for it.
+        """
+        try:
+            handle, fact = self._where[image_id]
+        except KeyError:
+            raise SeedbedError(
+                f"no maps for image {image_id!r} among {len(self._where)}; run the stage that made them again"
+            ) from None
+        return Maps(
+            class_ids=tuple(fact["classes"]),
+            size=(fact["size"][0], fact["size"][1]),
+            maps=tuple(handle.get_tensor(f"{image_id}/s{i}") for i in range(fact["maps"])),
+            flips=tuple(handle.get_tensor(f"{image_id}/f{i}") for i in range(fact["flips"])),
+        )
+
+    def scores(
+        self, image_id: str, grid: tuple[int, int] | None = None
+    ) -> Float32[np.ndarray, "classes h w"]:
+        """Scores in [0, 1] of the classes of an image, at its size or on a grid over it.
+
+        Raises:
+            SeedbedError: the shards hold no maps of the image, or the manifest does not say how to normalise them.
+        """
+        stored = self[image_id]
+        size = stored.size if grid is None else grid
+        if not stored.class_ids:
+            return np.zeros((0, *size), np.float32)
+        form = self._facts.get(NORMALISATION)
+        if form not in NORMALISATIONS:
+            raise SeedbedError(f"{unknown_name('normalisation', form, NORMALISATIONS)}; run the stage again")
+        return normalise(full_resolution(list(stored.maps), size), form)
+
+    def fields(self, image_id: str) -> dict[str, Float32[np.ndarray, "all_classes H W"]]:
+        """What a training method reads of an image: scores of all classes at image size, 0 for absent ones."""
+        stored = self[image_id]
+        dense = np.zeros((len(self._facts["classes"]), *stored.size), np.float32)
+        dense[list(stored.class_ids)] = self.scores(image_id)
+        return {"": dense}

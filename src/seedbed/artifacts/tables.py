@@ -1,0 +1,73 @@
+"""A table on disk: `table.csv`, one row per image and class where it tells of images (sub-categories: SC-CAM)."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from seedbed.errors import SeedbedError
+
+TABLE = "table.csv"
+IMAGE, CLASS = "image_id", "class"
+
+
+def encode_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """CSV text with a heading; equal rows give equal bytes.
+
+    Args:
+        columns: names; of a table that training reads, `image_id` and `class` (from 0) come first.
+        rows: one value per column.
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    return text.getvalue().encode()
+
+
+class TableStore:
+    """The rows of a table.
+
+    Args:
+        files: `table.csv`.
+        facts: of the artifact's manifest; `classes` sizes what training reads.
+    """
+
+    def __init__(self, files: Sequence[Path], facts: Mapping[str, Any]) -> None:
+        self._classes = len(facts.get("classes", ()))
+        with files[0].open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream)
+            self.rows: list[dict[str, str]] = list(reader)
+            self.columns: tuple[str, ...] = tuple(reader.fieldnames or ())
+        self._path = files[0]
+
+    def fields(self, image_id: str) -> dict[str, Float32[np.ndarray, " classes"]]:
+        """What a training method reads of an image: per column of values, one value per class, -1 without a row.
+
+        Raises:
+            SeedbedError: the table has no columns `image_id` and `class`.
+        """
+        if not {IMAGE, CLASS} <= set(self.columns):
+            raise SeedbedError(
+                f"{self._path}: training reads tables with columns {IMAGE} and {CLASS}, this one has "
+                f"{', '.join(self.columns)}"
+            )
+        found = {
+            name: np.full(self._classes, -1, np.float32)
+            for name in self.columns
+            if name not in (IMAGE, CLASS)
+        }
+        for row in self._by_image.get(image_id, ()):
+            for name, values in found.items():
+                values[int(row[CLASS])] = float(row[name])
+        return found
+
+    @cached_property
+    def _by_image(self) -> Mapping[str, list[dict[str, str]]]:
+        grouped: dict[str, list[dict[str, str]]] = {}
+        for row in self.rows:
+            grouped.setdefault(row[IMAGE], []).append(row)
+        return grouped

@@ -1,0 +1,120 @@
+"""What the plan knows of a page: which recipes, nodes and judgements it shows, and which files it is made of."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from seedbed.artifacts.manifest import MANIFEST, read_manifest, sha256_file
+from seedbed.plan.judges import JUDGES, Judgement, Point, judgements_at
+from seedbed.plan.tasks import Task, TaskGraph, unique_tasks
+from seedbed.runtime.paths import PARAMS
+from seedbed.stages.report import STAGE as REPORT
+
+ALL, SWEEP = "all", "sweep"
+
+
+@dataclass(frozen=True)
+class Report:
+    """One page about some recipes: `all` at their own regions settings, or the `sweep` over those of params.yaml."""
+
+    graph: TaskGraph
+    name: str
+    points: tuple[Point, ...]
+
+    @cached_property
+    def judgements(self) -> dict[str, Judgement]:
+        """By key."""
+        return {j.key: j for point in self.points for j in judgements_at(self.graph, point)}
+
+    @cached_property
+    def tasks(self) -> list[Task]:
+        """Every task of the recipes, inputs first."""
+        asked: list[Task] = [j.task for j in self.judgements.values()]
+        for point in self.points:
+            if point.role != "reference":
+                asked += self.graph.recipe_tasks(point.recipe, point.rng, point.regions).values()
+        return unique_tasks(asked)
+
+    def judged_by(self, judge: str) -> list[Judgement]:
+        """The judgements of one judge, a key of `JUDGES`."""
+        return [j for j in self.judgements.values() if j.judge == judge]
+
+    @property
+    def folder(self) -> Path:
+        return self.graph.results / self.graph.dataset / "reports" / self.name
+
+    @property
+    def slice_path(self) -> Path:
+        return self.graph.results / PARAMS / self.graph.dataset / "reports" / f"{self.name}.json"
+
+    def slice(self) -> dict[str, Any]:
+        """Everything that the page is made of, by path below `results/`."""
+        settings = self.graph.config.stage_defaults(self.graph.dataset, REPORT.name)
+        return {
+            "stage": REPORT.name,
+            "stage_version": REPORT.version,
+            "dataset": self.graph.dataset,
+            "parameters": REPORT.validate(settings, f"settings.{self.graph.dataset}").slice(),
+            "name": self.name,
+            "recipes": {
+                name: {key: getattr(self.graph.book[name], key) for key in ("paper", "aims_at", "differs")}
+                for name in dict.fromkeys(point.recipe for point in self.points)
+            },
+            "judgements": {
+                judge: [str(j.path.relative_to(self.graph.results)) for j in self.judged_by(judge)]
+                for judge in JUDGES
+            },
+            "nodes": [
+                {
+                    "owner": t.owner,
+                    "axes": t.axes,
+                    "node": t.name,
+                    "stage": t.stage.name,
+                    "makes": t.stage.makes,
+                    "splits": list(t.splits),
+                    "folder": t.key,
+                    "parents": [source.key for source in t.sources.values()],
+                }
+                for t in self.tasks
+            ],
+        }
+
+    def outputs(self) -> list[Path]:
+        """Manifest, page and tables."""
+        return [self.folder / name for name in (MANIFEST, *REPORT.files)]
+
+    def inputs(self) -> list[Path]:
+        """Every file that the page reads, so that both engines know."""
+        files = [j.path for j in self.judgements.values()]
+        for task in self.tasks:
+            files += [task.manifest, *_shown_files(task)]
+        return files
+
+
+def _shown_files(task: Task) -> Iterator[Path]:
+    """The first shard of each split, where the page takes its sample images from; of whole artifacts what it reads."""
+    if not task.stage.sharded:
+        yield from (task.folder / name for name in task.stage.meaning.form.shown)
+    for shard in task.shard_names:
+        if shard.endswith("-0"):
+            yield from task.data_files(shard)
+
+
+def report_sources(content: Mapping[str, Any], results: Path) -> dict[str, str]:
+    """Digests of all that a page is made of, by path below `results/`; what its manifest says that it was made from.
+
+    Args:
+        content: the report's slice.
+        results: folder of the results.
+
+    Raises:
+        SeedbedError: a node's manifest is missing or unreadable.
+    """
+    nodes = {
+        entry["folder"]: read_manifest(results / entry["folder"] / MANIFEST).content
+        for entry in content["nodes"]
+    }
+    judged = [path for paths in content["judgements"].values() for path in paths]
+    return nodes | {path: sha256_file(results / path) for path in judged}

@@ -1,0 +1,77 @@
+"""What a stage command says: lines in a log, and one line for the person at the terminal where something fails."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from seedbed.artifacts.atomic import writing
+from seedbed.errors import SeedbedError
+
+CALLS = "SEEDBED_CALLS"
+"""Environment variable: a file to which every stage command appends one line, which tells what an engine ran."""
+
+
+class Log:
+    """Lines for a file (or stderr) and a one-line error for the person at the terminal.
+
+    Args:
+        path: file that takes the lines and the tracebacks; stderr where None.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._stream: IO[str] = sys.stderr
+        if path is not None:
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._stream = path.open("w", buffering=1)
+
+    def line(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def progress(self, items: Any, total: int, label: str) -> Iterator[Any]:
+        """Iterate with a bar in a terminal, and about ten lines in a log."""
+        if self._stream is sys.stderr and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            yield from tqdm(items, total=total, desc=label, leave=False)
+            return
+        step = max(1, total // 10)
+        for done, item in enumerate(items, start=1):
+            yield item
+            if done % step == 0 or done == total:
+                self.line(f"{label}: {done}/{total}")
+
+
+def count_call(name: str, output: Path, shard: str | None = None) -> None:
+    """Append one line to the file that the environment variable SEEDBED_CALLS names: which stage commands ran."""
+    if path := os.environ.get(CALLS):
+        with open(path, "a") as stream:
+            stream.write(f"{name} {output}{f' {shard}' if shard else ''}\n")
+
+
+def guarded(name: str, log_path: Path | None, work: Callable[[Log], object]) -> int:
+    """Call `work(log)`; turn any failure into one line for people and a traceback for the log."""
+    log: Log | None = None
+    try:
+        log = Log(log_path)
+        work(log)
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        expected = isinstance(error, (SeedbedError, ValueError))
+        message = " ".join(str(error).split())
+        kind = "" if expected and message else type(error).__name__
+        text = ": ".join(part for part in (kind, message) if part)
+        where = f" (traceback in {log_path})" if log_path and not expected else ""
+        if log is not None and log_path is not None:
+            log.line(traceback.format_exc())
+        elif not expected:
+            traceback.print_exc()
+        print(f"{name}: error: {text}{where}", file=sys.stderr)
+        return 1
+    return 0

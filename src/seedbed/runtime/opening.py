@@ -1,0 +1,181 @@
+"""What a stage command reads before it works: its slice, the index and the inputs, verified, and the data set."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.artifacts.manifest import LedgerEntry, merge_ledgers, sha256_bytes, sha256_file, to_json
+from seedbed.artifacts.meanings import TRUE_MASKS
+from seedbed.datasets.declaration import DatasetDeclaration
+from seedbed.datasets.index import IndexedDataset, parse_index
+from seedbed.datasets.table import open_dataset
+from seedbed.errors import SeedbedError, unknown_name
+from seedbed.runtime.contract import Stage, TrueMasks
+from seedbed.runtime.paths import (
+    INDEX,
+    MASKS,
+    PARAMS,
+    RESULTS,
+    ROOTS,
+    shard_members,
+    shard_names,
+)
+from seedbed.runtime.validation import validate_model
+
+ADVICE = "`seedbed plan` writes the slices"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Everything that a command was given.
+
+    Attributes:
+        slice: what `--params` holds.
+        inputs: by name; one that is not given is absent.
+        contents: digests of all that the stage reads.
+        results: folder of all results.
+    """
+
+    slice: Mapping[str, Any]
+    parameters: Any
+    index: Artifact | None
+    inputs: Mapping[str, Artifact | TrueMasks]
+    contents: Mapping[str, list[str]]
+    dataset: Any
+    ledger: list[LedgerEntry]
+    results: Path
+
+    @property
+    def key(self) -> str:
+        """Digest of parameters and inputs: what partial work must belong to."""
+        return sha256_bytes(to_json([self.slice, self.contents]))
+
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """Names of all shards of a sharded stage."""
+        return shard_names(self.parameters.splits, self.slice["shards"])
+
+    def members(self, shard: str) -> tuple[str, tuple[str, ...]]:
+        """Split and images of a shard.
+
+        Raises:
+            SeedbedError: the slice has no such shard.
+        """
+        if shard not in self.shards:
+            raise SeedbedError(unknown_name("shard", shard, self.shards))
+        assert self.index is not None
+        split, _, number = shard.rpartition("-")
+        ids = parse_index(self.index.file(INDEX).read_text()).splits.get(split, ())
+        return split, shard_members(ids, int(number), self.slice["shards"])
+
+
+def open_inputs(stage: Stage, options: argparse.Namespace) -> Opened:
+    """Read and verify what the options of a command name.
+
+    Raises:
+        SeedbedError: a file is missing or disagrees with its manifest, or an input has another meaning.
+    """
+    content = read_slice(options.params, stage)
+    parameters = stage.validate(content["parameters"], str(options.params))
+    index = Artifact(options.index) if stage.reads_index else None
+    paths = {name: getattr(options, name) for name in stage.inputs}
+    inputs = {name: _open(stage, name, path) for name, path in paths.items() if path is not None}
+    artifacts = [a for a in (index, *inputs.values()) if isinstance(a, Artifact)]
+    return Opened(
+        slice=content,
+        parameters=parameters,
+        index=index,
+        inputs=inputs,
+        contents=_contents(stage, index, inputs),
+        dataset=_dataset(content, index, options),
+        ledger=merge_ledgers(*(a.manifest.ledger for a in artifacts), _inherited(stage, content)),
+        results=_results_folder(options.params),
+    )
+
+
+def read_slice(path: Path, stage: Stage | None = None) -> dict[str, Any]:
+    """The slice at `path`, checked to be one of this stage and version.
+
+    Raises:
+        SeedbedError: missing, unreadable, or another stage's or version's.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise SeedbedError(f"expected the stage's slice at {path}, found none; {ADVICE}") from None
+    except (OSError, ValueError) as error:
+        raise SeedbedError(f"{path} is not a readable slice ({error}); {ADVICE}") from None
+    keys = ["stage", "stage_version", "dataset", "parameters"]
+    keys += ["shards"] if stage is not None and stage.sharded else []
+    if not isinstance(content, dict) or not set(keys) <= set(content):
+        raise SeedbedError(f"{path}: expected keys {', '.join(keys)}; {ADVICE}")
+    if stage is not None and (content["stage"], content["stage_version"]) != (stage.name, stage.version):
+        raise SeedbedError(
+            f"{path} is for stage {content['stage']} version {content['stage_version']}, this is {stage.name} version "
+            f"{stage.version}; {ADVICE}"
+        )
+    return content
+
+
+def _open(stage: Stage, name: str, path: Path) -> Artifact | TrueMasks:
+    spec = stage.inputs[name]
+    if path.name == MASKS:
+        if TRUE_MASKS not in spec.takes:
+            raise SeedbedError(f"--{name} takes {' or '.join(spec.takes)}, got the true masks")
+        return TrueMasks()
+    artifact = Artifact(path)
+    if not {artifact.meaning.name, artifact.meaning.form.name} & set(spec.takes):
+        raise SeedbedError(
+            f"--{name} takes {' or '.join(spec.takes)}, {path} is {artifact.meaning.name}; name another artifact"
+        )
+    return artifact
+
+
+def _contents(
+    stage: Stage, index: Artifact | None, inputs: Mapping[str, Artifact | TrueMasks]
+) -> dict[str, list[str]]:
+    """Digests of all that the stage reads; masks count by the file of their checksums beside the index."""
+    if index is None:
+        return {}
+    masks = [name for name, source in inputs.items() if isinstance(source, TrueMasks)]
+    contents = {"index": [index.manifest.content]}
+    contents |= {n: [a.manifest.content] for n, a in inputs.items() if isinstance(a, Artifact)}
+    for name in (*masks, *(["masks"] if stage.reads_masks else [])):
+        contents[name] = [sha256_file(index.folder / MASKS)]
+    return contents
+
+
+def _dataset(content: Mapping[str, Any], index: Artifact | None, options: argparse.Namespace) -> Any:
+    name = content["dataset"]
+    declared = content["parameters"] if index is None else index.manifest.parameters["parameters"]
+    declaration = validate_model(DatasetDeclaration, declared, f"data set {name}")
+    root = options.data_root or _declared_root(options.params, name)
+    dataset = open_dataset(name, declaration, root)
+    if index is None:
+        return dataset
+    return IndexedDataset(dataset, parse_index(index.file(INDEX).read_text()))
+
+
+def _declared_root(params: Path, dataset: str) -> str | None:
+    roots = _results_folder(params) / PARAMS / ROOTS
+    declared: str | None = json.loads(roots.read_text()).get(dataset) if roots.exists() else None
+    return declared
+
+
+def _results_folder(params: Path) -> Path:
+    """The folder that holds `.params`, where the slice lies in it; else `results`."""
+    for parent in params.resolve().parents:
+        if parent.name == PARAMS:
+            return parent.parent
+    return RESULTS
+
+
+def _inherited(stage: Stage, content: Mapping[str, Any]) -> list[LedgerEntry]:
+    return [
+        LedgerEntry.model_validate({"use": use, "stage": stage.name, "note": f"inherited: {note}"})
+        for use, note in content.get("inherited", {}).items()
+    ]

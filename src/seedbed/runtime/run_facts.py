@@ -1,0 +1,56 @@
+"""`.runs/UNIT.json`: what varies between equal runs (command, commit, versions, device, seconds, peak memory)."""
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from seedbed.artifacts.atomic import write_bytes
+from seedbed.artifacts.manifest import to_json
+from seedbed.runtime.paths import RUNS
+
+
+def write_run_facts(folder: Path, unit: str, device: str, seconds: float) -> None:
+    """Write the facts of one run beside its output, of which they are not a part.
+
+    Args:
+        unit: shard, stage or file that was made.
+    """
+    versions = {name: _version(name) for name in ("seedbed", "torch", "timm", "numpy", "pillow")}
+    facts = {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "commit": _commit(),
+        "cpu": platform.processor() or platform.machine(),
+        "device": device,
+        "gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "") if device == "cuda" else "",
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "python": platform.python_version(),
+        "seconds": round(seconds, 3),
+        "versions": versions,
+    }
+    write_bytes(folder / RUNS / f"{unit.removesuffix('.json')}.json", to_json(facts))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    try:
+        shown = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return shown.stdout.strip() or None if shown.returncode == 0 else None

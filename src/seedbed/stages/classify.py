@@ -1,0 +1,52 @@
+"""`classify`: what a classifier says of each whole image: class probabilities, and the pooled features behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float32
+from pydantic import Field
+
+from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
+
+
+class ClassifyParameters(ShardedParameters):
+    """Which images are classified."""
+
+    splits: tuple[str, ...] = Field(default=("val",), description="splits of the data set to process")
+
+
+def run(job: Job) -> Iterator[tuple[str, dict[str, Float32[np.ndarray, _]]]]:
+    """Yield `probabilities` (sigmoid of the class logits) and `features` (mean of the last feature map) of each image.
+
+    Images are taken whole, at their own size.
+    """
+    import torch
+
+    from seedbed.input.loaders import normalise
+    from seedbed.methods.trained import load_network
+
+    torch.set_num_threads(job.parameters.torch_threads)
+    trained = load_network(job.artifact("classifier"), job.epochs.get("classifier"), job.device)
+    for image_id in job.image_ids:
+        image = torch.from_numpy(np.array(job.dataset.image(image_id)))[None]
+        valid = torch.ones(image.shape[:3], dtype=torch.bool)
+        pixels = normalise(image, valid, trained.mean, trained.std, job.device)
+        with torch.no_grad():
+            features = trained.network.backbone(pixels)[-1]
+            class_logits = trained.network.head(features).mean((2, 3))
+        vectors = {"probabilities": class_logits.sigmoid(), "features": features.mean((2, 3))}
+        yield image_id, {name: value[0].float().cpu().numpy() for name, value in vectors.items()}
+
+
+STAGE = Stage(
+    name="classify",
+    version=1,
+    summary="Class probabilities and pooled features of each image.",
+    parameters=lambda raw: ClassifyParameters,
+    inputs={"classifier": Input(("classifier",))},
+    resources="inference",
+    run=run,
+    makes="classification",
+)

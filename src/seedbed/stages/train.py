@@ -1,0 +1,152 @@
+"""The training stages, one row each: what a method of each optimises is in `seedbed.methods`.
+
+`train_classifier` learns from image-level labels, `train_affinitynet` from confident regions which pixels belong
+together (Ahn & Kwak 2018, §3.2), `train_segmenter` from pseudo masks, confident regions or (upper bound) true masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, Field, create_model
+
+from seedbed.errors import SeedbedError
+from seedbed.input.augmentation import Augmentation
+from seedbed.methods.base import MethodEntry
+from seedbed.methods.table import all_methods, method_entry
+from seedbed.runtime.contract import Input, Job, Parameters, Products, Stage
+from seedbed.training.parameters import TrainingParameters
+
+
+class TrainingStageParameters(TrainingParameters, Parameters):
+    """Base of the training stages' models; the method adds its own parameters."""
+
+    method: str = Field(description="what a training step optimises: a method of this stage")
+    split: str = Field(default="train", description="split of the data set to train on")
+    augmentation: Augmentation = Field(default=Augmentation(), description="what is done to a training image")
+
+    @property
+    def entry(self) -> MethodEntry:
+        """The method's row."""
+        return method_entry(self.method)
+
+    def needed_inputs(self) -> tuple[str, ...]:
+        """What the method cannot do without."""
+        return self.entry.needed(self)
+
+    def unused_inputs(self) -> tuple[str, ...]:
+        """What is for other methods, or for this one with other parameters."""
+        used = {*self.needed_inputs(), *self.entry.optional}
+        return tuple(name for name in MethodInputs(self.entry.stage) if name not in used)
+
+    def of_method(self) -> Any:
+        """The method's own parameters, an instance of its entry's model."""
+        model = self.entry.parameters
+        return model.model_validate({name: getattr(self, name) for name in model.model_fields})
+
+
+class MethodInputs(Mapping[str, Input]):
+    """Inputs of a training stage: all that one of its methods, those of installed packages too, is built with or reads.
+
+    Args:
+        stage: name of the training stage.
+    """
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+
+    def __getitem__(self, name: str) -> Input:
+        return self._inputs()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._inputs())
+
+    def __len__(self) -> int:
+        return len(self._inputs())
+
+    def _inputs(self) -> dict[str, Input]:
+        found: dict[str, Input] = {}
+        for method, entry in all_methods().items():
+            if entry.stage != self.stage:
+                continue
+            own = {name: (meaning,) for name, meaning in entry.networks.items()} | dict(entry.reads)
+            for name, takes in own.items():
+                if found.setdefault(name, Input(takes, required=False)).takes != takes:
+                    raise SeedbedError(
+                        f"method {method!r} takes {' or '.join(takes)} as input {name}, another of {self.stage} "
+                        f"{' or '.join(found[name].takes)}; give the input another name"
+                    )
+        return found
+
+
+def training_stage(name: str, version: int, summary: str, makes: str, method: str) -> Stage:
+    """A row: one training stage.
+
+    Args:
+        makes: meaning of the network.
+        method: the default one.
+    """
+    return Stage(
+        name=name,
+        version=version,
+        summary=summary,
+        parameters=lambda raw: _joined(
+            method_entry(str(raw.get("method", method)), name).parameters,
+            str(raw.get("method", method)),
+            method,
+        ),
+        inputs=MethodInputs(name),
+        resources="training",
+        run=run,
+        makes=makes,
+        random=True,
+    )
+
+
+@cache
+def _joined(own: type[BaseModel], method: str, default: str) -> type[TrainingStageParameters]:
+    """The stages' model with the parameters of a method.
+
+    Raises:
+        SeedbedError: one of them is named like one of training.
+    """
+    taken = sorted(own.model_fields.keys() & TrainingStageParameters.model_fields.keys())
+    if taken:
+        raise SeedbedError(
+            f"method {method!r}: its parameter {', '.join(taken)} is named like one of training; rename it"
+        )
+    description = TrainingStageParameters.model_fields["method"].description
+    joined: type[TrainingStageParameters] = create_model(
+        f"Training{own.__name__}",
+        __base__=(TrainingStageParameters, own),
+        method=(str, Field(default=default, description=description)),
+    )
+    return joined
+
+
+def run(job: Job) -> Products:
+    """The trained network, its kept epochs and its history."""
+    from seedbed.runtime.fit import fit_method
+
+    return fit_method(job)
+
+
+TRAIN_CLASSIFIER = training_stage(
+    "train_classifier", 2, "Train a classifier on image-level labels.", makes="classifier", method="cam"
+)
+TRAIN_AFFINITYNET = training_stage(
+    "train_affinitynet",
+    1,
+    "Train an AffinityNet on confident regions.",
+    makes="affinitynet",
+    method="affinity",
+)
+TRAIN_SEGMENTER = training_stage(
+    "train_segmenter",
+    1,
+    "Train a segmentation network on label maps.",
+    makes="segmenter",
+    method="segmentation",
+)
