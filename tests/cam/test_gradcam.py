@@ -116,5 +116,5 @@ def test_mirrored_half_is_added(network):
 
 def test_unknown_class(network):
     image = np.zeros((64, 64, 3), np.uint8)
-    with pytest.raises(ValueError, match="class 4 was asked for, but the network has 4 classes"):
+    with pytest.raises(ValueError, match="expected classes from 0 to 3, got 4; the network has 4 classes"):
         multi_scale_cams(network, image, [4], **PLAIN, form="gradcam++")

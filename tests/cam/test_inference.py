@@ -104,9 +104,9 @@ def test_mistakes_get_one_line():
     image = picture(32, 32)
     with pytest.raises(ValueError, match="expected a network in evaluation mode"):
         multi_scale_cams(Colours(), image, [0], **PLAIN)
-    with pytest.raises(ValueError, match="class 3 was asked for, but the network has 3 classes"):
+    with pytest.raises(ValueError, match="expected classes from 0 to 2, got 3; the network has 3 classes"):
         multi_scale_cams(colours(), image, [3], **PLAIN)
-    with pytest.raises(ValueError, match=r"scales must be above 0, not 0\.0"):
+    with pytest.raises(ValueError, match=r"expected a scale above 0, got 0\.0"):
         multi_scale_cams(colours(), image, [0], **PLAIN, scales=(0.0,))
     with pytest.raises(ValueError, match="keep_flips needs flip: true"):
         multi_scale_cams(colours(), image, [0], **PLAIN, flip=False, keep_flips=True)

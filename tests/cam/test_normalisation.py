@@ -1,14 +1,12 @@
-"""ψ in its published forms and background scores, by hand; the torch form against the numpy one."""
+"""ψ in its published forms, by hand."""
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from seedbed.cam import normalisation_torch
-from seedbed.cam.normalisation import NORMALISATIONS, constant_background, normalise, power_background
+from seedbed.cam.normalisation import NORMALISATIONS, normalise
 
 CAMS = np.array([[[-1.0, 1.0], [2.0, 4.0]], [[0.5, 0.5], [1.0, 0.75]]], dtype=np.float32)
 E = 1e-5
@@ -65,34 +63,8 @@ def test_range_and_order(cams, form):
     assert psi.max() <= 1
     order = np.argsort(cams.reshape(2, -1), axis=1)
     assert (np.diff(np.take_along_axis(psi.reshape(2, -1), order, axis=1)) >= 0).all()
-    if form in normalisation_torch.NORMALISATIONS:
-        assert np.allclose(
-            normalisation_torch.normalise(torch.from_numpy(cams), form).numpy(), psi, atol=1e-6
-        )
-
-
-def test_gradients_pass_through_the_torch_form():
-    cams = torch.from_numpy(CAMS).requires_grad_()
-    normalisation_torch.normalise(cams[None], "puzzle").sum().backward()
-    # ∂ψ/∂A of a pixel off the maximum is 1/(max + ε); none comes back from a negative one.
-    assert cams.grad[0, 1, 0].item() == pytest.approx(1 / (4 + E))
-    assert cams.grad[0, 0, 0].item() == 0
-
-
-def test_backgrounds_by_hand():
-    psi = np.array([[[0.5, 0.0]], [[0.25, 1.0]]], dtype=np.float32)
-    assert constant_background(psi, 0.3).tolist() == [[np.float32(0.3)] * 2]
-    assert power_background(psi, 4.0).tolist() == [[0.0625, 0.0]]
-    assert power_background(psi[:0], 24.0).tolist() == [[1.0, 1.0]]
-
-
-def test_background_of_scores_that_are_not_normalised():
-    with pytest.raises(ValueError, match=r"expected scores in \[0, 1\], got up to 4; normalise them first"):
-        power_background(CAMS, 4.0)
 
 
 def test_unknown_form_is_answered_with_near_names():
     with pytest.raises(ValueError, match=r"unknown normalisation 'minmax'; did you mean min_max"):
         normalise.__wrapped__(CAMS, "minmax")
-    with pytest.raises(ValueError, match=r"unknown normalisation 'puzle'; did you mean puzzle"):
-        normalisation_torch.normalise.__wrapped__(torch.from_numpy(CAMS), "puzle")

@@ -72,7 +72,7 @@ def test_what_is_no_threshold(value):
 
 
 def test_alphas_have_no_thresholds():
-    with pytest.raises(ValueError, match="expected regions of two thresholds, got 'alpha4-24'; choose"):
+    with pytest.raises(ValueError, match="expected regions given by two thresholds, got 'alpha4-24'; choose"):
         _ = Regions.parse("alpha4-24").bg_threshold
     with pytest.raises(ValueError, match=r"whole alphas of at least 1, got 1\.5 and 2"):
         Regions("alphas", 1.5, 2.0)

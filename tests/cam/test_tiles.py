@@ -36,7 +36,7 @@ def test_merging_tiles_gives_the_image_back(batch, channels, side, height, width
 
 
 def test_what_cannot_be_cut_or_merged():
-    with pytest.raises(ValueError, match="multiple of 2 for 2 x 2 tiles, got 4 x 5; choose another crop"):
+    with pytest.raises(ValueError, match="multiples of 2, for 2 x 2 tiles, got 4 x 5; choose another crop"):
         tile(torch.zeros(1, 1, 4, 5), 2)
     with pytest.raises(ValueError, match="expected a multiple of 4 tiles, got 6"):
         merge(torch.zeros(6, 1, 2, 2), 2)

@@ -38,7 +38,7 @@ def test_smoothing_by_hand():
 
 @pytest.mark.parametrize("amount", [-0.1, 1.0])
 def test_smoothing_refuses(amount):
-    with pytest.raises(ValueError, match=r"label smoothing must be in \[0, 1\)"):
+    with pytest.raises(ValueError, match=r"expected label smoothing in \[0, 1\)"):
         smooth_labels(torch.tensor([1.0]), amount)
 
 
@@ -69,5 +69,5 @@ def test_cross_entropy_without_a_label_is_zero_with_zero_gradient():
 
 
 def test_cross_entropy_names_wrong_labels():
-    with pytest.raises(ValueError, match=r"label maps hold \[7\]; expected 0 to 2, or 255"):
+    with pytest.raises(ValueError, match=r"expected labels from 0 to 2, or 255 for none, got \[7\]"):
         pixel_cross_entropy(torch.zeros(1, 3, 1, 2), torch.tensor([[[7, 1]]]))

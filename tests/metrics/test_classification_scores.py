@@ -37,7 +37,10 @@ def test_means_against_scikit_learn():
     labels[:, 4] = False
     probabilities = (0.5 * labels + rng.random((60, 5))).clip(0, 1).round(1)
     expected = average_precision_score(labels[:, :4], probabilities[:, :4], average="macro")
-    assert classification.mean_average_precision(labels, probabilities) == pytest.approx(expected)
+    names = ("a", "b", "c", "d", "e")
+    assert classification.scores(labels, probabilities, names)["mean_average_precision"] == pytest.approx(
+        expected
+    )
     some = labels.any(1)
     expected = average_precision_score(labels[some], probabilities[some], average="samples")
     assert classification.image_average_precision(labels, probabilities) == pytest.approx(expected)
@@ -70,9 +73,11 @@ def test_scores_are_json():
 
 def test_errors():
     labels = np.zeros((2, 3), bool)
-    with pytest.raises(ValueError, match=r"labels are \(2, 3\), probabilities \(3, 2\)"):
-        classification.mean_average_precision(labels, np.zeros((3, 2)))
+    with pytest.raises(
+        ValueError, match=r"expected labels and probabilities of one shape .* got \(2, 3\) and \(3, 2\)"
+    ):
+        classification.image_average_precision(labels, np.zeros((3, 2)))
     with pytest.raises(ValueError, match="class 1 in image 0 is not finite"):
         classification.f1_scores(labels, np.array([[0, np.nan, 0], [0, 0, 0]]))
-    with pytest.raises(ValueError, match="labels have 3 columns, but 1 classes"):
+    with pytest.raises(ValueError, match="a name per column of the labels, 3, got 1"):
         classification.scores(labels, np.zeros((2, 3)), ("cat",))

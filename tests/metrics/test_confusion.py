@@ -68,7 +68,7 @@ def test_most_classes():
 
 
 def test_different_shapes():
-    with pytest.raises(ValueError, match="truth is 2×3 but prediction is 3×2"):
+    with pytest.raises(ValueError, match="expected truth and prediction of one size, got 2×3 and 3×2"):
         confusion_counts(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), 2)
 
 

@@ -178,7 +178,9 @@ def test_unknown_names():
         segmentation.class_iou(COUNTS, "drop")
     with pytest.raises(ValueError, match="unknown class in class_map 'cta'; did you mean cat"):
         segmentation.collapse(COUNTS, NAMES, {"cta": "pet"})
-    with pytest.raises(ValueError, match="counts are of 3 foreground classes, but 2 are named"):
+    with pytest.raises(
+        ValueError, match="expected the names of 3 foreground classes, as the counts have, got 2"
+    ):
         segmentation.scores(COUNTS, NAMES[:2])
 
 

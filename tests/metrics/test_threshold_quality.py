@@ -92,12 +92,13 @@ def test_errors():
     with pytest.raises(ValueError, match="unknown TECM variant 'equation-5'; did you mean equation-4"):
         tecm(0.1, 0.1, 1, 1, variant="equation-5")
     with pytest.raises(
-        ValueError, match=r"NPR of the initial CAMs must be a fraction .* got 23.4; divide per cent by 100"
+        ValueError,
+        match=r"expected NPR of the initial CAMs as a fraction .* got 23.4; divide per cent by 100",
     ):
         tecm(23.4, 0.1, 1, 1)
     with pytest.raises(ValueError, match="N-to-B -1"):
         tecm(0.2, 0.1, -1, 1)
-    with pytest.raises(ValueError, match="mean IoU must be a fraction"):
+    with pytest.raises(ValueError, match="expected mean IoU as a fraction"):
         pqs(56.9, 0.1)
     with pytest.raises(ValueError, match="0 neutral of 0 pixels"):
         neutral_pixel_ratio(0, 0)

@@ -136,10 +136,10 @@ def test_empty_table_has_no_ratio():
 @pytest.mark.parametrize(
     ("message", "change"),
     [
-        ("cam is float64; expected float32", {"cam": np.zeros((1, 2, 2))}),
+        ("expected cam as float32.*, got float64", {"cam": np.zeros((1, 2, 2))}),
         ("the CAM holds NaN", {"cam": np.array([[[0.1, np.nan], [0, 0]]], np.float32)}),
-        (r"truth is \(3, 2\) but the CAM \(2, 2\)", {"truth": np.zeros((3, 2), np.uint8)}),
-        ("truth holds the value 6; expected 0 to 5, or 255", {"truth": np.full((2, 2), 6, np.uint8)}),
+        (r"expected truth of the CAM's size \(2, 2\), got \(3, 2\)", {"truth": np.zeros((3, 2), np.uint8)}),
+        ("expected truth from 0 to 5, or 255, got 6", {"truth": np.full((2, 2), 6, np.uint8)}),
         (r"expected distinct classes from 0 to 4, got \[5\]", {"class_ids": np.array([5])}),
         (r"got \[-1\]", {"class_ids": np.array([-1])}),
         (r"got \[1, 1\]", {"class_ids": np.array([1, 1]), "cam": np.zeros((2, 2, 2), np.float32)}),
@@ -165,9 +165,9 @@ def test_nan_behind_a_greater_score():
 
 def test_refused_questions():
     table = ThresholdTable.empty(GRID, K)
-    with pytest.raises(ValueError, match=r"bg_threshold 0.7 is above fg_threshold 0.3"):
+    with pytest.raises(ValueError, match=r"expected bg_threshold ≤ fg_threshold, got 0.7 and 0.3"):
         table.confusion([(0.1, 0.3), (0.7, 0.3)])
-    with pytest.raises(ValueError, match=r"threshold 0\.25 is none of the table's 6"):
+    with pytest.raises(ValueError, match=r"threshold 0\.25 is not among the table's 6"):
         table.neutral_ratio([(0.1, 0.25)])
     with pytest.raises(ValueError, match="finite thresholds, got"):
         ThresholdTable.empty([], K)

@@ -70,9 +70,11 @@ def test_merging_and_arrays():
 def test_errors():
     table = TransitionTable.empty(GRID)
     cam = np.zeros((1, 2, 2), np.float32)
-    with pytest.raises(ValueError, match=r"initial CAMs are \(1, 2, 2\), refined ones \(2, 2, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"expected initial and refined CAMs of one shape, got \(1, 2, 2\) and \(2, 2, 2\)"
+    ):
         table.add(cam, np.zeros((2, 2, 2), np.float32))
-    with pytest.raises(ValueError, match="refined is float64; expected float32"):
+    with pytest.raises(ValueError, match=r"expected refined as float32.*, got float64"):
         table.add(cam, cam.astype(np.float64))
     for broken in ((cam * np.nan, cam), (cam, cam * np.nan)):
         with pytest.raises(ValueError, match="hold NaN"):
@@ -80,5 +82,5 @@ def test_errors():
     assert not table.counts.any()
     with pytest.raises(ValueError, match="4 and 1 thresholds do not add up"):
         table + TransitionTable.empty([0.5])
-    with pytest.raises(ValueError, match="above fg_threshold"):
+    with pytest.raises(ValueError, match="expected bg_threshold ≤ fg_threshold"):
         table.transitions([(0.5, 0.2)])

@@ -84,7 +84,7 @@ def test_images_of_background_only_ask_no_crf():
         (lambda: threshold_regions(CAMS, IDS, 0.4, 0.1), "≤ fg_threshold, got 0.4 and 0.1; swap them"),
         (lambda: decide_same_pair(CAMS, IDS, 0.4, 0.1), "≤ fg_threshold, got 0.4 and 0.1; swap them"),
         (lambda: alpha_regions(CAMS, IDS, 24.0, 4.0), "low alpha ≤ high alpha, got 24 and 4; swap them"),
-        (lambda: decide_argmax(CAMS, [4], 0.3), "expected one class id a map, got 1 ids for 2 maps"),
+        (lambda: decide_argmax(CAMS, [4], 0.3), "expected one class id per map, got 1 ids for 2 maps"),
         (lambda: decide_argmax(CAMS, [4, 254], 0.3), r"class ids from 0 to 253, got \[254\]"),
     ],
 )  # fmt: skip

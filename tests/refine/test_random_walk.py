@@ -8,9 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seedbed.refine import random_walk_torch
 from seedbed.refine.affinity_labels import pair_offsets
-from seedbed.refine.random_walk import METHODS, chebyshev_expansion, check_walk, walk
-from seedbed.refine.random_walk_torch import walk_torch
+from seedbed.refine.random_walk import walk
+from seedbed.refine.random_walk_torch import walk_arrays, walk_torch
+from seedbed.refine.walk_arguments import METHODS, chebyshev_expansion, check_walk
 
 
 def transition_matrix(affinity, offsets, beta):
@@ -176,15 +178,39 @@ def test_torch_form_equals_dense_powers(method, size):
         assert np.abs(got - expected).max() <= 2e-6 * expected.max()
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_torch_form_of_one_image_agrees_with_the_compiled_form(method):
+    scores, affinity, offsets = example(30, 40, 5, classes=3)
+    scores.setflags(write=False)
+    arguments = {"beta": 10.0, "steps": 64, "method": method, "products": 40}
+    result = walk_arrays(scores, affinity, offsets, "cpu", **arguments)
+    assert result.dtype == np.float32
+    assert np.abs(result - walk(scores, affinity, offsets, **arguments)).max() <= 1e-4
+
+
+def test_other_devices_walk_in_torch_and_the_cpu_does_not(monkeypatch):
+    calls = []
+
+    def recorded(scores, affinity, offsets, device, **arguments):
+        calls.append((device, offsets, arguments))
+        return scores + 1
+
+    monkeypatch.setattr(random_walk_torch, "walk_arrays", recorded)
+    scores, affinity, offsets = example(4, 5, 2)
+    arguments = {"beta": 10.0, "steps": 64, "method": "power", "products": 40}
+    assert np.array_equal(walk(scores, affinity, offsets, device="cuda:1", **arguments), scores + 1)
+    assert calls == [("cuda:1", offsets, arguments)]
+    walk(scores, affinity, offsets, device="cpu", **arguments)
+    assert len(calls) == 1
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_torch_form_on_a_gpu():
+def test_walk_on_a_gpu():
     scores, affinity, offsets = example(30, 40, 5)
-    result = walk_torch(
-        torch.from_numpy(scores)[None].cuda(), torch.from_numpy(affinity)[None].cuda(), offsets
-    )
     expected = walk(scores, affinity, offsets, method="power")
-    assert np.abs(result[0].cpu().numpy() - expected).max() <= 2e-6 * expected.max()
+    result = walk(scores, affinity, offsets, device="cuda")
+    assert np.abs(result - expected).max() <= 2e-6 * expected.max()
 
 
 @pytest.mark.parametrize(

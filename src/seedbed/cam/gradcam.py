@@ -3,7 +3,7 @@
     α = g² / (2 g² + ΣA g³),   w = Σ α ReLU(g),   L = ReLU(Σ_k w_k A_k),   g = ∂S/∂A
 
 The paper differentiates Y = exp(S) three times, S the class logit. Where S is piecewise linear in A, the n-th
-derivative is Y gⁿ; Y leaves α and only scales w, so that one gradient is enough.
+derivative is Y gⁿ; Y cancels out of α and only scales w, so one gradient is enough.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def gradcam_plus_plus(
     gradients: Float[Tensor, "classes channels h w"],
     epsilon: float = EPSILON,
 ) -> Float[Tensor, "classes h w"]:
-    """Maps of several classes.
+    """Grad-CAM++ maps of several classes.
 
     Args:
         activations: A, the last feature map of one image.
         gradients: g, of each class logit with respect to A.
-        epsilon: on the denominator of α, as in the widely used implementation; it weighs where gradients are
-            small.
+        epsilon: added to the denominator of α, as in the widely used implementation; it matters where gradients
+            are small.
     """
     squares = gradients.square()
     cubes = squares * gradients
@@ -49,13 +49,13 @@ def min_max(maps: Float[Tensor, "classes h w"]) -> Float[Tensor, "classes h w"]:
 def network_gradcams(
     network: Any, pixels: Float[Tensor, "1 3 H W"], classes: Int64[Tensor, " classes"]
 ) -> Float[Tensor, "classes h w"]:
-    """Grad-CAM++ of the named classes, from one pass: only the head is differentiated.
+    """Grad-CAM++ of the named classes from one forward pass: only the head is differentiated.
 
     Args:
-        network: a `CamNetwork` in evaluation mode, of whose `backbone` the last map is taken, and whose `head`
+        network: a `CamNetwork` in evaluation mode; the last map of its `backbone` is taken, and its `head`
             scores it.
         pixels: one normalised image.
-        classes: which class logits, from 0.
+        classes: indices of the class logits, from 0.
     """
     with torch.no_grad():
         features = network.backbone(pixels)[-1].float()

@@ -1,8 +1,8 @@
-"""Multi-scale, flipped CAMs of one image, as PSA, IRN and all that followed take them.
+"""Multi-scale, flipped CAMs of one image, as in PSA, IRN and their successors.
 
 The image is resized by each scale (bicubic, sizes rounded), and ReLU(CAM) is added to the mirrored ReLU(CAM)
 of the mirrored image. Each scale's map is returned at its native resolution: what the field stores (sums at
-image size or at stride 4) is linear in these (`seedbed.cam.rebuild`).
+image size or at stride 4) is linear in these maps (`seedbed.cam.rebuild`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Form = Literal["cam", "gradcam++"]
 Precision = Literal["32", "bf16"]
 SCALES = (0.5, 1.0, 1.5, 2.0)
 SMALLEST = 32
-"""Pixels of the shorter side that a network is given at least."""
+"""The shortest side, in pixels, that a network is given."""
 
 
 class ScaleCams(NamedTuple):
-    """CAMs of one image, one array a scale."""
+    """CAMs of one image, one array per scale."""
 
     maps: tuple[Float32[np.ndarray, "classes h w"], ...]
     """ReLU(CAM), plus the mirrored ReLU(CAM) of the mirrored image where flips are taken."""
@@ -52,30 +52,32 @@ def multi_scale_cams(
 ) -> ScaleCams:
     """CAMs of the named classes at each scale.
 
-    An image whose shorter side is under 32 pixels at some scale is padded there at the right and the bottom
-    with the mean colour to 32, and the map is cropped to the cells that begin inside the image.
+    Where a side is shorter than 32 pixels at some scale, the image is padded to 32 with the mean colour at the
+    right and the bottom, and the map is cropped to the cells that begin inside the image.
 
     Args:
         network: gives `cam_logits` (a `CamNetwork`), in evaluation mode, on `device`.
         image: RGB.
-        class_ids: foreground classes, from 0; an image-level label's classes. May be empty.
+        class_ids: foreground classes, from 0: those that the image-level labels name. May be empty.
         mean, std: input normalisation on [0, 1] RGB.
         scales: factors on the image's size.
-        sizes: where given, in place of `scales`: sides in pixels of squares that the image is stretched to.
+        sizes: if given, used instead of `scales`: sides, in pixels, of squares to which the image is stretched.
         form: `cam` is ReLU of the class maps; `gradcam++` is Grad-CAM++, each map in [0, 1].
         flip: add the mirror image's CAM.
-        keep_flips: also return it on its own.
-        precision: bf16 computes under autocast, several times faster on new CPUs and about 1e-2 off.
+        keep_flips: also return the mirror image's CAM on its own.
+        precision: bf16 computes under autocast: several times faster on new CPUs, with errors of about 1e-2.
         device: where to compute.
 
     Raises:
-        ValueError: the network is in training mode, a class that it does not have, a scale of 0 or less,
-            or `keep_flips` without `flip`.
+        ValueError: a network in training mode, a class that it does not have, a scale of 0 or less, or
+            `keep_flips` without `flip`.
     """
     if network.training:
-        raise ValueError("expected a network in evaluation mode, but it is in training mode; call eval()")
+        raise ValueError(
+            "expected a network in evaluation mode, but it is in training mode; call network.eval()"
+        )
     if keep_flips and not flip:
-        raise ValueError("keep_flips needs flip: true; there is no mirrored CAM to keep")
+        raise ValueError("keep_flips needs flip: true; otherwise there is no mirrored CAM to keep")
     classes = torch.as_tensor(list(class_ids), dtype=torch.long, device=device)
     maps, flips = [], []
     inputs = [network_input(image, scale, mean, std) for scale in scales]
@@ -99,10 +101,10 @@ def network_input(
     """The image resized by a factor (Pillow's bicubic, size rounded, at least 1 px) and normalised.
 
     Raises:
-        ValueError: a scale that is not positive.
+        ValueError: a scale of 0 or less.
     """
     if not scale > 0:
-        raise ValueError(f"scales must be above 0, not {scale}")
+        raise ValueError(f"expected a scale above 0, got {scale}; 1.0 is the image's own size")
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     return _normalised(_resized(image, height, width), mean, std)
 
@@ -146,4 +148,6 @@ def _class_maps(
 
 def _check_classes(classes: Tensor, known: int) -> None:
     if len(classes) and int(classes.max()) >= known:
-        raise ValueError(f"class {int(classes.max())} was asked for, but the network has {known} classes")
+        raise ValueError(
+            f"expected classes from 0 to {known - 1}, got {int(classes.max())}; the network has {known} classes"
+        )

@@ -1,6 +1,6 @@
-"""Class activation maps to ψ in [0, 1], and scores of the background.
+"""From class activation maps to scores ψ in [0, 1].
 
-All take one map a class, with any further axes before the last two. The published forms:
+All forms take one map per class, with any further axes before the last two. The published ones:
 
 - `max`: ReLU(A) / (max ReLU(A) + ε), PSA, IRN and most after them (Ahn & Kwak 2018, §3.1);
 - `puzzle`: ReLU(ReLU(A) − ε) / (max ReLU(A) + ε), the code of Puzzle-CAM, OC-CSE and P-NOC;
@@ -46,7 +46,7 @@ def by_min_max(cams: Float32[np.ndarray, "*axes h w"]) -> Float32[np.ndarray, "*
 
 
 def by_global_max(cams: Float32[np.ndarray, "classes h w"]) -> Float32[np.ndarray, "classes h w"]:
-    """ReLU(A) over the maximum of all maps, so that weak classes stay weak; all 0 stays 0."""
+    """ReLU(A) over the maximum of all maps, so that weak classes stay weak; maps of 0 stay 0."""
     positive: np.ndarray = np.maximum(cams, 0)
     highest = positive.max(initial=0)
     return positive / highest if highest > 0 else positive
@@ -66,27 +66,8 @@ def normalise(
     """ψ(A) by one of `NORMALISATIONS`.
 
     Raises:
-        ValueError: unknown form.
+        ValueError: an unknown form.
     """
     if form not in NORMALISATIONS:
         raise ValueError(unknown_name("normalisation", form, NORMALISATIONS))
     return NORMALISATIONS[form](cams)
-
-
-def constant_background(cams: Float32[np.ndarray, "classes h w"], score: float) -> Float32[np.ndarray, "h w"]:
-    """One background score for every pixel."""
-    return np.full(cams.shape[1:], score, dtype=np.float32)
-
-
-def power_background(cams: Float32[np.ndarray, "classes h w"], alpha: float) -> Float32[np.ndarray, "h w"]:
-    """(1 − max_c ψ_c)^α (Ahn & Kwak 2018, §3.1); 1 everywhere for an image without classes.
-
-    A low α (4) gives much background, a high one (24 in the paper, 32 in the code) little.
-
-    Raises:
-        ValueError: scores outside [0, 1].
-    """
-    strongest = cams.max(axis=0, initial=0)
-    if strongest.max(initial=0) > 1:
-        raise ValueError(f"expected scores in [0, 1], got up to {strongest.max():g}; normalise them first")
-    return np.asarray((1 - strongest) ** np.float32(alpha), dtype=np.float32)

@@ -1,6 +1,6 @@
-"""The confident-region setting: one label that names it in paths, parameters and reports.
+"""The setting of the confident regions: one label names it in paths, parameters and reports.
 
-Two forms are published. `bg0.10-fg0.40`: background where the score is at most bg, foreground where it is at
+There are two published forms. `bg0.10-fg0.40`: background where the score is at most bg, foreground where it is at
 least fg (IRN, Puzzle-CAM, P-NOC). `alpha4-24`: background scores (1 − max)^α with a low α for the foreground
 and a high one for the background (PSA, SEAM). Thresholds have two decimals, so that 0.3 and 0.30 are one
 path.
@@ -17,10 +17,10 @@ ALPHAS = re.compile(r"alpha([0-9]+)-([0-9]+)")
 
 
 def format_threshold(value: str | float) -> str:
-    """A threshold as it is written in labels: "0.30" for 0.3, "0.3" and "0.30".
+    """A threshold as written in labels: "0.30" for 0.3, "0.3" and "0.30".
 
     Raises:
-        ValueError: no number, outside [0, 1], or with more than two decimals.
+        ValueError: not a number, outside [0, 1], or with more than two decimals.
     """
     try:
         number = Decimal(str(value))
@@ -43,7 +43,8 @@ class Regions:
         high: foreground threshold, or the high α, which decides the background.
 
     Raises:
-        ValueError: low above high, a threshold outside [0, 1] or finer than 0.01, an α below 1.
+        ValueError: low above high, a threshold outside [0, 1] or finer than 0.01, or an α that is not a whole number
+            of at least 1.
     """
 
     kind: Literal["thresholds", "alphas"]
@@ -66,16 +67,16 @@ class Regions:
             )
         if self.low > self.high:
             raise ValueError(
-                f"expected a low alpha before the high one, got {self.label!r}; "
+                f"expected the low alpha before the high one, got {self.label!r}; "
                 f"did you mean alpha{self.high:g}-{self.low:g}?"
             )
 
     @classmethod
     def parse(cls, label: str) -> "Regions":
-        """Read a label.
+        """The setting that a label names.
 
         Raises:
-            ValueError: a label of neither form, or values that the class refuses.
+            ValueError: a label in neither form, or values that the class refuses.
         """
         text = label.strip()
         if found := THRESHOLDS.fullmatch(text):
@@ -84,12 +85,12 @@ class Regions:
             return cls("alphas", *(float(part) for part in found.groups()))
         raise ValueError(
             f"expected regions like 'bg0.10-fg0.40' or 'alpha4-24', got {label!r}; "
-            "write both values, the background's or lower one first"
+            "write both values, the background's (or the lower alpha) first"
         )
 
     @property
     def label(self) -> str:
-        """The one spelling of this setting, for instance "bg0.10-fg0.40"."""
+        """The only spelling of this setting, for instance "bg0.10-fg0.40"."""
         if self.kind == "thresholds":
             return f"bg{self.low:.2f}-fg{self.high:.2f}"
         return f"alpha{self.low:g}-{self.high:g}"
@@ -99,7 +100,7 @@ class Regions:
         """Background where the score is at most this.
 
         Raises:
-            ValueError: regions of alphas.
+            ValueError: the setting consists of two alphas.
         """
         return self._thresholds()[0]
 
@@ -108,14 +109,14 @@ class Regions:
         """Foreground where the score is at least this.
 
         Raises:
-            ValueError: regions of alphas.
+            ValueError: the setting consists of two alphas.
         """
         return self._thresholds()[1]
 
     def _thresholds(self) -> tuple[float, float]:
         if self.kind != "thresholds":
             raise ValueError(
-                f"expected regions of two thresholds, got {self.label!r}; choose regions like 'bg0.10-fg0.40'"
+                f"expected regions given by two thresholds, got {self.label!r}; choose regions like 'bg0.10-fg0.40'"
             )
         return self.low, self.high
 

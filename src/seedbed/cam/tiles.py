@@ -1,7 +1,7 @@
-"""Tile an image, and merge what was made of the tiles: the puzzle of Puzzle-CAM (Jo & Yu 2021, §3.2).
+"""Cut an image into tiles, and merge the tiles' maps: the puzzle of Puzzle-CAM (Jo & Yu 2021, §3.2).
 
-Tiles of all images stand one place after the other: all upper left ones, then those to their right, row by
-row, as in the published code.
+Tiles are ordered by their place, row by row: first the upper left tiles of all images, then those to their right,
+as in the published code.
 """
 
 from jaxtyping import Float
@@ -12,27 +12,31 @@ def tile(images: Float[Tensor, "batch channels H W"], side: int) -> Float[Tensor
     """Cut each image into side × side tiles of h = H / side by w = W / side.
 
     Args:
-        images: any maps.
+        images: images or any other maps.
         side: tiles along each axis; side² · batch tiles come out.
 
     Raises:
-        ValueError: H or W is no multiple of `side`.
+        ValueError: H or W is not a multiple of `side`.
     """
     batch, channels, height, width = images.shape
     if height % side or width % side:
         raise ValueError(
-            f"expected maps of a multiple of {side} for {side} x {side} tiles, got {height} x {width}; "
-            "choose another crop"
+            f"expected a height and width that are multiples of {side}, for {side} x {side} tiles, "
+            f"got {height} x {width}; choose another crop"
         )
     cut = images.reshape(batch, channels, side, height // side, side, width // side)
     return cut.permute(2, 4, 0, 1, 3, 5).reshape(-1, channels, height // side, width // side)
 
 
 def merge(tiles: Float[Tensor, "tiles channels h w"], side: int) -> Float[Tensor, "batch channels H W"]:
-    """Put tiles together again, the inverse of `tile`: H = side · h, W = side · w.
+    """Put tiles back together, the inverse of `tile`: H = side · h, W = side · w.
+
+    Args:
+        tiles: in the order in which `tile` returns them.
+        side: tiles along each axis.
 
     Raises:
-        ValueError: their number is no multiple of side².
+        ValueError: their number is not a multiple of side².
     """
     count, channels, height, width = tiles.shape
     if count % side**2:

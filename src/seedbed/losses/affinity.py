@@ -1,8 +1,8 @@
 """Loss of AffinityNet (Ahn & Kwak 2018, §3.2, eq. 3; IRN: Ahn, Cho & Kwak 2019, §4.2, eq. 5).
 
-Positive pairs of background, positive pairs of classes and negative pairs each count by the mean over their
-own number, so that none is drowned by the others: bg/4 + fg/4 + neg/2. IRN writes ((bg + fg)/2 + neg)/2,
-which is the same. IRN's displacement terms, which Puzzle-CAM and P-NOC drop, are not part of it.
+Positive pairs of background, positive pairs of classes and negative pairs are each averaged over their own
+number, so that none outweighs the others: bg/4 + fg/4 + neg/2. IRN writes ((bg + fg)/2 + neg)/2, which is the
+same. IRN's displacement terms, which Puzzle-CAM and P-NOC drop, are not part of it.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ EPSILON = 1e-5
 
 
 class AffinityLoss(NamedTuple):
-    """The loss and the three means that it is made of."""
+    """The loss and the three means of which it consists."""
 
     total: Float[Tensor, ""]
     background: Float[Tensor, ""]
@@ -29,12 +29,12 @@ def affinity_loss(
     foreground: Bool[Tensor, "b n h w"],
     negative: Bool[Tensor, "b n h w"],
 ) -> AffinityLoss:
-    """bg/4 + fg/4 + neg/2 over the pairs of a batch; a set without pairs adds 0.
+    """bg/4 + fg/4 + neg/2 over the pairs of a batch (eq. 3); a set without pairs adds 0.
 
     Args:
         affinity: in [0, 1].
         background: positive pairs of two background pixels.
-        foreground: positive pairs of two pixels of one class.
+        foreground: positive pairs of two pixels of the same class.
         negative: pairs of different labels.
     """
     alike = -torch.log(affinity + EPSILON)

@@ -1,7 +1,7 @@
 """Class-specific erasing: OC-CSE (Kweon et al. 2021, §3.2) and P-NOC (eq. 4–6, 9 and 10).
 
-A class map of the generator erases one class from the image; what a second classifier still finds in the rest
-judges the map.
+A class map of the generator erases one class from the image; the map is judged by what a second classifier still
+finds in the rest.
 """
 
 from typing import Literal
@@ -17,7 +17,7 @@ EPSILON = 1e-5
 def pick_present_class(
     labels: Float[Tensor, "batch classes"], uniform: Float[Tensor, "batch"]
 ) -> Int64[Tensor, "batch"]:
-    """One present class r of each image, each with equal probability; -1 where no class is present.
+    """One present class r per image, all with equal probability; -1 where no class is present.
 
     Args:
         labels: 0 or 1.
@@ -47,8 +47,8 @@ def normalise_maps(
     Args:
         maps: ReLU(A_r).
         over: whose maximum. `image` is the papers' ψ. `batch` is what the published code of both does for the
-            soft mask: weak maps stay weak. It is the maximum of the maps given, so of this process' micro-batch:
-            neither other processes nor other micro-batches of an accumulated step count.
+            soft mask: weak maps stay weak. It is the maximum of the given maps, that is of this process's
+            micro-batch: other processes and other micro-batches of an accumulated step do not count.
     """
     highest = maps.amax() if over == "batch" else maps.amax((1, 2, 3), keepdim=True)
     return maps / (highest + EPSILON)
@@ -57,14 +57,14 @@ def normalise_maps(
 def erase_softly(
     images: Float[Tensor, "batch 3 H W"], psi: Float[Tensor, "batch 1 H W"]
 ) -> Float[Tensor, "batch 3 H W"]:
-    """x ∘ (1 − ψ(A_r)) (eq. 5). Images are normalised, so that what is erased takes the mean colour."""
+    """x ∘ (1 − ψ(A_r)) (eq. 5). Images are normalised, so what is erased takes the mean colour."""
     return images * (1 - psi)
 
 
 def kept_pixels(psi: Float[Tensor, "batch 1 H W"], threshold: float) -> Bool[Tensor, "batch 1 H W"]:
-    """Where ψ ≤ δ: what the hard mask of P-NOC leaves.
+    """Where ψ ≤ δ: what P-NOC's hard mask keeps.
 
-    Its paper writes x ∘ (1 − ψ > δ), which read as it stands would keep all of ψ < 1 − δ; its code keeps ψ ≤ δ.
+    Its paper writes x ∘ (1 − ψ > δ), which taken literally would keep all of ψ < 1 − δ; its code keeps ψ ≤ δ.
     """
     return psi <= threshold
 

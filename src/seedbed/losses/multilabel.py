@@ -1,6 +1,6 @@
-"""Classification with several classes an image: multi-label soft margin, and label smoothing.
+"""Classification with several classes per image: multi-label soft margin, and label smoothing.
 
-Loss as in CAM, IRN, Puzzle-CAM and P-NOC; smoothing as in P-NOC: each label is drawn towards 1/2.
+Loss as in CAM, IRN, Puzzle-CAM and P-NOC; smoothing as in P-NOC: each label is moved towards 1/2.
 """
 
 from jaxtyping import Float
@@ -11,9 +11,9 @@ from torch.nn import functional
 def multilabel_soft_margin(
     class_logits: Float[Tensor, "batch classes"], labels: Float[Tensor, "batch classes"]
 ) -> Float[Tensor, ""]:
-    """Mean over images and classes of the binary cross-entropy of a logit with its label.
+    """Mean binary cross-entropy between logits and labels, over images and classes.
 
-    -y log σ(x) - (1 - y) log(1 - σ(x)), computed from logits, so that large ones stay finite.
+    -y log σ(x) - (1 - y) log(1 - σ(x)), computed from the logits, so that it stays finite for large ones.
 
     Args:
         class_logits: x.
@@ -29,5 +29,5 @@ def smooth_labels(labels: Float[Tensor, "*shape"], amount: float) -> Float[Tenso
         ValueError: `amount` outside [0, 1).
     """
     if not 0 <= amount < 1:
-        raise ValueError(f"label smoothing must be in [0, 1), not {amount}")
+        raise ValueError(f"expected label smoothing in [0, 1), got {amount}; 0 leaves it out")
     return (1 - amount) * labels + amount / 2

@@ -1,7 +1,7 @@
 """The reconstruction loss of Puzzle-CAM (Jo & Yu 2021, eq. 7; P-NOC paper, eq. 3).
 
-Whole image and tiles shall give equal class maps: the L1 distance of the raw maps (before ReLU and
-normalisation), of the classes that the image-level labels name.
+The whole image and its tiles should give equal class maps: the L1 distance between the raw maps (before ReLU and
+normalisation) of the classes that the image-level labels name.
 """
 
 from typing import Literal
@@ -22,8 +22,8 @@ def reconstruction_loss(
         cam_logits: A, class maps of the whole images.
         merged_logits: A_re, class maps of the tiles, merged.
         labels: 0 or 1.
-        mean: over `all` maps, of which the absent classes' count as 0, so that the loss grows with the number
-            of classes in an image (published code); or over the `present` maps alone. Without any: 0.
+        mean: over `all` maps, with 0 for those of absent classes, so that the loss grows with the number of
+            classes in an image (published code); or over the `present` maps alone, 0 if there are none.
     """
     distance = (cam_logits - merged_logits).abs() * labels[:, :, None, None]
     if mean == "all":

@@ -1,12 +1,10 @@
-"""Pixel cross-entropy with pixels that carry no label."""
+"""Cross-entropy of pixels, some of which have no label."""
 
 from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
 from seedbed.labels import IGNORE
-
-"""Label of pixels that carry none."""
 
 
 def pixel_cross_entropy(
@@ -16,7 +14,7 @@ def pixel_cross_entropy(
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy over the labelled pixels of the whole batch.
 
-    0, with a gradient of 0, where no pixel is labelled (a plain mean would be NaN there).
+    0, with a gradient of 0, if no pixel is labelled (a plain mean would be NaN).
 
     Args:
         logits: channel 0 is background.
@@ -31,7 +29,7 @@ def pixel_cross_entropy(
     if bool((labelled & ((label_maps < 0) | (label_maps >= outputs))).any()):
         found = sorted(set(label_maps[labelled].tolist()) - set(range(outputs)))
         raise ValueError(
-            f"label maps hold {found[:5]}; expected 0 to {outputs - 1}, or {IGNORE} for no label"
+            f"expected labels from 0 to {outputs - 1}, or {IGNORE} for none, got {found[:5]}; check the classes"
         )
     total = functional.cross_entropy(
         logits, label_maps, ignore_index=IGNORE, reduction="sum", label_smoothing=label_smoothing

@@ -1,6 +1,6 @@
-"""Compiled loops over pixels, imported only by the functions that run them: scores stay quick to import.
+"""Compiled loops over pixels, imported only by the functions that run them, so that scores stay quick to import.
 
-`no_type_check` keeps the type checker of the tests out of what numba compiles; the callers check.
+`no_type_check` keeps the tests' type checker out of what numba compiles; the callers check.
 """
 
 from typing import no_type_check
@@ -16,12 +16,12 @@ EIGHT = np.uint64(0x0101010101010101)
 def count_pairs(rows, columns, row_offset, column_offset, size):
     """Histogram of `row_offset[rows] + column_offset[columns]`.
 
-    Masks are flat over long stretches, so eight pixels are looked at as one word: where both words repeat
-    one byte, the cell gains eight at once.
+    Masks are constant over long stretches, so eight pixels are read as one word: where both words repeat one
+    byte, the cell gains eight at once.
 
     Args:
-        rows, columns: uint64 of n words of eight pixels each.
-        row_offset, column_offset: int64 of 256 entries.
+        rows, columns: uint64, n words of eight pixels each.
+        row_offset, column_offset: int64, 256 entries.
         size: number of cells.
 
     Returns:
@@ -42,7 +42,7 @@ def count_pairs(rows, columns, row_offset, column_offset, size):
 
 
 CHUNK = 4096
-"""Pixels worked on at a time: scores, winners and bins of a chunk stay in the nearest cache."""
+"""Pixels processed at a time: scores, winners and bins of a chunk stay in the nearest cache."""
 
 
 @njit(cache=True)
@@ -58,7 +58,7 @@ def count_scores(cam, rows, row_offset, thresholds, below_cell, steps, size):
         size: number of cells; a true class has C × (2·T + 1) of them.
 
     Returns:
-        int64 of `size` cells, and whether all of `cam` are numbers.
+        int64 of `size` cells, and whether `cam` is free of NaN.
     """
     n = cam.shape[1]
     width = 2 * thresholds.size - 1
@@ -79,14 +79,14 @@ def count_scores(cam, rows, row_offset, thresholds, below_cell, steps, size):
 @njit(cache=True)
 @no_type_check
 def count_transitions(initial, refined, thresholds, below_cell, steps):
-    """One pass over an image: joint histogram of the bins of its greatest initial and greatest refined score.
+    """One pass over an image: joint histogram of the bins of each pixel's greatest initial and refined score.
 
     Args:
         initial, refined: float32 of C ≥ 1 maps × n pixels.
         thresholds, below_cell, steps: a `threshold_grid.BinSearch`.
 
     Returns:
-        int64 of (2·T + 1) × (2·T + 1) cells, and whether all scores are numbers.
+        int64 of (2·T + 1) × (2·T + 1) cells, and whether the scores are free of NaN.
     """
     n = initial.shape[1]
     width = 2 * thresholds.size - 1
@@ -112,14 +112,14 @@ def count_transitions(initial, refined, thresholds, below_cell, steps):
 @njit(cache=True)
 @no_type_check
 def _strongest(cam, start, number, score, winner):
-    """Greatest score of `number` pixels from `start`, and the first map that has it.
+    """Greatest score of `number` pixels from `start` on, and the first map that has it.
 
     Returns:
-        Whether all scores are numbers; where not, score and winner mean nothing.
+        Whether the scores are free of NaN; if not, score and winner mean nothing.
     """
     odd = False
     for c in range(len(cam)):
-        # a contiguous view and no branch: so the loop is vectorised
+        # A contiguous view and no branch, so that the loop is vectorised.
         row = cam[c, start : start + number]
         for i in range(number):
             value = row[i]
@@ -140,7 +140,7 @@ def _bins(score, number, thresholds, below_cell, steps, bins):
     thresholds.
 
     Args:
-        score: float32 without NaN, of which the first `number` are used.
+        score: float32 without NaN; the first `number` are used.
         thresholds, below_cell, steps: a `threshold_grid.BinSearch`.
         bins: uint16, written.
     """

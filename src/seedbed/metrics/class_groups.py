@@ -1,8 +1,8 @@
-"""Groups of PASCAL VOC's classes by occurrence, size and company (P-NOC, §3.1 and Table 3).
+"""Groups of PASCAL VOC's classes by occurrence, size and what they appear with (P-NOC, §3.1 and Table 3).
 
-The properties are those of the 1,464 training images. The printed list of singletons lacks cat and cow; the
+The properties are those of the 1,464 training images. The printed list of singletons lacks cat and cow, but the
 printed means of all five methods hold only with them (Puzzle-CAM: 69.4 with, 65.6 without), so they are
-here.
+included here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+
+from seedbed.errors import unknown_name
 
 VOC_CLASSES = (
     "aeroplane",
@@ -62,12 +64,12 @@ VOC_GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "traffic": ("bicycle", "bus", "car", "motorbike"),
     },
 }
-"""Images a class: low at most 78, mid 81 to 93, high at least 105. Mean area of the image: small at most
-11.8 %, mid 15.2 to 18.0 %, large at least 19.1 %. Each of the three is a partition of the 20 classes."""
+"""Images per class: low at most 78, mid 81 to 93, high at least 105. Mean share of the image's area: small at
+most 11.8 %, mid 15.2 to 18.0 %, large at least 19.1 %. Each of the three is a partition of the 20 classes."""
 
 
 def group_scores(class_iou: Float[np.ndarray, "K"], classes: Sequence[str] = VOC_CLASSES) -> dict[str, Any]:
-    """Means of each group, overall mean and spread, from the IoU of background and each class.
+    """Means of VOC's class groups, overall mean and spread, from the IoU of background and each class.
 
     Args:
         class_iou: K values, background first; NaN where a class is absent.
@@ -76,10 +78,10 @@ def group_scores(class_iou: Float[np.ndarray, "K"], classes: Sequence[str] = VOC
     Returns:
         `overall_mean` over all K values, `overall_std` (sample standard deviation, ddof 1) over the
         foreground, and for each of `VOC_GROUPS` the mean of each group. Absent classes are left out; None
-        where none is left (for the deviation, where fewer than two are).
+        if no class remains (for the deviation, fewer than two).
 
     Raises:
-        ValueError: the number of values is not that of the classes, or a class is none of VOC's.
+        ValueError: the number of values does not match the classes, or a class is not one of VOC's.
     """
     if len(class_iou) != len(classes) + 1:
         raise ValueError(
@@ -87,7 +89,7 @@ def group_scores(class_iou: Float[np.ndarray, "K"], classes: Sequence[str] = VOC
         )
     for name in classes:
         if name not in VOC_CLASSES:
-            raise ValueError(f"the groups are those of PASCAL VOC's 20 classes, which {name!r} is none of")
+            raise ValueError(unknown_name("class of PASCAL VOC", name, VOC_CLASSES))
     value = dict(zip(classes, class_iou[1:], strict=True))
     foreground = class_iou[1:][~np.isnan(class_iou[1:])]
     return {

@@ -1,8 +1,8 @@
 """Scores of the image-level classifier.
 
 Average precision is the all-point form, Σ (R_n − R_{n−1})·P_n over the distinct probabilities in falling
-order, without interpolation; equal probabilities make one step (as scikit-learn's
-`average_precision_score`, not VOC's 11 points).
+order, without interpolation; equal probabilities make one step (as in scikit-learn's
+`average_precision_score`, unlike VOC's 11 points).
 """
 
 from typing import Any
@@ -12,11 +12,11 @@ from jaxtyping import Bool, Float, Float64
 
 Labels = Bool[np.ndarray, "N C"]
 Probabilities = Float[np.ndarray, "..."]
-"""N C, checked against the labels."""
+"""N × C; checked against the labels."""
 
 
 def average_precision(labels: Bool[np.ndarray, "n"], probabilities: Float[np.ndarray, "n"]) -> float:
-    """All-point average precision of one ranking; NaN where nothing is labelled."""
+    """All-point average precision of one ranking; NaN if nothing is labelled."""
     if not labels.any():
         return float("nan")
     order = np.argsort(-probabilities, kind="stable")
@@ -33,13 +33,8 @@ def class_average_precision(labels: Labels, probabilities: Probabilities) -> Flo
     return np.array([average_precision(*column) for column in zip(labels.T, probabilities.T, strict=True)])
 
 
-def mean_average_precision(labels: Labels, probabilities: Probabilities) -> float:
-    """Mean of `class_average_precision` over the classes that occur (mAP)."""
-    return _mean(class_average_precision(labels, probabilities))
-
-
 def image_average_precision(labels: Labels, probabilities: Probabilities) -> float:
-    """Average precision of each image's ranking of the classes, averaged over the images with a label."""
+    """Average precision of each image's ranking of the classes, averaged over the images that have a label."""
     _check(labels, probabilities)
     return _mean(np.array([average_precision(*row) for row in zip(labels, probabilities, strict=True)]))
 
@@ -50,7 +45,7 @@ def f1_scores(
     """F1 of the decision probability ≥ threshold.
 
     Returns:
-        Micro (hits pooled over all classes), macro (mean over the classes that are labelled or predicted
+        Micro F1 (hits pooled over all classes), macro F1 (mean over the classes that are labelled or predicted
         anywhere), and F1 of each class; NaN where nothing is labelled or predicted.
     """
     _check(labels, probabilities)
@@ -63,7 +58,7 @@ def f1_scores(
 
 
 def scores(labels: Labels, probabilities: Probabilities, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Every classification score, ready for JSON: without NaN, what is undefined is None.
+    """Every classification score, ready for JSON: None instead of NaN where a score is undefined.
 
     Args:
         labels: image-level labels.
@@ -71,11 +66,13 @@ def scores(labels: Labels, probabilities: Probabilities, classes: tuple[str, ...
         classes: the C foreground classes.
 
     Raises:
-        ValueError: shapes or number of classes disagree, or a probability is not finite.
+        ValueError: shapes or numbers of classes disagree, or a probability is not finite.
     """
     _check(labels, probabilities)
     if len(classes) != labels.shape[1]:
-        raise ValueError(f"labels have {labels.shape[1]} columns, but {len(classes)} classes were named")
+        raise ValueError(
+            f"expected a name per column of the labels, {labels.shape[1]}, got {len(classes)}; check the classes"
+        )
     precision = class_average_precision(labels, probabilities)
     micro, macro, f1 = f1_scores(labels, probabilities)
     return {
@@ -99,7 +96,8 @@ def scores(labels: Labels, probabilities: Probabilities, classes: tuple[str, ...
 def _check(labels: Bool[np.ndarray, "..."], probabilities: Float[np.ndarray, "..."]) -> None:
     if labels.ndim != 2 or labels.shape != probabilities.shape:
         raise ValueError(
-            f"labels are {labels.shape}, probabilities {probabilities.shape}; both must be (images, classes)"
+            f"expected labels and probabilities of one shape (images, classes), "
+            f"got {labels.shape} and {probabilities.shape}"
         )
     if not np.isfinite(probabilities).all():
         image, column = np.argwhere(~np.isfinite(probabilities))[0]

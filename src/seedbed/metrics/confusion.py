@@ -1,8 +1,8 @@
 """Integer counts of truth against prediction: the one source of every score (DESIGN §6).
 
-Counts of images, shards and splits merge by addition. Row t, column p counts pixels of true class t that
+Counts of images, shards and splits are merged by addition. Row t, column p counts pixels of true class t that
 were predicted as class p; the last column counts labelled pixels that the prediction leaves neutral. Pixels
-without a label in the truth are in no cell (PASCAL VOC's void, removed from truth and prediction alike).
+without a label in the truth are not counted (PASCAL VOC's void, removed from truth and prediction alike).
 """
 
 import numpy as np
@@ -20,10 +20,10 @@ def confusion_counts(
     """Count pixels by true and predicted class.
 
     Args:
-        truth: mask, 0 background, c + 1 for class c, `ignore` without a label.
-        prediction: mask of the same shape, `ignore` for neutral pixels.
+        truth: mask; 0 background, c + 1 for class c, `ignore` for pixels without a label.
+        prediction: mask of the same shape; `ignore` for neutral pixels.
         classes: K, the number of classes with background.
-        ignore: the value that is no class.
+        ignore: the value that does not stand for a class.
 
     Returns:
         K rows (truth) × K + 1 columns (prediction, then neutral).
@@ -33,7 +33,8 @@ def confusion_counts(
     """
     if truth.shape != prediction.shape:
         raise ValueError(
-            f"truth is {_shape(truth)} but prediction is {_shape(prediction)}; both must be the image's size"
+            f"expected truth and prediction of one size, got {_shape(truth)} and {_shape(prediction)}; "
+            "both must have the image's size"
         )
     if not 1 <= classes <= ignore <= 255:
         raise ValueError(f"expected 1 <= classes <= ignore <= 255, got classes={classes}, ignore={ignore}")
@@ -53,7 +54,7 @@ def confusion_counts(
 
 
 def _words(mask: np.ndarray, filler: int) -> np.ndarray:
-    """The mask's bytes as uint64, the last word filled up with pixels of `filler`."""
+    """The mask's bytes as uint64; the last word is filled up with pixels of `filler`."""
     flat = np.ascontiguousarray(mask).ravel().astype(np.uint8, casting="safe", copy=False)
     if flat.size % 8:
         flat = np.append(flat, np.full(-flat.size % 8, filler, np.uint8))

@@ -1,12 +1,12 @@
 """Scores of masks, as functions of integer counts (`seedbed.metrics.confusion`).
 
-Published codes differ in three ways that change the figure, so each has a name here:
+Published implementations differ in three ways that change the figures, so each way has a name here:
 
-- which classes enter the mean (`DEFINITIONS`; they differ as soon as a class is absent, which small data
-  brings about);
-- what a neutral prediction is (`NEUTRAL`): `dropped` removes the pixel from truth and prediction, as the
-  paper on threshold quality says of its mIoU ("excluding neutral pixels", §3.2); `missed` keeps it in the
-  truth, so it is an error;
+- which classes enter the mean (`DEFINITIONS`; they differ as soon as a class is absent, which happens in small data
+  sets);
+- how a neutral prediction counts (`NEUTRAL`): `dropped` removes the pixel from truth and prediction, as the paper
+  on threshold quality says about its mIoU ("excluding neutral pixels", §3.2); `missed` keeps it in the truth, so it
+  is an error;
 - over- and under-activation: the "FPR" and "FNR" of P-NOC's Fig. 6, which are shares of the union, not rates.
 """
 
@@ -35,11 +35,11 @@ class Totals(NamedTuple):
 
 
 DEFINITIONS: Mapping[str, Callable[[Totals], Bool[np.ndarray, "*batch K"]]] = {
-    # chainercv, and with it IRN and ISIM: classes in truth or prediction; the rest is left out
+    # chainercv, and thus IRN and ISIM: classes in truth or prediction; the others are left out
     "present": lambda totals: totals.union > 0,
     # PSA, Puzzle-CAM, P-NOC, SEAM: every class; one that is absent from both scores 0
     "all": lambda totals: np.ones_like(totals.union, dtype=bool),
-    # deeplab-pytorch, SC-CAM: classes in the truth; another that is predicted has no IoU of its own
+    # deeplab-pytorch, SC-CAM: classes in the truth; a class that is only predicted has no IoU of its own
     "truth": lambda totals: totals.truth > 0,
 }
 
@@ -53,30 +53,30 @@ def class_iou(counts: Counts, neutral: str = "dropped") -> Float64[np.ndarray, "
 
 
 def class_precision(counts: Counts, neutral: str = "dropped") -> Float64[np.ndarray, "K"]:
-    """Share of the pixels predicted as a class that are of it; NaN where none is predicted."""
+    """Share of the pixels predicted as a class that belong to it; NaN where no pixel is predicted as it."""
     totals = _totals(counts, neutral)
     return _ratio(totals.hit, totals.predicted)
 
 
 def class_recall(counts: Counts, neutral: str = "dropped") -> Float64[np.ndarray, "K"]:
-    """Share of the pixels of a class that are found; NaN where the truth has none."""
+    """Share of the pixels of a class that are found; NaN where the truth does not contain it."""
     totals = _totals(counts, neutral)
     return _ratio(totals.hit, totals.truth)
 
 
 def class_f1(counts: Counts, neutral: str = "dropped") -> Float64[np.ndarray, "K"]:
-    """Harmonic mean of precision and recall, 2·hit / (truth + predicted); NaN where it is in neither."""
+    """Harmonic mean of precision and recall, 2·hit / (truth + predicted); NaN where a class is in neither."""
     totals = _totals(counts, neutral)
     return _ratio(2 * totals.hit, totals.truth + totals.predicted)
 
 
 def mean_iou(counts: Counts, definition: str = "present", neutral: str = "dropped") -> float:
-    """Mean intersection over union; NaN where no class enters the mean.
+    """Mean intersection over union; NaN if no class enters the mean.
 
     Args:
         counts: rows truth, columns prediction, last column neutral.
         definition: which classes enter, a name of `DEFINITIONS`.
-        neutral: what a neutral prediction is, a name of `NEUTRAL`.
+        neutral: how a neutral prediction counts, a name of `NEUTRAL`.
 
     Raises:
         ValueError: an unknown name.
@@ -97,21 +97,21 @@ def mean_ious(
 
 
 def pixel_accuracy(counts: Counts, neutral: str = "dropped") -> float:
-    """Share of the labelled pixels that are right; NaN where there is none."""
+    """Share of the labelled pixels that are right; NaN if there are none."""
     totals = _totals(counts, neutral)
     return _share(totals.hit.sum(), totals.truth.sum())
 
 
 def neutral_ratio(counts: Counts) -> float:
-    """Share of the labelled pixels that the prediction leaves neutral (NPR); NaN where there is none."""
+    """Share of the labelled pixels that the prediction leaves neutral (NPR); NaN if there are none."""
     return _share(counts[:, -1].sum(), counts.sum())
 
 
 def activation_errors(counts: Counts, neutral: str = "dropped") -> tuple[float, float]:
-    """Over- and under-activation: (predicted − hit) / union and (truth − hit) / union, foreground means.
+    """Over- and under-activation: (predicted − hit) / union and (truth − hit) / union, means over the foreground.
 
-    Puzzle-CAM's evaluator prints them as FP and FN, and P-NOC's Fig. 6 as FPR and FNR. Of each class, the two
-    and its IoU add up to 1. Classes in neither truth nor prediction are left out; NaN where that leaves none.
+    Puzzle-CAM's evaluator prints them as FP and FN, and P-NOC's Fig. 6 as FPR and FNR. For each class,
+    the two and its IoU add up to 1. Classes in neither truth nor prediction are left out; NaN if that leaves none.
     """
     totals = _totals(counts, neutral)
     union = totals.union[1:]
@@ -126,19 +126,18 @@ def scores(counts: Counts, classes: Sequence[str], neutral: str = "dropped") -> 
     Args:
         counts: rows truth, columns prediction, last column neutral.
         classes: the K - 1 foreground classes, in the masks' order.
-        neutral: what a neutral prediction is, a name of `NEUTRAL`; `mean_iou_by_neutral` has both.
+        neutral: how a neutral prediction counts, a name of `NEUTRAL`; `mean_iou_by_neutral` has both.
 
     Returns:
-        A dict without NaN: what is undefined is None. `absent` names the classes in neither truth nor
-            prediction.
+        A dict without NaN: undefined scores are None. `absent` names the classes in neither truth nor prediction.
 
     Raises:
-        ValueError: the number of classes is not that of the counts, or an unknown name.
+        ValueError: the number of classes does not match the counts, or an unknown name.
     """
     names = ["background", *classes]
     if len(names) != counts.shape[0]:
         raise ValueError(
-            f"counts are of {counts.shape[0] - 1} foreground classes, but {len(classes)} are named"
+            f"expected the names of {counts.shape[0] - 1} foreground classes, as the counts have, got {len(classes)}"
         )
     totals = _totals(counts, neutral)
     columns = {
@@ -174,7 +173,7 @@ def scores(counts: Counts, classes: Sequence[str], neutral: str = "dropped") -> 
 def collapse(
     counts: Counts, classes: Sequence[str], class_map: Mapping[str, str]
 ) -> tuple[Int64[np.ndarray, "M M+1"], tuple[str, ...]]:
-    """Merge foreground classes, for instance all breeds of a pets data set into `pet`.
+    """Merge foreground classes, for instance all breeds of a data set of pets into `pet`.
 
     Args:
         counts: counts of the K - 1 `classes` and background.

@@ -1,9 +1,11 @@
-"""How good a pair of thresholds is: NPR, PQS and TECM (Tezcan and Cinbis, "Evaluating Threshold Selection
-for CAM Refinement in Weakly Supervised Semantic Segmentation", §3.2 and §3.3).
+"""How good a pair of thresholds is: NPR, PQS and TECM.
+
+Tezcan & Cinbis, "Evaluating Threshold Selection for CAM Refinement in Weakly Supervised Semantic Segmentation",
+§3.2 and §3.3.
 
 PQS needs true masks; TECM does not. The paper's Table 2 does not follow its own formula (4): all 24 printed
 values are (NPR_initial / NPR_refined) · (1 − imbalance) with the column headed N-to-B / (N-to-B + N-to-F)
-taken as the imbalance, and none follows formula (4). Both variants are here by name and are never mixed.
+taken as the imbalance, and none follows formula (4). Both variants exist here by name and are never mixed.
 """
 
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from jaxtyping import Float, Int64
 from seedbed.errors import unknown_name
 
 EXACT = 8
-"""Up to so many points the p-value of a rank correlation is counted over all pairings."""
+"""Up to this many points, the p-value of a rank correlation is counted over all pairings."""
 TECM_VARIANTS = ("equation-4", "printed")
 EPSILON = 1e-8
 
@@ -25,7 +27,7 @@ def neutral_pixel_ratio(neutral: SupportsInt, total: SupportsInt) -> float:
     """NPR, eq. (3): neutral pixels over all pixels, as a fraction.
 
     Raises:
-        ValueError: there is no pixel, or more neutral ones than pixels.
+        ValueError: there are no pixels, or more neutral ones than pixels.
     """
     neutral, total = int(neutral), int(total)
     if not 0 <= neutral <= total or total == 0:
@@ -39,7 +41,7 @@ def pqs(mean_iou: SupportsFloat, npr: SupportsFloat) -> float:
     """Pseudolabel Quality Score, eq. (1): mean IoU · (1 − NPR), both fractions (the paper prints per cent).
 
     Raises:
-        ValueError: a value is no fraction.
+        ValueError: a value outside [0, 1].
     """
     return _fraction("mean IoU", mean_iou) * (1 - _fraction("NPR", npr))
 
@@ -64,7 +66,7 @@ def tecm(
         variant: a name of `TECM_VARIANTS`.
 
     Raises:
-        ValueError: an unknown variant, an NPR that is no fraction, or a negative number of pixels.
+        ValueError: an unknown variant, an NPR outside [0, 1], or a negative number of pixels.
     """
     if variant not in TECM_VARIANTS:
         raise ValueError(unknown_name("TECM variant", variant, TECM_VARIANTS))
@@ -73,7 +75,8 @@ def tecm(
     to_background, to_foreground = float(neutral_to_background), float(neutral_to_foreground)
     if to_background < 0 or to_foreground < 0:
         raise ValueError(
-            f"expected numbers of pixels, got N-to-B {neutral_to_background}, N-to-F {neutral_to_foreground}"
+            f"expected numbers of pixels of at least 0, got N-to-B {neutral_to_background} and "
+            f"N-to-F {neutral_to_foreground}"
         )
     moved = to_background + to_foreground
     imbalance = abs(to_background - to_foreground) / moved if moved else 0.0
@@ -110,17 +113,17 @@ def correlation(
 ) -> Correlation:
     """Pearson and Spearman over all points, and Pearson over RANSAC inliers of the line y(x).
 
-    The paper reports the last alone; it depends on seed, threshold and axis order so much that it is not to
-    be read alone.
+    The paper reports only the last; it depends so much on seed, threshold and the order of the axes that it should
+    not be read alone.
 
     Args:
         x, y: two columns of n values.
         seed: of RANSAC's draws.
-        threshold: largest residual of an inlier, in units of y; default, scikit-learn's: median |y −
-            median(y)|.
+        threshold: largest residual of an inlier, in units of y; None for scikit-learn's default,
+            median |y − median(y)|.
 
     Raises:
-        ValueError: columns of different length or fewer than three points.
+        ValueError: columns of different lengths, or fewer than three points.
     """
     if x.shape != y.shape or x.size < 3:
         raise ValueError(
@@ -153,7 +156,7 @@ def rank_agreement(
     """Spearman's coefficient of two columns and its p-value; None where they are undefined.
 
     Raises:
-        ValueError: columns of different length.
+        ValueError: columns of different lengths.
     """
     if x.shape != y.shape:
         raise ValueError(f"expected two columns of the same length; got {x.size} and {y.size} values")
@@ -161,8 +164,9 @@ def rank_agreement(
 
 
 def _spearman(x: np.ndarray, y: np.ndarray) -> Any:
-    """Spearman's coefficient; of few points the p-value is exact, over all pairings (the t approximation says 0 where
-    three points agree).
+    """Spearman's coefficient; for few points with an exact p-value, over all pairings.
+
+    The t approximation would give 0 where three points agree.
     """
     from scipy.stats import permutation_test, rankdata, spearmanr
 
@@ -199,5 +203,7 @@ def _coefficient(
 
 def _fraction(name: str, value: SupportsFloat) -> float:
     if not 0 <= float(value) <= 1:
-        raise ValueError(f"{name} must be a fraction between 0 and 1, got {value}; divide per cent by 100")
+        raise ValueError(
+            f"expected {name} as a fraction between 0 and 1, got {value}; divide per cent by 100"
+        )
     return float(value)

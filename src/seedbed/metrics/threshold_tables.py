@@ -1,16 +1,16 @@
-"""Confusion counts of every pair of thresholds from one pass over the CAMs.
+"""Confusion counts of every pair of thresholds, from one pass over the CAMs.
 
 A pixel's label under a pair (bg_threshold, fg_threshold) depends on its greatest score s and on the class
 that has it:
 
     s ≥ fg_threshold: that class;  else s ≤ bg_threshold: background;  else neutral
 
-(the paper of `seedbed.metrics.threshold_quality`, §1; with equal thresholds a score on both is foreground,
-and no pixel is neutral). So a histogram of true class × winning class × position of s among the thresholds
-holds the counts of all pairs: exactly, ties included, because a score on a threshold has a position of its
-own. Histograms add up over images, shards and splits.
+(Tezcan & Cinbis, §1; with equal thresholds a score on both is foreground, and no pixel is neutral). So a
+histogram of true class × winning class × position of s among the thresholds holds the counts of all pairs:
+exactly, ties included, because a score on a threshold has a position of its own. Histograms add up over images,
+shards and splits.
 
-Not for labels with a dense CRF between threshold and label: those depend on the threshold in more than s.
+Not for labels with a dense CRF between threshold and label: these depend on more than s.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ class ThresholdTable:
     """Histogram of true class × winning class × position among the thresholds.
 
     Attributes:
-        thresholds: T, rising.
+        thresholds: T, ascending.
         counts: rows 0 to K - 1 true class, row K pixels without a label; then the K - 1 foreground classes;
             then positions: 2·i above threshold i - 1 and below i, 2·i + 1 on threshold i.
     """
@@ -43,6 +43,9 @@ class ThresholdTable:
         Args:
             thresholds: every background and foreground threshold that will be asked for, in any order.
             classes: K, the number of classes with background.
+
+        Raises:
+            ValueError: thresholds that do not make a grid, or a K outside 2 … 255.
         """
         if not 2 <= classes <= IGNORE:
             raise ValueError(f"expected 2 to {IGNORE} classes with background, got {classes}")
@@ -58,10 +61,10 @@ class ThresholdTable:
         """Count one image.
 
         Args:
-            cam: float32 maps of the classes that the image-level labels name; of equal scores the first map
-                wins.
+            cam: float32 maps of the classes that the image-level labels name; where scores are equal, the first
+                map wins.
             class_ids: their foreground classes from 0; class c has value c + 1 in a mask.
-            truth: H W, 255 without a label; None where there is no mask (then only the neutral ratio is
+            truth: H × W, 255 for pixels without a label; None if there is no mask (then only the neutral ratio is
                 known).
 
         Raises:
@@ -73,7 +76,9 @@ class ThresholdTable:
         if truth is None:
             truth = np.full(cam.shape[1:], IGNORE, np.uint8)
         if truth.shape != cam.shape[1:]:
-            raise ValueError(f"truth is {truth.shape} but the CAM {cam.shape[1:]}; resize it to the image")
+            raise ValueError(
+                f"expected truth of the CAM's size {cam.shape[1:]}, got {truth.shape}; resize the CAM to the image"
+            )
         if (
             len(np.unique(class_ids)) != len(class_ids)
             or not ((class_ids >= 0) & (class_ids < classes - 1)).all()
@@ -91,13 +96,15 @@ class ThresholdTable:
         image = cells.reshape(classes + 2, len(maps), -1)
         if image[-1].any():
             foreign = truth[(truth >= classes) & (truth != IGNORE)][0]
-            raise ValueError(f"truth holds the value {foreign}; expected 0 to {classes - 1}, or {IGNORE}")
+            raise ValueError(
+                f"expected truth from 0 to {classes - 1}, or {IGNORE}, got {foreign}; check the list of classes"
+            )
         self.counts[:, class_ids if len(class_ids) else [0], :] += image[:-1]
 
     def __add__(self, other: "ThresholdTable") -> "ThresholdTable":
         if self.counts.shape != other.counts.shape or not np.array_equal(self.thresholds, other.thresholds):
             raise ValueError(
-                f"{self._size()} and {other._size()} do not add up: make both for the same thresholds"
+                f"{self._size()} and {other._size()} do not add up; make both for the same thresholds and classes"
             )
         return ThresholdTable(self.thresholds, self.counts + other.counts)
 
@@ -110,20 +117,19 @@ class ThresholdTable:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "ThresholdTable":
-        """The table that `arrays` gave."""
+        """The table that `arrays` returned."""
         return cls(np.asarray(arrays["thresholds"], np.float32), np.asarray(arrays["counts"], np.int64))
 
     def confusion(self, pairs: Sequence[tuple[float, float]]) -> Int64[np.ndarray, "P K K+1"]:
         """Confusion counts of each (bg_threshold, fg_threshold), as `seedbed.metrics.confusion` defines them.
 
         Raises:
-            ValueError: crossed thresholds, or one that the table was not made for.
+            ValueError: a background threshold above its foreground threshold, or one for which the table was not made.
         """
         return self._confusion(*decisive_positions(self.thresholds, pairs))
 
     def neutral_ratio(self, pairs: Sequence[tuple[float, float]]) -> Float64[np.ndarray, "P"]:
-        """NPR of each pair over all pixels, those without a label in the truth included; NaN without
-        pixels."""
+        """NPR of each pair over all pixels, including those without a label in the truth; NaN without pixels."""
         last_background, first_foreground = decisive_positions(self.thresholds, pairs)
         total = self.counts.sum()
         if not total:
@@ -133,10 +139,9 @@ class ThresholdTable:
         return np.asarray(neutral / total)
 
     def curve(self) -> Int64[np.ndarray, "T K K+1"]:
-        """Confusion counts at each single threshold: background where the score is at most it, nothing
-        neutral.
+        """Confusion counts at each single threshold: background where the score does not exceed it, nothing neutral.
 
-        This is the arg-max of [constant, CAM], in which background comes first and wins ties.
+        This is the arg-max of [constant, CAM], where background comes first and wins ties.
         """
         on_threshold = 2 * np.arange(self.thresholds.size) + 1
         return self._confusion(on_threshold, on_threshold + 1)

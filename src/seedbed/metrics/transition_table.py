@@ -1,10 +1,9 @@
-"""What refinement does to neutral pixels under every pair of thresholds, from one pass: the counts that
-TECM needs.
+"""What refinement does to neutral pixels under every pair of thresholds, from one pass: the counts for TECM.
 
 A pixel is neutral, background or foreground by its greatest score before refinement, and again by its
 greatest score after it, under the same pair (`seedbed.metrics.threshold_quality`). The joint histogram of
 the two scores' positions among the thresholds holds N-to-B, N-to-F and both neutral ratios of all pairs,
-exactly; no mask is read.
+exactly. No mask is read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from seedbed.metrics.threshold_grid import as_maps, bin_search, decisive_positio
 
 @dataclass(frozen=True)
 class Transitions:
-    """Pixels of each of P pairs; `seedbed.metrics.threshold_quality.tecm` makes the score of them."""
+    """Pixels of each of P pairs; `seedbed.metrics.threshold_quality.tecm` computes the score from them."""
 
     total: int
     neutral_initial: Int64[np.ndarray, "P"]
@@ -32,8 +31,8 @@ class TransitionTable:
     """Joint histogram of initial × refined position among the thresholds.
 
     Attributes:
-        thresholds: T, rising.
-        counts: positions as in `ThresholdTable`, initial by row.
+        thresholds: T, ascending.
+        counts: positions as in `ThresholdTable`; rows initial, columns refined.
     """
 
     thresholds: Float32[np.ndarray, "T"]
@@ -41,7 +40,7 @@ class TransitionTable:
 
     @classmethod
     def empty(cls, thresholds: Sequence[float]) -> "TransitionTable":
-        """A table without pixels, for every threshold that will be asked for."""
+        """A table without pixels, for every threshold that will be asked for, in any order."""
         grid = threshold_grid(thresholds)
         return cls(grid, np.zeros((2 * grid.size + 1, 2 * grid.size + 1), np.int64))
 
@@ -53,13 +52,14 @@ class TransitionTable:
             refined: float32 refined CAMs of the same classes and size.
 
         Raises:
-            ValueError: not float32, different shapes, or NaN.
+            ValueError: CAMs that are not float32, differ in shape, or hold NaN.
         """
         from seedbed.metrics._kernels import count_transitions
 
         if initial.shape != refined.shape:
             raise ValueError(
-                f"initial CAMs are {initial.shape}, refined ones {refined.shape}; expected the same maps"
+                f"expected initial and refined CAMs of one shape, got {initial.shape} and {refined.shape}; "
+                "both must be the same classes at the same size"
             )
         cells, numbers = count_transitions(
             as_maps("initial", initial),
@@ -74,7 +74,7 @@ class TransitionTable:
         if not np.array_equal(self.thresholds, other.thresholds):
             raise ValueError(
                 f"tables of {self.thresholds.size} and {other.thresholds.size} thresholds do not add up; "
-                "both must be made for the same thresholds"
+                "make both for the same thresholds"
             )
         return TransitionTable(self.thresholds, self.counts + other.counts)
 
@@ -84,21 +84,20 @@ class TransitionTable:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "TransitionTable":
-        """The table that `arrays` gave."""
+        """The table that `arrays` returned."""
         return cls(np.asarray(arrays["thresholds"], np.float32), np.asarray(arrays["counts"], np.int64))
 
     def transitions(self, pairs: Sequence[tuple[float, float]]) -> Transitions:
         """Counts of each (bg_threshold, fg_threshold).
 
         Raises:
-            ValueError: crossed thresholds, or one that the table was not made for.
+            ValueError: a background threshold above its foreground threshold, or one for which the table was not made.
         """
         background, foreground = decisive_positions(self.thresholds, pairs)
         up_to = self.counts.cumsum(0).cumsum(1)  # pixels at most at (initial, refined)
         last = up_to.shape[0] - 1
-        between = (
-            up_to[foreground - 1] - up_to[background]
-        )  # P × refined position: neutral before, at most there after
+        # P × refined position: neutral before, at most at this position after
+        between = up_to[foreground - 1] - up_to[background]
         pair = np.arange(len(background))
         return Transitions(
             total=int(up_to[last, last]),

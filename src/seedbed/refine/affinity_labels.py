@@ -1,10 +1,10 @@
-"""Pairs of pixels and what confident regions say of them (Ahn & Kwak 2018, §3.2, eq. 2).
+"""Pairs of pixels and what confident regions say about them (Ahn & Kwak 2018, §3.2, eq. 2).
 
-A pair is named once, by its upper left pixel and the offset (dy, dx) to the other: all arrays are (offset, y,
-x) at the grid's own size, and pairs that leave the grid are never labelled. Both ends of a pair then count
-alike: swapping foreground and background, or mirroring the image, only permutes the pairs. The published code
-gives no upper left pixels in the outer radius − 1 columns of either side and the last radius − 1 rows;
-`pairs="published"` leaves those out, "all" (the default) keeps them.
+Each pair is named once, by its upper left pixel and the offset (dy, dx) to the other pixel: all arrays are
+(offset, y, x) at the grid's own size, and pairs that leave the grid are never labelled. Both ends of a pair
+count alike: swapping foreground and background, or mirroring the image, only permutes the pairs. The published
+code has no pairs whose upper left pixel lies in the outer radius − 1 columns on either side or in the last
+radius − 1 rows; `pairs="published"` leaves those out, "all" (the default) keeps them.
 """
 
 from collections.abc import Sequence
@@ -22,22 +22,23 @@ PAIRS = ("all", "published")
 
 
 class AffinityLabels(NamedTuple):
-    """Disjoint sets of pairs. A pair in none of them has a neutral end or leaves the grid."""
+    """Disjoint sets of pairs. A pair that is in none of them has a neutral end or leaves the grid."""
 
     background: Bool[Tensor, "b n h w"]
     """Positive: both ends are background."""
     foreground: Bool[Tensor, "b n h w"]
-    """Positive: both ends are of one class."""
+    """Positive: both ends have the same class."""
     negative: Bool[Tensor, "b n h w"]
     """The ends differ."""
 
 
 def pair_offsets(radius: int) -> tuple[tuple[int, int], ...]:
-    """Offsets (dy, dx) of the half plane with dy² + dx² < radius² and |dy|, |dx| < radius; 34 for 5, 152 for
-    10.
+    """Offsets (dy, dx) of the half plane with dy² + dx² < radius² and |dy|, |dx| < radius.
+
+    There are 34 for radius 5 and 152 for radius 10.
 
     Raises:
-        ValueError: radius below 2, which has no pair.
+        ValueError: a radius below 2, which gives no pair.
     """
     if radius < 2:
         raise ValueError(f"expected a radius of at least 2, got {radius}; published values are 5 and 10")
@@ -54,7 +55,7 @@ def pair_offsets(radius: int) -> tuple[tuple[int, int], ...]:
 def pair_mask(
     offsets: Sequence[tuple[int, int]], size: tuple[int, int], pairs: Literal["all", "published"] = "all"
 ) -> Bool[Tensor, "n h w"]:
-    """True where the pair exists; multiply affinities by it to walk on the published pairs only.
+    """True where the pair exists; multiply affinities by it to walk along the published pairs only.
 
     Args:
         offsets: (dy, dx) of the half plane.
@@ -62,7 +63,7 @@ def pair_mask(
         pairs: "all", or "published" for the trimmed upper left pixels.
 
     Raises:
-        ValueError: unknown `pairs`.
+        ValueError: an unknown name in `pairs`.
     """
     if pairs not in PAIRS:
         raise ValueError(unknown_name("choice of pairs", pairs, PAIRS))
@@ -83,15 +84,15 @@ def affinity_labels(
     offsets: Sequence[tuple[int, int]],
     pairs: Literal["all", "published"] = "all",
 ) -> AffinityLabels:
-    """Positive and negative pairs of label maps on the grid of the affinities.
+    """Positive and negative pairs of label maps on the grid of the affinities (eq. 2).
 
     Args:
         label_maps: 0 background, c + 1 for class c, 255 neutral.
         offsets: (dy, dx) of the half plane.
-        pairs: "all" or "published", see the module.
+        pairs: "all" or "published"; see the module's docstring.
 
     Raises:
-        ValueError: unknown `pairs`.
+        ValueError: an unknown name in `pairs`.
     """
     _, h, w = label_maps.shape
     exists = pair_mask(offsets, (h, w), pairs).to(label_maps.device)[None]
@@ -103,7 +104,7 @@ def affinity_labels(
 
 
 def _shifted(label_maps: Int[Tensor, "b h w"] | UInt8[Tensor, "b h w"], dy: int, dx: int) -> Tensor:
-    """label_maps at (y + dy, x + dx), neutral outside."""
+    """label_maps at (y + dy, x + dx), neutral outside the grid."""
     _, h, w = label_maps.shape
     result = torch.full_like(label_maps, IGNORE)
     if dy < h and abs(dx) < w:

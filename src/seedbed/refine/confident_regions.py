@@ -1,12 +1,12 @@
 """Confident regions and pseudo masks: from normalised scores to label maps.
 
-Label maps hold 0 for background, c + 1 for class c, and 255 for neutral pixels, which no later stage learns
-from. Scores are those of the C classes that the image-level labels name; an image without classes is all
+Label maps hold 0 for background, c + 1 for class c, and 255 for neutral pixels, from which no later stage
+learns. Scores are those of the C classes that the image-level labels name; an image without classes is all
 background.
 
-Sources: Ahn, Cho & Kwak 2019 (IRN), §4.1, for two thresholds and the combination of their maps; Ahn & Kwak
-2018 (PSA),
-§3.2, for two powers α of the background score; the threshold-quality paper for masks by the same pair.
+Sources: Ahn, Cho & Kwak 2019 (IRN), §4.1, for two thresholds and how their maps are combined; Ahn & Kwak 2018
+(PSA), §3.2, for two powers α of the background score; Tezcan & Cinbis for pseudo masks decided by the same pair
+of thresholds as the regions.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +17,10 @@ from jaxtyping import Float32, Int64, UInt8
 from seedbed.labels import IGNORE
 
 RefineLabels = Callable[[np.ndarray, int], np.ndarray]
-"""Label CRF: Int64[H W] in 0..n − 1 (0 background, k the k-th present class) and n, to the same kind of
-map."""
+"""Label CRF: from labels, Int64[H W] in 0 … n − 1 (0 background, k the k-th present class), and n to refined labels."""
 
 RefineScores = Callable[[np.ndarray], np.ndarray]
-"""Score CRF: Float32[n H W], background first, to scores of the same shape."""
+"""Score CRF: from scores, Float32[n H W] with background first, to refined scores of the same shape."""
 
 
 def threshold_regions(
@@ -33,19 +32,20 @@ def threshold_regions(
 ) -> UInt8[np.ndarray, "H W"]:
     """Confident regions by two constant background scores.
 
-    Two maps are decided by the largest score: one whose foreground is sure (score ≥ fg_threshold), one whose
-    background is sure (score ≤ bg_threshold). A CRF may refine each. Then: the class where the first map has
-    one, 0 where both have background, else 255. Where a score equals both thresholds, it is foreground.
+    Two maps are decided by the largest score: one whose foreground is certain (score ≥ fg_threshold) and one
+    whose background is certain (score ≤ bg_threshold). A CRF may refine each. Combined, a pixel gets the class
+    of the first map where that has one, 0 where both have background, and 255 otherwise. A score that equals
+    both thresholds is foreground.
 
     Args:
         cams: ψ, in [0, 1].
-        class_ids: index of each class, from 0.
+        class_ids: index of each class in the data set, from 0.
         bg_threshold: background where the largest score is at most this.
         fg_threshold: foreground where the largest score is at least this.
-        refine: label CRF, called once a map.
+        refine: label CRF, called once per map.
 
     Raises:
-        ValueError: crossed thresholds; class ids that do not fit the maps.
+        ValueError: thresholds in the wrong order, or class ids that do not fit the maps.
     """
     _check(cams, class_ids)
     _check_order(bg_threshold, fg_threshold)
@@ -72,19 +72,20 @@ def alpha_regions(
 ) -> UInt8[np.ndarray, "H W"]:
     """Confident regions by two powers of the background score (1 − max_c ψ_c)^α.
 
-    The low α makes much background, so that what stays foreground is sure; the high α makes little. Class
-    where the map of the low α has one, 255 where it has background, then 0 where the map of the high α has
-    background. PSA decides after 8 × 8 average pooling of the scores; here each pixel is decided.
+    The low α gives much background, so that what remains foreground is certain; the high α gives little. A
+    pixel is background where the map of the high α says so; elsewhere it gets the class that the map of the
+    low α has, or 255 where that has background. PSA decides after 8 × 8 average pooling of the scores; here
+    each pixel is decided on its own.
 
     Args:
         cams: ψ, in [0, 1].
-        class_ids: index of each class, from 0.
+        class_ids: index of each class in the data set, from 0.
         low_alpha: PSA and SEAM 4, MCTformer 1.
         high_alpha: PSA 24 (paper) or 32 (code), SEAM 24, MCTformer 12.
-        refine: score CRF, called once an α.
+        refine: score CRF, called once per α.
 
     Raises:
-        ValueError: crossed alphas; class ids that do not fit the maps.
+        ValueError: alphas in the wrong order, or class ids that do not fit the maps.
     """
     _check(cams, class_ids)
     if low_alpha > high_alpha:
@@ -106,12 +107,12 @@ def decide_argmax(
     class_ids: Sequence[int],
     background_score: float | Float32[np.ndarray, "H W"],
 ) -> UInt8[np.ndarray, "H W"]:
-    """Pseudo mask: the class of the largest score, or background where none is above the background's score.
+    """Pseudo mask: the class of the largest score, or background where no score exceeds the background's.
 
     Args:
         scores: normalised scores.
-        class_ids: index of each class, from 0.
-        background_score: one number, or one a pixel.
+        class_ids: index of each class in the data set, from 0.
+        background_score: one number, or one per pixel.
 
     Raises:
         ValueError: class ids that do not fit the maps.
@@ -126,16 +127,16 @@ def decide_argmax(
 def decide_same_pair(
     scores: Float32[np.ndarray, "C H W"], class_ids: Sequence[int], bg_threshold: float, fg_threshold: float
 ) -> UInt8[np.ndarray, "H W"]:
-    """Pseudo mask by the pair of the regions: background ≤ bg, class ≥ fg, what lies between stays 255.
+    """Pseudo mask by the pair of the regions: background ≤ bg, class ≥ fg, and 255 in between.
 
     Raises:
-        ValueError: crossed thresholds; class ids that do not fit the maps.
+        ValueError: thresholds in the wrong order, or class ids that do not fit the maps.
     """
     return threshold_regions(scores, class_ids, bg_threshold, fg_threshold)
 
 
 def _named(present: Int64[np.ndarray, "H W"], class_ids: Sequence[int]) -> Int64[np.ndarray, "H W"]:
-    """0 and 1..C among the present classes to 0 and c + 1 of the data set."""
+    """From 0 and 1 … C among the present classes to 0 and c + 1 of the data set."""
     names = np.array([0, *(index + 1 for index in class_ids)], dtype=np.int64)
     named: np.ndarray = names[present]
     return named
@@ -143,7 +144,7 @@ def _named(present: Int64[np.ndarray, "H W"], class_ids: Sequence[int]) -> Int64
 
 def _check(scores: np.ndarray, class_ids: Sequence[int]) -> None:
     if len(class_ids) != len(scores):
-        raise ValueError(f"expected one class id a map, got {len(class_ids)} ids for {len(scores)} maps")
+        raise ValueError(f"expected one class id per map, got {len(class_ids)} ids for {len(scores)} maps")
     wrong = [index for index in class_ids if not 0 <= index + 1 < IGNORE]
     if wrong:
         raise ValueError(f"expected class ids from 0 to {IGNORE - 2}, got {wrong}; 255 is the neutral label")

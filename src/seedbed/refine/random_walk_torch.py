@@ -1,19 +1,20 @@
-"""The random walk of `random_walk` for batches on a GPU: the same stencil and the same expansion, in torch.
+"""The random walk of `random_walk` on a GPU, for one image or a batch: the same stencil and expansion, in torch.
 
 Each product with T is one multiplication with a strided view of all neighbours and one sum, so that the
-number of kernels does not grow with the number of neighbours or images. On a CPU the form for one image is
-several times faster.
+number of kernels does not grow with the number of neighbours or images. On a CPU the compiled form is several
+times faster.
 """
 
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 from torch.nn.functional import pad
 
-from seedbed.refine.random_walk import chebyshev_expansion, check_walk
+from seedbed.refine.walk_arguments import chebyshev_expansion, check_walk
 
 
 def walk_torch(
@@ -29,11 +30,11 @@ def walk_torch(
     """Scores after `steps` transitions, on the device and in the floating type of `scores`; see
     `random_walk.walk`.
 
-    The images of a batch have one size; smaller ones are padded with affinity 0, which separates the padding.
-    Peak memory is about two times b·C·(2 dy_max + 1)(2 dx_max + 1)·h·w numbers.
+    All images of a batch have the same size; smaller ones are padded with affinity 0, which cuts the padding
+    off. Peak memory is about two times b·C·(2 dy_max + 1)(2 dx_max + 1)·h·w numbers.
 
     Args:
-        scores: one map a class and image.
+        scores: one map per class and image.
         affinity: half-plane affinities, at least 0.
         offsets: (dy, dx) with dy > 0, or dy = 0 < dx.
         beta: power of the affinities.
@@ -42,14 +43,16 @@ def walk_torch(
         products: products with T that "chebyshev" may take.
 
     Raises:
-        ValueError: shapes, offsets, numbers or name that do not fit; affinities below 0 or not finite.
+        ValueError: shapes, offsets, numbers or a name that do not fit; affinities below 0 or not finite.
     """
     check_walk(
         tuple(scores.shape[2:]), tuple(affinity.shape[1:]), offsets, beta=beta, steps=steps, method=method,
         products=products,
     )  # fmt: skip
     if not bool(torch.isfinite(affinity).all()) or bool((affinity < 0).any()):
-        raise ValueError("expected finite affinities of at least 0, got others; check what computed them")
+        raise ValueError(
+            "expected finite affinities of at least 0, but some are not; check what computed them"
+        )
     reach = (max((dy for dy, _ in offsets), default=0), max((abs(dx) for _, dx in offsets), default=0))
     window = _full_window(affinity.to(scores.dtype) ** beta, offsets, reach)[:, None]
     inverse = 1 / window.sum((2, 3))
@@ -73,6 +76,25 @@ def walk_torch(
     return result
 
 
+def walk_arrays(
+    scores: Float32[np.ndarray, "C h w"],
+    affinity: Float32[np.ndarray, "n h w"],
+    offsets: Sequence[tuple[int, int]],
+    device: str,
+    *,
+    beta: float = 8.0,
+    steps: int = 256,
+    method: Literal["chebyshev", "power"] = "chebyshev",
+    products: int = 84,
+) -> Float32[np.ndarray, "C h w"]:
+    """`walk_torch` of one image whose arrays lie in main memory, computed on `device`; see `random_walk.walk`."""
+    batch_scores, batch_affinity = (torch.tensor(array[None], device=device) for array in (scores, affinity))
+    refined = walk_torch(
+        batch_scores, batch_affinity, offsets, beta=beta, steps=steps, method=method, products=products
+    )
+    return np.asarray(refined[0].cpu().numpy())
+
+
 def _neighbours(
     values: Float[Tensor, "b C h w"], reach: tuple[int, int]
 ) -> Float[Tensor, "b C rows columns h w"]:
@@ -90,7 +112,7 @@ def _neighbours(
 def _full_window(
     weights: Float[Tensor, "b n h w"], offsets: Sequence[tuple[int, int]], reach: tuple[int, int]
 ) -> Float[Tensor, "b rows columns h w"]:
-    """A as the weights of every pixel's neighbours, its own 1, 0 where there is no pair."""
+    """A as the weights of every pixel's neighbours: 1 for the pixel itself, 0 where there is no pair."""
     rows, columns = reach
     b, _, h, w = weights.shape
     window = weights.new_zeros((b, 2 * rows + 1, 2 * columns + 1, h, w))

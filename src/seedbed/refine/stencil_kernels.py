@@ -1,7 +1,7 @@
-"""Numba kernels of `random_walk`: a symmetric stencil on rows that lie behind one another in memory.
+"""Numba kernels of `random_walk`: a symmetric stencil on rows that lie one after another in memory.
 
-Between rows and around the grid lies a margin of zeros, so that a neighbour is a constant shift away and no
-loop asks where the border is. No fast-math: each output is summed in one fixed order.
+A margin of zeros lies between the rows and around the grid, so that each neighbour is a constant shift away and
+no loop has to look for the border. No fast-math: each output is summed in one fixed order.
 """
 
 from typing import no_type_check
@@ -16,7 +16,7 @@ BLOCK = 1024
 @numba.njit(cache=True, nogil=True)
 @no_type_check
 def laid_out(affinity, dy, dx, first, stride, size):
-    """Off-diagonal of A in the flat layout, and 1/d of its column sums, NaN for bad affinities."""
+    """The off-diagonal part of A in the flat layout, and 1 / d of its column sums; NaN for bad affinities."""
     n, height, width = affinity.shape
     weights = np.zeros((n, size), dtype=np.float32)
     sums = np.zeros(size, dtype=np.float64)
@@ -43,8 +43,8 @@ def laid_out(affinity, dy, dx, first, stride, size):
 def _changes(current, weights, inverse, shifts, start, stop, changes):
     """changes[c, i] = (current[c] T − current[c])[start + i], up to stop; the order of additions is fixed.
 
-    As a sum of differences, T keeps even areas exactly even. Σ_j A_ij x_j / d_i would round alike in all of
-    their pixels, and 256 steps add that up to 5e-5 of the maximum.
+    As a sum of differences, T keeps even areas exactly even. Σ_j A_ij x_j / d_i would round the same way in all
+    of their pixels, which adds up to 5e-5 of the maximum over 256 steps.
     """
     size = stop - start
     for c in range(current.shape[0]):

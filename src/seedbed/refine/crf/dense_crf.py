@@ -4,9 +4,7 @@ Krähenbühl & Koltun 2011, "Efficient Inference in Fully Connected CRFs with Ga
 compatibility, a spatial and a bilateral kernel, symmetric normalisation, mean field. The settings of the
 published methods are in `CRF_PRESETS`.
 
-    labels = crf_labels(image, labels, n_labels=3, parameters=CRF_PRESETS["irn"])
-
-An image that is asked for many thresholds keeps its lattices in a `DenseCrf`.
+A `DenseCrf` keeps the lattices of its image, so that many thresholds share them.
 """
 
 from collections.abc import Callable
@@ -26,15 +24,13 @@ __all__ = [
     "ENGINES",
     "CrfParameters",
     "DenseCrf",
-    "crf_labels",
-    "dense_crf",
     "unary_from_labels",
     "unary_from_softmax",
 ]
 
 
 class MeanField(Protocol):
-    """What an engine makes of an image: mean field for any number of unaries (at least 2 labels)."""
+    """What an engine builds for an image: mean field for any number of unaries of at least 2 labels."""
 
     def marginals(self, unaries: Float32[np.ndarray, "T K H W"]) -> Float32[np.ndarray, "T K H W"]: ...
 
@@ -50,26 +46,26 @@ def unary_from_labels(
 ) -> Float32[np.ndarray, "*T K H W"]:
     """Unary energy of hard labels: −log(c) for a pixel's own label, −log((1 − c) / (K − 1)) for each other.
 
-    With one label there are no others, so a photograph of background alone works (published code divides by
-    zero).
+    With one label there are no others, so a photograph that shows only background works (published code
+    divides by zero).
 
     Args:
         labels: label of each pixel, 0…K−1; leading axes (thresholds) are kept.
-        n_labels: K.
-        confidence: c, probability of a pixel's own label, between 0 and 1 (`gt_prob`).
+        n_labels: K, the number of labels.
+        confidence: c, the probability of a pixel's own label, between 0 and 1 (`gt_prob`).
 
     Raises:
         ValueError: a label outside 0…K−1, or a confidence outside (0, 1).
     """
     if n_labels < 1:
-        raise ValueError(f"n_labels expected to be at least 1, got {n_labels}; count the background too")
+        raise ValueError(f"expected n_labels to be at least 1, got {n_labels}; count the background too")
     if not 0 < confidence < 1:
         raise ValueError(
-            f"confidence expected to lie between 0 and 1, both excluded, got {confidence}; 0.7 is usual"
+            f"expected confidence between 0 and 1, both excluded, got {confidence}; 0.7 is usual"
         )
     if labels.size and not (labels.min() >= 0 and labels.max() < n_labels):
         raise ValueError(
-            f"labels expected in 0…{n_labels - 1}, got {labels.min()}…{labels.max()}; "
+            f"expected labels in 0…{n_labels - 1}, got {labels.min()}…{labels.max()}; "
             "number them by their place in the list of present classes"
         )
     own = labels[..., None, :, :] == np.arange(n_labels).reshape(-1, 1, 1)
@@ -92,12 +88,12 @@ def unary_from_softmax(
         ValueError: a clip outside (0, 1].
     """
     if not 0 < clip <= 1:
-        raise ValueError(f"clip expected above 0 and at most 1, got {clip}; 1e-5 is usual")
+        raise ValueError(f"expected clip above 0 and at most 1, got {clip}; 1e-5 is usual")
     return np.asarray(-np.log(np.clip(probabilities, clip, 1)), dtype=np.float32)
 
 
 class DenseCrf:
-    """Dense CRF of one image: what depends on the image alone is built once and serves any number of unaries.
+    """Dense CRF of one image: what depends on the image alone is built once, for any number of unaries.
 
     Args:
         image: photograph, RGB.
@@ -114,7 +110,7 @@ class DenseCrf:
         if engine not in ENGINES:
             raise ValueError(unknown_name("CRF engine", engine, ENGINES))
         if image.size == 0:
-            raise ValueError(f"image expected to have pixels, got shape {image.shape}; check the file")
+            raise ValueError(f"expected an image with pixels, got shape {image.shape}; check the file")
         self._size = image.shape[:2]
         self._mean_field = ENGINES[engine](image, parameters)
 
@@ -122,30 +118,26 @@ class DenseCrf:
         """Marginals Q of each unary after the mean-field iterations; they sum to 1 over the K labels.
 
         Args:
-            unaries: energies (negative log probabilities), one set of K labels a threshold.
+            unaries: energies (negative log probabilities), one set of K labels per threshold.
 
         Raises:
-            ValueError: unaries of another size than the image, without a label, or not finite.
+            ValueError: unaries that differ from the image in size, have no label, or are not finite.
         """
         if unaries.shape[2:] != self._size:
             raise ValueError(
-                f"unaries expected of the image's size {self._size}, got {unaries.shape[2:]}; "
+                f"expected unaries of the image's size {self._size}, got {unaries.shape[2:]}; "
                 "resize the scores first"
             )
         if unaries.shape[1] == 0:
-            raise ValueError(
-                "unaries expected to have at least 1 label, got 0; give the background a channel"
-            )
+            raise ValueError("expected unaries of at least 1 label, got 0; give the background a channel")
         if not np.isfinite(unaries).all():
-            raise ValueError(
-                "unaries expected to be finite, got NaN or infinity; clip the probabilities above 0"
-            )
+            raise ValueError("expected finite unaries, got NaN or infinity; clip the probabilities above 0")
         if unaries.shape[0] == 0 or unaries.shape[1] == 1:
             return np.ones_like(unaries)
         return self._mean_field.marginals(unaries)
 
     def labels(self, unaries: Float32[np.ndarray, "T K H W"]) -> Int64[np.ndarray, "T H W"]:
-        """Most probable label of each pixel, 0…K−1, for each unary; arguments and errors of `marginals`."""
+        """Most probable label of each pixel, 0…K−1, for each unary; arguments and errors as of `marginals`."""
         height, width = self._size
         marginals = self.marginals(unaries).reshape(*unaries.shape[:2], height * width)
         labels = np.zeros((len(unaries), height * width), np.int64)
@@ -156,7 +148,7 @@ class DenseCrf:
 @njit(cache=True, nogil=True)
 @no_type_check
 def _most_probable(marginals, labels):
-    """The first label of highest probability, into `labels` (zeros); numpy is slow on a middle axis."""
+    """Write the first label of the highest probability into `labels` (zeros); numpy is slow on a middle axis."""
     best = np.empty(marginals.shape[2], np.float32)
     for t in range(marginals.shape[0]):
         for n in range(best.size):
@@ -166,29 +158,3 @@ def _most_probable(marginals, labels):
                 if marginals[t, label, n] > best[n]:
                     best[n] = marginals[t, label, n]
                     labels[t, n] = label
-
-
-def dense_crf(
-    image: UInt8[np.ndarray, "H W 3"],
-    unary: Float32[np.ndarray, "K H W"],
-    parameters: CrfParameters,
-    engine: str = "permutohedral",
-) -> Float32[np.ndarray, "K H W"]:
-    """Marginals Q of the dense CRF for one unary; see `DenseCrf`."""
-    return np.asarray(DenseCrf(image, parameters, engine).marginals(unary[None])[0])
-
-
-def crf_labels(
-    image: UInt8[np.ndarray, "H W 3"],
-    labels: Integer[np.ndarray, "H W"],
-    n_labels: int,
-    parameters: CrfParameters,
-    engine: str = "permutohedral",
-) -> Int64[np.ndarray, "H W"]:
-    """Hard labels (0…K−1) refined by the dense CRF: `crf_inference_label` of IRN and its heirs.
-
-    The unary has `parameters.label_confidence`; arguments and errors are those of `unary_from_labels` and
-    `DenseCrf`.
-    """
-    unary = unary_from_labels(labels, n_labels, parameters.label_confidence)
-    return np.asarray(DenseCrf(image, parameters, engine).labels(unary[None])[0])

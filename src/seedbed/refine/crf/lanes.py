@@ -1,8 +1,8 @@
 """Rows of channels as vector registers: the inner step of the CRF's kernels.
 
-A weighted sum of rows, over a few channels, is what splatting, blurring and slicing are made of. The compiler
-cannot know that two arrays do not overlap, so it would work channel by channel; here the vector instructions
-are asked for outright.
+Splatting, blurring and slicing consist of weighted sums of rows over a few channels. The compiler cannot know
+that two arrays do not overlap, so it would work channel by channel; here vector instructions are requested
+explicitly.
 """
 
 from typing import Any, no_type_check
@@ -61,6 +61,6 @@ def _row_step(accumulate: bool) -> Any:
 
 # f(target, i, weights, source, rows, start, block), for Float32[rows, channels] arrays in C order and tuples
 # of weights and rows: on the channels start … start + len(block) − 1,
-# target[i] = Σ weights[k] · source[rows[k]], or that much added to it.
+# target[i] = Σ weights[k] · source[rows[k]], or target[i] += that sum.
 set_row = intrinsic(_row_step(accumulate=False))
 add_row = intrinsic(_row_step(accumulate=True))

@@ -5,8 +5,8 @@ Adams, Baek & Davis 2010, "Fast High-Dimensional Filtering Using the Permutohedr
 lattice directions, and the point reads its vertices back (slice). Constants are those of the dense CRF's
 reference implementation, so that results agree with it.
 
-Here the vertex of a point is found by one 64-bit key: the first d coordinates, packed. A step along a lattice
-direction is then the addition of one constant to the key.
+Here a vertex is found by one 64-bit key: its first d coordinates, packed. A step along a lattice direction then
+adds one constant to the key.
 """
 
 from typing import NamedTuple, no_type_check
@@ -41,13 +41,14 @@ def build_lattice(features: Float32[np.ndarray, "N d"]) -> Lattice:
     """The lattice of points, in units of the kernel's standard deviation.
 
     Raises:
-        ValueError: coordinates too large for the packed key or float32 (about 400 standard deviations in 5 dimensions).
+        ValueError: coordinates too large for the packed key or for float32 (about 400 standard deviations in 5
+            dimensions).
     """
     d = features.shape[1]
     # Scaling by page 5 of the paper, for a filter of standard deviation sqrt(2/3) (d + 1) in lattice units.
     deviation = np.sqrt(2 / 3) * (d + 1)
     scale = tuple(np.float32(deviation / np.sqrt((i + 1) * (i + 2))) for i in range(d))
-    # What the key holds, and what float32 still resolves; less the two steps that a neighbour may be away.
+    # What the key can hold and float32 can resolve, less the two steps that a neighbour may be away.
     limit = np.float32(min(2 ** (_KEY_BITS // d - 1), 2**15) - 2 * (d + 1))
     vertices, weights, keys, table, inside = _embed(features, scale, limit)
     if not inside:
@@ -59,13 +60,13 @@ def build_lattice(features: Float32[np.ndarray, "N d"]) -> Lattice:
 
 
 def lattice_filter(lattice: Lattice, values: Float32[np.ndarray, " N"]) -> Float32[np.ndarray, " N"]:
-    """Gaussian filter of one value a point: splat, blur, slice."""
+    """Gaussian filter of one value per point: splat, blur, slice."""
     sliced = _filter(lattice.vertices, lattice.weights, lattice.neighbours, values)
     return np.asarray(sliced * gain(lattice.vertices.shape[1] - 1))
 
 
 def gain(d: int) -> np.float32:
-    """The factor that the reference implementation gives to the slice, 1 / (1 + 2⁻ᵈ)."""
+    """The factor by which the reference implementation multiplies the slice, 1 / (1 + 2⁻ᵈ)."""
     return np.float32(1 / (1 + 2.0**-d))
 
 
@@ -76,7 +77,7 @@ def blur(values, spare, neighbours, block):
 
     Args:
         values: Float32[V+1, channels], row 0 zero; overwritten.
-        spare: as `values`, row 0 zero; overwritten.
+        spare: like `values`, row 0 zero; overwritten.
         neighbours: of the lattice.
         block: a tuple whose length divides the channels: the inner loop has this length, known when compiled.
 
@@ -127,7 +128,7 @@ def _slot(key, table):
 @njit(cache=True, nogil=True)
 @no_type_check
 def _grown(keys, count):
-    """Keys and table with twice the room."""
+    """Keys and table with twice the capacity."""
     wider = np.empty(2 * keys.shape[0], np.int64)
     table = np.zeros((4 * keys.shape[0], 2), np.int64)
     for vertex in range(1, count + 1):
@@ -143,7 +144,7 @@ def _grown(keys, count):
 def _embed(features, scale, limit):
     """Simplex and barycentric weights of each point, keys, hash table of keys, and whether all lie within the limit.
 
-    Beyond the limit rounding errors could name a coordinate that does not exist.
+    Beyond the limit, rounding errors could lead to a coordinate that does not exist.
     """
     points = features.shape[0]
     d = len(scale)

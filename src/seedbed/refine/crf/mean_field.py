@@ -1,7 +1,7 @@
 """The compiled loop of our own dense CRF: all iterations of mean field, for channels of several unaries.
 
-Krähenbühl & Koltun 2011, Algorithm 1, on the kernels that `crf_permutohedral` prepares. `no_type_check` keeps
-the type checker of the tests out of what numba compiles; the caller checks.
+Krähenbühl & Koltun 2011, Algorithm 1, on the kernels that `permutohedral` prepares. `no_type_check` keeps the
+tests' type checker out of what numba compiles; the caller checks.
 
 `block` is a tuple whose length, known when compiled, is the number of channels worked on side by side.
 """
@@ -33,7 +33,9 @@ def mean_field(unaries, marginals, spatial, bilateral, iterations, block):
     near_spare = np.zeros_like(near)
     wide = np.zeros((bilateral.neighbours.shape[1], channels), np.float32)
     wide_spare = np.zeros_like(wide)
-    logits = np.zeros((pixels, channels), np.float32)  # against the last label, but for the filtered messages
+    logits = np.zeros(
+        (pixels, channels), np.float32
+    )  # relative to the last label, without the filtered messages
     q = np.zeros((_CHUNK, channels), np.float32)
 
     for iteration in range(iterations + 1):
@@ -103,7 +105,7 @@ def _splat(q, spatial, near, bilateral, wide, first, last, block):
 @njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
 def _add_logits(logits, thresholds, others, first, last, q):
-    """From messages to logits against the last label, whose message is the constant less the others'."""
+    """From messages to logits relative to the last label, whose message is the constant less the others'."""
     if others == 1:
         for n in range(first, last):
             for c in range(q.shape[1]):
@@ -124,7 +126,7 @@ def _add_logits(logits, thresholds, others, first, last, q):
 @njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
 def _softmax(q, thresholds, others, count):
-    """Softmax over the labels of each threshold, the last one's logit being 0; in place, first rows only."""
+    """Softmax over the labels of each threshold, with a logit of 0 for the last one; in place, first rows only."""
     flat = q[:count].reshape(-1)
     if others == 1:
         for i in range(flat.size):
@@ -155,7 +157,7 @@ def _softmax(q, thresholds, others, count):
         for c in range(t * others, (t + 1) * others):
             for p in range(count):
                 q[p, c] *= total[t, p]
-    # Padding would grow from one iteration to the next.
+    # Otherwise the padding would grow from one iteration to the next.
     for c in range(thresholds * others, q.shape[1]):
         for p in range(count):
             q[p, c] = 0
@@ -164,7 +166,7 @@ def _softmax(q, thresholds, others, count):
 @njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
 def _exp(values):
-    """exp in place, to 2 units in the last place, in a form that compiles to vector instructions.
+    """exp in place, accurate to 2 units in the last place, in a form that compiles to vector instructions.
 
     exp(x) = 2ⁿ exp(r), |r| ≤ ½ ln 2, by the Taylor polynomial of degree 7; arguments are clipped to ±87.
     """

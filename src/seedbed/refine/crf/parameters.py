@@ -1,7 +1,7 @@
-"""Settings of the dense CRF: Krähenbühl & Koltun 2011, eq. (3), and what published code sets in it.
+"""Settings of the dense CRF: Krähenbühl & Koltun 2011, eq. (3), and the values that published code uses.
 
-Two kernels weigh how much two pixels want the same label: a spatial Gaussian, and a bilateral one over place
-and colour.
+Two kernels weigh how strongly two pixels prefer the same label: a spatial Gaussian, and a bilateral one over
+position and colour.
 """
 
 import math
@@ -15,15 +15,15 @@ class CrfParameters:
     Attributes:
         gaussian_sxy: standard deviation of the spatial kernel, pixels (θγ of the paper).
         gaussian_compat: its Potts weight (w⁽²⁾).
-        bilateral_sxy: standard deviation of the bilateral kernel in place, pixels (θα).
+        bilateral_sxy: standard deviation of the bilateral kernel in position, pixels (θα).
         bilateral_srgb: its standard deviation in colour, grey levels of 0…255 (θβ).
         bilateral_compat: its Potts weight (w⁽¹⁾).
         iterations: mean-field updates; 0 leaves the softmax of the negated unary.
-        label_confidence: probability given to a pixel's label where the unary is made of hard labels
-            (`gt_prob`); of no effect on score unaries.
+        label_confidence: probability given to a pixel's label where the unary is made from hard labels
+            (`gt_prob`); has no effect on score unaries.
 
     Raises:
-        ValueError: a value that the model has no meaning for.
+        ValueError: a value that makes no sense in the model.
     """
 
     gaussian_sxy: float = 3.0
@@ -39,21 +39,21 @@ class CrfParameters:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(
-                    f"{name} expected to be a finite width above 0, got {value}; a usual one is 3 to 80"
+                    f"expected {name} to be a finite width above 0, got {value}; 3 to 80 is usual"
                 )
         for name in ("gaussian_compat", "bilateral_compat"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(
-                    f"{name} expected to be finite and at least 0, got {value}; 0 drops the kernel"
+                    f"expected {name} to be finite and at least 0, got {value}; 0 drops the kernel"
                 )
         if self.iterations < 0:
             raise ValueError(
-                f"iterations expected to be at least 0, got {self.iterations}; the field uses 1 or 10"
+                f"expected iterations to be at least 0, got {self.iterations}; the field uses 1 or 10"
             )
         if not 0 < self.label_confidence < 1:
             raise ValueError(
-                f"label_confidence expected between 0 and 1, both excluded, got {self.label_confidence}; "
+                f"expected label_confidence between 0 and 1, both excluded, got {self.label_confidence}; "
                 "the field uses 0.7 or 0.9"
             )
 
@@ -65,7 +65,7 @@ CRF_PRESETS: dict[str, CrfParameters] = {
     "irn": CrfParameters(),
     # wseg `aff_prepare`: label unary over all 21 classes, 0.7.
     "wseg-affinity": CrfParameters(bilateral_sxy=80.0, bilateral_srgb=13.0),
-    # puzzle `make_pseudo_labels`, label unary, as its README calls it (`--crf_iteration 1`; else 10).
+    # puzzle `make_pseudo_labels`, label unary, called as in its README (`--crf_iteration 1`; the default is 10).
     "puzzle-pseudo": CrfParameters(iterations=1),
     # pnoc `make_pseudo_labels`: label unary, 0.9, one iteration.
     "pnoc-pseudo": CrfParameters(iterations=1, label_confidence=0.9),

@@ -1,15 +1,15 @@
 """The dense CRF by our own lattice: Krähenbühl & Koltun 2011, Algorithm 1, for many unaries at once.
 
 One update of a pixel is Q(l) ∝ exp(−u(l) + Σ_m w_m k_m∗Q(l)), with k_m symmetrically normalised and Potts
-compatibility. What makes it quick:
+compatibility. It is fast because:
 
-- the bilateral lattice is built once an image, the spatial one once an image size;
+- the bilateral lattice is built once per image, the spatial one once per image size;
 - the weight of a kernel, its normalisation and the slice's gain are folded into the barycentric weights;
-- Q sums to 1, so K − 1 labels are filtered; the last one's message is that of Q = 1 less the others';
+- Q sums to 1, so only K − 1 labels are filtered; the last one's message is that of Q = 1 less the others';
 - several unaries of an image (thresholds) share one pass, up to 8 channels side by side;
-- slice, softmax and the next splat are one walk over the pixels: Q is written only at the end.
+- slice, softmax and the next splat are one pass over the pixels: Q is written only at the end.
 
-All of it runs in one thread, so results do not depend on how many there are.
+All of it runs in one thread, so results do not depend on the number of threads.
 """
 
 from functools import lru_cache
@@ -80,9 +80,9 @@ class PermutohedralMeanField:
         )
 
     def marginals(self, unaries: Float32[np.ndarray, "T K H W"]) -> Float32[np.ndarray, "T K H W"]:
-        """Marginals of each unary, as many unaries in one pass as fit in 8 channels (at least one)."""
+        """Marginals of each unary; one pass takes as many unaries as fit into 8 channels, and at least one."""
         thresholds, labels = unaries.shape[:2]
-        # One form of array only, since each has to be compiled for: a read-only one is another.
+        # One kind of array only, since numba compiles for each kind: a read-only array is another one.
         flat = np.require(unaries.reshape(thresholds, labels, -1), requirements=("C_CONTIGUOUS", "WRITEABLE"))
         marginals = np.empty_like(flat)
         together = max(1, _WIDTHS[-1] // (labels - 1))

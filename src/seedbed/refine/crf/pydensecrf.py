@@ -1,7 +1,7 @@
-"""The dense CRF by `pydensecrf`: the engine that the field used, and the oracle of our own one.
+"""The dense CRF by `pydensecrf`: the engine that the field used, and the oracle for our own.
 
-It is an optional package (`pydensecrf2`, its maintained fork, imports as `pydensecrf`). Each unary costs both
-lattices anew, since the package ties them to one model object.
+It is an optional package (`pydensecrf2`, its maintained fork, imports as `pydensecrf`). Each unary builds
+both lattices anew, since the package ties them to one model object.
 """
 
 import importlib
@@ -12,10 +12,8 @@ from jaxtyping import Float32, UInt8
 
 from seedbed.refine.crf.parameters import CrfParameters
 
-_BUFFER: Final = (
-    "C_CONTIGUOUS",
-    "WRITEABLE",
-)  # the package refuses read-only arrays, though it writes to none
+# The package refuses read-only arrays, though it writes to none of them.
+_BUFFER: Final = ("C_CONTIGUOUS", "WRITEABLE")
 
 
 def _load() -> Any:
@@ -23,10 +21,9 @@ def _load() -> Any:
         return importlib.import_module("pydensecrf.densecrf")
     except ImportError as error:
         raise ValueError(
-            "the CRF engine 'pydensecrf' needs pydensecrf2, which does not import here; install it by "
+            "the CRF engine 'pydensecrf' needs pydensecrf2, which cannot be imported here; install it with "
             "`pip install setuptools wheel 'cython>=3'`, then `pip install --no-build-isolation pydensecrf2` "
-            "(extra `crf`), "
-            "or choose engine 'permutohedral'"
+            "(extra `crf`), or choose engine 'permutohedral'"
         ) from error
 
 

@@ -14,11 +14,10 @@ from seedbed.refine.crf.dense_crf import (
     ENGINES,
     CrfParameters,
     DenseCrf,
-    crf_labels,
-    dense_crf,
     unary_from_labels,
     unary_from_softmax,
 )
+from seedbed.refine.crf.refiners import label_refiner, score_refiner
 
 # reference: spatial sxy and compat, bilateral sxy, srgb and compat, iterations, confidence of labels.
 PUBLISHED = {
@@ -43,11 +42,11 @@ def test_presets_are_the_published_settings() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gaussian_sxy": 0.0}, "gaussian_sxy expected to be a finite width above 0, got 0.0"),
-        ({"bilateral_srgb": float("nan")}, "bilateral_srgb expected to be a finite width above 0, got nan"),
-        ({"bilateral_compat": -1.0}, "bilateral_compat expected to be finite and at least 0, got -1.0"),
-        ({"iterations": -1}, "iterations expected to be at least 0, got -1"),
-        ({"label_confidence": 1.0}, "label_confidence expected between 0 and 1, both excluded, got 1.0"),
+        ({"gaussian_sxy": 0.0}, "expected gaussian_sxy to be a finite width above 0, got 0.0"),
+        ({"bilateral_srgb": float("nan")}, "expected bilateral_srgb to be a finite width above 0, got nan"),
+        ({"bilateral_compat": -1.0}, "expected bilateral_compat to be finite and at least 0, got -1.0"),
+        ({"iterations": -1}, "expected iterations to be at least 0, got -1"),
+        ({"label_confidence": 1.0}, "expected label_confidence between 0 and 1, both excluded, got 1.0"),
     ],
 )
 def test_meaningless_parameters_are_refused(changes: dict[str, float], message: str) -> None:
@@ -83,13 +82,13 @@ def test_unary_of_softmax_by_hand() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: unary_from_labels(np.array([[3]]), 3, 0.7), "labels expected in 0…2, got 3…3"),
-        (lambda: unary_from_labels(np.array([[-1]]), 3, 0.7), "labels expected in 0…2, got -1…-1"),
-        (lambda: unary_from_labels(np.array([[0]]), 0, 0.7), "n_labels expected to be at least 1, got 0"),
-        (lambda: unary_from_labels(np.array([[0]]), 2, 0.0), "confidence expected to lie between 0 and 1"),
+        (lambda: unary_from_labels(np.array([[3]]), 3, 0.7), "expected labels in 0…2, got 3…3"),
+        (lambda: unary_from_labels(np.array([[-1]]), 3, 0.7), "expected labels in 0…2, got -1…-1"),
+        (lambda: unary_from_labels(np.array([[0]]), 0, 0.7), "expected n_labels to be at least 1, got 0"),
+        (lambda: unary_from_labels(np.array([[0]]), 2, 0.0), "expected confidence between 0 and 1"),
         (
             lambda: unary_from_softmax(np.ones((1, 1, 1)), clip=0.0),
-            "clip expected above 0 and at most 1, got 0.0",
+            "expected clip above 0 and at most 1, got 0.0",
         ),
     ],
 )
@@ -106,6 +105,10 @@ def engine(request: pytest.FixtureRequest) -> str:
         except ImportError:
             lacking("pydensecrf2 is not installed (extra crf)")
     return str(request.param)
+
+
+def marginals_of(image: np.ndarray, unary: np.ndarray, parameters: CrfParameters, engine: str) -> np.ndarray:
+    return DenseCrf(image, parameters, engine).marginals(unary[None])[0]
 
 
 def exact_mean_field(image: np.ndarray, unary: np.ndarray, p: CrfParameters) -> np.ndarray:
@@ -153,7 +156,7 @@ def test_agrees_with_exact_mean_field(engine: str, labels: int, iterations: int)
     )
     image, unary = two_regions(labels, seed=labels)
     expected = exact_mean_field(image, unary, parameters)
-    marginals = dense_crf(image, unary, parameters, engine)
+    marginals = marginals_of(image, unary, parameters, engine)
     # The lattice approximates the Gaussians to a few per cent. That is enough for every label, of which the
     # CRF changes at least 13 of 192 here.
     np.testing.assert_allclose(marginals, expected, atol=0.03)
@@ -168,12 +171,12 @@ def test_no_iteration_and_no_kernel_leave_the_softmax(engine: str) -> None:
         CrfParameters(iterations=0),
         CrfParameters(gaussian_compat=0.0, bilateral_compat=0.0, iterations=2),
     ):
-        np.testing.assert_allclose(dense_crf(image, unary, parameters, engine), expected, rtol=1e-4)
+        np.testing.assert_allclose(marginals_of(image, unary, parameters, engine), expected, rtol=1e-4)
 
 
 def test_extreme_energies_stay_finite(engine: str) -> None:
     image, unary = two_regions(3, seed=1)
-    marginals = dense_crf(image, unary * np.float32(1e4), CRF_PRESETS["irn"], engine)
+    marginals = marginals_of(image, unary * np.float32(1e4), CRF_PRESETS["irn"], engine)
     assert np.isfinite(marginals).all()
     np.testing.assert_array_equal(marginals.argmax(0), unary.argmin(0))
 
@@ -183,8 +186,8 @@ def test_extreme_energies_stay_finite(engine: str) -> None:
 def test_small_and_constant_images(engine: str, size: tuple[int, int], labels: int) -> None:
     image = np.full((*size, 3), 255, np.uint8)
     truth = np.full(size, labels - 1)
-    assert (crf_labels(image, truth, labels, CRF_PRESETS["irn"], engine) == labels - 1).all()
-    marginals = dense_crf(image, unary_from_labels(truth, labels, 0.7), CRF_PRESETS["deeplab-v2"], engine)
+    assert (label_refiner(image, CRF_PRESETS["irn"], engine)(truth, labels) == labels - 1).all()
+    marginals = marginals_of(image, unary_from_labels(truth, labels, 0.7), CRF_PRESETS["deeplab-v2"], engine)
     np.testing.assert_allclose(marginals.sum(0), 1, atol=1e-6)
     if labels == 1:
         np.testing.assert_array_equal(marginals, 1)
@@ -204,25 +207,37 @@ def test_labels_are_the_argmax_of_the_marginals(engine: str) -> None:
     np.testing.assert_array_equal(crf.labels(unaries), crf.marginals(unaries).argmax(1))
 
 
+def test_refiners_are_the_crf_of_labels_and_of_scores(engine: str) -> None:
+    image, unary = two_regions(3, seed=1)
+    crf, parameters = DenseCrf(image, CRF_PRESETS["pnoc-pseudo"], engine), CRF_PRESETS["pnoc-pseudo"]
+    labels = unary.argmin(0)
+    by_hand = crf.labels(unary_from_labels(labels, 3, 0.9)[None])[0]
+    assert (by_hand != labels).any()
+    np.testing.assert_array_equal(label_refiner(image, parameters, engine)(labels, 3), by_hand)
+    scores = np.exp(-unary)
+    by_hand = crf.marginals(unary_from_softmax(scores)[None])[0]
+    np.testing.assert_array_equal(score_refiner(image, parameters, engine)(scores), by_hand)
+
+
 def test_arrays_need_not_be_contiguous(engine: str) -> None:
     image, unary = two_regions(3, seed=1)
-    expected = dense_crf(image, unary, CRF_PRESETS["irn"], engine)
-    turned = dense_crf(np.asfortranarray(image), np.asfortranarray(unary), CRF_PRESETS["irn"], engine)
+    expected = marginals_of(image, unary, CRF_PRESETS["irn"], engine)
+    turned = marginals_of(np.asfortranarray(image), np.asfortranarray(unary), CRF_PRESETS["irn"], engine)
     np.testing.assert_array_equal(turned, expected)
 
 
 def test_arrays_may_be_read_only(engine: str) -> None:
     image, unary = two_regions(3, seed=1)
-    expected = dense_crf(image, unary, CRF_PRESETS["irn"], engine)
+    expected = marginals_of(image, unary, CRF_PRESETS["irn"], engine)
     image.setflags(write=False)
     unary.setflags(write=False)
-    np.testing.assert_array_equal(dense_crf(image, unary, CRF_PRESETS["irn"], engine), expected)
+    np.testing.assert_array_equal(marginals_of(image, unary, CRF_PRESETS["irn"], engine), expected)
 
 
 def test_unknown_engine_is_answered_with_near_names() -> None:
     image, unary = two_regions(2, seed=1)
     with pytest.raises(ValueError, match=r"unknown CRF engine 'permutoedral'; did you mean permutohedral\?"):
-        dense_crf(image, unary, CRF_PRESETS["irn"], engine="permutoedral")
+        marginals_of(image, unary, CRF_PRESETS["irn"], engine="permutoedral")
 
 
 def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,10 +249,10 @@ def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("unaries", "message"),
     [
-        (np.zeros((1, 2, 3, 4)), "unaries expected of the image's size (12, 16), got (3, 4)"),
-        (np.zeros((1, 0, 12, 16)), "unaries expected to have at least 1 label, got 0"),
-        (np.full((1, 2, 12, 16), np.nan), "unaries expected to be finite, got NaN or infinity"),
-        (np.full((1, 2, 12, 16), np.inf), "unaries expected to be finite, got NaN or infinity"),
+        (np.zeros((1, 2, 3, 4)), "expected unaries of the image's size (12, 16), got (3, 4)"),
+        (np.zeros((1, 0, 12, 16)), "expected unaries of at least 1 label, got 0"),
+        (np.full((1, 2, 12, 16), np.nan), "expected finite unaries, got NaN or infinity"),
+        (np.full((1, 2, 12, 16), np.inf), "expected finite unaries, got NaN or infinity"),
     ],
 )
 def test_unusable_unaries_are_refused(unaries: np.ndarray, message: str) -> None:
@@ -247,5 +262,5 @@ def test_unusable_unaries_are_refused(unaries: np.ndarray, message: str) -> None
 
 
 def test_empty_image_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"image expected to have pixels, got shape \(0, 4, 3\)"):
+    with pytest.raises(ValueError, match=r"expected an image with pixels, got shape \(0, 4, 3\)"):
         DenseCrf(np.zeros((0, 4, 3), np.uint8), CRF_PRESETS["irn"])

@@ -1,0 +1,54 @@
+"""The dense CRF of one image as a function of labels or of scores, as `confident_regions` takes it.
+
+What depends on the image alone is built once and serves every call.
+"""
+
+import numpy as np
+from jaxtyping import UInt8
+
+from seedbed.refine.confident_regions import RefineLabels, RefineScores
+from seedbed.refine.crf.dense_crf import DenseCrf, unary_from_labels, unary_from_softmax
+from seedbed.refine.crf.parameters import CrfParameters
+
+
+def label_refiner(
+    image: UInt8[np.ndarray, "H W 3"], parameters: CrfParameters, engine: str = "permutohedral"
+) -> RefineLabels:
+    """Function (labels, number of labels) → most probable labels: `crf_inference_label` of IRN and its heirs.
+
+    Args:
+        image: photograph, RGB.
+        parameters: kernels, iterations and `label_confidence`.
+        engine: a name of `ENGINES`.
+
+    Raises:
+        ValueError: as `DenseCrf`; the returned function as `unary_from_labels`.
+    """
+    crf = DenseCrf(image, parameters, engine)
+
+    def refine(labels: np.ndarray, n_labels: int) -> np.ndarray:
+        unary = unary_from_labels(labels, n_labels, parameters.label_confidence)
+        return np.asarray(crf.labels(unary[None])[0])
+
+    return refine
+
+
+def score_refiner(
+    image: UInt8[np.ndarray, "H W 3"], parameters: CrfParameters, engine: str = "permutohedral"
+) -> RefineScores:
+    """Function from scores (background first) to marginals: `crf_inference` of PSA.
+
+    Args:
+        image: photograph, RGB.
+        parameters: kernels and iterations.
+        engine: a name of `ENGINES`.
+
+    Raises:
+        ValueError: as `DenseCrf`.
+    """
+    crf = DenseCrf(image, parameters, engine)
+
+    def refine(scores: np.ndarray) -> np.ndarray:
+        return np.asarray(crf.marginals(unary_from_softmax(scores)[None])[0])
+
+    return refine
