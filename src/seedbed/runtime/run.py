@@ -42,11 +42,10 @@ def run_stage(stage: Stage, work: Work, options: argparse.Namespace, log: Log) -
         SeedbedError: whatever a user can mend.
     """
     run = _Run(stage, work, options, log)
-    shard = getattr(options, "shard", None)
-    if stage.sharded and shard is None:
+    if stage.sharded and options.shard is None:
         run.all_shards()
     elif stage.sharded:
-        run.one_shard(shard)
+        run.one_shard(options.shard)
     elif stage.writes_file:
         run.file(options.output)
     else:

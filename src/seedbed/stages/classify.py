@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -29,13 +30,14 @@ def run(job: Job) -> Iterator[tuple[str, dict[str, Float32[np.ndarray, _]]]]:
 
     torch.set_num_threads(job.parameters.torch_threads)
     trained = load_network(job.artifact("classifier"), job.epochs.get("classifier"), job.device)
+    network: Any = trained.network
     for image_id in job.image_ids:
         image = torch.from_numpy(np.array(job.dataset.image(image_id)))[None]
         valid = torch.ones(image.shape[:3], dtype=torch.bool)
         pixels = normalise(image, valid, trained.mean, trained.std, job.device)
         with torch.no_grad():
-            features = trained.network.backbone(pixels)[-1]
-            class_logits = trained.network.head(features).mean((2, 3))
+            features = network.backbone(pixels)[-1]
+            class_logits = network.head(features).mean((2, 3))
         vectors = {"probabilities": class_logits.sigmoid(), "features": features.mean((2, 3))}
         yield image_id, {name: value[0].float().cpu().numpy() for name, value in vectors.items()}
 

@@ -118,9 +118,10 @@ def _joined(own: type[BaseModel], method: str, default: str) -> type[TrainingSta
             f"method {method!r}: its parameter {', '.join(taken)} is named like one of training; rename it"
         )
     description = TrainingStageParameters.model_fields["method"].description
+    bases: Any = (TrainingStageParameters, own)
     joined: type[TrainingStageParameters] = create_model(
         f"Training{own.__name__}",
-        __base__=(TrainingStageParameters, own),
+        __base__=bases,
         method=(str, Field(default=default, description=description)),
     )
     return joined
