@@ -2,9 +2,12 @@
 
 from typing import Annotated
 
+import numpy as np
+from PIL import Image
 from pydantic import AfterValidator, Field
 
 from seedbed.errors import unknown_name
+from seedbed.refine.confident_regions import RefineLabels, RefineScores
 from seedbed.refine.crf.parameters import CRF_PRESETS
 from seedbed.runtime.contract import Parameters
 
@@ -26,3 +29,20 @@ class CrfOptions(Parameters):
 
     crf: CrfChoice = Field(default=NO_CRF, description="preset of a dense CRF on the result, or none")
     crf_engine: str = Field(default="permutohedral", description="engine of the dense CRF")
+
+    @property
+    def has_crf(self) -> bool:
+        """Whether a dense CRF is asked for."""
+        return self.crf != NO_CRF
+
+    def label_refiner(self, image: Image.Image) -> RefineLabels:
+        """The CRF of a photograph on hard labels."""
+        from seedbed.refine.crf.refiners import label_refiner
+
+        return label_refiner(np.array(image), CRF_PRESETS[self.crf], self.crf_engine)
+
+    def score_refiner(self, image: Image.Image) -> RefineScores:
+        """The CRF of a photograph on scores."""
+        from seedbed.refine.crf.refiners import score_refiner
+
+        return score_refiner(np.array(image), CRF_PRESETS[self.crf], self.crf_engine)

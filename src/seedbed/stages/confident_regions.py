@@ -13,7 +13,7 @@ from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
-from seedbed.runtime.crf_options import NO_CRF, CrfChoice, CrfOptions
+from seedbed.runtime.crf_options import CrfChoice, CrfOptions
 from seedbed.runtime.regions_option import DEFAULT_REGIONS, RegionsLabel
 
 
@@ -34,21 +34,18 @@ class ConfidentRegionsParameters(CrfOptions, ShardedParameters):
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the label map of each image: 0 background, c + 1 class c, 255 neutral."""
     from seedbed.refine.confident_regions import alpha_regions, threshold_regions
-    from seedbed.refine.crf.sharpen import label_refiner, score_refiner
 
     parameters: ConfidentRegionsParameters = job.parameters
     regions = Regions.parse(parameters.regions)
     cams = job.artifact("cams").open(shard=job.shard)
     for image_id in job.image_ids:
         class_ids, scores = cams[image_id].class_ids, cams.scores(image_id)
-        crf = None
-        if parameters.crf != NO_CRF and class_ids:
-            crf = (np.array(job.dataset.image(image_id)), parameters.crf, parameters.crf_engine)
+        image = job.dataset.image(image_id) if parameters.has_crf and class_ids else None
         if regions.kind == "thresholds":
-            by_label = label_refiner(*crf) if crf else None
+            by_label = parameters.label_refiner(image) if image else None
             label_map = threshold_regions(scores, class_ids, regions.low, regions.high, by_label)
         else:
-            by_score = score_refiner(*crf) if crf else None
+            by_score = parameters.score_refiner(image) if image else None
             label_map = alpha_regions(scores, class_ids, regions.low, regions.high, by_score)
         yield image_id, label_map
 

@@ -15,7 +15,7 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.metrics import classification, segmentation
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.runtime.contract import Input, Job, Stage
-from seedbed.runtime.crf_options import NO_CRF, CrfOptions
+from seedbed.runtime.crf_options import CrfOptions
 from seedbed.runtime.judging import judgement_json
 
 
@@ -53,7 +53,7 @@ def score_classifier(job: Job, target: Artifact) -> dict[str, Any]:
 
 def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
     """Counts and scores of label maps."""
-    from seedbed.refine.crf.sharpen import sharpen_label_map
+    from seedbed.refine.crf.refiners import sharpen_label_map
 
     parameters: EvaluateParameters = job.parameters
     maps = target.open(job.split)
@@ -62,9 +62,9 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
     image_ids = job.dataset.image_ids(job.split)
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):
         predicted = maps[image_id]
-        if parameters.crf != NO_CRF:
-            image = np.array(job.dataset.image(image_id))
-            predicted = sharpen_label_map(image, predicted, parameters.crf, parameters.crf_engine)
+        if parameters.has_crf:
+            refine = parameters.label_refiner(job.dataset.image(image_id))
+            predicted = sharpen_label_map(predicted, refine)
         counts += confusion_counts(job.true_mask(image_id), predicted, classes)
     return _from_counts(job, counts)
 

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
-from seedbed.runtime.crf_options import NO_CRF, CrfOptions
+from seedbed.runtime.crf_options import CrfOptions
 
 
 class PredictParameters(CrfOptions, ShardedParameters):
@@ -28,18 +28,18 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
 
     from seedbed.methods.trained import load_network
     from seedbed.networks.inference import multi_scale_probabilities
-    from seedbed.refine.crf.sharpen import score_refiner
 
     parameters: PredictParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
     trained = load_network(job.artifact("segmenter"), job.epochs.get("segmenter"), job.device)
     for image_id in job.image_ids:
-        image = np.array(job.dataset.image(image_id))
+        photograph = job.dataset.image(image_id)
+        image = np.array(photograph)
         probabilities = multi_scale_probabilities(
             trained.network, image, trained.mean, trained.std, parameters.scales, parameters.flip, job.device
         )
-        if parameters.crf != NO_CRF:
-            probabilities = score_refiner(image, parameters.crf, parameters.crf_engine)(probabilities)
+        if parameters.has_crf:
+            probabilities = parameters.score_refiner(photograph)(probabilities)
         yield image_id, probabilities.argmax(0).astype(np.uint8)
 
 

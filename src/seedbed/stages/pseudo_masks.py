@@ -11,7 +11,7 @@ from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
-from seedbed.runtime.crf_options import NO_CRF, CrfOptions
+from seedbed.runtime.crf_options import CrfOptions
 from seedbed.runtime.regions_option import DEFAULT_REGIONS, RegionsLabel
 
 
@@ -33,7 +33,7 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the pseudo mask of each image: 0 background, c + 1 class c, 255 neutral."""
     from seedbed.refine.confident_regions import decide_argmax, decide_same_pair
-    from seedbed.refine.crf.sharpen import sharpen_label_map
+    from seedbed.refine.crf.refiners import sharpen_label_map
 
     parameters: PseudoMasksParameters = job.parameters
     cams = job.artifact("cams").open(shard=job.shard)
@@ -44,9 +44,9 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
         else:
             regions = Regions.parse(parameters.regions)
             label_map = decide_same_pair(scores, class_ids, regions.bg_threshold, regions.fg_threshold)
-        if parameters.crf != NO_CRF:
-            image = np.array(job.dataset.image(image_id))
-            label_map = sharpen_label_map(image, label_map, parameters.crf, parameters.crf_engine)
+        if parameters.has_crf:
+            refine = parameters.label_refiner(job.dataset.image(image_id))
+            label_map = sharpen_label_map(label_map, refine)
         yield image_id, label_map
 
 

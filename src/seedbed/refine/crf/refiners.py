@@ -6,6 +6,7 @@ What depends on the image alone is built once and serves every call.
 import numpy as np
 from jaxtyping import UInt8
 
+from seedbed.labels import IGNORE
 from seedbed.refine.confident_regions import RefineLabels, RefineScores
 from seedbed.refine.crf.dense_crf import DenseCrf, unary_from_labels, unary_from_softmax
 from seedbed.refine.crf.parameters import CrfParameters
@@ -52,3 +53,14 @@ def score_refiner(
         return np.asarray(crf.marginals(unary_from_softmax(scores)[None])[0])
 
     return refine
+
+
+def sharpen_label_map(label_map: UInt8[np.ndarray, "H W"], refine: RefineLabels) -> UInt8[np.ndarray, "H W"]:
+    """A label map (0 background, c + 1 class c, 255 neutral) after a label CRF; neutral pixels stay neutral.
+
+    Args:
+        refine: `label_refiner` of the image.
+    """
+    values, compact = np.unique(label_map, return_inverse=True)
+    refined = refine(compact.reshape(label_map.shape), len(values))
+    return np.where(label_map == IGNORE, label_map, values[refined]).astype(np.uint8)
