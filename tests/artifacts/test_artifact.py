@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seedbed.artifacts.artifact import Artifact, open_artifacts, verify
+from seedbed.artifacts.artifact import Artifact, verify
 from seedbed.artifacts.atomic import write_bytes
-from seedbed.artifacts.cams import Cams, encode_cams
-from seedbed.artifacts.label_maps import encode_label_map, encode_label_maps
+from seedbed.artifacts.label_maps import label_map_png, pack_label_maps
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes
+from seedbed.artifacts.maps import Maps, pack_maps
 from seedbed.errors import SeedbedError
 
 
-def write_artifact(folder: Path, files: dict[str, bytes]) -> Path:
+def write_artifact(folder: Path, files: dict[str, bytes], meaning: str = "classifier") -> Path:
     entries = {name: FileEntry(size=len(data), sha256=sha256_bytes(data)) for name, data in files.items()}
     for name, data in files.items():
         write_bytes(folder / name, data)
@@ -25,7 +25,7 @@ def write_artifact(folder: Path, files: dict[str, bytes]) -> Path:
         inputs={},
         files=entries,
         images={},
-        facts={},
+        facts={"meaning": meaning, "classes": ["cat"]},
         ledger=[],
         content="0",
     )
@@ -34,7 +34,7 @@ def write_artifact(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def maps(*image_ids: str) -> bytes:
-    return encode_label_maps({i: encode_label_map(np.full((2, 2), len(i), np.uint8)) for i in image_ids})
+    return pack_label_maps({i: label_map_png(np.full((2, 2), len(i), np.uint8)) for i in image_ids})
 
 
 def test_a_file_that_agrees_is_handed_out(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_file_that_agrees_is_handed_out(tmp_path: Path) -> None:
 def test_a_folder_stands_for_its_manifest(tmp_path: Path) -> None:
     write_artifact(tmp_path / "a", {"x": b"1"})
     write_artifact(tmp_path / "b", {"x": b"2"})
-    one, other = open_artifacts([tmp_path / "a", tmp_path / "b" / "manifest.json"])
+    one, other = Artifact(tmp_path / "a"), Artifact(tmp_path / "b" / "manifest.json")
     assert (one.folder, other.folder) == (tmp_path / "a", tmp_path / "b")
 
 
@@ -76,7 +76,7 @@ def test_a_file_that_the_manifest_does_not_name_is_refused(tmp_path: Path) -> No
         artifact.file("c.csv")
 
 
-def test_verification_happens_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verification_happens_once_per_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr("seedbed.artifacts.artifact.verify", lambda path, entry: calls.append(path.name))
     artifact = Artifact(write_artifact(tmp_path, {"x": b"1"}))
@@ -94,18 +94,28 @@ def test_verify_alone(tmp_path: Path) -> None:
 
 def test_shards_are_chosen_by_split_and_by_name(tmp_path: Path) -> None:
     files = {f"{s}-{k}.zip": maps(f"{s}{k}") for s in ("train", "train_aug", "val") for k in range(2)}
-    artifact = Artifact(write_artifact(tmp_path, {**files, "train-0.json": b"{}"}))
+    artifact = Artifact(write_artifact(tmp_path, {**files, "train-0.json": b"{}"}, "regions"))
     assert [p.name for p in artifact.shard_files("train")] == ["train-0.zip", "train-1.zip"]
     assert [p.name for p in artifact.shard_files(shard="val-1")] == ["val-1.zip"]
     assert len(artifact.shard_files()) == 6
-    assert list(artifact.label_maps("val")) == ["val0", "val1"]
-    assert list(artifact.label_maps(shard="train_aug-0")) == ["train_aug0"]
+    assert list(artifact.open("val")) == ["val0", "val1"]
+    assert list(artifact.open(shard="train_aug-0")) == ["train_aug0"]
 
 
 def test_a_consumer_of_one_shard_does_not_read_the_others(tmp_path: Path) -> None:
-    cams = {"train-0.safetensors": encode_cams({"a": Cams((), (1, 1), ())}), "train-1.safetensors": b"broken"}
-    artifact = Artifact(write_artifact(tmp_path, cams))
+    cams = {"train-0.safetensors": pack_maps({"a": Maps((), (1, 1), ())}), "train-1.safetensors": b"broken"}
+    artifact = Artifact(write_artifact(tmp_path, cams, "cams"))
     (tmp_path / "train-1.safetensors").unlink()
-    assert list(artifact.cams(shard="train-0")) == ["a"]
+    assert list(artifact.open(shard="train-0")) == ["a"]
     with pytest.raises(SeedbedError, match=r"train-1\.safetensors is missing"):
-        artifact.cams()
+        artifact.open()
+
+
+def test_what_an_artifact_is_stands_in_its_manifest(tmp_path: Path) -> None:
+    path = write_artifact(tmp_path / "a", {"model.safetensors": b""}, "segmenter")
+    assert Artifact(path).meaning.name == "segmenter"
+    with pytest.raises(SeedbedError, match="is segmenter, which cannot be read image by image"):
+        Artifact(path).open()
+    path = write_artifact(tmp_path / "b", {}, "cam")
+    with pytest.raises(SeedbedError, match=r"not an artifact that this version knows \(meaning 'cam'\)"):
+        Artifact(path).open()

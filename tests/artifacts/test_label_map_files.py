@@ -15,8 +15,8 @@ from PIL import Image
 from seedbed.artifacts.label_maps import (
     LabelMaps,
     decode_label_map,
-    encode_label_map,
-    encode_label_maps,
+    label_map_png,
+    pack_label_maps,
     voc_palette,
 )
 from seedbed.errors import SeedbedError
@@ -29,11 +29,11 @@ MAPS = {
 
 
 def archive(maps: dict[str, np.ndarray]) -> bytes:
-    return encode_label_maps({name: encode_label_map(one) for name, one in maps.items()})
+    return pack_label_maps({name: label_map_png(one) for name, one in maps.items()})
 
 
 def test_pillow_reads_a_palette_png_in_vocs_colours() -> None:
-    with Image.open(io.BytesIO(encode_label_map(MAPS["2007_000032"]))) as image:
+    with Image.open(io.BytesIO(label_map_png(MAPS["2007_000032"]))) as image:
         assert image.mode == "P"
         assert np.array_equal(np.array(image), MAPS["2007_000032"])
         colours = np.array(image.convert("RGB"))
@@ -66,20 +66,20 @@ def test_entries_are_stored_sorted_and_dated_1980() -> None:
 )
 @settings(max_examples=30, deadline=None)
 def test_any_label_map_comes_back(label_map: np.ndarray) -> None:
-    assert np.array_equal(decode_label_map(encode_label_map(label_map)), label_map)
+    assert np.array_equal(decode_label_map(label_map_png(label_map)), label_map)
 
 
 def test_maps_that_are_views_are_written_as_seen() -> None:
     label_map = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    assert np.array_equal(decode_label_map(encode_label_map(label_map[:, ::-1])), label_map[:, ::-1])
-    assert np.array_equal(decode_label_map(encode_label_map(label_map.T)), label_map.T)
+    assert np.array_equal(decode_label_map(label_map_png(label_map[:, ::-1])), label_map[:, ::-1])
+    assert np.array_equal(decode_label_map(label_map_png(label_map.T)), label_map.T)
 
 
 def test_several_archives_are_read_as_one(tmp_path: Path) -> None:
     names = list(MAPS)
     (tmp_path / "train-0.zip").write_bytes(archive({n: MAPS[n] for n in names[:2]}))
     (tmp_path / "train-1.zip").write_bytes(archive({n: MAPS[n] for n in names[2:]}))
-    maps = LabelMaps(sorted(tmp_path.iterdir()))
+    maps = LabelMaps(sorted(tmp_path.iterdir()), {})
     assert list(maps) == sorted(names)
     assert all(np.array_equal(maps[name], MAPS[name]) for name in names)
     assert names[0] in maps
@@ -89,9 +89,9 @@ def test_several_archives_are_read_as_one(tmp_path: Path) -> None:
 def test_a_missing_label_map_is_named(tmp_path: Path) -> None:
     (tmp_path / "train-0.zip").write_bytes(archive(MAPS))
     with pytest.raises(SeedbedError, match="no label map for image 'x' among 3; run the stage"):
-        LabelMaps([tmp_path / "train-0.zip"])["x"]
+        LabelMaps([tmp_path / "train-0.zip"], {})["x"]
 
 
 def test_an_empty_archive_is_one(tmp_path: Path) -> None:
     (tmp_path / "train-0.zip").write_bytes(archive({}))
-    assert list(LabelMaps([tmp_path / "train-0.zip"])) == []
+    assert list(LabelMaps([tmp_path / "train-0.zip"], {})) == []

@@ -135,7 +135,7 @@ def test_shards_of_other_parameters_or_inputs_are_refused(change: dict[str, obje
         "train-1.json": sidecar([record("b")], "train-1", **change),
     }
     with pytest.raises(
-        SeedbedError, match=r"shards train-0\.json and train-1\.json .* different parameters or inputs"
+        SeedbedError, match=r"shards train-0\.json and train-1\.json .* different parameters, inputs or facts"
     ):
         merge_shards(parts)
 
@@ -164,10 +164,10 @@ def test_reading_gives_back_what_was_written(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         (None, "expected a manifest at .*manifest.json, found none; run the stage"),
-        (b"{", "is no manifest that this version reads .*run its stage again"),
-        (b"[]", "is no manifest that this version reads"),
+        (b"{", "is not a manifest that this version reads .*run its stage again"),
+        (b"[]", "is not a manifest that this version reads"),
         (b'{"stage": "x"}', r"stage_version: Field required"),
-        (b"\xff\xfe", "is no manifest that this version reads"),
+        (b"\xff\xfe", "is not a manifest that this version reads"),
     ],
 )
 def test_an_unreadable_manifest_is_one_line(tmp_path: Path, content: bytes | None, problem: str) -> None:

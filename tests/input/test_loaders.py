@@ -10,9 +10,10 @@ from PIL import Image
 from seedbed.datasets import DatasetDeclaration, open_dataset
 from seedbed.errors import SeedbedError
 from seedbed.input.augmentation import Augmentation, ColourJitter, RandAugment
+from seedbed.input.examples import SplitExamples
+from seedbed.input.field_store import FieldStore
 from seedbed.input.loaders import (
     HostBatch,
-    SplitExamples,
     TrainingLoader,
     epoch_order,
     normalise,
@@ -23,13 +24,16 @@ AUGMENTATION = Augmentation(
     resize_long=(8, 20), crop=12, colour_jitter=ColourJitter(), randaugment=RandAugment(geometric=True)
 )
 
+COMPOSITES = DatasetDeclaration.model_validate(
+    {"kind": "composites", "splits": {"train": {}}, "with": {"size": 32, "images": {"train": 6}}}
+)
+
 
 @dataclass
 class Noise:
     """Ten noise images; image k has class k mod 3."""
 
     ids: list[str] = field(default_factory=lambda: [f"i{k}" for k in range(10)])
-    maps: bool = True
     broken: str = ""
     read: list[str] = field(default_factory=list)
 
@@ -42,8 +46,13 @@ class Noise:
     def labels(self, image_id: str) -> np.ndarray:
         return np.arange(3) == int(image_id[1:]) % 3
 
-    def label_map(self, image_id: str) -> np.ndarray | None:
-        return self._rng(image_id).integers(0, 4, (9, 13), dtype=np.uint8) if self.maps else None
+    def fields(self, image_id: str) -> dict[str, np.ndarray]:
+        rng = self._rng(image_id)
+        return {
+            "labels": rng.integers(0, 4, (9, 13), dtype=np.uint8),
+            "hints": rng.random((2, 9, 13), dtype=np.float32),
+            "features": rng.random(5, dtype=np.float32),
+        }
 
     def _rng(self, image_id: str) -> np.random.Generator:
         return np.random.default_rng(int(image_id[1:]))
@@ -54,7 +63,7 @@ def equal(one: HostBatch, two: HostBatch) -> bool:
         one.image_ids == two.image_ids
         and torch.equal(one.images, two.images)
         and torch.equal(one.labels, two.labels)
-        and torch.equal(one.label_maps, two.label_maps)
+        and all(torch.equal(one.fields[name], two.fields[name]) for name in ("labels", "hints", "features"))
         and torch.equal(one.valid, two.valid)
     )
 
@@ -88,10 +97,13 @@ def test_a_batch():
     batch = next(TrainingLoader(Noise(), AUGMENTATION, 4, rng=0).epoch(0))
     assert batch.images.shape == (4, 12, 12, 3)
     assert batch.images.dtype == torch.uint8
-    assert batch.label_maps.dtype == torch.int64
+    assert batch.fields["labels"].dtype == torch.int64
     assert batch.labels.tolist() == [[float(int(i[1:]) % 3 == c) for c in range(3)] for i in batch.image_ids]
-    assert batch.label_maps[~batch.valid].unique().tolist() == [255]
-    assert next(TrainingLoader(Noise(maps=False), AUGMENTATION, 4, rng=0).epoch(0)).label_maps is None
+    assert batch.fields["labels"][~batch.valid].unique().tolist() == [255]
+    hints = batch.fields["hints"]
+    assert (hints.dtype, hints.shape) == (torch.float32, (4, 2, 12, 12))
+    assert not hints.permute(0, 2, 3, 1)[~batch.valid].any()
+    assert batch.fields["features"].shape == (4, 5)
 
 
 @pytest.mark.parametrize(("drop_last", "sizes"), [(True, [4, 4]), (False, [4, 4, 2])])
@@ -131,12 +143,12 @@ def test_too_few_images_for_a_batch():
     assert len(TrainingLoader(Noise(), AUGMENTATION, 11, rng=0, drop_last=False)) == 1
 
 
-def test_label_maps_of_some_images_only():
+def test_fields_of_some_images_only():
     class Some(Noise):
-        def label_map(self, image_id: str) -> np.ndarray | None:
-            return None if image_id == "i3" else super().label_map(image_id)
+        def fields(self, image_id: str) -> dict[str, np.ndarray]:
+            return {} if image_id == "i3" else super().fields(image_id)
 
-    with pytest.raises(SeedbedError, match="a label map of every image or of none, but i3 lacks one"):
+    with pytest.raises(SeedbedError, match=r"expected fields .* of every image, but i\d has"):
         list(TrainingLoader(Some(), AUGMENTATION, 10, rng=0).epoch(0))
 
 
@@ -151,14 +163,27 @@ def test_normalised_by_hand():
 
 
 def test_a_split_of_a_data_set():
-    declaration = DatasetDeclaration.model_validate(
-        {"kind": "composites", "splits": {"train": {}}, "with": {"size": 32, "images": {"train": 6}}}
-    )
-    data = open_dataset("c", declaration)
+    data = open_dataset("c", COMPOSITES)
     batch = next(TrainingLoader(SplitExamples(data, "train"), AUGMENTATION, 6, rng=0).epoch(0))
-    assert batch.label_maps is None
+    assert batch.fields == {}
     assert batch.labels.sum() >= 6
-    batch = next(TrainingLoader(SplitExamples(data, "train", data.mask), AUGMENTATION, 6, rng=0).epoch(0))
-    for labels, label_map in zip(batch.labels, batch.label_maps, strict=True):
+    batch = next(
+        TrainingLoader(
+            SplitExamples(data, "train", {"labels": lambda i: {"": data.mask(i)}}), AUGMENTATION, 6, rng=0
+        ).epoch(0)
+    )
+    for labels, label_map in zip(batch.labels, batch.fields["labels"], strict=True):
         seen = set(label_map.unique().tolist()) - {0, 255}
         assert seen <= {c + 1 for c in range(6) if labels[c]}
+
+
+def test_fields_are_named_by_input_and_part_and_what_the_method_wrote_wins(tmp_path):
+    store = FieldStore(tmp_path)
+    parts = {"probabilities": np.zeros(2, np.float32), "features": np.ones(3, np.float32)}
+    reads = {"vectors": lambda image_id: parts, "labels": lambda image_id: {"": np.zeros((2, 2), np.uint8)}}
+    dataset = open_dataset("c", COMPOSITES)
+    examples = SplitExamples(dataset, "train", reads, store)
+    assert list(examples.fields("i0")) == ["vectors.probabilities", "vectors.features", "labels"]
+    store.write("labels", 0, [("i0", np.full((2, 2), 7, np.uint8))])
+    assert (examples.fields("i0")["labels"] == 7).all()
+    assert (examples.fields("i0")["vectors.features"] == 1).all()

@@ -35,20 +35,20 @@ KEEP = Augmentation(resize_long=None, crop=4, flip=0)
 def test_a_small_image_is_placed_and_padded():
     image, labels = photo(2, 3), np.array([[1, 2], [3, 0], [255, 4]], dtype=np.uint8)
     for seed in range(20):
-        sample = augment(image, labels, KEEP, generator(seed))
+        sample = augment(image, {"labels": labels}, KEEP, generator(seed))
         rows, columns = np.nonzero(sample.valid)
         assert sample.valid.sum() == 6
         top, left = rows.min(), columns.min()
         assert (sample.image[top : top + 3, left : left + 2] == np.asarray(image)).all()
-        assert (sample.label_map[top : top + 3, left : left + 2] == labels).all()
+        assert (sample.fields["labels"][top : top + 3, left : left + 2] == labels).all()
         assert (sample.image[~sample.valid] == MEAN_COLOUR).all()
-        assert (sample.label_map[~sample.valid] == 255).all()
+        assert (sample.fields["labels"][~sample.valid] == 255).all()
 
 
 def test_every_placement_is_drawn():
     corners = set()
     for seed in range(100):
-        rows, columns = np.nonzero(augment(photo(3, 3), None, KEEP, generator(seed)).valid)
+        rows, columns = np.nonzero(augment(photo(3, 3), {}, KEEP, generator(seed)).valid)
         corners.add((rows.min(), columns.min()))
     assert corners == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
@@ -57,7 +57,7 @@ def test_a_large_image_is_cropped_at_every_place():
     image = photo(6, 5)
     corners = set()
     for seed in range(200):
-        sample = augment(image, None, KEEP, generator(seed))
+        sample = augment(image, {}, KEEP, generator(seed))
         assert sample.valid.all()
         found = [
             (y, x)
@@ -72,17 +72,16 @@ def test_a_large_image_is_cropped_at_every_place():
 
 def test_flips_move_labels_along():
     image, labels = photo(4, 4), np.arange(16, dtype=np.uint8).reshape(4, 4)
-    sample = augment(image, labels, KEEP.model_copy(update={"flip": 1.0}), generator())
+    sample = augment(image, {"labels": labels}, KEEP.model_copy(update={"flip": 1.0}), generator())
     assert (sample.image == np.asarray(image)[:, ::-1]).all()
-    assert (sample.label_map == labels[:, ::-1]).all()
+    assert (sample.fields["labels"] == labels[:, ::-1]).all()
 
 
 def test_half_of_the_images_are_flipped():
     image = photo(4, 4)
     plain = sum(
         (
-            augment(image, None, KEEP.model_copy(update={"flip": 0.5}), generator(s)).image
-            == np.asarray(image)
+            augment(image, {}, KEEP.model_copy(update={"flip": 0.5}), generator(s)).image == np.asarray(image)
         ).all()
         for s in range(200)
     )
@@ -126,17 +125,46 @@ def test_resizing_agrees_with_pil(mode, size):
 
 def test_label_maps_keep_their_indices():
     labels = generator().choice(np.array([0, 3, 255], dtype=np.uint8), size=(17, 23))
-    sample = augment(photo(23, 17), labels, Augmentation(resize_long=(64, 64), crop=64), generator())
-    assert set(np.unique(sample.label_map)) == {0, 3, 255}
+    sample = augment(
+        photo(23, 17), {"labels": labels}, Augmentation(resize_long=(64, 64), crop=64), generator()
+    )
+    assert set(np.unique(sample.fields["labels"])) == {0, 3, 255}
     # Twice the size, nearest: every pixel four times.
     assert (
         resize(labels[..., None], 46, 34, "nearest-exact")[..., 0] == labels.repeat(2, 0).repeat(2, 1)
     ).all()
 
 
+def test_maps_are_resized_flipped_and_padded_with_the_image():
+    """Two maps of 1 x 2 cells become 2 x 4: nearest cells keep the ends, bilinear ones mix the middle."""
+    maps = np.array([[[0.0, 1.0]], [[1.0, 0.0]]], np.float32)
+    kept = Augmentation(resize_long=(4, 4), crop=4, flip=0.0)
+    found = augment(photo(2, 1), {"hints": maps, "features": maps[0, 0]}, kept, generator())
+    (rows,) = np.nonzero(found.valid.any(axis=1))
+    assert len(rows) == 2
+    assert found.fields["hints"][0, rows] == pytest.approx(np.array([[0, 0.25, 0.75, 1]] * 2))
+    assert not found.fields["hints"][:, ~found.valid].any()
+    assert found.fields["features"].tolist() == [0, 1]
+    flipped = augment(photo(2, 1), {"hints": maps}, kept.model_copy(update={"flip": 1.0}), generator())
+    assert flipped.fields["hints"][0, rows] == pytest.approx(np.array([[1, 0.75, 0.25, 0]] * 2))
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (np.zeros((4, 5), np.int64), r"got int64 \[4, 5\]"),
+        (np.zeros((4, 5), np.float32), r"got float32 \[4, 5\]"),
+        (np.zeros((1, 5, 4), np.float32), "expected maps of the image's size 5x4, but it is 4x5"),
+    ],
+)
+def test_a_field_of_no_known_kind_or_another_size_is_refused(value, problem):
+    with pytest.raises(ValueError, match=f"field hints: .*{problem}"):
+        augment(photo(5, 4), {"hints": value}, KEEP, generator())
+
+
 def test_a_label_map_of_another_size_is_refused():
     with pytest.raises(ValueError, match="expected a label map of the image's size 5x4, but it is 4x5"):
-        augment(photo(5, 4), np.zeros((5, 4), dtype=np.uint8), KEEP, generator())
+        augment(photo(5, 4), {"labels": np.zeros((5, 4), dtype=np.uint8)}, KEEP, generator())
 
 
 @settings(max_examples=30, deadline=None)
@@ -149,12 +177,14 @@ def test_any_size_gives_a_whole_crop(width, height, seed, geometric):
         randaugment=RandAugment(geometric=geometric),
     )
     labels = np.ones((height, width), dtype=np.uint8)
-    one = augment(photo(width, height), labels, augmentation, generator(seed))
-    two = augment(photo(width, height), labels, augmentation, generator(seed))
+    one = augment(photo(width, height), {"labels": labels}, augmentation, generator(seed))
+    two = augment(photo(width, height), {"labels": labels}, augmentation, generator(seed))
     assert one.image.shape == (16, 16, 3)
-    assert all((a == b).all() for a, b in zip(one, two, strict=True))
-    assert ((one.label_map == 1) == one.valid).all()
-    assert set(np.unique(one.label_map)) <= {1, 255}
+    assert (one.image == two.image).all()
+    assert (one.fields["labels"] == two.fields["labels"]).all()
+    assert (one.valid == two.valid).all()
+    assert ((one.fields["labels"] == 1) == one.valid).all()
+    assert set(np.unique(one.fields["labels"])) <= {1, 255}
 
 
 @settings(max_examples=30, deadline=None)
@@ -221,33 +251,35 @@ def test_geometric_operations_fix_the_centre_or_shift(name):
 
 
 def test_geometric_operations_move_labels_along():
-    """A square of one colour and label stays one: pixels and labels move together."""
+    """A square of one colour, label and score stays one: pixels, labels and maps move together."""
     pixels = np.zeros((40, 40, 3), dtype=np.uint8)
     pixels[12:28, 12:28] = 255
     labels = (pixels[..., 0] > 0).astype(np.uint8) * 7
     moved = 0
     for seed in range(40):
-        image, label_map, valid = rand_augment(
+        image, planes, valid = rand_augment(
             Image.fromarray(pixels),
-            Image.fromarray(labels),
+            {"labels": labels, "hints": (labels[None] / 7).astype(np.float32)},
             Image.new("L", (40, 40), 255),
             RandAugment(n=1, m=10, geometric=True),
             generator(seed),
         )
-        moved += (np.asarray(label_map) != labels).any()
+        label_map, (hints,) = planes["labels"], planes["hints"]
+        moved += (label_map != labels).any()
         inside = np.asarray(valid) > 0
-        assert (np.asarray(label_map)[~inside] == 255).all()
-        if (np.asarray(label_map) != labels).any():
+        assert (label_map[~inside] == 255).all()
+        assert (hints[~inside] < 0.51).all()
+        if (label_map != labels).any():
             bright = np.asarray(image)[..., 0] > 127
-            assert ((np.asarray(label_map) == 7) != bright)[inside].mean() < 0.05
+            assert ((label_map == 7) != bright)[inside].mean() < 0.05
+            assert np.abs(hints - np.asarray(image)[..., 0] / 255)[inside].max() < 0.01
     assert moved >= 5
 
 
 def test_colour_operations_alone_are_the_default():
     labels = generator().integers(0, 5, size=(8, 8)).astype(np.uint8)
     for seed in range(30):
-        _, label_map, valid = rand_augment(
-            photo(8, 8), Image.fromarray(labels), Image.new("L", (8, 8), 255), RandAugment(), generator(seed)
-        )
-        assert (np.asarray(label_map) == labels).all()
+        inside = Image.new("L", (8, 8), 255)
+        _, planes, valid = rand_augment(photo(8, 8), {"a": labels}, inside, RandAugment(), generator(seed))
+        assert (planes["a"] == labels).all()
         assert (np.asarray(valid) == 255).all()

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import torch
 
-from seedbed.methods.base import Batch, GivenNetwork
-from seedbed.methods.table import CamParameters, PuzzleErasingParameters, build_method
+from seedbed.input.batch import Batch
+from seedbed.methods.base import GivenNetwork
+from seedbed.methods.cam import CamParameters
+from seedbed.methods.puzzle_erasing import PuzzleErasingParameters
+from seedbed.methods.table import build_method
 from seedbed.training.loop import fit
 from seedbed.training.parameters import TrainingParameters
 
@@ -41,7 +44,6 @@ def batch(number=0, size=4, pixels=32):
         image_ids=tuple(map(str, range(size))),
         images=torch.randn(size, 3, pixels, pixels, generator=generator),
         labels=labels,
-        label_maps=None,
         valid=torch.ones(size, pixels, pixels, dtype=torch.bool),
     )
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from seedbed.methods.affinity import AffinityMethod
-from seedbed.methods.edge_affinity import EdgeAffinityMethod
+from seedbed.methods.affinity import AffinityMethod, AffinityParameters
+from seedbed.methods.edge_affinity import EdgeAffinityMethod, EdgeAffinityParameters
 from seedbed.methods.pairs import PairMethod
-from seedbed.methods.table import METHODS, AffinityParameters, EdgeAffinityParameters, build_method
+from seedbed.methods.table import METHODS, build_method
 from seedbed.networks.affinitynet import feature_affinity
 from seedbed.refine.affinity_labels import pair_offsets
 

@@ -8,18 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from seedbed.methods.affinity import AffinityMethod
-from seedbed.methods.base import Batch, Progress
-from seedbed.methods.cam import CamMethod
-from seedbed.methods.edge_affinity import EdgeAffinityMethod
-from seedbed.methods.pairs import nearest_labels
-from seedbed.methods.segmentation import SegmentationMethod
-from seedbed.methods.table import (
-    AffinityParameters,
-    CamParameters,
-    EdgeAffinityParameters,
-    SegmentationParameters,
-)
+from seedbed.input.batch import Batch
+from seedbed.methods.affinity import AffinityMethod, AffinityParameters
+from seedbed.methods.base import Progress
+from seedbed.methods.cam import CamMethod, CamParameters
+from seedbed.methods.edge_affinity import EdgeAffinityMethod, EdgeAffinityParameters
+from seedbed.methods.segmentation import SegmentationMethod, SegmentationParameters
+from seedbed.refine.affinity_labels import nearest_labels
 
 START = Progress(0, 1, 0, 1)
 
@@ -30,8 +25,8 @@ def batch(labels, label_maps=None, pixels=16):
         image_ids=tuple(map(str, range(size))),
         images=torch.zeros(size, 3, pixels, pixels),
         labels=torch.tensor(labels),
-        label_maps=label_maps,
         valid=torch.ones(size, pixels, pixels, dtype=torch.bool),
+        fields={} if label_maps is None else {"labels": label_maps, "regions": label_maps},
     )
 
 

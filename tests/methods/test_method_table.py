@@ -9,8 +9,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seedbed.errors import SeedbedError
+from seedbed.input.batch import Batch
 from seedbed.methods import table
-from seedbed.methods.base import Batch, Method, Progress
+from seedbed.methods.base import Method, Progress
 from seedbed.methods.table import METHODS, MethodEntry, build_method, method_entry
 from seedbed.networks.weights import InitialWeights, digest
 from seedbed.training.loop import fit
@@ -28,8 +29,8 @@ def batch(size=2, pixels=64):
         image_ids=tuple("abcdef"[:size]),
         images=torch.randn(size, 3, pixels, pixels, generator=generator),
         labels=(torch.rand(size, CLASSES, generator=generator) > 0.5).float(),
-        label_maps=label_maps,
         valid=torch.ones(size, pixels, pixels, dtype=torch.bool),
+        fields={"labels": label_maps, "regions": label_maps},
     )
 
 
@@ -112,11 +113,10 @@ class OutsideParameters(BaseModel):
 
 class Outside(Method):
     def __init__(self, parameters, *, classes, rng, weights=None):
-        super().__init__()
         self.depth = parameters.depth
 
 
-OUTSIDE = MethodEntry(OutsideParameters, f"{__name__}:Outside", "train_classifier")
+OUTSIDE = MethodEntry(OutsideParameters, Outside, "train_classifier")
 
 
 def install(monkeypatch, name, value, loaded=None):
@@ -137,7 +137,6 @@ def _fresh_table():
 
 def test_method_from_outside_the_package(monkeypatch):
     install(monkeypatch, "mine", "mine:ENTRY", OUTSIDE)
-    monkeypatch.setattr(table, "import_module", lambda name: sys.modules[__name__])
     method = build_method("mine", OutsideParameters(depth=4), classes=2, rng=0)
     assert method.depth == 4
 

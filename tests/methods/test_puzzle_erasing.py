@@ -10,9 +10,10 @@ from torch.nn import functional
 
 from methods.puzzle_erasing_toys import ADVERSARY, ERASING, TERMS, TINY, Loader, batch, method_of, train
 from seedbed.errors import SeedbedError
-from seedbed.methods.base import Batch, GivenNetwork, Progress
-from seedbed.methods.puzzle_erasing import PuzzleErasingMethod
-from seedbed.methods.table import PuzzleErasingParameters, build_method
+from seedbed.input.batch import Batch
+from seedbed.methods.base import GivenNetwork, Progress
+from seedbed.methods.puzzle_erasing import PuzzleErasingMethod, PuzzleErasingParameters
+from seedbed.methods.table import build_method
 from seedbed.networks.cam_network import CamOutput
 from seedbed.networks.weights import digest
 
@@ -37,7 +38,7 @@ def striped(labels):
     images = torch.zeros(1, 3, 4, 4)
     images[:, 0, :2] = 1
     images[:, 1] = 1
-    return Batch(("a",), images, torch.tensor([labels]), None, torch.ones(1, 4, 4, dtype=torch.bool))
+    return Batch(("a",), images, torch.tensor([labels]), torch.ones(1, 4, 4, dtype=torch.bool))
 
 
 def by_hand(**settings):
@@ -136,7 +137,7 @@ def test_soft_mask_of_a_weak_image_beside_a_strong_one(norm, share):
     images = torch.cat([one.images, one.images / 3])
     list(
         method.objectives(
-            Batch(("a", "b"), images, one.labels.repeat(2, 1), None, one.valid.repeat(2, 1, 1)), QUARTER
+            Batch(("a", "b"), images, one.labels.repeat(2, 1), one.valid.repeat(2, 1, 1)), QUARTER
         )
     )
     (erased,) = seen

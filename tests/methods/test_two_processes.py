@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from methods.puzzle_erasing_toys import method_of, train
-from methods.two_processes import FROZEN, Part
+from methods.two_processes import FROZEN, Part, weights_of
 from seedbed.networks.weights import digest
 
 pytestmark = pytest.mark.slow
@@ -74,14 +74,12 @@ def test_processes_had_different_images(results):
 def test_frozen_batch_norm_and_equal_global_batch_agree_with_one_process(results, tmp_path):
     """To 1e-5 of each tensor's largest weight, and the losses' mean to 1e-5: float32 sums in another order."""
     alone = method_of("pnoc", **FROZEN)
-    before = {n: p.detach().clone() for n, p in alone.named_parameters()}
+    before = {n: p.detach().clone() for n, p in weights_of(alone)}
     history = train(alone, tmp_path, Part(slice(0, 4)))
     together = results["frozen", 0][0]
-    for name, weights in alone.named_parameters():
+    for name, weights in weights_of(alone):
         assert (weights - together[name]).abs().max() <= 1e-5 * weights.abs().max() + 1e-7, name
-    assert any(
-        not torch.equal(p, before[n]) for n, p in alone.named_parameters() if n.startswith("adversary")
-    )
+    assert any(not torch.equal(p, before[n]) for n, p in weights_of(alone) if n.startswith("adversary"))
     for row, one, other in zip(history.rows, results["frozen", 0][1], results["frozen", 1][1], strict=True):
         for key in ("classifier/loss", "adversary/loss"):
             if key in row:

@@ -10,16 +10,22 @@ from lightning_fabric.plugins.environments import TorchElasticEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
 from methods.puzzle_erasing_toys import Loader, batch, method_of, train
-from seedbed.methods.base import Batch
+from seedbed.input.batch import Batch
 
 FROZEN = {"batch_norm": "frozen", "erasing_norm": "image", "adversary_every": 2}
 TRAINED = {"adversary_every": 2}
 
 
+def weights_of(method):
+    """(name, parameter) of all networks of a method."""
+    for player, network in method.networks().items():
+        yield from ((f"{player}.{name}", parameter) for name, parameter in network.named_parameters())
+
+
 def single(one: Batch, rows: slice) -> Batch:
     """Some images of a batch, each with one class, so that which one is erased does not hang on the process."""
     labels = torch.nn.functional.one_hot(one.labels.sum(1).long() - 1, one.labels.shape[1]).float()
-    return Batch(one.image_ids[rows], one.images[rows], labels[rows], None, one.valid[rows])
+    return Batch(one.image_ids[rows], one.images[rows], labels[rows], one.valid[rows])
 
 
 class Part(Loader):
@@ -43,5 +49,5 @@ if __name__ == "__main__":
         method = method_of("pnoc", **settings)
         rows = slice(2 * rank, 2 * rank + 2)
         history = train(method, Path(sys.argv[1]) / name, Part(rows), fabric=fabric)
-        weights = {n: p.detach() for n, p in method.named_parameters()}
+        weights = {n: p.detach() for n, p in weights_of(method)}
         torch.save((weights, history.rows), Path(sys.argv[1]) / f"{name}-{rank}.pt")

@@ -5,8 +5,10 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from seedbed.artifacts.forms import FORMS
 from seedbed.errors import SeedbedError
-from seedbed.runtime.contract import Input, Parameters, ShardedParameters, Stage, validate_model
+from seedbed.runtime.contract import Input, Parameters, ShardedParameters, Stage
+from seedbed.runtime.validation import validate_model
 
 
 class Inner(BaseModel):
@@ -41,11 +43,10 @@ TOY = Stage(
     name="toy",
     version=1,
     summary="",
-    kind="cams",
     parameters=toy_model,
     inputs={"cams": Input(("cams",))},
-    function="json:dumps",
-    suffix=".zip",
+    resources="pixels",
+    makes="regions",
 )
 
 
@@ -102,15 +103,21 @@ def test_equal_values_written_in_other_ways_give_one_slice() -> None:
     assert slices == [{"scales": [1.0, 2.0]}] * 3
 
 
-def test_a_stage_with_a_suffix_is_sharded() -> None:
+def test_a_stage_writes_as_its_meanings_form_says() -> None:
     assert TOY.sharded
-    assert not Stage("t", 1, "", "cams", toy_model, {}, "json:dumps").sharded
+    assert (TOY.suffix, TOY.files) == (".zip", ())
+    network = Stage("t", 1, "", toy_model, {}, "training", makes="classifier")
+    assert not network.sharded
+    assert (network.suffix, network.files) == ("", FORMS["networks"].files)
+    index = Stage("t", 1, "", toy_model, {}, "counts", own_files=("index.csv",))
+    assert (index.sharded, index.suffix, index.files) == (False, "", ("index.csv",))
 
 
-def test_the_function_is_loaded_by_name() -> None:
-    import json
-
-    assert TOY.load() is json.dumps
+@pytest.mark.parametrize(
+    ("resources", "gpu"), [("training", True), ("inference", True), ("pixels", False), ("counts", False)]
+)
+def test_the_resource_class_says_whether_a_job_wants_a_gpu(resources: Any, gpu: bool) -> None:
+    assert Stage("t", 1, "", toy_model, {}, resources).gpu is gpu
 
 
 def test_a_stage_uses_the_regions_axis_only_where_it_says_so() -> None:

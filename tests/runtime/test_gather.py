@@ -9,7 +9,7 @@ import pytest
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes
-from seedbed.artifacts.label_maps import encode_label_map, encode_label_maps
+from seedbed.artifacts.label_maps import label_map_png, pack_label_maps
 from seedbed.artifacts.manifest import FileEntry, Manifest, Record, content_digest, sha256_bytes, to_json
 from seedbed.errors import SeedbedError
 from seedbed.runtime.gather import gather
@@ -32,8 +32,8 @@ def slice_of(shards: int, **changes: Any) -> dict[str, Any]:
 def write_shards(folder: Path, content: dict[str, Any]) -> Path:
     shards = content["shards"]
     for number in range(shards):
-        pngs = {i: encode_label_map(np.full((2, 3), ord(i), np.uint8)) for i in IDS[number::shards]}
-        data = encode_label_maps(pngs)
+        pngs = {i: label_map_png(np.full((2, 3), ord(i), np.uint8)) for i in IDS[number::shards]}
+        data = pack_label_maps(pngs)
         name = f"train-{number}.zip"
         records = [
             Record(split="train", image_id=i, name="", sha256=sha256_bytes(png)) for i, png in pngs.items()
@@ -46,7 +46,7 @@ def write_shards(folder: Path, content: dict[str, Any]) -> Path:
             inputs={},
             files={name: FileEntry(size=len(data), sha256=sha256_bytes(data))},
             images={"train": len(records)},
-            facts={},
+            facts={"meaning": "pseudo_masks", "classes": ["cat"]},
             ledger=[],
             content=content_digest(records),
             records=records,
@@ -59,27 +59,28 @@ def write_shards(folder: Path, content: dict[str, Any]) -> Path:
 
 
 def test_one_manifest_names_the_shards(tmp_path: Path) -> None:
-    manifest = gather(write_shards(tmp_path / "out", slice_of(2)), tmp_path / "out")
+    manifest = gather(STAGES, write_shards(tmp_path / "out", slice_of(2)), tmp_path / "out")
     assert set(manifest.files) == {"train-0.zip", "train-1.zip"}
     assert manifest.images == {"train": 5}
     artifact = Artifact(tmp_path / "out")
     assert artifact.manifest == manifest
-    assert {i: int(artifact.label_maps()[i][0, 0]) for i in IDS} == {i: ord(i) for i in IDS}
+    assert {i: int(artifact.open()[i][0, 0]) for i in IDS} == {i: ord(i) for i in IDS}
     assert "records" not in json.loads((tmp_path / "out" / "manifest.json").read_bytes())
 
 
 def test_content_is_that_of_one_shard(tmp_path: Path) -> None:
     contents = {
-        gather(write_shards(tmp_path / str(n), slice_of(n)), tmp_path / str(n)).content for n in (1, 2, 4)
+        gather(STAGES, write_shards(tmp_path / str(n), slice_of(n)), tmp_path / str(n)).content
+        for n in (1, 2, 4)
     }
     assert len(contents) == 1
 
 
 def test_gathering_twice_gives_equal_bytes(tmp_path: Path) -> None:
     params = write_shards(tmp_path / "out", slice_of(3))
-    gather(params, tmp_path / "out")
+    gather(STAGES, params, tmp_path / "out")
     first = (tmp_path / "out" / "manifest.json").read_bytes()
-    gather(params, tmp_path / "out")
+    gather(STAGES, params, tmp_path / "out")
     assert (tmp_path / "out" / "manifest.json").read_bytes() == first
 
 
@@ -102,7 +103,7 @@ def test_a_missing_or_truncated_shard_is_named(tmp_path: Path, damage: Any, prob
     params = write_shards(tmp_path / "out", slice_of(2))
     damage(tmp_path / "out")
     with pytest.raises(SeedbedError, match=problem):
-        gather(params, tmp_path / "out")
+        gather(STAGES, params, tmp_path / "out")
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
@@ -113,7 +114,7 @@ def test_a_shard_of_other_parameters_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         SeedbedError, match=r"train-0\.json was made with other parameters than .*wanted\.json"
     ):
-        gather(wanted, tmp_path / "out")
+        gather(STAGES, wanted, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -132,12 +133,12 @@ def test_a_wrong_slice_is_one_line(tmp_path: Path, content: Any, problem: str) -
     path = tmp_path / "slice.json"
     path.write_bytes(to_json(content))
     with pytest.raises(SeedbedError, match=problem) as caught:
-        gather(path, tmp_path)
+        gather(STAGES, path, tmp_path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
 
 
 def test_an_unreadable_slice_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "slice.json").write_text("{")
-    with pytest.raises(SeedbedError, match=r"is no readable slice .*`seedbed plan` writes the slices"):
-        gather(tmp_path / "slice.json", tmp_path)
+    with pytest.raises(SeedbedError, match=r"is not a readable slice .*`seedbed plan` writes the slices"):
+        gather(STAGES, tmp_path / "slice.json", tmp_path)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from seedbed.errors import SeedbedError
-from seedbed.runtime import options as front
-from seedbed.runtime.options import Log, gather_main, guarded, output_lock, parser
-from seedbed.stages.registry import COMMANDS
+from seedbed.plan.commands import ALL_STAGES, judge_main
+from seedbed.runtime.log import Log, guarded
+from seedbed.runtime.options import gather_main, main, parser
+from seedbed.stages.registry import STAGES
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,18 +36,18 @@ def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return python(f"workflow_scripts/{name}.py", *arguments)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ALL_STAGES)
 def test_help_names_every_option_and_parameter(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     with pytest.raises(SystemExit) as left:
-        parser(COMMANDS[name]).parse_args(["--help"])
+        parser(ALL_STAGES[name]).parse_args(["--help"])
     assert left.value.code == 0
     shown = capsys.readouterr().out
-    for key, field in COMMANDS[name].parameters({}).model_fields.items():
+    for key, field in ALL_STAGES[name].parameters({}).model_fields.items():
         assert f"\n  {field.alias or key} = " in shown
-    for key in COMMANDS[name].inputs:
+    for key in ALL_STAGES[name].inputs:
         assert f"--{key.replace('_', '-')} " in shown
     assert "PydanticUndefined" not in shown
 
@@ -58,16 +58,16 @@ def test_help_of_every_command_imports_no_torch() -> None:
         "-c",
         "import sys\n"
         "from seedbed.runtime.options import main, gather_main\n"
-        "from seedbed.stages.registry import COMMANDS\n"
-        "calls = [lambda name=name: main(name, ['--help']) for name in COMMANDS]\n"
-        "for call in [*calls, lambda: gather_main(['--help'])]:\n"
+        "from seedbed.plan.commands import ALL_STAGES\n"
+        "calls = [lambda stage=stage: main(stage, ['--help']) for stage in ALL_STAGES.values()]\n"
+        "for call in [*calls, lambda: gather_main({}, ['--help'])]:\n"
         "    try:\n"
         "        call()\n"
         "    except SystemExit as left:\n"
         "        assert left.code == 0\n"
         "print('loaded:', sorted({'torch', 'timm', 'torchvision'} & set(sys.modules)))\n",
     )
-    assert done.stdout.count("usage: ") == len(COMMANDS) + 1, done.stderr
+    assert done.stdout.count("usage: ") == len(ALL_STAGES) + 1, done.stderr
     assert done.stdout.endswith("loaded: []\n")
 
 
@@ -81,10 +81,11 @@ def test_waiting_is_passive_before_torch_is_imported() -> None:
     done = python(
         "-c",
         "import os, sys\n"
-        "from seedbed.stages import front\n"
+        "from seedbed.runtime.options import main\n"
+        "from seedbed.stages.dump_cams import STAGE\n"
         "assert 'torch' not in sys.modules\n"
         "try:\n"
-        "    front.main('dump_cams', ['--help'])\n"
+        "    main(STAGE, ['--help'])\n"
         "except SystemExit:\n"
         "    print('policy', os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)\n",
     )
@@ -94,9 +95,10 @@ def test_waiting_is_passive_before_torch_is_imported() -> None:
 def test_a_policy_that_somebody_chose_is_kept() -> None:
     code = """if True:
         import os
-        from seedbed.runtime import options as front
+        from seedbed.runtime.options import main
+        from seedbed.stages.predict import STAGE
         try:
-            front.main("predict", ["--help"])
+            main(STAGE, ["--help"])
         except SystemExit:
             print(os.environ["OMP_WAIT_POLICY"])
         """
@@ -108,7 +110,7 @@ def test_a_missing_option_is_named(missing: str, capsys: pytest.CaptureFixture[s
     options = ["--params", "p", "--index", "i", "--classifier", "c", "--output", "o", "--shard", "train-0"]
     place = options.index(missing)
     with pytest.raises(SystemExit) as left:
-        parser(COMMANDS["dump_cams"]).parse_args(options[:place] + options[place + 2 :])
+        parser(ALL_STAGES["dump_cams"]).parse_args(options[:place] + options[place + 2 :])
     assert left.value.code == 2
     assert missing in capsys.readouterr().err
 
@@ -210,69 +212,34 @@ def test_progress_of_nothing(tmp_path: Path) -> None:
     assert list(Log(tmp_path / "x.log").progress([], 0, "x")) == []
 
 
-LOCK = """
-import sys, time
-from pathlib import Path
-from seedbed.runtime.options import output_lock
-with output_lock(Path(sys.argv[1]), "train-0"):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def holder(folder: Path) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        [sys.executable, "-c", LOCK, str(folder)],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
-
-
-def test_a_second_writer_says_so_and_stops(tmp_path: Path) -> None:
-    process = holder(tmp_path / "cams")
-    try:
-        with (
-            pytest.raises(
-                SeedbedError, match=rf"being written by another run \(pid {process.pid}\); wait for it"
-            ),
-            output_lock(tmp_path / "cams", "train-0"),
-        ):
-            pass
-        with output_lock(tmp_path / "cams", "train-1"):
-            pass
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    with output_lock(tmp_path / "cams", "train-0"):
-        pass
-
-
-def test_a_lock_is_free_after_its_run(tmp_path: Path) -> None:
-    for _ in range(2):
-        with output_lock(tmp_path, "x"):
-            assert (tmp_path / ".work" / "x.lock").read_text() == f"pid {os.getpid()}"
-
-
 def test_the_gather_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls: list[Sequence[Path]] = []
     monkeypatch.setattr(
-        "seedbed.runtime.gather.gather", lambda params, folder: calls.append((params, folder))
+        "seedbed.runtime.options.gather", lambda stages, params, folder: calls.append((params, folder))
     )
     log = str(tmp_path / "x.log")
-    assert gather_main(["--params", "p.json", "--output", "out", "--log", log]) == 0
+    assert gather_main(STAGES, ["--params", "p.json", "--output", "out", "--log", log]) == 0
     assert calls == [(Path("p.json"), Path("out"))]
 
 
-def test_main_runs_the_stage_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_main_runs_the_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen = []
     monkeypatch.setattr(
         "seedbed.runtime.run.run_stage",
-        lambda stage, options, log: seen.append((stage.name, options.shard)),
+        lambda stage, work, options, log: seen.append((stage.name, options.shard)),
     )
     options = ["--params", "p", "--index", "i", "--cams", "c", "--output", "o", "--shard", "train-0"]
-    assert front.main("pseudo_masks", [*options, "--log", str(tmp_path / "x.log")]) == 0
+    assert main(STAGES["pseudo_masks"], [*options, "--log", str(tmp_path / "x.log")]) == 0
     assert seen == [("pseudo_masks", "train-0")]
+
+
+def test_a_judge_is_named_by_the_first_word(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        judge_main(["evaluate", "--help"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: python workflow_scripts/judge.py evaluate ")
+    for words in (["evalute"], []):
+        assert judge_main(words) == 1
+        told = capsys.readouterr().err
+        assert told.startswith("judge: error: unknown judge ")
+        assert "evaluate" in told

@@ -16,10 +16,12 @@ from PIL import Image
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import LedgerEntry, to_json
 from seedbed.errors import SeedbedError
-from seedbed.runtime.contract import Input, Job, Products, ShardedParameters, Stage
-from seedbed.runtime.options import Log, parser
+from seedbed.runtime.contract import Input, Job, Products, ShardedParameters, Stage, TrueMasks
+from seedbed.runtime.log import Log
+from seedbed.runtime.options import parser
 from seedbed.runtime.run import run_stage
-from seedbed.stages.registry import PREPARE_DATASET
+from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
+from seedbed.stages.prepare_dataset import run as prepare
 
 IDS = ["a", "b", "c", "d", "e"]
 WORK: dict[str, Callable[[Job], Any]] = {}
@@ -34,35 +36,26 @@ WHOLE = Stage(
     name="whole",
     version=3,
     summary="",
-    kind="classifier",
     parameters=lambda raw: ShardedParameters,
     inputs={},
-    function=f"{__name__}:work",
-    files=("model.bin",),
+    resources="counts",
+    run=work,
+    makes="classifier",
 )
 MAPS = replace(
     WHOLE,
     name="maps",
-    kind="label_maps",
-    inputs={"classifier": Input(("classifier",)), "extra": Input(("cams",), required=False)},
-    files=(),
-    suffix=".zip",
+    makes="regions",
+    inputs={"classifier": Input(("classifier",)), "extra": Input(("cams", "masks"), required=False)},
 )
-SCORE = replace(WHOLE, name="score", inputs={"target": Input(("label_maps",))}, files=(), writes_file=True)
+SCORE = replace(WHOLE, name="score", makes="", inputs={"target": Input(("label_maps",))}, writes_file=True)
 
 
 @pytest.fixture(autouse=True)
-def toys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy stages are found without an import, whatever name pytest gives to this module."""
-    monkeypatch.setattr(
-        Stage, "load", lambda stage: work if stage.name in ("whole", "maps", "score") else _load(stage)
-    )
+def toys() -> None:
     WORK.update(
         whole=lambda job: Products({"model.bin": b"weights"}), maps=constant_maps, score=lambda job: b"{}"
     )
-
-
-_load = Stage.load
 
 
 def constant_maps(job: Job) -> Iterator[tuple[str, Any]]:
@@ -97,7 +90,8 @@ class Place:
         for key, value in options.items():
             words += [f"--{key}", value]
         log = Log(self.folder / "log" / f"{name}.log")
-        run_stage(stage, parser(stage).parse_args([str(word) for word in words]), log)
+        assert stage.run is not None
+        run_stage(stage, stage.run, parser(stage).parse_args([str(word) for word in words]), log)
         return output
 
     @property
@@ -111,12 +105,12 @@ class Place:
     def whole(self, **content: Any) -> Path:
         return self.run(WHOLE, "model", {"index": self.index}, **content)
 
-    def maps(self, shard: str = "train-0", shards: int = 1, **content: Any) -> Path:
-        options = {
-            "index": self.index,
-            "classifier": self.folder / "results/toy/model/manifest.json",
-            "shard": shard,
-        }
+    def maps(
+        self, shard: str | None = "train-0", shards: int = 1, extra: Path | None = None, **content: Any
+    ) -> Path:
+        options = {"index": self.index, "classifier": self.folder / "results/toy/model/manifest.json"}
+        options |= {"shard": shard} if shard else {}
+        options |= {"extra": extra} if extra else {}
         return self.run(MAPS, f"maps{shards}", options, shards=shards, **content)
 
 
@@ -185,7 +179,9 @@ def test_an_unknown_shard_is_refused(place: Place) -> None:
 
 def test_an_input_that_does_not_agree_with_its_manifest_is_refused_by_name(place: Place) -> None:
     folder = place.whole()
-    WORK["maps"] = lambda job: iter([(i, job.inputs["classifier"].file("model.bin")) for i in job.image_ids])
+    WORK["maps"] = lambda job: iter(
+        [(i, job.artifact("classifier").file("model.bin")) for i in job.image_ids]
+    )
     (folder / "model.bin").write_bytes(b"Weights")
     with pytest.raises(SeedbedError, match=r"model/model\.bin has SHA-256 .* it was changed"):
         place.maps()
@@ -202,12 +198,12 @@ def test_an_optional_input_may_be_absent(place: Place) -> None:
     seen: list[Any] = []
 
     def maps(job: Job) -> Iterator[Any]:
-        seen.append(job.inputs["extra"])
+        seen.append("extra" in job.inputs)
         return constant_maps(job)
 
     WORK["maps"] = maps
     place.maps()
-    assert seen == [None]
+    assert seen == [False]
 
 
 def failing(job: Job) -> Iterator[Any]:
@@ -295,7 +291,7 @@ def test_the_declared_root_serves_where_none_is_given(place: Place, monkeypatch:
     parameters = {"kind": "folder", "splits": {"train": {"masks": False}}}
     path.write_bytes(to_json(content | {"parameters": parameters}))
     options = parser(PREPARE_DATASET).parse_args(["--params", str(path), "--output", "results/toy/index"])
-    run_stage(PREPARE_DATASET, options, Log(place.folder / "x.log"))
+    run_stage(PREPARE_DATASET, prepare, options, Log(place.folder / "x.log"))
     assert Artifact(Path("results/toy/index")).manifest.images == {"train": 5}
 
 
@@ -306,3 +302,106 @@ def test_the_log_tells_the_progress(place: Place) -> None:
     assert lines[0] == "maps train-0: starts"
     assert lines[1:6] == [f"maps train-0: {n}/5" for n in range(1, 6)]
     assert lines[6].startswith("maps train-0: done in ")
+
+
+def test_the_true_masks_are_an_object_of_their_own(place: Place) -> None:
+    place.whole()
+    seen: list[Any] = []
+
+    def maps(job: Job) -> Iterator[Any]:
+        seen.append(job.inputs["extra"])
+        return constant_maps(job)
+
+    WORK["maps"] = maps
+    folder = place.maps(extra=place.index.parent / "masks.csv")
+    assert seen == [TrueMasks()]
+    assert "extra" in json.loads((folder / "train-0.json").read_text())["inputs"]
+
+
+def test_an_input_of_another_meaning_is_refused(place: Place) -> None:
+    model = place.whole()
+    with pytest.raises(SeedbedError, match=r"--extra takes cams or masks, .*manifest\.json is classifier"):
+        place.maps(extra=model / "manifest.json")
+    options = {"index": place.index, "target": place.index.parent / "masks.csv"}
+    with pytest.raises(SeedbedError, match="--target takes label_maps, got the true masks"):
+        place.run(SCORE, "scores/x.json", options)
+
+
+def test_an_absent_input_is_not_the_true_masks(place: Place) -> None:
+    place.whole()
+    WORK["maps"] = lambda job: iter([(i, job.artifact("extra")) for i in job.image_ids])
+    with pytest.raises(SeedbedError, match="expected an artifact as input extra, got none"):
+        place.maps()
+    with pytest.raises(SeedbedError, match="expected an artifact as input extra, got TrueMasks"):
+        place.maps(extra=place.index.parent / "masks.csv")
+
+
+def test_without_a_shard_all_are_made_and_gathered(place: Place) -> None:
+    """The same bytes as shard by shard."""
+    place.whole()
+    folder = place.maps(None, 3)
+    names = {f"train-{k}.{suffix}" for k in range(3) for suffix in ("zip", "json")}
+    assert files_of(folder) == names | {"manifest.json"}
+    together = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert list(Artifact(folder).open()) == IDS
+    assert not [path for path in (folder / ".work").iterdir() if path.is_dir()]
+    for k in range(3):
+        place.maps(f"train-{k}", 3)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == together
+
+
+def test_finished_shards_are_kept_where_a_run_of_all_was_stopped(place: Place) -> None:
+    place.whole()
+    made: list[str] = []
+
+    def maps(job: Job, fails: bool) -> Iterator[Any]:
+        made.append(job.shard)
+        if fails and job.shard == "train-1":
+            raise KeyboardInterrupt
+        return constant_maps(job)
+
+    WORK["maps"] = lambda job: maps(job, True)
+    with pytest.raises(KeyboardInterrupt):
+        place.maps(None, 3)
+    assert files_of(place.folder / "results/toy/maps3") == set()
+    WORK["maps"] = lambda job: maps(job, False)
+    folder = place.maps(None, 3)
+    assert made == ["train-0", "train-1", "train-1", "train-2"]
+    assert list(Artifact(folder).open()) == IDS
+
+
+def test_finished_shards_of_other_parameters_are_made_again(place: Place) -> None:
+    place.whole()
+    made: list[str] = []
+
+    def stopping(job: Job) -> Iterator[Any]:
+        made.append(job.shard)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return constant_maps(job)
+
+    WORK["maps"] = stopping
+    with pytest.raises(KeyboardInterrupt):
+        place.maps(None, 3, rng=0)
+    place.maps(None, 3, rng=1)
+    assert made == ["train-0", "train-1", "train-0", "train-1", "train-2"]
+
+
+def test_facts_of_a_shard_reach_the_manifest_and_must_agree(place: Place) -> None:
+    place.whole()
+
+    def told(job: Job) -> Iterator[Any]:
+        job.facts["level"] = 3
+        return constant_maps(job)
+
+    WORK["maps"] = told
+    facts = Artifact(place.maps(None, 2)).manifest.facts
+    assert facts == {"meaning": "regions", "classes": ["cat"], "level": 3}
+
+    def told_otherwise(job: Job) -> Iterator[Any]:
+        job.facts["level"] = job.shard
+        return constant_maps(job)
+
+    WORK["maps"] = told_otherwise
+    with pytest.raises(SeedbedError, match="were made with different parameters, inputs or facts"):
+        place.maps(None, 2, rng=1)

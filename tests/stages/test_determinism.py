@@ -81,7 +81,7 @@ def run(commands: list[Command], **changes: str) -> None:
 def commands_of(made: Workflow, *nodes: str) -> list[Command]:
     """Commands of the index and of some nodes."""
     wanted = ["index", *nodes]
-    return [c for c in made.commands() if any(part in wanted for part in c.unit.split("/"))]
+    return [c for c in made.commands(by_shard=True) if any(part in wanted for part in c.unit.split("/"))]
 
 
 def file_bytes(folder: Path) -> dict[str, bytes]:
@@ -104,7 +104,7 @@ def copy_of(source: Workflow, folder: Path, shards: int = 1, without: tuple[str,
     """A copy of the results, less some nodes, under another number of shards."""
     made = workflow(folder, shards)
     shutil.copytree(source.results / "composites", made.results / "composites", dirs_exist_ok=True)
-    for task in made.tasks():
+    for task in made.tasks:
         if task.name in without:
             shutil.rmtree(task.folder, ignore_errors=True)
     return made
@@ -114,7 +114,7 @@ def copy_of(source: Workflow, folder: Path, shards: int = 1, without: tuple[str,
 def test_one_and_four_shards_have_equal_content(undisturbed: Workflow, tmp_path: Path) -> None:
     sharded = copy_of(undisturbed, tmp_path, shards=4, without=("cams", "regions", "pseudo"))
     run(commands_of(sharded, "cams", "regions", "pseudo")[1:])
-    for one, four in zip(undisturbed.tasks(), sharded.tasks(), strict=True):
+    for one, four in zip(undisturbed.tasks, sharded.tasks, strict=True):
         assert read_manifest(one.manifest).content == read_manifest(four.manifest).content
         if one.stage.sharded:
             assert (len(one.shard_names), len(four.shard_names)) == (1, 4)
@@ -129,7 +129,7 @@ def test_any_number_of_cores_gives_equal_bytes(undisturbed: Workflow, tmp_path: 
         MKL_NUM_THREADS="2",
         NUMBA_NUM_THREADS="2",
     )
-    for one, two in zip(undisturbed.tasks()[:2], other.tasks()[:2], strict=True):
+    for one, two in zip(undisturbed.tasks[:2], other.tasks[:2], strict=True):
         assert file_bytes(one.folder) == file_bytes(two.folder)
 
 
@@ -148,36 +148,36 @@ def kill_when(command: Command, happens: Any, timeout_s: float = 120) -> None:
 @pytest.mark.slow
 def test_killed_training_goes_on_to_equal_bytes(undisturbed: Workflow, tmp_path: Path) -> None:
     made = copy_of(undisturbed, tmp_path, without=("classifier",))
-    task = made.tasks()[0]
+    task = made.tasks[0]
     (command,) = [c for c in made.commands() if c.unit == task.key]
     kill_when(command, lambda: list(task.folder.rglob("checkpoint.pt")))
     assert not task.manifest.exists()
     assert not (task.folder / "model.safetensors").exists()
     done = subprocess.run(words(command), env=environment(), capture_output=True, text=True, check=True)
     assert "resuming at epoch" in done.stderr
-    assert file_bytes(task.folder) == file_bytes(undisturbed.tasks()[0].folder)
+    assert file_bytes(task.folder) == file_bytes(undisturbed.tasks[0].folder)
 
 
 @pytest.mark.slow
 def test_killed_shard_is_made_again_to_equal_bytes(undisturbed: Workflow, tmp_path: Path) -> None:
     made = copy_of(undisturbed, tmp_path, without=("cams",))
-    task = made.tasks()[1]
-    shard, gather = [c for c in made.commands() if c.unit.startswith(task.key)]
+    task = made.tasks[1]
+    shard, gather = [c for c in made.commands(by_shard=True) if c.unit.startswith(task.key)]
     log = tmp_path / "shard.log"
-    logged = Command(shard.unit, (*shard.words, "--log", str(log)), shard.reads, shard.writes)
+    logged = Command(shard.unit, shard.log, (*shard.words, "--log", str(log)), shard.reads, shard.writes)
     kill_when(logged, lambda: log.exists() and "3/12" in log.read_text())
     assert file_bytes(task.folder) == {}
     run([shard, gather])
-    assert file_bytes(task.folder) == file_bytes(undisturbed.tasks()[1].folder)
+    assert file_bytes(task.folder) == file_bytes(undisturbed.tasks[1].folder)
 
 
 @pytest.mark.slow
 def test_changed_input_is_refused_by_name(undisturbed: Workflow, tmp_path: Path) -> None:
     made = copy_of(undisturbed, tmp_path, without=("regions",))
-    cams = made.tasks()[1]
+    cams = made.tasks[1]
     data = cams.folder / "train-0.safetensors"
     data.write_bytes(data.read_bytes()[:-1] + b"\xff")
-    command = next(c for c in made.commands() if "/regions/train-0" in c.unit)
+    command = next(c for c in made.commands(by_shard=True) if "/regions/train-0" in c.unit)
     done = subprocess.run(words(command), env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "train-0.safetensors" in done.stderr.splitlines()[-1]

@@ -36,7 +36,7 @@ def test_global_generator_and_settings_come_back(tmp_path):
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
     assert type(method.learner).__name__ == "ToyNetwork"
-    assert not method.training
+    assert not any(network.training for network in method.networks().values())
 
 
 class Watching(Toy):

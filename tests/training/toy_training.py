@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from seedbed.methods.base import Batch, Method, Objective
+from seedbed.input.batch import Batch
+from seedbed.methods.base import Method, Objective
 from seedbed.training.loop import fit
 from seedbed.training.parameters import TrainingParameters
 
@@ -26,15 +27,20 @@ class Toy(Method):
     """`learner` fits the labels each step; every second step `rival` then fits the learner's answer."""
 
     def __init__(self, rng=0):
-        super().__init__()
         with torch.random.fork_rng():
             torch.manual_seed(rng)
             self.learner, self.rival = ToyNetwork(), ToyNetwork()
-        self.register_buffer("offset", torch.zeros(1))
+        self.offset = torch.zeros(1)
         self.started = []
 
     def networks(self):
         return {"learner": self.learner, "rival": self.rival}
+
+    def state(self):
+        return {"offset": self.offset}
+
+    def load_state(self, state):
+        self.offset = state["offset"]
 
     def on_epoch_start(self, epoch, context):
         self.started.append(epoch)
@@ -63,7 +69,6 @@ class ToyLoader:
                 image_ids=tuple(map(str, range(self.size))),
                 images=torch.randn(self.size, 3, 8, 8, generator=generator),
                 labels=(torch.rand(self.size, 2, generator=generator) > 0.5).float(),
-                label_maps=None,
                 valid=torch.ones(self.size, 8, 8, dtype=torch.bool),
             )
 

@@ -84,9 +84,9 @@ def _is_plane(name: str, value: np.ndarray, image: Image.Image) -> bool:
     if kind not in (("uint8", 2), ("float32", 3)):
         raise ValueError(f"field {name}: expected {FIELDS}; got {value.dtype} {list(value.shape)}")
     if value.shape[-2:] != (image.height, image.width):
-        what = "label map" if value.ndim == 2 else "maps"
+        what = "a label map" if value.ndim == 2 else "maps"
         raise ValueError(
-            f"field {name}: expected a {what} of the image's size {image.width}x{image.height},"
+            f"field {name}: expected {what} of the image's size {image.width}x{image.height},"
             f" but it is {value.shape[-1]}x{value.shape[-2]}"
         )
     return True
@@ -195,4 +195,8 @@ def _photometric(
         image = jitter_colours(image, augmentation.colour_jitter, rng)
     if augmentation.randaugment is not None:
         image, moved, inside = rand_augment(image, moved, inside, augmentation.randaugment, rng)
-    return np.asarray(image), moved, np.asarray(inside) > 0
+    within = np.asarray(inside) > 0
+    moved = {
+        name: p if p.dtype == np.uint8 else np.where(within, p, np.float32(0)) for name, p in moved.items()
+    }
+    return np.asarray(image), moved, within

@@ -12,10 +12,11 @@ from seedbed.input.loaders import HostBatch, TrainingLoader
 from seedbed.methods.base import Method
 from seedbed.recipes import RecipeBook
 from seedbed.runtime.contract import Job
+from seedbed.runtime.fit import NormalisedLoader, fit_method
 from seedbed.stages.dump_cams import DumpCamsParameters
 from seedbed.stages.dump_cams import run as dump_cams
-from seedbed.stages.fitting import NormalisedLoader, fit_method
-from seedbed.stages.train_classifier import STAGE
+from seedbed.stages.train import TRAIN_CLASSIFIER as STAGE
+from seedbed.stages.train import MethodInputs
 
 ERASES = {"method": "puzzle_erasing", "erasing_weight": [0.3, 1.0]}
 
@@ -94,7 +95,7 @@ def job(tmp_path, parameters, dataset=None, **inputs):
         split="train",
         progress=lambda items, total, label: iter(items),
         dataset=dataset or Photographs(),
-        inputs={"ordinary_classifier": None} | inputs,
+        inputs=inputs,
         epochs={},
         rng=0,
         key="k",
@@ -102,6 +103,7 @@ def job(tmp_path, parameters, dataset=None, **inputs):
         device="cpu",
         log=lambda line: None,
         ledger=[],
+        facts={},
         shard="train-0",
         image_ids=("a", "b"),
     )
@@ -110,17 +112,31 @@ def job(tmp_path, parameters, dataset=None, **inputs):
 TINY = {"backbone": "test_resnet", "weights": "none", "batch_size": 2, "epochs": 1}
 
 
-def test_the_stage_names_a_missing_and_an_unused_input(tmp_path):
-    erases = STAGE.validate(TINY | ERASES, "")
-    with pytest.raises(
-        SeedbedError, match=r"puzzle_erasing needs `from: \{ordinary_classifier: NODE\}`.*name a node"
-    ):
-        fit_method(job(tmp_path, erases))
-    plain = STAGE.validate(TINY, "")
-    with pytest.raises(
-        SeedbedError, match=r"cam does not use `from: \{ordinary_classifier: NODE\}`.*remove it"
-    ):
-        fit_method(job(tmp_path, plain, ordinary_classifier=SimpleNamespace()))
+def test_an_input_without_effect_is_refused_at_load(tmp_path):
+    node = {"from": {"ordinary_classifier": "base.classifier"}}
+    with pytest.raises(SeedbedError) as error:
+        book(tmp_path, **node)["mine"]
+    assert str(error.value) == (
+        "recipe mine, node classifier: with these parameters stage train_classifier does not use "
+        "`from: {ordinary_classifier: NODE}`; remove it"
+    )
+
+
+def test_inputs_of_a_training_stage_are_those_of_its_methods():
+    assert {name: spec.takes for name, spec in MethodInputs("train_classifier").items()} == {
+        "ordinary_classifier": ("classifier",)
+    }
+    assert {name: spec.takes for name, spec in MethodInputs("train_segmenter").items()} == {
+        "labels": ("label_maps", "masks")
+    }
+    assert list(MethodInputs("train_affinitynet")) == ["regions"]
+
+
+def test_a_method_without_its_label_maps_is_refused_at_load(tmp_path):
+    """A forgotten input would otherwise have to be something else, for instance the true masks."""
+    recipe = {"extends": "base", "nodes": {"segmenter": {"from": {"labels": None}}}}
+    with pytest.raises(SeedbedError, match=r"stage train_segmenter needs `from: \{labels: NODE\}`"):
+        write_recipes(tmp_path, mine=recipe)["mine"]
 
 
 def test_labels_that_are_all_background_stop_before_training(tmp_path):
@@ -147,7 +163,7 @@ class Maps(TrainingLoader):
             label_maps[0, 0, 0] = int(k == self.foreground)
             images = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
             valid = torch.ones(1, 4, 4, dtype=torch.bool)
-            yield HostBatch(("a",), images, torch.ones(1, 2), label_maps, valid)
+            yield HostBatch(("a",), images, torch.ones(1, 2), valid, {"labels": label_maps})
 
 
 def normalised(maps, patience):
@@ -189,7 +205,7 @@ def test_constant_cams_are_refused(level, constant, tmp_path, monkeypatch):
     """Scores far below 0 are all 0 behind the ReLU."""
     trained = SimpleNamespace(network=Flat(level).eval(), mean=(0.5,) * 3, std=(0.25,) * 3)
     monkeypatch.setattr("seedbed.methods.trained.load_network", lambda *_: trained)
-    images = dump_cams(job(tmp_path, DumpCamsParameters(scales=(1.0,)), classifier=None))
+    images = dump_cams(job(tmp_path, DumpCamsParameters(scales=(1.0,)), classifier="stands for an artifact"))
     if constant:
         with pytest.raises(
             SeedbedError, match="the CAMs of all 2 images of train-0 with a class are constant"
