@@ -242,7 +242,8 @@ def test_unknown_method_is_answered_with_near_names():
 def test_refuses_affinities_that_are_none(bad):
     scores, affinity = np.zeros((1, 2, 2), np.float32), np.ones((1, 2, 2), np.float32)
     affinity[0, 0, 0] = bad
-    with pytest.raises(ValueError, match="expected finite affinities of at least 0"):
-        walk(scores, affinity, ((0, 1),), beta=1.0)
+    for beta in (1.0, 8.0):  # an even power hides a sign
+        with pytest.raises(ValueError, match="expected finite affinities of at least 0"):
+            walk(scores, affinity, ((0, 1),), beta=beta)
     with pytest.raises(ValueError, match="expected finite affinities of at least 0"):
         walk_torch(torch.from_numpy(scores)[None], torch.from_numpy(affinity)[None], ((0, 1),), beta=1.0)

@@ -78,7 +78,8 @@ def walk(
     stride = width + margin
     first = int(dy.max(initial=0)) * stride + margin
     last = first + height * stride
-    weights, inverse = laid_out(np.power(affinity, np.float32(beta)), dy, dx, first, stride, last + first)
+    powered = np.power(np.where(affinity >= 0, affinity, np.nan), np.float32(beta))
+    weights, inverse = laid_out(powered, dy, dx, first, stride, last + first)
     if not np.isfinite(inverse).all():
         raise ValueError(
             "expected finite affinities of at least 0, but some are not; check what computed them"
