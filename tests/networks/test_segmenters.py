@@ -75,7 +75,9 @@ def test_frozen_batch_norm_is_the_backbones_only():
 
 def test_batch_of_one_is_refused_in_training():
     segmenter = build_segmenter("deeplabv3plus", LITE0, 3)
-    with pytest.raises(ValueError, match="at least 2 images to train this segmenter, got 1; raise batch_size"):
+    with pytest.raises(
+        ValueError, match="at least 2 images to train this segmenter, got 1; raise batch_size"
+    ):
         segmenter(torch.zeros(1, 3, 32, 32))
 
 
