@@ -40,14 +40,14 @@ def ours(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("package", BOTTOM)
-def test_the_bottom_knows_only_itself_and_the_errors(package: str) -> None:
+def test_the_bottom_knows_only_itself_the_errors_and_the_labels(package: str) -> None:
     files = sorted((SOURCE / package).rglob("*.py"))
     assert files
     for path in files:
         others = {
             name
             for name in ours(path)
-            if name != "seedbed.errors" and not name.startswith(f"seedbed.{package}")
+            if name not in ("seedbed.errors", "seedbed.labels") and not name.startswith(f"seedbed.{package}")
         }
         assert not others, f"{path.relative_to(ROOT)} imports {', '.join(sorted(others))}"
 

@@ -67,4 +67,4 @@ def test_range_and_order(cams, form):
 
 def test_unknown_form_is_answered_with_near_names():
     with pytest.raises(ValueError, match=r"unknown normalisation 'minmax'; did you mean min_max"):
-        normalise.__wrapped__(CAMS, "minmax")
+        normalise(CAMS, "minmax")

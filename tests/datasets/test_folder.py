@@ -130,15 +130,15 @@ def test_every_fault_is_told_at_once(folder):
         masks="masks",
     ).faults()
     expected = [
-        "labels.csv, line 5: expected 0 or 1 for 'tea', but found '2'",
+        "labels.csv, line 5: expected 0 or 1 for 'tea', got '2'",
         "labels.csv, line 7: 'One 1' is listed twice",
-        "labels.csv: no images of split 'tset'",
+        "labels.csv: expected ids of the images of split 'tset', got none",
         "masks/a/One 1.png: mask holds unknown index 7",
         "masks: expected a mask for 'a/deep/zwölf.v2.png', but there is no such file",
         "'x' could be b/x.bmp or c/x.bmp; write the path below the folder",
-        "labels.csv: no label of image '3'",
+        "labels.csv: no labels for image '3'",
         "b/3.webp: not a readable image",
-        "expected a photograph for 'absent', but there is no such file, which the CSV labels",
+        "expected a photograph for 'absent', but there is no such file, although the CSV labels it",
     ]
     assert len(faults) == len(expected), faults
     for fault, message in zip(faults, expected, strict=True):

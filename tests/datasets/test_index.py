@@ -95,7 +95,7 @@ def test_parsing_gives_back_what_was_written(classes, ids, data):
     ("text", "message"),
     [
         ("", "index.csv: expected the columns image_id, split"),
-        ("id,split\n", "but found id, split"),
+        ("id,split\n", "got id, split"),
         ("image_id,split,width,height,sha256,a\nx,train,1,2,ff\n", "index.csv, line 2: not a row"),
         ("image_id,split,width,height,sha256,a\nx,train,1,two,ff,1\n", "line 2"),
         ("image_id,split,width,height,sha256,a\nx,train,1,2,ff,yes\n", "line 2"),
@@ -117,7 +117,7 @@ def test_ids_and_labels_come_from_the_index(declared):
     assert indexed.faults() == []
     with pytest.raises(SeedbedError, match="unknown split 'fw'; did you mean few"):
         indexed.image_ids("fw")
-    with pytest.raises(SeedbedError, match="no image 'c' in the index; run prepare_dataset again"):
+    with pytest.raises(SeedbedError, match="image 'c' is not in the index; run prepare_dataset again"):
         indexed.labels("c")
 
 

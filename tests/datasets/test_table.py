@@ -42,7 +42,7 @@ def test_unknown_option_is_answered_with_near_names(tmp_path):
 
 
 def test_wrong_value_of_an_option_is_one_line(tmp_path):
-    with pytest.raises(SeedbedError, match=r"datasets\.mine\.with\.labels: .*found 'x\.xls'") as caught:
+    with pytest.raises(SeedbedError, match=r"datasets\.mine\.with\.labels: .*got 'x\.xls'") as caught:
         open_dataset("mine", declare(**{"with": {"labels": "x.xls"}}), tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -117,7 +117,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file(state, path)
     expected = (
-        r"of whose 122 keys: 1 missing \(conv1.weight\); 1 additional \(extra\); "
+        r"do not fit the backbone and its 122 keys: 1 missing \(conv1.weight\); 1 additional \(extra\); "
         r"1 of another shape \(bn1.weight\)"
     )
     with pytest.raises(ValueError, match=expected):
@@ -129,11 +129,11 @@ def test_unreadable_weights_are_named(tmp_path):
     bad.write_bytes(b"no tensors here")
     with pytest.raises(ValueError, match=r"bad.pth is neither safetensors nor a torch state dict"):
         read_state(bad)
-    with pytest.raises(ValueError, match=r"no file .*absent.pth"):
+    with pytest.raises(ValueError, match=r"expected a file at .*absent.pth, but there is none"):
         read_state(tmp_path / "absent.pth")
     listed = tmp_path / "list.pth"
     torch.save([torch.zeros(1)], listed)
-    with pytest.raises(ValueError, match="holds no state dict"):
+    with pytest.raises(ValueError, match="expected a state dict"):
         read_state(listed)
 
 
@@ -160,7 +160,7 @@ def test_weights_trained_on_masks_are_refused_unless_asked_for(spec, tmp_path):
     ("arguments", "message"),
     [
         (("resnet81", 16), "unknown backbone 'resnet81'; did you mean"),
-        (("vgg11", 8), "backbone vgg11 cannot have output stride 8; its own is 32"),
+        (("vgg11", 8), "backbone vgg11 cannot have output stride 8; use its own, 32"),
         (
             ("resnet18", 16, "embedded"),
             "embedded weights exist for tf_efficientnet_lite0 only, not for resnet18",
@@ -176,7 +176,7 @@ def test_mistakes_get_one_line(arguments, message):
 
 
 def test_conv_head_needs_a_family_that_has_one():
-    with pytest.raises(ValueError, match="resnet18 has no convolution behind its last stage"):
+    with pytest.raises(ValueError, match="resnet18 has no convolution after its last stage"):
         build_backbone("resnet18", 16, conv_head=True)
 
 

@@ -75,5 +75,5 @@ def test_head_init_has_the_published_spread_and_is_keyed(init, spread):
 
 
 def test_too_many_frozen_stages():
-    with pytest.raises(ValueError, match="frozen_stages must be 0 to 5 for this backbone, not 6"):
+    with pytest.raises(ValueError, match="expected frozen_stages from 0 to 5 for this backbone, got 6"):
         network(frozen_stages=6)

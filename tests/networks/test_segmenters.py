@@ -75,7 +75,9 @@ def test_frozen_batch_norm_is_the_backbones_only():
 
 def test_batch_of_one_is_refused_in_training():
     segmenter = build_segmenter("deeplabv3plus", LITE0, 3)
-    with pytest.raises(ValueError, match="trained on batches of 2 images or more, not 1; raise batch_size"):
+    with pytest.raises(
+        ValueError, match="at least 2 images to train this segmenter, got 1; raise batch_size"
+    ):
         segmenter(torch.zeros(1, 3, 32, 32))
 
 
@@ -83,7 +85,7 @@ def test_batch_of_one_is_refused_in_training():
     ("arguments", "message"),
     [
         (("deeplabv3+", LITE0, 3), "unknown segmenter 'deeplabv3\\+'; did you mean deeplabv3"),
-        (("unet", LITE0, 3, 8), "unet works at output stride 32, not 8"),
+        (("unet", LITE0, 3, 8), "expected output stride 32 for unet, got 8"),
         (("unet", "resnet81", 3), "unknown backbone 'resnet81'"),
         (
             ("deeplabv3plus", "vit_tiny_patch16_224", 3),

@@ -12,7 +12,7 @@ from seedbed.refine import random_walk_torch
 from seedbed.refine.affinity_labels import pair_offsets
 from seedbed.refine.random_walk import walk
 from seedbed.refine.random_walk_torch import walk_arrays, walk_torch
-from seedbed.refine.walk_arguments import METHODS, chebyshev_expansion, check_walk
+from seedbed.refine.walk_arguments import METHODS, chebyshev_expansion
 
 
 def transition_matrix(affinity, offsets, beta):
@@ -233,17 +233,17 @@ def test_refuses_what_does_not_fit(change, message):
 
 
 def test_unknown_method_is_answered_with_near_names():
-    # Past the shape checker, as a value from a parameter file comes.
-    arguments = {"beta": 8.0, "steps": 4, "method": "chebishev", "products": 84}
+    scores, affinity, offsets = example(4, 4, 2)
     with pytest.raises(ValueError, match=r"unknown walk method 'chebishev'; did you mean chebyshev\?"):
-        check_walk((4, 4), (1, 4, 4), ((0, 1),), **arguments)
+        walk(scores, affinity, offsets, method="chebishev")
 
 
 @pytest.mark.parametrize("bad", [-0.5, np.nan, np.inf])
 def test_refuses_affinities_that_are_none(bad):
     scores, affinity = np.zeros((1, 2, 2), np.float32), np.ones((1, 2, 2), np.float32)
     affinity[0, 0, 0] = bad
-    with pytest.raises(ValueError, match="expected finite affinities of at least 0"):
-        walk(scores, affinity, ((0, 1),), beta=1.0)
+    for beta in (1.0, 8.0):  # an even power hides a sign
+        with pytest.raises(ValueError, match="expected finite affinities of at least 0"):
+            walk(scores, affinity, ((0, 1),), beta=beta)
     with pytest.raises(ValueError, match="expected finite affinities of at least 0"):
         walk_torch(torch.from_numpy(scores)[None], torch.from_numpy(affinity)[None], ((0, 1),), beta=1.0)

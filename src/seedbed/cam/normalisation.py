@@ -61,9 +61,13 @@ NORMALISATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def normalise(
-    cams: Float32[np.ndarray, "classes h w"], form: Form = "max"
+    cams: Float32[np.ndarray, "classes h w"], form: str = "max"
 ) -> Float32[np.ndarray, "classes h w"]:
     """ψ(A) by one of `NORMALISATIONS`.
+
+    Args:
+        cams: A, one map per class.
+        form: a name of `NORMALISATIONS`, which are those of `Form`.
 
     Raises:
         ValueError: an unknown form.

@@ -1,4 +1,4 @@
-"""Data sets, and what feeds training from them. Importing this package imports neither torch nor timm."""
+"""Data sets as users have them. Importing this package imports neither torch nor timm."""
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import DatasetDeclaration, SplitDeclaration

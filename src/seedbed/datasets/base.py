@@ -1,4 +1,4 @@
-"""What a data set must answer. A new one is one file and one line in `DATASETS`.
+"""What a data set must provide. A new one is one file and one line in `DATASETS`.
 
 Nothing here imports torch: planning, indexing and evaluation read data sets too.
 """
@@ -36,13 +36,13 @@ class Dataset(Protocol):
         ...
 
     def mask(self, image_id: str) -> UInt8[np.ndarray, "height width"] | None:
-        """Pixel truth: 0 background, c + 1 for class c, 255 without a label; None where there is no mask."""
+        """Pixel truth: 0 background, c + 1 for class c, 255 without a label; None if there is no mask."""
         ...
 
     def source(self, image_id: str) -> Path | None:
-        """The image's file; None where the image is generated."""
+        """The image's file; None if the image is generated."""
         ...
 
     def faults(self) -> list[str]:
-        """Every fault of the data set, one line each, naming the file; empty where it is sound."""
+        """Every fault of the data set, one line each, naming the file; empty if there is none."""
         ...

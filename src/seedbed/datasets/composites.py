@@ -1,11 +1,11 @@
 """The embedded data set: cut-out photographs of objects, pasted on photographs without any.
 
-It proves that the chain works where no data is at hand, in seconds and without a download. It is no
+It shows in seconds, and without a download, that the whole chain works where no data is at hand. It is not a
 benchmark: each class has one or two source photographs, which training and validation images share; only
-place, scale, turn, light, neighbours and background are drawn anew. A mask shows what is visible (alpha over
-one half).
+position, scale, rotation, light, neighbours and background are drawn anew. A mask shows what is visible (alpha
+over one half).
 
-An image depends on (seed, size, split, index) alone.
+An image depends only on (seed, size, split, index).
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from seedbed.errors import SeedbedError, unknown_name
 
 CLASSES = tuple(sorted({c.name for c in CUTOUTS}))
 VISIBLE = 0.35
-"""A scene is drawn again where less than this share of an object is visible."""
+"""A scene is drawn again if less than this share of an object is visible."""
 ATTEMPTS = 50
 
 
@@ -34,7 +34,7 @@ class CompositesOptions(declaration.Options):
     """Options of kind `composites`."""
 
     size: int = Field(default=128, ge=32, le=1024)
-    """Longer side of an image in pixels; the shorter is 0.7 to 1 of it."""
+    """Longer side of an image in pixels; the shorter side is 0.7 to 1 times that."""
     images: dict[str, PositiveInt] = Field(default_factory=lambda: {"train": 120, "val": 48})
     """Number of images, by split."""
     seed: int = Field(default=0, ge=0)
@@ -59,7 +59,7 @@ class CompositesDataset:
         """Open it; draws nothing yet.
 
         Raises:
-            SeedbedError: a split whose number of images is not said.
+            SeedbedError: a split whose number of images is not given.
         """
         self.name = name
         self.classes = CLASSES
@@ -90,7 +90,7 @@ class CompositesDataset:
         return np.isin(np.arange(1, len(CLASSES) + 1), self._composite(image_id).mask)
 
     def mask(self, image_id: str) -> UInt8[np.ndarray, "height width"] | None:
-        """Pixel truth; None where the split is declared without masks."""
+        """Pixel truth; None if the split is declared without masks."""
         split = image_id.rpartition("-")[0]
         composite = self._composite(image_id)
         return composite.mask.copy() if self.splits[split].masks else None
@@ -100,7 +100,7 @@ class CompositesDataset:
         self._composite(image_id)
 
     def faults(self) -> list[str]:
-        """Photographs that the installed packages lack."""
+        """One line for each photograph that the installed packages lack."""
         faults = []
         for package, file in dict.fromkeys(
             [(c.package, c.file) for c in CUTOUTS] + [(package, file) for package, file, _ in BACKGROUNDS]
@@ -114,7 +114,9 @@ class CompositesDataset:
     def _composite(self, image_id: str) -> Composite:
         split, _, number = image_id.rpartition("-")
         if split not in self.splits or not number.isdecimal() or int(number) >= self.options.images[split]:
-            raise SeedbedError(f"data set {self.name!r}: no image {image_id!r}; ids look like 'train-00000'")
+            raise SeedbedError(
+                f"data set {self.name!r}: there is no image {image_id!r}; ids look like 'train-00000'"
+            )
         return compose(self.options.seed, self.options.size, split, int(number))
 
 
@@ -125,7 +127,7 @@ def compose(seed: int, size: int, split: str, index: int) -> Composite:
     Args:
         seed: of the data set.
         size: longer side in pixels.
-        split: name of the split; another name is another draw.
+        split: name of the split; another name gives another draw.
         index: of the image in its split.
     """
     digest = hashlib.sha256(f"composites/{seed}/{split}/{index}".encode()).digest()
@@ -138,7 +140,7 @@ def compose(seed: int, size: int, split: str, index: int) -> Composite:
 
 
 def _scene(rng: np.random.Generator, size: int) -> tuple[Composite, Float32[np.ndarray, "objects"]]:
-    """A scene, and how much of each of its objects is visible."""
+    """A scene, and the visible share of each of its objects."""
     sides = [size, round(size * rng.uniform(0.7, 1.0))]
     width, height = sides if rng.random() < 0.65 else sides[::-1]
     canvas = _background(rng, width, height)
@@ -150,7 +152,7 @@ def _scene(rng: np.random.Generator, size: int) -> tuple[Composite, Float32[np.n
         cutouts.append(sources[rng.integers(len(sources))])
     owner = np.full((height, width), -1)
     areas = []
-    # What stands on the lower edge is nearest.
+    # Objects that stand on the lower edge are nearest.
     for k, cutout in enumerate(sorted(cutouts, key=lambda c: c.cut_below)):
         colours, alpha, area = _place(rng, cutout, width, height, rng.uniform(*shares) * min(width, height))
         canvas += alpha[..., None] * (colours - canvas)
@@ -168,7 +170,7 @@ def _scene(rng: np.random.Generator, size: int) -> tuple[Composite, Float32[np.n
 
 
 def _background(rng: np.random.Generator, width: int, height: int) -> Float32[np.ndarray, "height width 3"]:
-    """A crop of a photograph, mirrored or not, in a light of its own."""
+    """A crop of a photograph, mirrored or not, with its own light."""
     package, file, (left, upper, right, lower) = BACKGROUNDS[rng.integers(len(BACKGROUNDS))]
     largest = min((right - left) / width, (lower - upper) / height)
     scale = largest * rng.uniform(0.55, 1.0)
@@ -185,10 +187,12 @@ def _background(rng: np.random.Generator, width: int, height: int) -> Float32[np
 def _place(
     rng: np.random.Generator, cutout: Cutout, width: int, height: int, longest: float
 ) -> tuple[Float32[np.ndarray, "height width 3"], Float32[np.ndarray, "height width"], float]:
-    """An object on an empty canvas: its colours, its alpha, and its area in pixels were it all inside."""
+    """An object on an empty canvas: its colours, its alpha, and the area in pixels that it would have if all of it were
+    inside.
+    """
     piece = cut(cutout)
     scale = longest / max(piece.size)
-    # Slim objects get more length, so that none is a mere line.
+    # Slim objects are made longer, so that none shrinks to a line.
     scale *= min(1.6, (max(piece.size) / min(piece.size)) ** 0.35)
     piece = piece.resize(
         (max(2, round(piece.width * scale)), max(2, round(piece.height * scale))), Image.Resampling.LANCZOS
@@ -211,7 +215,7 @@ def _place(
 
 
 def _occluder(rng: np.random.Generator, width: int, height: int) -> Float32[np.ndarray, "height width"]:
-    """Alpha of a bar of background at any angle, in front of everything."""
+    """Alpha of a bar of background, at any angle, in front of everything."""
     angle = rng.uniform(0, np.pi)
     normal = np.cos(angle), np.sin(angle)
     rows, columns = np.mgrid[:height, :width]
@@ -224,7 +228,7 @@ def _occluder(rng: np.random.Generator, width: int, height: int) -> Float32[np.n
 def _light(
     rng: np.random.Generator, canvas: Float32[np.ndarray, "height width 3"]
 ) -> Float32[np.ndarray, "height width 3"]:
-    """A slope of light across the whole image, then a little noise, as of a sensor."""
+    """A gradient of light across the whole image, then a little noise like a sensor's."""
     height, width = canvas.shape[:2]
     angle = rng.uniform(0, 2 * np.pi)
     rows, columns = np.mgrid[:height, :width]

@@ -1,7 +1,7 @@
-"""Outlines, drawn by hand, of objects on photographs that ship inside scikit-image and scikit-learn.
+"""Outlines, drawn by hand, of objects on photographs that come with scikit-image and scikit-learn.
 
-Coordinates are pixels of the photograph, x before y, clockwise. Nothing is downloaded: only files that the
-installed packages hold are read.
+Coordinates are pixels of the photograph, x before y, clockwise. Nothing is downloaded: only files of the installed
+packages are read.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Cutout:
     """`x,y x,y …`."""
     holes: tuple[str, ...] = ()
     cut_below: bool = False
-    """The photograph's edge cuts the object, so it is set on the lower edge of a composite."""
+    """The photograph's edge cuts the object, so it is placed at the lower edge of a composite."""
 
 
 CUTOUTS = (
@@ -119,7 +119,7 @@ CUTOUTS = (
         " 380,110 380,65 383,50 388,42 392,50 395,42 396,30 399,15",
     ),
 )
-"""Every object; several of a class where the packages hold several."""
+"""All objects; several of a class if the packages contain several."""
 
 BACKGROUNDS = (
     ("sklearn", "china.jpg", (0, 0, 427, 427)),
@@ -139,7 +139,7 @@ BACKGROUNDS = (
     ("skimage", "camera.png", (334, 0, 512, 300)),
     ("skimage", "camera.png", (345, 215, 512, 420)),
 )
-"""Package, file and the box (left, upper, right, lower) that holds no object of any class."""
+"""Package, file and a box (left, upper, right, lower) that contains no object of any class."""
 
 
 def points(outline: str) -> list[tuple[float, float]]:
@@ -153,7 +153,7 @@ def photograph(package: str, file: str) -> Image.Image:
     """A photograph of an installed package, RGB; kept in memory.
 
     Raises:
-        SeedbedError: the package is not installed or does not hold the file.
+        SeedbedError: the package is not installed or does not contain the file.
     """
     spec = find_spec(package)
     folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else Path()
@@ -169,7 +169,7 @@ def photograph(package: str, file: str) -> Image.Image:
 
 @cache
 def cut(cutout: Cutout) -> Image.Image:
-    """An object as RGBA, cropped to its outline; alpha is the share of a pixel inside; kept in memory."""
+    """An object as RGBA, cropped to its outline; alpha is the share of a pixel that lies inside; kept in memory."""
     photo = photograph(cutout.package, cutout.file)
     shape = Image.new("L", (photo.width * SUPERSAMPLING, photo.height * SUPERSAMPLING))
     draw = ImageDraw.Draw(shape)

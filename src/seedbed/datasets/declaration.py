@@ -1,7 +1,7 @@
-"""What `params.yaml: datasets.<name>` says of a data set: its kind, root, shards and splits (DESIGN §6).
+"""What `params.yaml: datasets.<name>` says about a data set: its kind, root, shards and splits (DESIGN §6).
 
-Splits, and whether a split has masks, are declared, so that the DAG is known before anything is read.
-The root is a fact of the machine and enters no slice and no manifest.
+Splits, and whether a split has masks, are declared, so that the DAG is known before anything is read. The root is
+a fact of the machine and appears in neither slices nor manifests.
 """
 
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 SplitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
-"""Names of splits are parts of file names (`<split>-<shard>`), hence neither dash nor slash."""
+"""Names of splits are parts of file names (`<split>-<shard>`), so they contain neither dash nor slash."""
 
 
 class SplitDeclaration(BaseModel):
@@ -18,9 +18,9 @@ class SplitDeclaration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     list: str | None = None
-    """Name or file of the list of ids, where it is not named like the split."""
+    """Name or file of the list of ids, if it is not named like the split."""
     masks: bool = True
-    """Whether every image of the split has a mask. Masks of a split without are never read."""
+    """Whether every image of the split has a mask. If not, masks of the split are never read."""
 
 
 class DatasetDeclaration(BaseModel):
@@ -33,13 +33,13 @@ class DatasetDeclaration(BaseModel):
     root: str | None = None
     """Folder of the data set on this machine; `~` and `$VARIABLES` are expanded."""
     shards: int = Field(default=1, ge=1)
-    """In how many parts its artifacts are written (small sets 1, VOC 16, COCO 64)."""
+    """Number of parts in which its artifacts are written (small sets 1, VOC 16, COCO 64)."""
     splits: dict[SplitName, SplitDeclaration] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict, alias="with")
     """Options of the kind; in YAML under `with`."""
 
 
 class Options(BaseModel):
-    """Base of the options of a kind."""
+    """Base class of the options of a kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

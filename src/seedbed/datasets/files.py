@@ -1,4 +1,4 @@
-"""Reading photographs and index masks from files, and saying in one line what is wrong with one."""
+"""Read photographs and index masks from files, and say in one line what is wrong with one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from seedbed.errors import SeedbedError
 from seedbed.labels import IGNORE
 
 UNKNOWN = 254
-"""Where a lookup table sends indices of a mask that stand for no class."""
+"""The value to which a lookup table maps indices that stand for no class."""
 
 _TRUNCATED = (
     OSError,
@@ -27,7 +27,7 @@ def read_image(path: Path) -> Image.Image:
     """A photograph as RGB, turned as its EXIF orientation says.
 
     Raises:
-        SeedbedError: missing, not an image, or cut short.
+        SeedbedError: the file is missing, not an image, or truncated.
     """
     try:
         with Image.open(path) as file:
@@ -37,7 +37,7 @@ def read_image(path: Path) -> Image.Image:
         raise SeedbedError(f"{path}: expected a photograph, but there is no such file") from error
     except _TRUNCATED as error:
         raise SeedbedError(
-            f"{path}: not a readable image ({error}); replace it or take it off the list"
+            f"{path}: not a readable image ({error}); replace it, or take it off the list"
         ) from error
 
 
@@ -45,7 +45,7 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
     """The indices of a palette or grey PNG, as stored.
 
     Raises:
-        SeedbedError: missing, unreadable, or a colour image.
+        SeedbedError: the file is missing, unreadable, or a colour image.
     """
     try:
         with Image.open(path) as file:
@@ -63,7 +63,7 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
 
 
 def mask_lookup(indices: list[int]) -> UInt8[np.ndarray, "256"]:
-    """Table from the indices of a file to 0 … C: class c of the data set has `indices[c]` in its files."""
+    """Table from the indices in a file to 0 … C: class c of the data set has `indices[c]` in its files."""
     table = np.full(256, UNKNOWN, dtype=np.uint8)
     table[0], table[IGNORE] = 0, IGNORE
     for c, index in enumerate(indices):
@@ -79,10 +79,10 @@ def read_mask(
     Args:
         path: palette or grey PNG.
         lookup: see `mask_lookup`.
-        size: width and height of the photograph, where they are to be compared.
+        size: width and height of the photograph, if they are to be compared.
 
     Raises:
-        SeedbedError: unreadable, of another size, or with an index that stands for no class.
+        SeedbedError: a mask that is unreadable, differs in size, or holds an index that stands for no class.
     """
     stored = read_indices(path)
     if size is not None and stored.shape != (size[1], size[0]):
@@ -99,11 +99,11 @@ def read_mask(
 
 
 def pair_faults(image: Path, mask: Path | None, lookup: UInt8[np.ndarray, "256"]) -> list[str]:
-    """What is wrong with a photograph and its mask, one line each; both are decoded whole.
+    """What is wrong with a photograph and its mask, one line each; both are decoded completely.
 
     Args:
         image: file of the photograph.
-        mask: file of its mask, None where none is expected.
+        mask: file of its mask, None if none is expected.
         lookup: see `mask_lookup`.
     """
     faults, size = [], None

@@ -1,8 +1,8 @@
-"""A user's own photographs: a folder, a CSV of image-level labels, and masks where there are some.
+"""A user's own photographs: a folder, a CSV of image-level labels, and masks if there are any.
 
-An id is what the CSV says: a path below the folder of images, or a file's name, with or without its
-extension; the file may lie in any sub-folder. Splits come from a column of the CSV, from a CSV or a text file
-a split, or, where one split is declared and nothing else is said, are all rows.
+Ids are what the CSV says: a path below the folder of images, or a file's name, with or without its extension; the
+file may lie in any sub-folder. Splits come from a column of the CSV or from one CSV or text file per split; if only
+one split is declared and nothing else is said, it consists of all rows.
 """
 
 from collections.abc import Mapping
@@ -28,19 +28,19 @@ class FolderOptions(declaration.Options):
     """Options of kind `folder`; paths are relative to the root."""
 
     labels: str = "labels.csv"
-    """CSV: a column `image_id`; one 0/1 column a class, or a column `labels` of names (separated by `;` or
+    """CSV: a column `image_id`; one 0/1 column per class, or a column `labels` of names (separated by `;` or
     spaces); a column `split`, if any. Splits that have CSV lists of their own do not need it."""
     images: str = "."
     masks: str | None = None
     """Folder of PNGs (palette or grey indices) that mirrors the images."""
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
-    """Else the columns of the CSV, else its names, sorted."""
+    """Without background. By default the class columns of the CSV, or the names in its column `labels`, sorted."""
     mask_indices: dict[str, Annotated[int, Field(ge=1, le=253)]] = Field(default_factory=dict)
-    """Class → index in the masks, where it is not 1, 2, … in the order of the classes."""
+    """Class → index in the masks, if it is not 1, 2, … in the order of the classes."""
 
 
 class _Finder:
-    """Files below a folder by path, name, or either without extension; the folder is walked once."""
+    """Files below a folder, by path or name, with or without extension; the folder is walked once."""
 
     def __init__(self, folder: Path, suffixes: frozenset[str], without: Path | None = None) -> None:
         self.folder = folder
@@ -82,7 +82,7 @@ class FolderDataset(ListedDataset):
         """Open it; reads the CSV files.
 
         Raises:
-            SeedbedError: no class can be told, or `mask_indices` names an unknown one.
+            SeedbedError: nothing says what the classes are, or `mask_indices` names an unknown one.
         """
         assert root is not None
         super().__init__(name, root, splits)
@@ -92,7 +92,9 @@ class FolderDataset(ListedDataset):
         if not self.classes:
             told = [f for t in self._tables for f in t.faults]
             raise SeedbedError(
-                told[0] if told else f"{root / options.labels}: no class; add columns, or `classes`"
+                told[0]
+                if told
+                else f"{root / options.labels}: expected classes, got none; add columns, or set `classes`"
             )
         for c in options.mask_indices:
             if c not in self.classes:
@@ -116,7 +118,7 @@ class FolderDataset(ListedDataset):
         """The image's file.
 
         Raises:
-            SeedbedError: there is none, or several fit.
+            SeedbedError: there is none, or there are several that fit.
         """
         return self._images.find(image_id, "a photograph")
 
@@ -140,12 +142,12 @@ class FolderDataset(ListedDataset):
             try:
                 self.source(image_id)
             except SeedbedError as error:
-                faults.append(f"{error}, which the CSV labels")
+                faults.append(f"{error}, although the CSV labels it")
         return list(dict.fromkeys(faults))
 
     def _unlabelled(self, image_id: str) -> str:
         labels = self.root / self.options.labels
-        return f"{labels}: no label of image {image_id!r}; add it or take it off the list"
+        return f"{labels}: no labels for image {image_id!r}; add them, or take it off the list"
 
     def _read_tables(self) -> list[LabelTable]:
         lists = [s.list or "" for s in self.splits.values()]
@@ -162,7 +164,7 @@ class FolderDataset(ListedDataset):
             return list(read_label_csv(path, self.classes).rows), path
         if path.suffix == ".txt":
             if not path.is_file():
-                raise SeedbedError(f"{path}: expected a list of ids, one a line, but there is no such file")
+                raise SeedbedError(f"{path}: expected a list of ids, one per line, but there is no such file")
             return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()], path
         table = self._tables[0]
         if table.splits:

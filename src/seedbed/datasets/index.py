@@ -1,7 +1,7 @@
 """The index of a data set: ids, splits, sizes, checksums and labels, as CSV text.
 
-Stages read the index for ids and labels and the data set for pixels; a photograph that is no longer the one
-that was indexed is refused when it is first read.
+Stages read the index for ids and labels and the data set for pixels. A photograph that has changed since it was
+indexed is refused when it is first read.
 """
 
 import csv
@@ -33,7 +33,7 @@ class IndexRow:
     width: int
     height: int
     sha256: str
-    """Of the file's bytes; of size and RGB pixels where the image is generated."""
+    """Of the file's bytes; of size and RGB pixels if the image is generated."""
     labels: tuple[bool, ...]
 
 
@@ -59,7 +59,7 @@ class Index:
 
 
 def image_digest(dataset: Dataset, image_id: str) -> str:
-    """SHA-256 of an image: of its file, or of its size and RGB pixels where it is generated."""
+    """SHA-256 of an image: of its file, or of its size and RGB pixels if it is generated."""
     path = dataset.source(image_id)
     return _file_digest(path) if path is not None else _pixel_digest(dataset.image(image_id))
 
@@ -72,9 +72,9 @@ def build_index(
     """Read every photograph once.
 
     Args:
-        dataset: what is indexed.
+        dataset: the data set to index.
         splits: its declared splits; the index keeps their order.
-        progress: called with each id when its row is done.
+        progress: called with the id of each row when it is done.
 
     Raises:
         SeedbedError: an image or a label is missing or unreadable.
@@ -96,7 +96,7 @@ def build_index(
 
 
 def index_csv(index: Index) -> str:
-    """The index as CSV text: fixed columns, then one 0/1 column a class; equal indexes give equal text."""
+    """The index as CSV text: fixed columns, then one 0/1 column per class; equal indexes give equal text."""
     lines = [
         [r.image_id, r.split, str(r.width), str(r.height), r.sha256, *("1" if x else "0" for x in r.labels)]
         for r in index.rows
@@ -112,12 +112,12 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
         where: name of the file, for messages.
 
     Raises:
-        SeedbedError: not such a table.
+        SeedbedError: the text is not such a table.
     """
     header, *lines = list(csv.reader(io.StringIO(text))) or [[]]
     if tuple(header[: len(COLUMNS)]) != COLUMNS:
         raise SeedbedError(
-            f"{where}: expected the columns {', '.join(COLUMNS)}, but found {', '.join(header)}"
+            f"{where}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header)}; run prepare_dataset again"
         )
     rows = []
     for number, line in enumerate(lines, start=2):
@@ -136,12 +136,12 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
 
 
 def masks_csv(dataset: Dataset, splits: Mapping[str, SplitDeclaration]) -> str:
-    """Checksums of the masks as CSV text, for splits that have them: of size and indices 0 … C, 255.
+    """Checksums of the masks as CSV text, for splits that have masks: of their sizes and indices 0 … C, 255.
 
-    Reads pixel truth, but hands on nothing of it: the file tells evaluations that a mask has changed.
+    This reads pixel truth but passes none of it on: from the file, evaluations know that a mask has changed.
 
     Raises:
-        SeedbedError: a mask is missing, unreadable, or of another size than its photograph.
+        SeedbedError: a mask is missing, unreadable, or differs in size from its photograph.
     """
     lines = []
     for split, declared in splits.items():
@@ -161,7 +161,7 @@ class IndexedDataset:
     """
 
     def __init__(self, dataset: Dataset, index: Index) -> None:
-        """Put them together.
+        """Combine the two.
 
         Raises:
             SeedbedError: their classes differ.
@@ -191,7 +191,7 @@ class IndexedDataset:
         """The photograph, RGB.
 
         Raises:
-            SeedbedError: it is not the one that was indexed; told at its first reading.
+            SeedbedError: it has changed since it was indexed; this is checked when it is first read.
         """
         row = self._row(image_id)
         path = self.dataset.source(image_id) if image_id not in self._verified else None
@@ -215,7 +215,7 @@ class IndexedDataset:
         """Pixel truth.
 
         Raises:
-            SeedbedError: unreadable, or of another size than the indexed photograph.
+            SeedbedError: the mask is unreadable, or differs in size from the indexed photograph.
         """
         mask = self.dataset.mask(image_id)
         width, height = self.size(image_id)
@@ -239,13 +239,15 @@ class IndexedDataset:
                     faults.append(self._changed(image_id))
             except (SeedbedError, OSError):
                 if not any(image_id in fault for fault in faults):
-                    faults.append(f"data set {self.name!r}: image {image_id!r} is in the index, but is gone")
+                    faults.append(
+                        f"data set {self.name!r}: image {image_id!r} is in the index, but no longer exists"
+                    )
         return faults
 
     def _row(self, image_id: str) -> IndexRow:
         if image_id not in self.index.by_id:
             raise SeedbedError(
-                f"data set {self.name!r}: no image {image_id!r} in the index; run prepare_dataset again"
+                f"data set {self.name!r}: image {image_id!r} is not in the index; run prepare_dataset again"
             )
         return self.index.by_id[image_id]
 

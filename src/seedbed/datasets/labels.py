@@ -1,6 +1,6 @@
 """Image-level labels as people publish them: a CSV, VOC's annotation XML, or the field's `cls_labels.npy`.
 
-Every reader gives a `LabelTable`. What is wrong in a file is gathered, so that all of it can be told at once.
+Every reader returns a `LabelTable`. It collects what is wrong in a file, so that everything can be reported at once.
 """
 
 import csv
@@ -25,23 +25,25 @@ class LabelTable:
     classes: tuple[str, ...]
     rows: dict[str, Bool[np.ndarray, "classes"]] = field(default_factory=dict)
     splits: dict[str, str] = field(default_factory=dict)
-    """Id → split, where the file has such a column."""
+    """Id → split, if the file has such a column."""
     faults: list[str] = field(default_factory=list)
     """One line each, naming the file."""
 
 
-def read_label_csv(
-    path: Path,
-    classes: Sequence[str] | None = None,
-    *,
-    id_column: str = "image_id",
-    split_column: str = "split",
-    names_column: str = "labels",
-) -> LabelTable:
-    """Labels from a CSV: a column of ids, then one 0/1 column a class, or one column of names.
+ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN = "image_id", "split", "labels"
 
-    Names in one cell are separated by `;`, or by spaces where the cell holds no `;`. An empty cell is an
-    image without any class. Classes are `classes`, else the columns in order, else the names, sorted.
+
+def read_label_csv(path: Path, classes: Sequence[str] | None = None) -> LabelTable:
+    """Labels from a CSV: a column `image_id`, then one 0/1 column per class or one column `labels` of names.
+
+    A column `split` may say to which split an image belongs.
+
+    Names in one cell are separated by `;`, or by spaces if the cell has no `;`. An empty cell stands for an image
+    without any class.
+
+    Args:
+        path: the file.
+        classes: the classes to read; None for all class columns in their order, or all names, sorted.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -56,15 +58,15 @@ def read_label_csv(
     except (UnicodeDecodeError, csv.Error) as error:
         return LabelTable(tuple(classes or ()), faults=[f"{path}: not a readable CSV ({error})"])
 
-    columns = [c for c in header if c not in (id_column, split_column, names_column)]
-    by_name = names_column in header
+    columns = [c for c in header if c not in (ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN)]
+    by_name = NAMES_COLUMN in header
     if classes is None:
-        names = {n for _, r in records for n in _names(r.get(names_column) or "", ())} if by_name else set()
+        names = {n for _, r in records for n in _names(r.get(NAMES_COLUMN) or "", ())} if by_name else set()
         classes = sorted(names) if by_name else columns
     table = LabelTable(tuple(classes))
-    if id_column not in header:
+    if ID_COLUMN not in header:
         table.faults.append(
-            f"{path}: expected a column {id_column!r}, but the columns are {', '.join(header)}"
+            f"{path}: expected a column {ID_COLUMN!r}, but the columns are {', '.join(header)}"
         )
         return table
     if not by_name:
@@ -73,24 +75,24 @@ def read_label_csv(
         if missing:
             return table
     for line, record in records:
-        image_id = (record[id_column] or "").strip()
+        image_id = (record[ID_COLUMN] or "").strip()
         if not image_id:
-            table.faults.append(f"{path}, line {line}: no {id_column}")
+            table.faults.append(f"{path}, line {line}: expected an {ID_COLUMN}, got an empty cell")
             continue
         if image_id in table.rows:
             table.faults.append(f"{path}, line {line}: {image_id!r} is listed twice")
             continue
         try:
             table.rows[image_id] = (
-                _from_names(record[names_column] or "", table.classes)
+                _from_names(record[NAMES_COLUMN] or "", table.classes)
                 if by_name
                 else _from_columns(record, table.classes)
             )
         except ValueError as error:
             table.faults.append(f"{path}, line {line}: {error}")
             continue
-        if split_column in header:
-            table.splits[image_id] = (record[split_column] or "").strip()
+        if SPLIT_COLUMN in header:
+            table.splits[image_id] = (record[SPLIT_COLUMN] or "").strip()
     return table
 
 
@@ -113,20 +115,20 @@ def _from_columns(record: dict[str, Any], classes: Sequence[str]) -> Bool[np.nda
     values = [(record[c] or "").strip() for c in classes]
     for c, value in zip(classes, values, strict=True):
         if value not in ("0", "1", "0.0", "1.0", ""):
-            raise ValueError(f"expected 0 or 1 for {c!r}, but found {value!r}")
+            raise ValueError(f"expected 0 or 1 for {c!r}, got {value!r}")
     return np.array([v in ("1", "1.0") for v in values], dtype=bool)
 
 
 def read_annotations(
     folder: Path, classes: Sequence[str], known: Sequence[str], ids: Sequence[str]
 ) -> LabelTable:
-    """Labels from VOC's XML: every `object`, the difficult ones too, as the field's own label file has them.
+    """Labels from VOC's XML: every `object`, including difficult ones, as in the field's own label file.
 
     Args:
-        folder: holds `<id>.xml`.
+        folder: contains `<id>.xml`.
         classes: classes of the data set.
-        known: names that are no fault; those outside `classes` are left out.
-        ids: whose files are read.
+        known: names that are not faults; those outside `classes` are left out.
+        ids: the images whose files are read.
     """
     table = LabelTable(tuple(classes))
     if not folder.is_dir():
@@ -150,7 +152,7 @@ def read_annotations(
 
 
 class _NumpyOnly(pickle.Unpickler):
-    """Reads numpy arrays and refuses all else: the published file is a pickle, and pickles can run code."""
+    """Reads numpy arrays and refuses everything else: the published file is a pickle, and pickles can run code."""
 
     allowed = frozenset({"dtype", "ndarray", "scalar", "_reconstruct", "_frombuffer"})
 
@@ -163,14 +165,14 @@ class _NumpyOnly(pickle.Unpickler):
 
 
 def read_cls_labels(path: Path, classes: Sequence[str], columns: Sequence[str]) -> LabelTable:
-    """Labels from `cls_labels.npy`: a pickled dict, id → one number a class.
+    """Labels from `cls_labels.npy`: a pickled dict, id → one number per class.
 
     Keys are strings, or VOC ids without their underscore as integers (2007000032 is 2007_000032).
 
     Args:
         path: the file.
         classes: classes of the data set.
-        columns: class of each entry of a vector.
+        columns: the class of each entry of a vector.
     """
     table = LabelTable(tuple(classes))
     try:
@@ -194,7 +196,7 @@ def read_cls_labels(path: Path, classes: Sequence[str], columns: Sequence[str]) 
         image_id = key if isinstance(key, str) else f"{int(key) // 10**6:04d}_{int(key) % 10**6:06d}"
         if np.shape(vector) != (len(columns),):
             table.faults.append(
-                f"{path}: expected {len(columns)} numbers for {image_id}, but found {np.shape(vector)}"
+                f"{path}: expected {len(columns)} numbers for {image_id}, got shape {np.shape(vector)}"
             )
             continue
         table.rows[image_id] = np.asarray(vector)[picked] > 0

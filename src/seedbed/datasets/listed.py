@@ -1,4 +1,4 @@
-"""What data sets of files have in common: lists of ids say which images are in a split, and which have masks."""
+"""What data sets of files have in common: lists of ids that say which images are in a split."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from seedbed.errors import SeedbedError, unknown_name
 
 
 class ListedDataset(ABC):
-    """Images of splits that are lists of ids, each image and mask a file of its own."""
+    """Splits that are lists of ids; each image and each mask is a file of its own."""
 
     _lookup: UInt8[np.ndarray, "256"]
     """Index in a mask's file → index of the data set (`mask_lookup`)."""
 
     def __init__(self, name: str, root: Path, splits: Mapping[str, SplitDeclaration]) -> None:
-        """Keep name, root and splits; reads nothing."""
+        """Keep name, root and splits; nothing is read."""
         self.name = name
         self.root = root
         self.splits = dict(splits)
@@ -33,7 +33,7 @@ class ListedDataset(ABC):
 
     @abstractmethod
     def _read_split(self, split: str) -> tuple[list[str], Path]:
-        """Ids of a declared split, and the file that says so."""
+        """Ids of a declared split, and the file from which they come."""
 
     @abstractmethod
     def _mask_path(self, image_id: str) -> Path: ...
@@ -42,13 +42,15 @@ class ListedDataset(ABC):
         """Ids of a split, in the order of its file.
 
         Raises:
-            SeedbedError: the split is not declared, or nothing says which images are in it, or none is.
+            SeedbedError: the split is not declared, or nothing says which images are in it, or it has no images.
         """
         if split not in self.splits:
             raise SeedbedError(f"data set {self.name!r}: {unknown_name('split', split, self.splits)}")
         ids, where = self._split(split)
         if not ids:
-            raise SeedbedError(f"{where}: no images of split {split!r}; expected ids of images, got none")
+            raise SeedbedError(
+                f"{where}: expected ids of the images of split {split!r}, got none; fill the list"
+            )
         return ids
 
     def image(self, image_id: str) -> Image.Image:
@@ -56,7 +58,7 @@ class ListedDataset(ABC):
         return read_image(self.source(image_id))
 
     def mask(self, image_id: str) -> UInt8[np.ndarray, "height width"] | None:
-        """Pixel truth; None where no split with masks lists the image."""
+        """Pixel truth; None if no split with masks lists the image."""
         return read_mask(self._mask_path(image_id), self._lookup) if image_id in self._masked else None
 
     def _split(self, split: str) -> tuple[list[str], Path]:
@@ -65,7 +67,7 @@ class ListedDataset(ABC):
         return self._lists[split]
 
     def _split_faults(self) -> list[str]:
-        """Lists that cannot be read, and ids that stand in one twice."""
+        """Lists that cannot be read, and ids that a list contains twice."""
         faults = []
         for split in self.splits:
             try:
@@ -78,7 +80,7 @@ class ListedDataset(ABC):
 
     @cached_property
     def _listed(self) -> dict[str, None]:
-        """Ids of all lists that can be read, without repetition."""
+        """Ids of all readable lists, without repetition."""
         return dict.fromkeys(i for split in self.splits for i in self._readable(split))
 
     @cached_property

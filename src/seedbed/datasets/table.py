@@ -1,4 +1,4 @@
-"""The table of kinds of data sets, and how one is opened."""
+"""The table of kinds of data sets, and how to open one."""
 
 import os
 import re
@@ -18,12 +18,12 @@ DATASETS: dict[str, str] = {
     "folder": "seedbed.datasets.folder:FolderDataset",
     "voc": "seedbed.datasets.voc:VocDataset",
 }
-"""Kind → module and class, imported when it is opened."""
+"""Kind → module and class, imported when a data set is opened."""
 
 
 @runtime_checkable
 class DatasetKind(Protocol):
-    """What an entry of `DATASETS` must be: a class that makes a `Dataset`."""
+    """What an entry of `DATASETS` must be: a class whose instances are `Dataset`s."""
 
     Options: ClassVar[type[Options]]
     needs_root: ClassVar[bool]
@@ -31,7 +31,7 @@ class DatasetKind(Protocol):
     def __call__(
         self, name: str, root: Path | None, options: Any, splits: Mapping[str, SplitDeclaration]
     ) -> Dataset:
-        """Open it. Reads no photographs; faults of the data are told by `faults`."""
+        """Open a data set. Reads no photographs; `faults` reports what is wrong with the data."""
         ...
 
 
@@ -39,7 +39,7 @@ def dataset_kind(kind: str) -> DatasetKind:
     """The class of a kind.
 
     Raises:
-        SeedbedError: no such kind.
+        SeedbedError: an unknown kind.
     """
     if kind not in DATASETS:
         raise SeedbedError(unknown_name("kind of data set", kind, DATASETS))
@@ -51,7 +51,7 @@ def dataset_options(name: str, declaration: DatasetDeclaration) -> Options:
     """The checked options of a declaration.
 
     Raises:
-        SeedbedError: unknown kind, unknown option, or a value of the wrong type; one line.
+        SeedbedError: an unknown kind, an unknown option, or a value of the wrong type; one line.
     """
     model = dataset_kind(declaration.kind).Options
     for key in declaration.options:
@@ -63,7 +63,7 @@ def dataset_options(name: str, declaration: DatasetDeclaration) -> Options:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(["datasets", name, "with", *map(str, first["loc"])])
-        raise SeedbedError(f"{where}: {first['msg']}, but found {first['input']!r}") from error
+        raise SeedbedError(f"{where}: {first['msg']}, got {first['input']!r}") from error
 
 
 def dataset_root(name: str, declaration: DatasetDeclaration, root: str | Path | None = None) -> Path:
@@ -71,11 +71,11 @@ def dataset_root(name: str, declaration: DatasetDeclaration, root: str | Path | 
 
     Args:
         name: name of the data set, for the message.
-        declaration: holds the root, unless `root` does.
+        declaration: contains the root, unless `root` is given.
         root: overrides the declared root (`--data-root`).
 
     Raises:
-        SeedbedError: no root is set, a variable in it is not set, or there is no such folder.
+        SeedbedError: no root is given, a variable in it is not set, or there is no such folder.
     """
     remedy = f"set --data-root, or datasets.{name}.root in params.yaml"
     given = root if root is not None else declaration.root
@@ -100,11 +100,11 @@ def open_dataset(name: str, declaration: DatasetDeclaration, root: str | Path | 
 
     Args:
         name: its key under `datasets:`.
-        declaration: what is said there.
+        declaration: its value there.
         root: overrides the declared root (`--data-root`).
 
     Raises:
-        SeedbedError: unknown kind or option, or no root; one line.
+        SeedbedError: an unknown kind or option, or no root; one line.
     """
     kind = dataset_kind(declaration.kind)
     options = dataset_options(name, declaration)

@@ -1,8 +1,8 @@
 """PASCAL VOC's layout (Everingham et al. 2010): JPEGImages, SegmentationClass, ImageSets/Segmentation.
 
-Masks are palette PNGs whose indices are lines of `class_names.txt` (from 0; VOC's own 21 names without that
-file) and 255 where a pixel has no label. A data set may hold some of the classes: its masks are renumbered to
-0 … C, and an index of any other class is a fault.
+Masks are palette PNGs whose indices are lines of `class_names.txt` (from 0; without that file, VOC's own 21 names),
+and 255 where a pixel has no label. A data set may use only some of the classes: its masks are renumbered to 0 … C,
+and an index of any other class is a fault.
 """
 
 from collections.abc import Mapping
@@ -35,9 +35,9 @@ class VocOptions(declaration.Options):
 
     labels: str = Field(default="annotations", pattern=r"^(annotations|csv)$|\.npy$|\.csv$")
     """`annotations` (XML below `Annotations`), `csv` (the file `image_labels.csv`), or the path of a
-    `cls_labels.npy` or of a CSV: a column `image_id` and a 0/1 column a class."""
+    `cls_labels.npy` or of a CSV: a column `image_id` and one 0/1 column per class."""
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
-    """Without background. Else the columns of the CSV, else all of `class_names.txt`."""
+    """Without background. By default the class columns of the CSV, or without one all of `class_names.txt`."""
     images: str = "JPEGImages"
     masks: str = "SegmentationClass"
     """Folder of masks (SBD's are published as `SegmentationClassAug`)."""
@@ -52,10 +52,10 @@ class VocDataset(ListedDataset):
     def __init__(
         self, name: str, root: Path | None, options: VocOptions, splits: Mapping[str, SplitDeclaration]
     ) -> None:
-        """Open it; reads the list of class names only.
+        """Open it; only the list of class names is read.
 
         Raises:
-            SeedbedError: a class that has no index.
+            SeedbedError: a class without an index.
         """
         assert root is not None
         super().__init__(name, root, splits)
@@ -73,12 +73,12 @@ class VocDataset(ListedDataset):
         """Image-level labels.
 
         Raises:
-            SeedbedError: the file of labels does not hold the image.
+            SeedbedError: the file of labels does not contain the image.
         """
         row = self._labels.rows.get(image_id)
         if row is None:
             raise SeedbedError(
-                f"{self._label_path}: no label of image {image_id!r}; add it or take it off the list"
+                f"{self._label_path}: no labels for image {image_id!r}; add them, or take it off the list"
             )
         return row
 
@@ -97,7 +97,7 @@ class VocDataset(ListedDataset):
                 repr(image_id) in f for f in self._labels.faults
             ):
                 faults.append(
-                    f"{self._label_path}: no label of image {image_id!r}; add it or take it off the list"
+                    f"{self._label_path}: no labels for image {image_id!r}; add them, or take it off the list"
                 )
         if self.options.labels.endswith(".npy"):
             return faults  # the published file labels all of VOC, whatever part of it is here
@@ -156,6 +156,8 @@ def _read_list(path: Path) -> list[str]:
     """Ids of a list: the first word of each line, an id or, as PSA publishes them, the image's path."""
     if not path.is_file():
         there = ", ".join(sorted(p.name for p in path.parent.glob("*.txt"))) or "none"
-        raise SeedbedError(f"{path}: expected a list of ids, but there is no such file; there are: {there}")
+        raise SeedbedError(
+            f"{path}: expected a list of ids, but there is no such file; lists in this folder: {there}"
+        )
     words = [line.split()[0] for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     return [w.rsplit("/", 1)[-1].removesuffix(".jpg") if w.startswith("/") else w for w in words]

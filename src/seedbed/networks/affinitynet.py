@@ -1,12 +1,11 @@
 """AffinityNet in its two published forms.
 
 `AffinityNet`: the distance of features (Ahn & Kwak 2018, §3.2, eq. 1; the released code takes the mean, not
-the sum, of |f_i − f_j| over channels). `EdgeAffinityNet`: the strongest edge on the way from one pixel to the
-other (Ahn, Cho & Kwak 2019, §4, eq. 3), as Puzzle-CAM and P-NOC use it too, without IRN's displacement
-branch.
+the sum, of |f_i − f_j| over channels). `EdgeAffinityNet`: the strongest edge on the path from one pixel to the
+other (Ahn, Cho & Kwak 2019, §4, eq. 3), which Puzzle-CAM and P-NOC use too, without IRN's displacement branch.
 
 Affinities are (offset, y, x) at the grid's own size: entry [k, y, x] belongs to the pixels (y, x) and
-(y + dy, x + dx) of the k-th offset, and is 0 where the second one lies outside.
+(y + dy, x + dx) of the k-th offset, and is 0 where the second one lies outside the grid.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ NARROWEST, WIDEST = 32, 256
 def projection_width(channels: int) -> int:
     """Width of the 1×1 projection of a feature map: an eighth, between 32 and 256.
 
-    PSA's 512 → 64, 1024 → 128 and 4096 → 256 on Wide-ResNet-38 are instances of it.
+    PSA's 512 → 64, 1024 → 128 and 4096 → 256 on Wide-ResNet-38 follow this rule.
     """
     return min(max(channels // 8, NARROWEST), WIDEST)
 
@@ -33,13 +32,13 @@ class AffinityNet(nn.Module):
     """Features whose distance is the affinity of two pixels.
 
     Args:
-        backbone: returns a list of feature maps (timm's `features_only`), finest first; trained along.
+        backbone: returns a list of feature maps (timm's `features_only`), finest first; it is trained too.
         channels: channels of each map.
-        mixing_gain: of the mixing convolution's initialisation. The published 4 suits maps behind batch norm and ReLU;
-            on maps of a larger spread all affinities start near 0.
+        mixing_gain: gain of the mixing convolution's initialisation. The published 4 suits maps that follow batch norm
+            and ReLU; on maps with a larger spread all affinities start near 0.
 
     The maps are projected by 1×1 convolutions, ELU, brought to the size of the finest, concatenated, and
-    mixed by a 1×1 convolution and ELU. For strides 8 and up the grid has ⌈H/8⌉ × ⌈W/8⌉ points.
+    mixed by a 1×1 convolution and ELU. If the strides begin at 8, the grid has ⌈H/8⌉ × ⌈W/8⌉ points.
     """
 
     def __init__(self, backbone: nn.Module, channels: Sequence[int], mixing_gain: float = 4.0) -> None:
@@ -59,7 +58,7 @@ class AffinityNet(nn.Module):
         """Features for `feature_affinity`.
 
         Raises:
-            ValueError: the backbone returns another number of maps than there are `channels`.
+            ValueError: the backbone returns a number of maps that differs from the number of `channels`.
         """
         maps = _checked(self.backbone(images), len(self.projections))
         size = maps[0].shape[2:]
@@ -73,7 +72,7 @@ class EdgeAffinityNet(nn.Module):
     """Edge map on a grid of stride 4, from the features of a frozen backbone.
 
     Args:
-        backbone: returns a list of feature maps; it stays in evaluation mode and gets no gradient.
+        backbone: returns a list of feature maps; it stays in evaluation mode and receives no gradient.
         channels: channels of each map.
     """
 
@@ -96,7 +95,7 @@ class EdgeAffinityNet(nn.Module):
         """Logits of the edge map, h = ⌈H/4⌉; views are averaged before the sigmoid.
 
         Raises:
-            ValueError: the backbone returns another number of maps than there are `channels`.
+            ValueError: the backbone returns a number of maps that differs from the number of `channels`.
         """
         with torch.no_grad():
             maps = _checked(self.backbone(images), len(self.heads))
@@ -128,9 +127,9 @@ def feature_affinity(
 
 
 def straight_path(offset: tuple[int, int]) -> tuple[tuple[int, int], ...]:
-    """Pixels (dy, dx) on the straight way from (0, 0) to `offset`, both ends included.
+    """Pixels (dy, dx) on the straight path from (0, 0) to `offset`, both ends included.
 
-    As in IRN: the pixels of the rectangle between the ends whose centres are nearer than 1 pixel to the line.
+    As in IRN: the pixels of the rectangle between the ends whose centres lie less than 1 pixel from the line.
 
     Raises:
         ValueError: an offset of (0, 0).
@@ -147,7 +146,7 @@ def straight_path(offset: tuple[int, int]) -> tuple[tuple[int, int], ...]:
 def edge_affinity(
     edge: Float[Tensor, "b h w"], paths: Sequence[Sequence[tuple[int, int]]]
 ) -> Float[Tensor, "b n h w"]:
-    """1 − the largest edge on the path; 0 where the path leaves the grid, as if a wall stood around it.
+    """1 − the largest edge on the path; 0 where the path leaves the grid, as if a wall surrounded it.
 
     Args:
         edge: probabilities, the sigmoid of `EdgeAffinityNet`'s logits.
@@ -160,7 +159,7 @@ def edge_affinity(
     planes = []
     for path in paths:
         points = [walled[:, reach_y + y : reach_y + y + h, reach_x + x : reach_x + x + w] for y, x in path]
-        # `max` keeps one index a pair for the gradient; `amax` would keep all points of all paths.
+        # `max` keeps one index per pair for the gradient; `amax` would keep all points of all paths.
         planes.append(1 - torch.stack(points, dim=1).max(dim=1).values)
     return torch.stack(planes, dim=1)
 

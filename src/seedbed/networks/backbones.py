@@ -1,6 +1,6 @@
 """Backbones: any timm architecture as a list of feature maps, at a chosen output stride.
 
-Where the last stage would halve the map beyond the output stride, timm replaces the stride by dilation
+Where a stage would make the map coarser than the output stride, timm replaces its stride by dilation
 (DeepLab, arXiv:1606.00915 §3.1).
 """
 
@@ -18,17 +18,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-import seedbed.networks.wide_resnet38  # noqa: F401, registers it with timm
+import seedbed.networks.wide_resnet38  # noqa: F401, registers the network with timm
 from seedbed.errors import unknown_name
 from seedbed.networks.weights import InitialWeights, check_keys, load_weights
 
 
 class Backbone(nn.Module):
-    """A timm network that gives its stages' feature maps.
+    """A timm network that returns the feature maps of its stages.
 
     Attributes:
         channels: channels of each map.
-        reductions: how many input pixels one cell of each map spans.
+        reductions: how many input pixels one cell of each map spans along each axis.
         stages: the modules of each stage, in the order in which timm registers them.
         mean, std: the input normalisation (on [0, 1] RGB) that the weights expect.
         provenance: where the initial weights came from.
@@ -89,18 +89,18 @@ def build_backbone(
 
     Args:
         name: timm's architecture, without tag, for instance `resnet50`.
-        output_stride: input pixels to one cell of the last map; 8, 16 or 32 where the family can.
+        output_stride: input pixels per cell of the last map; 8, 16 or 32, where the family supports it.
         weights: see `seedbed.networks.weights.load_weights`.
-        rng: keys the random initialisation of what the weights do not cover.
-        conv_head: end with the 1x1 convolution that EfficientNets have behind their last stage; None for
-            where the family has one.
-        dilated: where a stride is left out, dilate what follows, so that each convolution sees what it was trained
-            to see. False keeps dilation 1 (IRN; Puzzle-CAM's and ISIM's ResNets).
-        smallest_reduction: leave out maps that are finer than this (AffinityNet reads those from 8 on).
+        rng: seed of the random initialisation of what the weights do not cover.
+        conv_head: end with the 1x1 convolution that EfficientNets have after their last stage; None: if the family
+            has one.
+        dilated: where a stride is removed, dilate the convolutions that follow, so that each covers the extent that
+            it was trained on. False keeps dilation 1 (IRN; Puzzle-CAM's and ISIM's ResNets).
+        smallest_reduction: leave out maps with a smaller reduction (AffinityNet reads those from 8 on).
         allow_mask_trained: accept weights that were trained on pixel masks.
 
     Raises:
-        ValueError: unknown backbone (near names are offered), an output stride that the family cannot do,
+        ValueError: an unknown backbone (near names are offered), an output stride that the family does not support,
             weights that do not fit, or `conv_head` where the family has none.
     """
     if name not in timm.list_models():
@@ -124,7 +124,7 @@ def build_backbone(
 
 
 def freeze_batch_norm(module: nn.Module) -> None:
-    """Batch norm keeps its running statistics, and its scale and shift get no gradient ("FixedBN")."""
+    """Make batch norm keep its running statistics, without gradients for its scale and shift ("FixedBN")."""
     for part in module.modules():
         if isinstance(part, _BatchNorm):
             part.eval()
@@ -134,7 +134,7 @@ def freeze_batch_norm(module: nn.Module) -> None:
 
 @contextlib.contextmanager
 def seeded(rng: int) -> Iterator[None]:
-    """Run with torch's global CPU generator seeded, and put its state back afterwards."""
+    """Run with torch's global CPU generator seeded, and restore its state afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng)
         yield
@@ -142,7 +142,7 @@ def seeded(rng: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silent_timm() -> Iterator[None]:
-    """Keep timm from warning about keys outside the stages: `check_keys` has judged them."""
+    """Keep timm from warning about keys outside the stages: `check_keys` has checked them."""
     logger = logging.getLogger("timm.models._builder")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -166,7 +166,7 @@ def _create_body(name: str, output_stride: int, state: dict[str, Tensor] | None)
             return body
     own: Any = timm.create_model(name, features_only=True)
     only = own.feature_info.reduction()[-1]
-    raise ValueError(f"backbone {name} cannot have output stride {output_stride}; its own is {only}")
+    raise ValueError(f"backbone {name} cannot have output stride {output_stride}; use its own, {only}")
 
 
 def _remove_dilation(body: nn.Module) -> None:
@@ -184,7 +184,7 @@ def _create_conv_head(
     if not (hasattr(whole, "conv_head") and hasattr(whole, "bn2")):
         if wanted is None:
             return None
-        raise ValueError(f"backbone {name} has no convolution behind its last stage; set conv_head: false")
+        raise ValueError(f"backbone {name} has no convolution after its last stage; set conv_head: false")
     head = nn.Sequential(whole.conv_head, whole.bn2)
     if state is not None:
         for module, prefix in zip(head, ("conv_head.", "bn2."), strict=True):
@@ -199,11 +199,11 @@ def _meta_model(name: str) -> Any:
         with torch.device("meta"):
             return timm.create_model(name)
     except (RuntimeError, NotImplementedError):
-        return timm.create_model(name)  # some families compute values while they are built
+        return timm.create_model(name)  # some families compute with values while they are built
 
 
 def _stages(body: nn.Module, ends: list[str]) -> list[list[nn.Module]]:
-    """Split a network's modules, in the order of registration, behind the last module of each stage."""
+    """Split a network's modules, in the order of registration, after the last module of each stage."""
     named = list(body.named_modules())
     stages: list[list[nn.Module]] = []
     start = 0

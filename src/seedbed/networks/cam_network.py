@@ -1,7 +1,7 @@
 """The network of class activation maps (Zhou et al. 2016, arXiv:1512.04150 §2), as the field builds it.
 
 A 1x1 convolution without bias scores each cell of the last feature map; the average of a class's scores is
-its logit. Averaging scores or features first gives the same value, because both steps are linear.
+its logit. Averaging the features first and scoring them gives the same value, because both steps are linear.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from seedbed.networks.backbones import Backbone, freeze_batch_norm
 
 
 class CamOutput(NamedTuple):
-    """What one pass gives."""
+    """The result of one pass."""
 
     class_logits: Float[Tensor, "batch classes"]
     cam_logits: Float[Tensor, "batch classes h w"]
@@ -27,10 +27,11 @@ class CamNetwork(nn.Module):
     """Backbone, 1x1 convolution, global average.
 
     Args:
-        backbone: gives the feature maps; the last one is scored.
+        backbone: returns the feature maps, of which the last one is scored.
         classes: number of foreground classes, C.
         batch_norm: `trained`, or `frozen` (running statistics, no gradient).
-        frozen_stages: this many first stages of the backbone get no gradient, and their batch norm is frozen.
+        frozen_stages: the number of first stages of the backbone that receive no gradient and whose batch norm is
+            frozen.
         dropout: probability of dropping a whole channel of the last map (PSA: 0.5).
         head_init: initialisation of the 1x1 convolution: `kaiming` (Puzzle-CAM, P-NOC), `xavier` (PSA, SEAM),
             `torch` (IRN).
@@ -54,7 +55,7 @@ class CamNetwork(nn.Module):
         super().__init__()
         if not 0 <= frozen_stages <= len(backbone.stages):
             raise ValueError(
-                f"frozen_stages must be 0 to {len(backbone.stages)} for this backbone, not {frozen_stages}"
+                f"expected frozen_stages from 0 to {len(backbone.stages)} for this backbone, got {frozen_stages}"
             )
         self.backbone = backbone
         self.dropout = nn.Dropout2d(dropout)
@@ -78,7 +79,7 @@ class CamNetwork(nn.Module):
         return CamOutput(cam_logits.mean((2, 3)), cam_logits)
 
     def train(self, mode: bool = True) -> CamNetwork:
-        """Switch training mode; frozen batch norm stays frozen."""
+        """Switch the training mode; frozen batch norm stays frozen."""
         super().train(mode)
         if self.batch_norm == "frozen":
             freeze_batch_norm(self.backbone)

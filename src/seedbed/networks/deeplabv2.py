@@ -15,7 +15,7 @@ class DeepLabV2(nn.Module):
     """Backbone at output stride 8 with summed atrous spatial pyramid pooling (ASPP-L); logits at that stride.
 
     Args:
-        backbone: its last map is read.
+        backbone: its last feature map is read.
         outputs: K, classes with background.
         generator: draws the convolutions' weights from N(0, 0.01), as the published code does.
     """

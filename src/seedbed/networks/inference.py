@@ -24,15 +24,15 @@ def multi_scale_probabilities(
     """Mean softmax probabilities of each class at image size.
 
     Args:
-        network: logits (batch, K, h, w) of normalised images, at their own size.
+        network: returns logits (batch, K, h, w) of normalised images, at its own size.
         image: RGB.
         mean, std: input normalisation on [0, 1] RGB.
-        scales: of the image; sizes are rounded, at least one pixel.
+        scales: factors on the image's size; sizes are rounded, to at least one pixel.
         flip: average with the mirrored prediction of the mirrored image.
         device: where the network is.
 
     Raises:
-        ValueError: no scale, or one that is not above 0.
+        ValueError: no scale, or a scale of 0 or less.
     """
     if not scales or min(scales) <= 0:
         raise ValueError(f"expected scales above 0, got {list(scales)}; 1.0 is the image's own size")

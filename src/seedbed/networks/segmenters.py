@@ -27,11 +27,11 @@ class Architecture:
     """One row of `SEGMENTERS`."""
 
     build: Callable[[str, Backbone, int, int], tuple[nn.Module, nn.Module]]
-    """(backbone's name, backbone, output stride, outputs) -> (network, its part that is the backbone)."""
+    """(backbone's name, backbone, output stride, outputs) → (network, the part of it that is the backbone)."""
     output_strides: tuple[int, ...]
-    """First the usual one."""
+    """The usual one comes first."""
     smallest_batch: int = 1
-    """In training; batch norm on a pooled map (one cell an image) needs two images."""
+    """In training: batch norm on a pooled map (one cell per image) needs two images."""
 
 
 def _encode(network: Any, backbone: Backbone) -> tuple[nn.Module, nn.Module]:
@@ -81,10 +81,10 @@ SEGMENTERS: dict[str, Architecture] = {
 
 
 class Segmenter(nn.Module):
-    """A segmentation network that takes images of any size and answers at that size.
+    """A segmentation network that takes images of any size and returns logits of that size.
 
-    Images are padded with 0 (the mean colour) at the right and the bottom to whole multiples of 32, and the
-    logits are cropped, so that no architecture sees a size that it cannot halve.
+    Images are padded with 0 (the mean colour) at the right and the bottom to multiples of 32, and the logits are
+    cropped, so that no architecture gets a size that it cannot halve.
 
     Attributes:
         network: the architecture.
@@ -119,13 +119,13 @@ class Segmenter(nn.Module):
         """Logits of each pixel; channel 0 is background.
 
         Raises:
-            ValueError: fewer images in training mode than batch norm on a pooled map can normalise.
+            ValueError: in training mode, fewer images than batch norm on a pooled map needs.
         """
         height, width = images.shape[-2:]
         if self.training and images.shape[0] < self.smallest_batch:
             raise ValueError(
-                f"this segmenter is trained on batches of {self.smallest_batch} images or more, "
-                f"not {images.shape[0]}; raise batch_size"
+                f"expected batches of at least {self.smallest_batch} images to train this segmenter, "
+                f"got {images.shape[0]}; raise batch_size"
             )
         padded = functional.pad(images, (0, -width % self.MULTIPLE, 0, -height % self.MULTIPLE))
         logits: Tensor = self.network(padded)
@@ -134,7 +134,7 @@ class Segmenter(nn.Module):
         return logits[..., :height, :width]
 
     def train(self, mode: bool = True) -> Segmenter:
-        """Switch training mode; the backbone's frozen batch norm stays frozen."""
+        """Switch the training mode; the backbone's frozen batch norm stays frozen."""
         super().train(mode)
         if self.batch_norm == "frozen":
             freeze_batch_norm(self.backbone)
@@ -160,12 +160,12 @@ def build_segmenter(
         outputs: K, classes with background.
         output_stride: None for the architecture's usual one.
         weights: initial weights of the backbone (`seedbed.networks.weights.load_weights`).
-        batch_norm: of the backbone.
-        rng: keys all random initialisation.
+        batch_norm: `trained` or `frozen`, of the backbone.
+        rng: seed of all random initialisation.
         allow_mask_trained: accept backbone weights that were trained on pixel masks.
 
     Raises:
-        ValueError: unknown architecture or backbone, an output stride that one of them cannot do, a backbone
+        ValueError: an unknown architecture or backbone, an output stride that one of them does not support, a backbone
             that segmentation-models-pytorch cannot decode, or weights that do not fit.
     """
     if architecture not in SEGMENTERS:
@@ -174,7 +174,7 @@ def build_segmenter(
     stride = row.output_strides[0] if output_stride is None else output_stride
     if stride not in row.output_strides:
         can = " or ".join(map(str, sorted(row.output_strides)))
-        raise ValueError(f"{architecture} works at output stride {can}, not {stride}")
+        raise ValueError(f"expected output stride {can} for {architecture}, got {stride}")
     source = build_backbone(backbone, stride, weights, rng=rng, allow_mask_trained=allow_mask_trained)
     with seeded(rng):
         try:

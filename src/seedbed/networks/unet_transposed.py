@@ -1,7 +1,7 @@
 """U-Net with transposed convolutions (Ronneberger, Fischer & Brox 2015, arXiv:1505.04597, §2) on a backbone's maps.
 
-Each step doubles the map by a 2×2 transposed convolution, joins the backbone's map of that size, and convolves
-twice; batch norm and padding, which the paper has not, keep the sizes and suit a pretrained encoder.
+Each step doubles the map by a 2×2 transposed convolution, concatenates the backbone's map of that size, and
+convolves twice. Padding keeps the sizes and batch norm suits a pretrained encoder; the paper has neither.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ WIDEST, NARROWEST = 256, 16
 
 
 def decoder_widths(steps: int) -> list[int]:
-    """Channels behind each doubling: 256, halved at each step, at least 16."""
+    """Channels after each doubling: 256, halved at each step, at least 16."""
     return [max(WIDEST >> step, NARROWEST) for step in range(steps)]
 
 
 class UpBlock(nn.Module):
-    """Double the map, join `skip` channels of a finer one, convolve twice."""
+    """Double the map, concatenate `skip` channels of a finer one, convolve twice."""
 
     def __init__(self, channels: int, skip: int, width: int):
         super().__init__()
@@ -44,14 +44,14 @@ class UpBlock(nn.Module):
 
 
 class TransposedUNet(nn.Module):
-    """Encoder and decoder; logits at the images' size, whose sides are whole multiples of the coarsest stride.
+    """Encoder and decoder; logits at the images' size, whose sides must be multiples of the coarsest stride.
 
     Args:
-        backbone: maps each half as large as the one before.
+        backbone: its maps are each half as large as the one before.
         outputs: K, classes with background.
 
     Raises:
-        ValueError: a backbone whose maps do not halve.
+        ValueError: a backbone whose maps do not halve from one to the next.
     """
 
     def __init__(self, backbone: Backbone, outputs: int):
@@ -59,7 +59,9 @@ class TransposedUNet(nn.Module):
         reductions = backbone.reductions
         finest = reductions[0]
         if finest & (finest - 1) or any(2 * fine != coarse for fine, coarse in pairwise(reductions)):
-            raise ValueError(f"expected maps that halve from one to the next, got strides {reductions}")
+            raise ValueError(
+                f"expected maps that halve from one to the next, got strides {reductions}; choose another backbone"
+            )
         self.backbone = backbone
         without_skip = finest.bit_length() - 1
         skips = [*reversed(backbone.channels[:-1]), *[0] * without_skip]

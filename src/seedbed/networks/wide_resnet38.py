@@ -1,7 +1,7 @@
 """Wide-ResNet-38, model A1 of "Wider or Deeper" (Wu et al. 2016, arXiv:1611.10080, Table 1), registered with timm.
 
 The backbone of PSA, SEAM, OC-CSE and SC-CAM, at output stride 8 with dilation 2 in b5 and 4 in b6 and b7. Blocks
-and layers bear the names of their released torch state dicts, so that these load as `file:<path>`.
+and layers have the names of the released torch state dicts, so that these load as `file:<path>`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 
 class WideBlock(nn.Module):
-    """Two 3x3 convolutions behind batch norm and ReLU each; a 1x1 shortcut where size or channels change.
+    """Two 3x3 convolutions, each after batch norm and ReLU; a 1x1 shortcut where size or channels change.
 
     Args:
         inputs, middle, outputs: channels.
@@ -38,7 +38,7 @@ class WideBlock(nn.Module):
             self.conv_branch1 = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Float[Tensor, "batch _ _ _"]) -> Float[Tensor, "batch _ _ _"]:
-        """The block's sum; what follows normalises it."""
+        """The block's sum; the next block normalises it."""
         active = functional.relu(self.bn_branch2a(x))
         shortcut = x if self.conv_branch1 is None else self.conv_branch1(active)
         inner = functional.relu(self.bn_branch2b1(self.conv_branch2a(active)))
@@ -47,7 +47,7 @@ class WideBlock(nn.Module):
 
 
 class WideBottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions to a quarter, a half and all of the outputs, with dropout of channels.
+    """1x1, 3x3 and 1x1 convolutions to a quarter, half and all of the outputs, with dropout of channels.
 
     Args:
         inputs, outputs: channels.
@@ -69,7 +69,7 @@ class WideBottleneck(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x: Float[Tensor, "batch _ _ _"]) -> Float[Tensor, "batch _ _ _"]:
-        """The block's sum; what follows normalises it."""
+        """The block's sum; the next block normalises it."""
         active = functional.relu(self.bn_branch2a(x))
         inner = self.dropout(functional.relu(self.bn_branch2b1(self.conv_branch2a(active))))
         inner = self.dropout(functional.relu(self.bn_branch2b2(self.conv_branch2b1(inner))))
@@ -88,7 +88,7 @@ class WideResNet38(nn.Module):
         dropout: of b6 and b7 (PSA 0.3 and 0.5, OC-CSE 0.2 and 0.2).
 
     Raises:
-        NotImplementedError: another output stride; timm's builder expects this kind.
+        NotImplementedError: another output stride; this is the error that timm's builder expects.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class WideResNet38(nn.Module):
     ):
         super().__init__()
         if output_stride not in (8, 16, 32):
-            raise NotImplementedError(f"output_stride must be 8, 16 or 32, not {output_stride}")
+            raise NotImplementedError(f"expected output_stride 8, 16 or 32, got {output_stride}")
         self.num_classes, self.num_features = num_classes, 4096
         s5, s6 = (2 if output_stride >= 16 else 1), (2 if output_stride == 32 else 1)
         d5, d6 = 2 // s5, 4 // (s5 * s6)
@@ -161,6 +161,6 @@ default_cfgs = generate_default_cfgs(
 
 @register_model
 def wide_resnet38(pretrained: bool = False, **kwargs: Any) -> nn.Module:
-    """timm's entry point; `features_only=True` gives b2_2, b3_2, b4_5, b5_2 and bn7."""
+    """timm's entry point; `features_only=True` returns the maps of b2_2, b3_2, b4_5, b5_2 and bn7."""
     model: nn.Module = build_model_with_cfg(WideResNet38, "wide_resnet38", pretrained, **kwargs)
     return model

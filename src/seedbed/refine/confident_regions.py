@@ -147,7 +147,9 @@ def _check(scores: np.ndarray, class_ids: Sequence[int]) -> None:
         raise ValueError(f"expected one class id per map, got {len(class_ids)} ids for {len(scores)} maps")
     wrong = [index for index in class_ids if not 0 <= index + 1 < IGNORE]
     if wrong:
-        raise ValueError(f"expected class ids from 0 to {IGNORE - 2}, got {wrong}; 255 is the neutral label")
+        raise ValueError(
+            f"expected class ids from 0 to {IGNORE - 2}, got {wrong}; {IGNORE} is the neutral label"
+        )
 
 
 def _check_order(bg_threshold: float, fg_threshold: float) -> None:

@@ -11,7 +11,6 @@ pixels.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
@@ -27,7 +26,7 @@ def walk(
     *,
     beta: float = 8.0,
     steps: int = 256,
-    method: Literal["chebyshev", "power"] = "chebyshev",
+    method: str = "chebyshev",
     products: int = 84,
     device: str = "cpu",
 ) -> Float32[np.ndarray, "C h w"]:
@@ -53,7 +52,7 @@ def walk(
         offsets: (dy, dx) with dy > 0, or dy = 0 < dx: each pair once.
         beta: power of the affinities; PSA 8, IRN 10.
         steps: number of transitions.
-        method: "chebyshev" or "power".
+        method: a name of `METHODS`: "chebyshev" or "power".
         products: products with T that "chebyshev" may take.
         device: "cpu" for the compiled form, which is several times faster there; any other device of torch
             ("cuda", "cuda:1") for the form of `random_walk_torch`, which differs in rounding only.
@@ -79,7 +78,8 @@ def walk(
     stride = width + margin
     first = int(dy.max(initial=0)) * stride + margin
     last = first + height * stride
-    weights, inverse = laid_out(np.power(affinity, np.float32(beta)), dy, dx, first, stride, last + first)
+    powered = np.power(np.where(affinity >= 0, affinity, np.nan), np.float32(beta))
+    weights, inverse = laid_out(powered, dy, dx, first, stride, last + first)
     if not np.isfinite(inverse).all():
         raise ValueError(
             "expected finite affinities of at least 0, but some are not; check what computed them"

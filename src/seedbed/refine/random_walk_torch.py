@@ -6,7 +6,6 @@ times faster.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ def walk_torch(
     *,
     beta: float = 8.0,
     steps: int = 256,
-    method: Literal["chebyshev", "power"] = "chebyshev",
+    method: str = "chebyshev",
     products: int = 84,
 ) -> Float[Tensor, "b C h w"]:
     """Scores after `steps` transitions, on the device and in the floating type of `scores`; see
@@ -39,7 +38,7 @@ def walk_torch(
         offsets: (dy, dx) with dy > 0, or dy = 0 < dx.
         beta: power of the affinities.
         steps: number of transitions.
-        method: "chebyshev" or "power".
+        method: a name of `METHODS`: "chebyshev" or "power".
         products: products with T that "chebyshev" may take.
 
     Raises:
@@ -84,7 +83,7 @@ def walk_arrays(
     *,
     beta: float = 8.0,
     steps: int = 256,
-    method: Literal["chebyshev", "power"] = "chebyshev",
+    method: str = "chebyshev",
     products: int = 84,
 ) -> Float32[np.ndarray, "C h w"]:
     """`walk_torch` of one image whose arrays lie in main memory, computed on `device`; see `random_walk.walk`."""
