@@ -30,7 +30,7 @@ def method_of(name, rng=0, **settings):
     """A method on tiny networks; the ordinary classifier's weights depend on nothing."""
     parameters = PuzzleErasingParameters(**(TINY | TERMS[name] | settings))
     given = {}
-    if parameters.given():
+    if parameters.needed_networks():
         ordinary = build_method("cam", CamParameters(**TINY), classes=CLASSES, rng=99)
         given["ordinary_classifier"] = GivenNetwork(ordinary.classifier, ordinary.mean, ordinary.std)
     return build_method("puzzle_erasing", parameters, classes=CLASSES, rng=rng, given=given)
