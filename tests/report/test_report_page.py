@@ -10,9 +10,9 @@ import pytest
 
 import seedbed
 from seedbed.errors import SeedbedError
-from seedbed.report import figures
 from seedbed.report.page import run
-from seedbed.report.thresholds import series
+from seedbed.report.sections.thresholds import is_grid, threshold_figure
+from seedbed.report.threshold_pairs import own_frame, series
 from seedbed.stages.report import STAGE
 
 
@@ -77,7 +77,7 @@ def test_page_does_not_name_the_machine(sweep, page):
 
 
 def test_report_without_sweep_and_samples(sweep):
-    sweep.slice["thresholds"] = []
+    sweep.slice["judgements"]["thresholds"] = []
     products = run(sweep.job(samples=0))
     text = products.files["index.html"].decode()
     assert "Threshold pairs" not in text
@@ -92,9 +92,10 @@ def test_changed_result_is_refused(sweep):
 
 
 def test_light_imports():
-    """Reading results and importing the stage bring neither torch nor timm, pandas or matplotlib."""
+    """Importing the stage and all sections brings neither torch nor timm, pandas or matplotlib."""
     code = (
         "import sys, seedbed.stages.report, seedbed.report.page;"
+        "from seedbed.report.section import all_sections; assert all_sections();"
         "print([m for m in ('torch', 'timm', 'pandas', 'matplotlib') if m in sys.modules])"
     )
     source = str(Path(seedbed.__file__).parents[1])
@@ -110,18 +111,15 @@ def test_pairs_are_a_grid_only_when_complete():
     def pairs(*found):
         return pd.DataFrame(found, columns=["bg_threshold", "fg_threshold"])
 
-    assert figures.is_grid(pairs((0.1, 0.3), (0.1, 0.4), (0.2, 0.3), (0.2, 0.4)))
-    assert figures.is_grid(pairs((0.1, 0.2), (0.1, 0.4), (0.3, 0.4)))  # (0.3, 0.2) would be crossed
-    assert not figures.is_grid(pairs((0.1, 0.3), (0.1, 0.4), (0.2, 0.3)))
-    assert not figures.is_grid(pairs((0.1, 0.3), (0.1, 0.4)))
+    assert is_grid(pairs((0.1, 0.3), (0.1, 0.4), (0.2, 0.3), (0.2, 0.4)))
+    assert is_grid(pairs((0.1, 0.2), (0.1, 0.4), (0.3, 0.4)))  # (0.3, 0.2) would be crossed
+    assert not is_grid(pairs((0.1, 0.3), (0.1, 0.4), (0.2, 0.3)))
+    assert not is_grid(pairs((0.1, 0.3), (0.1, 0.4)))
 
 
 def test_figures_are_png_without_a_program_name(sweep):
-    from seedbed.report.results import read_results
-    from seedbed.report.thresholds import threshold_frame
-
-    ((_, pairs),) = series(threshold_frame(read_results(sweep.slice, sweep.root)))
-    made = figures.threshold_figure(pairs, {"pqs_mean": "PQS", "tecm": "TECM"})
+    ((_, pairs),) = series(own_frame(sweep.page().results))
+    made = threshold_figure(pairs, {"pqs_mean": "PQS", "tecm": "TECM"})
     assert made.startswith(b"\x89PNG")
     assert b"Software" not in made
     assert b"matplotlib" not in made

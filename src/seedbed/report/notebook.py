@@ -81,7 +81,7 @@ def load_thresholds(results: str | Path = "results", form: str = OWN) -> pd.Data
 
 def _with_rng(table: pd.DataFrame) -> pd.DataFrame:
     """The random seeds as whole numbers, <NA> where nothing depends on them."""
-    return table.assign(rng=[None if rng == "" else rng for rng in table["rng"]]).astype({"rng": "Int64"})
+    return table.assign(rng=table["rng"].mask(table["rng"] == "").astype("Int64"))
 
 
 def _read(results: Path, judge: str) -> Iterator[tuple[str, Judged]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,6 +15,7 @@ from seedbed.report.blocks import Cell
 from seedbed.report.results import Node
 
 
+@runtime_checkable
 class Pictures(Protocol):
     """Pictures of the images of one node."""
 

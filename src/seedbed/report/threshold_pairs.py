@@ -41,7 +41,7 @@ DOWNSTREAM_KINDS = ("pseudo_mask", "prediction")
 FEWEST = 3
 """Pairs that a coefficient needs."""
 NOTE = (
-    "NPR: share of neutral pixels; PQS: mean IoU · (1 − NPR), needs masks; TECM needs none, and stands here both by "
+    "NPR: share of neutral pixels; PQS: mean IoU · (1 − NPR), needs masks; TECM needs none, and is given here both by "
     "its equation (4)\nand as the paper's table was computed."
 )
 

@@ -1,4 +1,4 @@
-"""Do the measures of threshold pairs foretell the masks? Their correlation with each mean IoU downstream."""
+"""Do the measures of threshold pairs predict how good the masks are? Their correlation with each mean IoU downstream."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def correlation_table(frame: pd.DataFrame) -> Table:
         ),
         figures=(False, False, False, False, True, True, True, True, True, True, False),
         rows=tuple(rows),
-        title="Do the measures foretell the masks?",
+        title="Do the measures predict how good the masks are?",
         text="Over all pairs (n of them, random seeds averaged). The coefficient over RANSAC inliers is the paper's; "
         "it depends on the draw and is not to be read alone.",
     )

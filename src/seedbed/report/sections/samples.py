@@ -38,7 +38,7 @@ def frame(page: Page) -> pd.DataFrame:
     """One row per image that is shown, with the headings of what is shown of it."""
     import pandas as pd
 
-    splits = dict.fromkeys(split for node in page.results.nodes.values() for split in node.splits)
+    splits = dict.fromkeys(split for node in drawn_nodes(page.results).values() for split in node.splits)
     rows = [
         {"split": split, "image_id": image_id, "columns": " | ".join(columns_of(lines).values())}
         for split in splits
@@ -69,11 +69,16 @@ def legend(classes: Sequence[str]) -> Legend:
     )
 
 
-def chains(results: Results) -> list[Line]:
-    """Ways from CAMs to the last label maps: name and shown nodes of each; of several rngs the lowest."""
-    shown = {
+def drawn_nodes(results: Results) -> dict[str, Node]:
+    """Nodes that have pictures, by key."""
+    return {
         key: node for key, node in results.nodes.items() if node.meaning.form.name in DRAWN and node.splits
     }
+
+
+def chains(results: Results) -> list[Line]:
+    """Ways from CAMs to the last label maps: name and shown nodes of each; of several rngs the lowest."""
+    shown = drawn_nodes(results)
     rngs = [node.place.axes.rng for node in shown.values() if node.place.axes.rng is not None]
     lowest = min(rngs, default=None)
     inner = {above for key in shown for above in results.ancestors[key] if above != key}

@@ -41,8 +41,8 @@ def shared_table(frame: pd.DataFrame) -> Table:
         figures=(False, False, False, False, False, True, *(True for _ in MEASURES)),
         rows=tuple(rows),
         title="Shared: all pairs on the refined CAMs of one reference",
-        text="The AffinityNet was trained at the reference setting alone, so this is another measure than the paper's, "
-        "and a cheap one. What is measured on the initial CAMs is the same in both forms.",
+        text="The AffinityNet was trained at the reference setting alone, so this is a different measure from the "
+        "paper's, and a cheap one. What is measured on the initial CAMs is the same in both forms.",
     )
 
 
