@@ -14,9 +14,10 @@ from seedbed.artifacts.label_maps import encode_label_map, pack_label_maps
 from seedbed.artifacts.manifest import FileEntry, LedgerEntry, Manifest, Record, content_digest, sha256_bytes
 from seedbed.artifacts.maps import Maps, pack_maps
 from seedbed.artifacts.vectors import pack_vectors
+from seedbed.report.page import run
 from seedbed.report.results import read_results
 from seedbed.report.section import Page
-from seedbed.runtime.contract import Job
+from seedbed.runtime.contract import Job, Products
 from seedbed.stages.registry import STAGES
 from seedbed.stages.report import ReportParameters
 
@@ -239,7 +240,18 @@ def maker(tmp_path: Path) -> Maker:
 
 @pytest.fixture
 def sweep(maker: Maker) -> Maker:
-    """A whole sweep: pseudo masks of pair p and seed s score 0.5 + 0.1·p + 0.02·s."""
+    """A whole sweep."""
+    return write_sweep(maker)
+
+
+@pytest.fixture(scope="session")
+def products(tmp_path_factory: pytest.TempPathFactory) -> Products:
+    """The report of a whole sweep with two samples per split, made once."""
+    return run(write_sweep(Maker(tmp_path_factory.mktemp("finished"))).job(samples=2))
+
+
+def write_sweep(maker: Maker) -> Maker:
+    """Two pairs and two random seeds: pseudo masks of pair p and seed s score 0.5 + 0.1·p + 0.02·s."""
     inherited = LedgerEntry(use="threshold", stage="predict", note="inherited: tuned on val")
     for s in (0, 1):
         axes = f"rng{s}"

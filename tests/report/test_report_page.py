@@ -36,8 +36,8 @@ class Links(HTMLParser):
 
 
 @pytest.fixture
-def page(sweep) -> str:
-    return run(sweep.job(samples=2)).files["index.html"].decode()
+def page(products) -> str:
+    return products.files["index.html"].decode()
 
 
 def test_page_needs_nothing_but_itself(page):
@@ -66,14 +66,14 @@ def test_page_says_what_ran(page):
         assert f"<h2>{heading}</h2>" in page
 
 
-def test_equal_results_give_equal_bytes(sweep):
-    first, second = run(sweep.job(samples=2)), run(sweep.job(samples=2))
-    assert set(first.files) == set(STAGE.files)
-    assert first == second
+def test_equal_results_give_equal_bytes_wherever_they_lie(sweep, products):
+    assert set(products.files) == set(STAGE.files)
+    assert run(sweep.job(samples=2)) == products
 
 
-def test_page_does_not_name_the_machine(sweep, page):
-    assert str(sweep.root) not in page
+def test_page_names_no_folder_of_the_machine(sweep):
+    files = run(sweep.job(samples=0)).files
+    assert not [name for name, content in files.items() if str(sweep.root).encode() in content]
 
 
 def test_report_without_sweep_and_samples(sweep):

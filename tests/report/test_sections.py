@@ -45,13 +45,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-def test_one_file_adds_a_section(sweep, folder):
-    before = run(sweep.job(samples=1)).files
+def test_one_file_adds_a_section(sweep, folder, products):
+    before = products.files
     assert "Toy" not in before[PAGE].decode()
     toy = folder / "toy.py"
     toy.write_text(TOY)
     (folder / "_helper.py").write_text("raise AssertionError('not a section')")
-    made = run(sweep.job(samples=1)).files
+    made = run(sweep.job(samples=2)).files
     assert made["toy.csv"] == b"recipe\npsa\n"
     assert set(made) == {PAGE, METRICS, *(f"{name}.csv" for name in section_names(folder))}
     page = made[PAGE].decode()
@@ -67,7 +67,7 @@ def test_one_file_adds_a_section(sweep, folder):
     assert "name &amp; recipe" in page
     assert '<a href="#toy">Toy chapter</a>' in page
     toy.unlink()
-    assert run(sweep.job(samples=1)).files == before
+    assert run(sweep.job(samples=2)).files == before
 
 
 def test_the_stage_declares_a_table_per_section():
