@@ -10,10 +10,15 @@ import pytest
 
 import seedbed
 from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Workflow
+from seedbed.plan.config import parse_config
+from seedbed.recipes import RecipeBook, load_yaml
 from seedbed.report.page import run
 from seedbed.report.sections.thresholds import is_grid, threshold_figure
 from seedbed.report.threshold_pairs import own_frame, series
 from seedbed.stages.report import STAGE
+
+ROOT = Path(__file__).parents[2]
 
 
 class Links(HTMLParser):
@@ -123,3 +128,12 @@ def test_figures_are_png_without_a_program_name(sweep):
     assert made.startswith(b"\x89PNG")
     assert b"Software" not in made
     assert b"matplotlib" not in made
+
+
+def test_the_fixtures_have_the_shape_of_the_plans_slice(sweep):
+    config = parse_config(load_yaml(ROOT / "params.yaml"))
+    planned = Workflow(config, RecipeBook(ROOT / "recipes")).reports["all"].slice()
+    assert set(sweep.slice) <= set(planned)
+    assert set(sweep.slice["judgements"]) == set(planned["judgements"])
+    for entry in planned["nodes"]:
+        assert set(entry) == set(sweep.slice["nodes"][0])

@@ -22,7 +22,7 @@ class Pictures(Protocol):
     def __contains__(self, image_id: str) -> bool: ...
 
     def strongest(self, image_id: str) -> int | None:
-        """Class (from 0) that a line of heat maps should show of an image; None where these have no say."""
+        """Class (from 0) that a line of heat maps should show of an image; None where these do not decide."""
 
     def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
         """The picture over the photograph, with its caption; heat maps show class `class_id`."""

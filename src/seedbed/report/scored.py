@@ -11,13 +11,12 @@ from seedbed.report.tables import groups
 if TYPE_CHECKING:
     import pandas as pd
 
+Truth = Literal["masks", "labels"]
 NODE_HEADINGS = ("recipe (owner)", "regions", "node", "split")
 TRUTH = {meaning.score: meaning.truth for meaning in MEANINGS.values() if meaning.score}
 
 
-def scored_nodes(
-    frame: pd.DataFrame, truth: Literal["masks", "labels"]
-) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
+def scored_nodes(frame: pd.DataFrame, truth: Truth) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
     """What is judged against the true masks, or the image-level labels: node, and its rows of all random seeds.
 
     Args:

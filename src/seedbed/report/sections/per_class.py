@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seedbed.plan.judges import SCORES
 from seedbed.report.blocks import Block, Table
 from seedbed.report.results import Judged
-from seedbed.report.scored import NODE_HEADINGS, scored_nodes
+from seedbed.report.scored import NODE_HEADINGS, Truth, scored_nodes
 from seedbed.report.section import Page, Section
 from seedbed.report.tables import filled, spread
 
@@ -65,7 +65,7 @@ def class_table(frame: pd.DataFrame, classes: Sequence[str]) -> Table:
 
 
 def _class_rows(
-    frame: pd.DataFrame, truth: Any, measure: str, column: str, classes: Sequence[str]
+    frame: pd.DataFrame, truth: Truth, measure: str, column: str, classes: Sequence[str]
 ) -> Iterator[tuple[str, ...]]:
     for node, group in scored_nodes(frame, truth):
         values = {name: spread(part[column]) for name, part in group.groupby("class", sort=False)}
