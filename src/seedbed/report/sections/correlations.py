@@ -1,4 +1,4 @@
-"""Do the measures of threshold pairs predict how good the masks are? Their correlation with each mean IoU downstream."""
+"""Do the measures of threshold pairs predict how good the masks are? Correlations with each mean IoU downstream."""
 
 from __future__ import annotations
 
