@@ -10,15 +10,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedbed.artifacts.cams import Cams, encode_cams
-from seedbed.artifacts.label_maps import encode_label_map, encode_label_maps
+from seedbed.artifacts.label_maps import encode_label_map, pack_label_maps
 from seedbed.artifacts.manifest import FileEntry, LedgerEntry, Manifest, Record, content_digest, sha256_bytes
-from seedbed.runtime.contract import Job
+from seedbed.artifacts.maps import Maps, pack_maps
+from seedbed.artifacts.vectors import pack_vectors
+from seedbed.report.page import run
+from seedbed.report.results import read_results
+from seedbed.report.section import Page
+from seedbed.runtime.contract import Job, Products
+from seedbed.stages.registry import STAGES
 from seedbed.stages.report import ReportParameters
 
 CLASSES = ("cat", "dog", "cow")
 SPLITS = {"train": tuple(f"t{i}" for i in range(8)), "val": ("v0", "v1")}
 PAIRS = ("bg0.10-fg0.40", "bg0.20-fg0.50")
+STAGE_OF = {stage.makes: stage.name for stage in STAGES.values()}
+"""Stage that makes a meaning."""
 HEIGHT, WIDTH = 40, 60
 
 
@@ -58,37 +65,6 @@ class SquaresDataset:
 DATASET = SquaresDataset()
 
 
-def write_node(
-    root: Path, key: str, stage: str, inputs: Mapping[str, str], files: Mapping[str, bytes], **manifest: Any
-) -> str:
-    """Write files and their manifest.
-
-    Returns:
-        the content digest.
-    """
-    folder = root / key
-    folder.mkdir(parents=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    entries = {name: FileEntry(size=len(data), sha256=sha256_bytes(data)) for name, data in files.items()}
-    content = content_digest(
-        Record(split=key, image_id="", name=n, sha256=e.sha256) for n, e in entries.items()
-    )
-    facts: dict[str, Any] = {"images": {}, "facts": {}, "ledger": []} | manifest
-    made = Manifest(
-        stage=stage,
-        stage_version=1,
-        dataset="squares",
-        parameters={"parameters": {"tone": "calm"}},
-        inputs={"index": ["0"], **{name: [digest] for name, digest in inputs.items()}},
-        files=entries,
-        content=content,
-        **facts,
-    )
-    (folder / "manifest.json").write_bytes(made.to_bytes())
-    return content
-
-
 def cams_of(splits: Iterable[str]) -> dict[str, bytes]:
     """Shard 0 of each split: the true squares as CAMs."""
     files = {}
@@ -97,17 +73,23 @@ def cams_of(splits: Iterable[str]) -> dict[str, bytes]:
         for image_id in SPLITS[split]:
             present = np.flatnonzero(DATASET.labels(image_id))
             maps = np.stack([DATASET.mask(image_id) == c + 1 for c in present]).astype(np.float32)
-            cams[image_id] = Cams(tuple(map(int, present)), (HEIGHT, WIDTH), (maps[:, ::4, ::4],))
-        files[f"{split}-0.safetensors"] = encode_cams(cams)
+            cams[image_id] = Maps(tuple(map(int, present)), (HEIGHT, WIDTH), (maps[:, ::4, ::4],))
+        files[f"{split}-0.safetensors"] = pack_maps(cams)
     return files
 
 
 def maps_of(splits: Iterable[str]) -> dict[str, bytes]:
     """Shard 0 of each split: the true masks."""
     return {
-        f"{split}-0.zip": encode_label_maps({i: encode_label_map(DATASET.mask(i)) for i in SPLITS[split]})
+        f"{split}-0.zip": pack_label_maps({i: encode_label_map(DATASET.mask(i))[1] for i in SPLITS[split]})
         for split in splits
     }
+
+
+def probabilities_of(splits: Iterable[str]) -> dict[str, bytes]:
+    """Shard 0 of each split: a probability of one half of each class."""
+    halves = {"probabilities": np.full(len(CLASSES), 0.5, np.float32)}
+    return {f"{split}-0.safetensors": pack_vectors(dict.fromkeys(SPLITS[split], halves)) for split in splits}
 
 
 def history(steps: int = 6) -> bytes:
@@ -138,13 +120,13 @@ class Maker:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._contents: dict[str, str] = {}
         self.slice: dict[str, Any] = {
             "stage": "report",
             "dataset": "squares",
             "name": "sweep",
             "recipes": {"psa": {"paper": "A & B <2018>", "aims_at": "table 1", "differs": "a small network"}},
-            "scores": [],
-            "thresholds": [],
+            "judgements": {"scores": [], "thresholds": []},
             "nodes": [],
         }
 
@@ -152,20 +134,61 @@ class Maker:
         self,
         axes: str,
         name: str,
-        stage: str,
+        makes: str,
         files: Mapping[str, bytes],
         inputs: Mapping[str, str] | None = None,
-        score: str | None = None,
         splits: tuple[str, ...] = (),
         ledger: tuple[LedgerEntry, ...] = (),
         owner: str = "psa",
     ) -> str:
+        """Write a node.
+
+        Args:
+            makes: its meaning.
+            inputs: keys of what it was made from.
+
+        Returns:
+            its key.
+        """
         key = f"squares/{owner}/{axes}/{name}"
+        parents = list((inputs or {}).values())
+        entry = {"owner": owner, "axes": axes, "node": name, "stage": STAGE_OF[makes], "makes": makes}
         self.slice["nodes"].append(
-            {"owner": owner, "axes": axes, "node": name, "stage": stage, "kind": "", "score": score}
-            | {"splits": list(splits), "folder": key}
+            entry | {"splits": list(splits), "folder": key, "parents": parents},
         )
-        return write_node(self.root, key, stage, inputs or {}, files, ledger=list(ledger))
+        digests = {name: [self._contents[parent]] for name, parent in (inputs or {}).items()}
+        self._contents[key] = self._write(key, makes, files, digests, list(ledger))
+        return key
+
+    def _write(
+        self,
+        key: str,
+        makes: str,
+        files: Mapping[str, bytes],
+        inputs: Mapping[str, list[str]],
+        ledger: list[LedgerEntry],
+    ) -> str:
+        folder = self.root / key
+        folder.mkdir(parents=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        entries = {name: FileEntry(size=len(data), sha256=sha256_bytes(data)) for name, data in files.items()}
+        made = Manifest(
+            stage=STAGE_OF[makes],
+            stage_version=1,
+            dataset="squares",
+            parameters={"parameters": {"tone": "calm"}},
+            inputs={"index": ["0"], **inputs},
+            files=entries,
+            images={},
+            facts={"meaning": makes, "classes": list(CLASSES), "normalisation": "max"},
+            ledger=ledger,
+            content=content_digest(
+                Record(split=key, image_id="", name=n, sha256=e.sha256) for n, e in entries.items()
+            ),
+        )
+        (folder / "manifest.json").write_bytes(made.to_bytes())
+        return made.content
 
     def judged(
         self,
@@ -177,17 +200,23 @@ class Maker:
         owner: str = "psa",
         **extra: Any,
     ) -> None:
-        folder = "thresholds" if kind == "threshold_quality" else "scores"
+        """Write the file of a judge: of threshold quality, or of scores of a kind."""
+        judge = "thresholds" if kind == "threshold_quality" else "scores"
         ending = "-shared" if extra.get("form") == "shared" else ""
-        path = f"squares/{owner}/{axes}/{folder}/{node}-{split}{ending}.json"
+        path = f"squares/{owner}/{axes}/{judge}/{node}-{split}{ending}.json"
         content = {"node": node, "split": split, "kind": kind, "ledger": [], "scores": scores} | extra
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(content))
-        self.slice[folder].append(path)
+        self.slice["judgements"][judge].append(path)
+
+    def page(self, **parameters: Any) -> Page:
+        """What sections read of all that was written so far."""
+        job = self.job(**parameters)
+        return Page(read_results(self.slice, self.root), DATASET, job.parameters, job.progress)
 
     def job(self, **parameters: Any) -> Job:
-        names = list(Job.__dataclass_fields__)
+        """The report's job, with these parameters."""
         known = SimpleNamespace(
             parameters=ReportParameters(**parameters),
             slice=self.slice,
@@ -198,9 +227,8 @@ class Maker:
             ledger=[],
         )
         job = object.__new__(Job)
-        for name in names:
-            if hasattr(known, name):
-                setattr(job, name, getattr(known, name))
+        for name in vars(known):
+            setattr(job, name, getattr(known, name))
         return job
 
 
@@ -212,23 +240,40 @@ def maker(tmp_path: Path) -> Maker:
 
 @pytest.fixture
 def sweep(maker: Maker) -> Maker:
-    """A whole sweep: pseudo masks of pair p and seed s score 0.5 + 0.1·p + 0.02·s."""
+    """A whole sweep."""
+    return write_sweep(maker)
+
+
+@pytest.fixture(scope="session")
+def products(tmp_path_factory: pytest.TempPathFactory) -> Products:
+    """The report of a whole sweep with two samples per split, made once."""
+    return run(write_sweep(Maker(tmp_path_factory.mktemp("finished"))).job(samples=2))
+
+
+def write_sweep(maker: Maker) -> Maker:
+    """Two pairs and two random seeds: pseudo masks of pair p and seed s score 0.5 + 0.1·p + 0.02·s."""
     inherited = LedgerEntry(use="threshold", stage="predict", note="inherited: tuned on val")
     for s in (0, 1):
         axes = f"rng{s}"
         classifier = maker.node(
-            axes, "classifier", "train_classifier", {"model.safetensors": b"m", "history.csv": history()}
+            axes, "classifier", "classifier", {"model.safetensors": b"m", "history.csv": history()}
         )
-        cams = maker.node(
-            axes, "cams", "dump_cams", cams_of(["train"]), {"classifier": classifier}, "cam", ("train",)
+        maker.node(
+            axes,
+            "classification",
+            "classification",
+            probabilities_of(["val"]),
+            {"classifier": classifier},
+            ("val",),
         )
+        cams = maker.node(axes, "cams", "cams", cams_of(["train"]), {"classifier": classifier}, ("train",))
         probabilities = {
             "cat": {"average_precision": 0.75, "images": 3},
             "dog": {"average_precision": 0.25, "images": 4},
         }
         maker.judged(
             axes,
-            "classifier",
+            "classification",
             "val",
             "classification",
             {"mean_average_precision": 0.5 + 0.25 * s, "f1_macro": 0.5, "per_class": probabilities},
@@ -248,46 +293,23 @@ def sweep(maker: Maker) -> Maker:
         )
         for p, pair in enumerate(PAIRS):
             axes = f"rng{s}/{pair}"
-            regions = maker.node(
-                axes,
-                "confident_regions",
-                "confident_regions",
-                maps_of(["train"]),
-                {"cams": cams},
-                "regions",
-                ("train",),
-            )
+            train = ("train",)
+            regions = maker.node(axes, "confident_regions", "regions", maps_of(train), {"cams": cams}, train)
             net = maker.node(
-                axes, "affinitynet", "train_affinitynet", {"history.csv": history()}, {"regions": regions}
+                axes, "affinitynet", "affinitynet", {"history.csv": history()}, {"regions": regions}
             )
-            refined = maker.node(
-                axes,
-                "refined_cams",
-                "random_walk",
-                cams_of(["train"]),
-                {"cams": cams, "affinitynet": net},
-                "refined_cam",
-                ("train",),
-            )
-            masks = maker.node(
-                axes,
-                "pseudo_masks",
-                "pseudo_masks",
-                maps_of(["train"]),
-                {"cams": refined},
-                "pseudo_mask",
-                ("train",),
-            )
+            sources = {"cams": cams, "affinitynet": net}
+            refined = maker.node(axes, "refined_cams", "refined_cams", cams_of(train), sources, train)
+            masks = maker.node(axes, "pseudo_masks", "pseudo_masks", maps_of(train), {"cams": refined}, train)
             segmenter = maker.node(
-                axes, "segmenter", "train_segmenter", {"history.csv": history()}, {"labels": masks}
+                axes, "segmenter", "segmenter", {"history.csv": history()}, {"labels": masks}
             )
             maker.node(
                 axes,
                 "predictions",
-                "predict",
+                "predictions",
                 maps_of(["val"]),
                 {"segmenter": segmenter},
-                "prediction",
                 ("val",),
                 ledger=(inherited,),
             )

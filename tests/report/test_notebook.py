@@ -61,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_number_is_a_row(folder: Path) -> None:
-    table = results.load(folder)
+    table = results.load_scores(folder)
     assert tuple(table.columns) == results.COLUMNS
     one = table[(table["rng"] == 1) & (table["regions"] == "bg0.20-fg0.50")]
     assert {
@@ -82,7 +82,7 @@ def test_every_number_is_a_row(folder: Path) -> None:
 
 
 def test_axes_that_a_node_does_not_have_are_empty_and_the_ledger_is_words(folder: Path) -> None:
-    table = results.load(folder)
+    table = results.load_scores(folder)
     (upper,) = table[table["node"] == "predictions"].to_dict("records")
     assert pd.isna(upper["rng"])
     assert (upper["regions"], upper["value"]) == ("", 0.875)
@@ -91,7 +91,7 @@ def test_axes_that_a_node_does_not_have_are_empty_and_the_ledger_is_words(folder
 
 
 def test_the_best_threshold_stands_apart(folder: Path) -> None:
-    table = results.load(folder)
+    table = results.load_scores(folder)
     cams = table[table["node"] == "cams"]
     assert dict(zip(cams["metric"], cams["value"], strict=True)) == {
         "mean_iou": 0.25,
@@ -100,7 +100,7 @@ def test_the_best_threshold_stands_apart(folder: Path) -> None:
     }
 
 
-def test_thresholds_are_one_row_a_pair(folder: Path) -> None:
+def test_thresholds_are_one_row_per_pair(folder: Path) -> None:
     table = results.load_thresholds(folder)
     assert len(table) == 4
     row = table[(table["rng"] == 0) & (table["regions"] == "bg0.20-fg0.50")].iloc[0]
@@ -122,14 +122,16 @@ def test_the_shared_form_is_a_table_of_its_own(folder: Path) -> None:
 
 
 def test_an_empty_folder_gives_empty_tables_with_columns(tmp_path: Path) -> None:
-    assert tuple(results.load(tmp_path).columns) == results.COLUMNS
-    assert len(results.load(tmp_path)) == 0
+    assert tuple(results.load_scores(tmp_path).columns) == results.COLUMNS
+    assert len(results.load_scores(tmp_path)) == 0
     assert "bg_threshold" in results.load_thresholds(tmp_path).columns
 
 
 def test_the_example_of_the_docstring(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
-    (example,) = [t for t in doctest.DocTestFinder().find(results.load, "load", globs={}) if t.examples]
+    (example,) = [
+        t for t in doctest.DocTestFinder().find(results.load_scores, "load_scores", globs={}) if t.examples
+    ]
     assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(
         example
     ) == doctest.TestResults(failed=0, attempted=4)
@@ -137,12 +139,12 @@ def test_the_example_of_the_docstring(folder: Path, monkeypatch: pytest.MonkeyPa
 
 def test_no_folder_and_a_broken_file_are_one_line(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(SeedbedError, match=r"^no folder .*gone; name the folder"):
-        results.load(tmp_path / "gone")
+        results.load_scores(tmp_path / "gone")
     (folder / "pets/upper/rng3/scores/cams-val.json").write_text("{")
-    with pytest.raises(SeedbedError, match=r"cams-val.json is no readable file of scores"):
-        results.load(folder)
+    with pytest.raises(SeedbedError, match=r"cams-val.json is not a readable file of scores"):
+        results.load_scores(folder)
 
 
 def test_values_are_floats(folder: Path) -> None:
-    assert all(isinstance(value, float) for value in results.load(folder)["value"])
-    assert not math.isnan(results.load(folder)["value"].iloc[0])
+    assert all(isinstance(value, float) for value in results.load_scores(folder)["value"])
+    assert not math.isnan(results.load_scores(folder)["value"].iloc[0])

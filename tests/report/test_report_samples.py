@@ -6,21 +6,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedbed.artifacts.cams import Cams, encode_cams
 from seedbed.artifacts.label_maps import voc_palette
+from seedbed.artifacts.maps import Maps, pack_maps
 from seedbed.report import overlays
-from seedbed.report.results import read_results
-from seedbed.report.samples import chains, choose_images, class_names, gallery
+from seedbed.report.pictures import class_names
+from seedbed.report.sections.samples import SECTION, blocks, chains, choose_images
 
 PAIRS = ("bg0.10-fg0.40", "bg0.20-fg0.50")
 
 
-def results_of(maker):
-    return read_results(maker.slice, maker.root)
-
-
 def gallery_of(maker, split, samples=4, most_rows=24):
-    return gallery(results_of(maker), maker.dataset, split, samples, most_rows, 60)
+    page = maker.page(samples=samples, sample_rows=most_rows, thumbnail=60)
+    galleries = blocks(page, SECTION.frame(page))[1:]
+    return next((one for one in galleries if one.split == split), None)
 
 
 def test_choose_images_takes_one_of_each_stretch():
@@ -36,12 +34,12 @@ def test_choose_images_of_few():
     assert choose_images([], lambda i: one_class, 5) == []
 
 
-def test_chains_follow_the_manifests(sweep):
-    found = chains(results_of(sweep))
+def test_chains_follow_the_parents(sweep):
+    found = chains(sweep.page().results)
     assert [name for name, _ in found] == [f"psa rng0 {pair}" for pair in PAIRS]
     names = ["cams", "confident_regions", "refined_cams", "pseudo_masks", "predictions"]
     assert [[node.name for node in nodes] for _, nodes in found] == [names, names]
-    assert {node.place.regions for node in found[1][1]} == {"", PAIRS[1]}
+    assert {node.place.axes.regions for node in found[1][1]} == {None, PAIRS[1]}
 
 
 def test_columns_that_a_split_lacks_are_left_out(sweep):
@@ -49,6 +47,27 @@ def test_columns_that_a_split_lacks_are_left_out(sweep):
     assert train.columns == ("CAM", "confident regions", "refined CAM", "pseudo mask")
     assert val.columns == ("prediction",)
     assert gallery_of(sweep, "test") is None
+
+
+def test_the_table_lists_what_is_shown(sweep):
+    """Of 8 images in 4 stretches of 2: t0, then t3 with two classes, then the first of each, none of them new."""
+    frame = SECTION.frame(sweep.page(samples=4))
+    assert list(frame[frame["split"] == "train"]["image_id"]) == [
+        sample.image_id for sample in gallery_of(sweep, "train").samples
+    ]
+    assert set(frame[frame["split"] == "train"]["columns"]) == {
+        "CAM | confident regions | refined CAM | pseudo mask"
+    }
+    assert list(frame[frame["split"] == "val"]["image_id"]) == ["v0", "v1"]
+    assert SECTION.blocks(sweep.page(samples=0), SECTION.frame(sweep.page(samples=0))) == []
+
+
+def test_two_nodes_of_one_meaning_are_told_apart_by_name(sweep):
+    axes = "rng0/bg0.10-fg0.40"
+    masks = f"squares/psa/{axes}/pseudo_masks"
+    files = {"train-0.zip": (sweep.root / masks / "train-0.zip").read_bytes()}
+    sweep.node(axes, "voted", "pseudo_masks", files, {"labels": masks}, ("train",))
+    assert gallery_of(sweep, "train").columns[3:] == ("pseudo mask (pseudo_masks)", "pseudo mask (voted)")
 
 
 def test_later_lines_do_not_repeat_pictures(sweep):
@@ -85,15 +104,15 @@ def test_the_class_of_the_highest_peak_is_shown(maker):
     """Class 0 is active everywhere, class 2 has the higher peak."""
     maps = np.zeros((2, 4, 6), np.float32)
     maps[0], maps[1, 1, 1] = 2, 3
-    content = {"train-0.safetensors": encode_cams({"t0": Cams((0, 2), (40, 60), (maps,))})}
-    maker.node("rng0", "cams", "dump_cams", content, score="cam", splits=("train",))
+    content = {"train-0.safetensors": pack_maps({"t0": Maps((0, 2), (40, 60), (maps,))})}
+    maker.node("rng0", "cams", "cams", content, splits=("train",))
     (sample,) = gallery_of(maker, "train").samples
     assert sample.lines[0][1][0].caption == "cow"
 
 
 def test_image_without_classes(maker):
-    content = {"train-0.safetensors": encode_cams({"t0": Cams((), (40, 60), ())})}
-    maker.node("rng0", "cams", "dump_cams", content, score="cam", splits=("train",))
+    content = {"train-0.safetensors": pack_maps({"t0": Maps((), (40, 60), ())})}
+    maker.node("rng0", "cams", "cams", content, splits=("train",))
     (sample,) = gallery_of(maker, "train").samples
     assert sample.lines[0][1][0].caption == "no class"
 

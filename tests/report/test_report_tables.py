@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 
 from seedbed.errors import SeedbedError
-from seedbed.report import scores, thresholds
-from seedbed.report.page import csv_bytes, node_table, run
+from seedbed.report.blocks import Table
+from seedbed.report.metrics import metrics_json
+from seedbed.report.page import csv_bytes, run
 from seedbed.report.results import NOTHING, Place, read_judged, read_results
-from seedbed.report.tables import Table, figure, one_of, spread, with_notes
+from seedbed.report.sections import correlations, curves, histories, nodes, per_class, scores, thresholds
+from seedbed.report.tables import figure, one_of, spread, with_notes
+from seedbed.runtime.axes import Axes
 
+PAIRS = ("bg0.10-fg0.40", "bg0.20-fg0.50")
 INHERITED = "threshold: inherited: tuned on val (predict)"
-
-
-def results_of(maker):
-    return read_results(maker.slice, maker.root)
 
 
 def row_of(table: Table, **wanted: str) -> dict[str, str]:
@@ -46,20 +46,22 @@ def test_long_texts_become_numbered_notes():
 
 
 @pytest.mark.parametrize(
-    ("axes", "place"),
+    ("axes", "rng", "regions", "words"),
     [
-        ("shared", Place("psa", None, "")),
-        ("rng12", Place("psa", 12, "")),
-        ("bg0.10-fg0.40", Place("psa", None, "bg0.10-fg0.40")),
-        ("rng0/alpha4-24", Place("psa", 0, "alpha4-24")),
+        ("shared", "", "", "psa"),
+        ("rng12", 12, "", "psa rng12"),
+        ("bg0.10-fg0.40", "", "bg0.10-fg0.40", "psa bg0.10-fg0.40"),
+        ("rng0/alpha4-24", 0, "alpha4-24", "psa rng0 alpha4-24"),
     ],
 )
-def test_axes_are_read(axes, place):
-    assert Place.parse("psa", axes) == place
+def test_places_as_columns_and_as_words(axes, rng, regions, words):
+    place = Place("psa", Axes.parse(axes))
+    assert place.columns() == {"owner": "psa", "rng": rng, "regions": regions}
+    assert str(place) == words
 
 
 def test_mask_table(sweep):
-    table = scores.mask_table(scores.score_frame(results_of(sweep).scores))
+    table = scores.mask_table(scores.frame(sweep.page()))
     masks = row_of(table, node="pseudo_masks", regions="bg0.10-fg0.40")
     # 0.50 and 0.52: mean 0.51, sd sqrt(2 · 0.01²) = 0.0141
     assert (masks["mIoU"], masks["rngs"], masks["threshold"]) == ("0.510 ± 0.014", "2", "as decided")
@@ -71,38 +73,94 @@ def test_mask_table(sweep):
 
 
 def test_ledger_stands_beside_each_score(sweep):
-    table = scores.mask_table(scores.score_frame(results_of(sweep).scores))
+    table = scores.mask_table(scores.frame(sweep.page()))
     assert row_of(table, node="predictions", regions="bg0.20-fg0.50")["ground truth used"] == INHERITED
     assert row_of(table, node="cams")["ground truth used"] == NOTHING
-    nodes = node_table(results_of(sweep))
-    assert {row[-1] for row in nodes.rows if row[0] == "predictions"} == {INHERITED}
-    assert {row[-1] for row in nodes.rows if row[0] != "predictions"} == {NOTHING}
+    ran = nodes.node_table(sweep.page(), nodes.frame(sweep.page()))
+    assert {row[-1] for row in ran.rows if row[0] == "predictions"} == {"threshold [1]"}
+    assert {row[-1] for row in ran.rows if row[0] != "predictions"} == {NOTHING}
+    assert ran.notes == (INHERITED,)
 
 
 def test_classifier_and_class_tables(sweep):
-    results = results_of(sweep)
-    classifier = row_of(scores.classifier_table(scores.score_frame(results.scores)), node="classifier")
+    page = sweep.page()
+    classifier = row_of(scores.classifier_table(scores.frame(page)), node="classification")
     assert classifier["mAP"] == "0.625 ± 0.177"
-    table = scores.class_table(scores.class_frame(results.scores), ["background", "cat", "dog", "cow"])
+    table = per_class.class_table(per_class.frame(page), ["background", "cat", "dog", "cow"])
     assert table.headings[5:] == ("background", "cat", "dog", "cow")
     masks = row_of(table, node="pseudo_masks", regions="bg0.20-fg0.50")
     assert (masks["background"], masks["cat"], masks["cow"]) == ("0.875 ± 0.000", "0.610 ± 0.014", "–")
-    by_label = row_of(table, node="classifier")
+    by_label = row_of(table, node="classification")
     assert (by_label["measure"], by_label["cat"], by_label["background"]) == ("AP", "0.750 ± 0.000", "")
 
 
 def test_scores_csv_is_tidy(sweep):
-    frame = scores.score_frame(results_of(sweep).scores)
+    frame = scores.frame(sweep.page())
     read = pd.read_csv(io.BytesIO(csv_bytes(frame)))
-    assert list(read.columns) == list(scores.SCORE_COLUMNS)
+    assert list(read.columns) == list(scores.COLUMNS)
     assert len(read) == 2 * (2 + 2 * 2)
     masks = read[(read["node"] == "pseudo_masks") & (read["rng"] == 1)].set_index("regions")["mean_iou"]
     assert masks.to_dict() == {"bg0.10-fg0.40": 0.52, "bg0.20-fg0.50": 0.62}
     assert set(read.loc[read["best_mean_iou"].notna(), "best_threshold_is"]) == {"chosen with masks"}
 
 
-def test_downstream_scores_follow_the_manifests(sweep):
-    frame = thresholds.threshold_frame(results_of(sweep))
+def test_curves_are_points(sweep):
+    frame = curves.frame(sweep.page())
+    first = frame[frame["rng"] == 0]
+    assert list(first["threshold"]) == [0.0, 0.1, 0.25, 0.5]
+    assert list(first["mean_iou"].fillna(-1)) == [-1, 0.5, 0.375, 0.125]
+    assert set(frame["kind"]) == {"cam"}
+
+
+def test_histories_are_means_of_epochs(sweep):
+    """Losses 1, 1/2, 1/3 and 1/4, 1/5, 1/6: means 11/18 and 37/180; rates 0.10, 0.09, 0.08 and 0.07, 0.06, 0.05."""
+    frame = histories.frame(sweep.page())
+    assert set(frame["node"]) == {"classifier", "affinitynet", "segmenter"}
+    one = frame[(frame["node"] == "segmenter") & (frame["rng"] == 1) & (frame["regions"] == "bg0.20-fg0.50")]
+    assert list(zip(one["epoch"], one["logged"], strict=True)) == [
+        (1, "loss"),
+        (2, "loss"),
+        (1, "lr"),
+        (2, "lr"),
+    ]
+    assert list(one["mean"]) == pytest.approx([11 / 18, 37 / 180, 0.09, 0.06])
+
+
+def test_nodes_say_what_ran(sweep):
+    frame = nodes.frame(sweep.page())
+    assert len(frame) == 2 * (3 + 2 * 6)
+    one = frame[(frame["node"] == "classifier") & (frame["rng"] == 0)].iloc[0]
+    assert (one["stage"], one["meaning"], one["parameters"]) == (
+        "train_classifier",
+        "classifier",
+        "tone=calm",
+    )
+    assert one["megabytes"] == pytest.approx((1 + len(history_of(sweep))) / 1e6)
+
+
+def history_of(maker):
+    return (maker.root / "squares/psa/rng0/classifier/history.csv").read_bytes()
+
+
+def test_metrics_hold_no_value_that_was_chosen_with_masks(sweep):
+    """The CAMs' best mean IoU is 0.5, at the fixed threshold it is 0.375."""
+    text = metrics_json(sweep.page().results).decode()
+    found = json.loads(text)["psa"]
+    assert found["rng1"]["cams"]["train"] == {"mIoU": 0.375, "neutral": 0.25}
+    assert found["rng1"]["classification"]["val"] == {"mAP": 0.75, "F1": 0.5}
+    assert set(found) == {"rng0", "rng1", *(f"rng{s}/{p}" for s in (0, 1) for p in PAIRS)}
+    assert "best" not in text
+
+
+def test_metrics_are_rounded_and_leave_out_what_is_undefined(maker):
+    maker.judged("shared", "predictions", "val", "prediction", {"mean_iou": 2 / 3, "neutral_ratio": None})
+    assert json.loads(metrics_json(maker.page().results)) == {
+        "psa": {"shared": {"predictions": {"val": {"mIoU": 0.6667}}}}
+    }
+
+
+def test_downstream_scores_follow_the_parents(sweep):
+    frame = thresholds.frame(sweep.page())
     assert list(frame["bg_threshold"]) == [0.1, 0.2, 0.1, 0.2]
     assert list(frame["mean_iou:pseudo_masks-train"]) == [0.5, 0.6, 0.52, 0.62]
     assert list(frame["mean_iou:predictions-val"]) == [0.25] * 4
@@ -117,14 +175,12 @@ def test_correlations_are_over_pairs_with_seeds_averaged(maker):
         pair = f"bg0.{p + 1}0-fg0.50"
         for rng in (0, 1):
             axes = f"rng{rng}/{pair}"
-            refined = maker.node(
-                axes, "refined_cams", "random_walk", {"train-0.x": axes.encode()}, score="refined_cam"
-            )
-            maker.node(axes, "pseudo_masks", "pseudo_masks", {"train-0.y": axes.encode()}, {"cams": refined})
+            refined = maker.node(axes, "refined_cams", "refined_cams", {"train-0.x": b"same"})
+            maker.node(axes, "pseudo_masks", "pseudo_masks", {"train-0.y": b"same"}, {"cams": refined})
             scored = {"mean_iou": 0.5 + 0.1 * p + (0.01 if rng else -0.01), "per_class": {}}
             maker.judged(axes, "pseudo_masks", "train", "pseudo_mask", scored)
             maker.judged(axes, "refined_cams", "train", "threshold_quality", {"tecm": 1.5 - 0.25 * p})
-    frame = thresholds.correlation_frame(thresholds.threshold_frame(results_of(maker)))
+    frame = correlations.frame(maker.page())
     (row,) = frame.to_dict("records")
     assert (row["measure"], row["downstream"], row["points"]) == ("tecm", "pseudo_masks-train", 4)
     assert row["pearson"] == pytest.approx(-1)
@@ -133,40 +189,31 @@ def test_correlations_are_over_pairs_with_seeds_averaged(maker):
 
 
 def test_two_pairs_give_no_coefficient(sweep):
-    frame = thresholds.correlation_frame(thresholds.threshold_frame(results_of(sweep)))
+    frame = correlations.frame(sweep.page())
     assert set(frame["points"]) == {2}
     assert frame["pearson"].isna().all()
-    assert {row[5] for row in thresholds.correlation_table(frame).rows} == {"–"}
+    assert {row[5] for row in correlations.correlation_table(frame).rows} == {"–"}
 
 
 def test_another_recipes_segmenter_is_named(sweep):
     axes = "rng0/bg0.10-fg0.40"
-    masks = json.loads((sweep.root / f"squares/psa/{axes}/pseudo_masks/manifest.json").read_text())["content"]
-    segmenter = sweep.node(
-        axes, "segmenter", "train_segmenter", {"m": b"unet"}, {"labels": masks}, owner="psa-unet"
-    )
-    sweep.node(
-        axes,
-        "predictions",
-        "predict",
-        {"p": b"unet"},
-        {"segmenter": segmenter},
-        "prediction",
-        owner="psa-unet",
-    )
+    masks = {"labels": f"squares/psa/{axes}/pseudo_masks"}
+    segmenter = sweep.node(axes, "segmenter", "segmenter", {"m": b"unet"}, masks, owner="psa-unet")
+    sources = {"segmenter": segmenter}
+    sweep.node(axes, "predictions", "predictions", {"p": b"unet"}, sources, owner="psa-unet")
     sweep.judged(
         axes, "predictions", "val", "prediction", {"mean_iou": 0.3, "per_class": {}}, owner="psa-unet"
     )
-    frame = thresholds.threshold_frame(results_of(sweep))
+    frame = thresholds.frame(sweep.page())
     assert frame["mean_iou:psa-unet/predictions-val"].dropna().tolist() == [0.3]
 
 
 def test_missing_scores_are_named(sweep):
     with pytest.raises(SeedbedError, match=re.escape("expected scores at")):
         read_judged(sweep.root, "squares/psa/rng0/scores/cams-val.json")
-    (sweep.root / sweep.slice["scores"][0]).write_text("{}")
-    with pytest.raises(SeedbedError, match=r"classifier-val\.json is no readable file of scores"):
-        results_of(sweep)
+    (sweep.root / sweep.slice["judgements"]["scores"][0]).write_text("{}")
+    with pytest.raises(SeedbedError, match=r"classification-val\.json is not a readable file of scores"):
+        read_results(sweep.slice, sweep.root)
 
 
 def test_missing_node_is_named(sweep):

@@ -5,9 +5,9 @@ import io
 import pandas as pd
 import pytest
 
-from seedbed.report import shared_thresholds, thresholds
 from seedbed.report.page import run
-from seedbed.report.results import read_results
+from seedbed.report.sections import form_agreement, thresholds_shared
+from seedbed.report.threshold_pairs import judged_in, own_frame, shared_frame
 from seedbed.stages.report import STAGE
 
 LABELS = [f"bg0.{n}0-fg0.50" for n in (1, 2, 3, 4)]
@@ -30,34 +30,32 @@ def judge(maker, own=OWN, shared=SHARED, labels=LABELS):
         rows = {label: row(shared, p) for p, label in enumerate(labels)}
         axes = f"rng{rng}/{REFERENCE}"
         maker.judged(axes, "refined_cams", "train", "threshold_quality", rows, form="shared")
-    return read_results(maker.slice, maker.root)
+    return maker.page()
 
 
 def test_the_forms_are_apart(maker):
-    results = judge(maker)
-    assert (len(results.thresholds), len(results.shared)) == (8, 2)
-    own = thresholds.threshold_frame(results)
+    results = judge(maker).results
+    assert (len(judged_in(results, "own")), len(judged_in(results, "shared"))) == (8, 2)
+    own = own_frame(results)
     assert list(own["tecm"][:4]) == pytest.approx([v - 0.01 for v in OWN["tecm"]])
-    frame = shared_thresholds.shared_frame(results)
+    frame = shared_frame(results)
     assert list(frame["regions"]) == LABELS * 2
     assert set(frame["reference"]) == {REFERENCE}
     assert list(frame["bg_threshold"][:4]) == [0.1, 0.2, 0.3, 0.4]
     assert list(frame["tecm"][4:]) == pytest.approx([v + 0.01 for v in SHARED["tecm"]])
 
 
-def test_the_shared_table_has_a_row_a_pair(maker):
-    table = shared_thresholds.shared_table(shared_thresholds.shared_frame(judge(maker)))
+def test_the_shared_table_has_a_row_per_pair(maker):
+    table = thresholds_shared.shared_table(thresholds_shared.frame(judge(maker)))
     rows = [dict(zip(table.headings, row, strict=True)) for row in table.rows]
     assert [row["pair"] for row in rows] == LABELS
     # 0.99 and 1.01: mean 1, sd sqrt(2 · 0.01²) = 0.0141
     assert (rows[1]["TECM (eq. 4)"], rows[1]["rngs"], rows[1]["PQS mean"]) == ("1.000 ± 0.014", "2", "–")
 
 
-def agreement(results):
-    frame = shared_thresholds.agreement_frame(
-        thresholds.threshold_frame(results), shared_thresholds.shared_frame(results)
-    )
-    return {row["measure"]: row for row in frame.to_dict("records")}, shared_thresholds.agreement_table(frame)
+def agreement(page):
+    frame = form_agreement.frame(page)
+    return {row["measure"]: row for row in frame.to_dict("records")}, form_agreement.agreement_table(frame)
 
 
 def test_rank_agreement_of_four_pairs(maker):
@@ -87,8 +85,9 @@ def test_a_constant_has_no_rank(maker):
 
 def test_pairs_of_one_form_only_do_not_count(maker):
     judge(maker)
-    maker.slice["thresholds"] = [path for path in maker.slice["thresholds"] if LABELS[3] not in path]
-    found, _ = agreement(read_results(maker.slice, maker.root))
+    judged = maker.slice["judgements"]
+    judged["thresholds"] = [path for path in judged["thresholds"] if LABELS[3] not in path]
+    found, _ = agreement(maker.page())
     # ranks 1 2 3 against 1 3 2: 1 - 6 · 2 / (3 · 8) = 0.5
     assert (found["tecm"]["pairs"], found["tecm"]["spearman"]) == (3, pytest.approx(0.5))
 

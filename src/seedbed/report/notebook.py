@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seedbed.cam.thresholds import Regions
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.judges import SCORES, THRESHOLDS
 from seedbed.report.results import Judged, read_judged
+from seedbed.report.threshold_pairs import form_of, pairs_of
 from seedbed.runtime.paths import OWN, SHARED
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ COLUMNS = (*PLACE, "metric", "class", "value", "ledger")
 PER_CLASS = "per_class"
 
 
-def load(results: str | Path = "results") -> pd.DataFrame:
+def load_scores(results: str | Path = "results") -> pd.DataFrame:
     """Every number of every scores file, one row each.
 
     Columns: `dataset`, `owner` (recipe), `rng` (<NA> where nothing depends on it), `regions` (empty likewise), `node`,
@@ -28,8 +28,8 @@ def load(results: str | Path = "results") -> pd.DataFrame:
     (uses of pixel ground truth in words, `nothing` where there is none). Parts of a metric are joined by a dot:
     `mean_iou_by_neutral.missed`; the best point of a threshold curve, chosen with masks, is `best.mean_iou`.
 
-    >>> from seedbed import results
-    >>> table = results.load("results")
+    >>> from seedbed.report.notebook import load_scores
+    >>> table = load_scores("results")
     >>> miou = table[(table["metric"] == "mean_iou") & (table["node"] == "pseudo_masks")]
     >>> miou.groupby(["owner", "regions"])["value"].mean()
     owner  regions
@@ -46,17 +46,16 @@ def load(results: str | Path = "results") -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        {**place, "metric": metric, "class": name, "value": value, "ledger": judged.ledger}
-        for judged in _read(Path(results), SCORES)
-        for place in (_place(judged),)
+        {**columns, "metric": metric, "class": name, "value": value, "ledger": judged.ledger}
+        for dataset, judged in _read(Path(results), SCORES)
+        for columns in ({"dataset": dataset} | judged.columns(),)
         for metric, name, value in _numbers(judged)
     ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype({"rng": "Int64", "value": "float64"})
+    return _with_rng(pd.DataFrame(rows, columns=list(COLUMNS)).astype({"value": "float64"}))
 
 
 def load_thresholds(results: str | Path = "results", form: str = OWN) -> pd.DataFrame:
-    """One row a pair: where it stands, the pair, and NPR, PQS and TECM by name.
+    """One row per pair: where it stands, the pair, and NPR, PQS and TECM by name.
 
     Args:
         results: folder of the results.
@@ -70,40 +69,28 @@ def load_thresholds(results: str | Path = "results", form: str = OWN) -> pd.Data
 
     if form not in (OWN, SHARED):
         raise SeedbedError(unknown_name("form", form, (OWN, SHARED)))
+    head = [*PLACE, *(["reference"] if form == SHARED else []), "bg_threshold", "fg_threshold"]
     rows = []
-    for judged in _read(Path(results), THRESHOLDS):
-        if judged.form != form:
-            continue
-        for label, scores in judged.pairs():
-            regions = Regions.parse(label)
-            pair = {"bg_threshold": regions.low, "fg_threshold": regions.high}
-            reference = {"reference": judged.place.regions} if form == SHARED else {}
-            numbers = {metric: value for metric, _, value in _flat(scores, "")}
-            place = {**_place(judged), "regions": label}
-            rows.append({**place, **reference, **pair, **numbers, "ledger": judged.ledger})
-    head = [*PLACE, "bg_threshold", "fg_threshold"]
-    table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*head, "ledger"])
-    return table.astype({"rng": "Int64"})
+    for dataset, judged in _read(Path(results), THRESHOLDS):
+        for pair in pairs_of(judged) if form_of(judged) == form else ():
+            place = {name: pair[name] for name in head if name in pair}
+            measured = {name: value for name, _, value in _flat(pair, "") if name not in place}
+            rows.append({"dataset": dataset, **place, **measured, "ledger": judged.ledger})
+    return _with_rng(pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*head, "ledger"]))
 
 
-def _read(results: Path, kind: str) -> Iterator[Judged]:
+def _with_rng(table: pd.DataFrame) -> pd.DataFrame:
+    """The random seeds as whole numbers, <NA> where nothing depends on them."""
+    return table.assign(rng=table["rng"].mask(table["rng"] == "").astype("Int64"))
+
+
+def _read(results: Path, judge: str) -> Iterator[tuple[str, Judged]]:
+    """Data set and content of every file of a judge."""
     if not results.is_dir():
         raise SeedbedError(f"no folder {results}; name the folder of the results, or run something first")
-    for path in sorted(results.glob(f"[!.]*/**/{kind}/*.json")):
-        yield read_judged(results, str(path.relative_to(results)))
-
-
-def _place(judged: Judged) -> dict[str, Any]:
-    place = judged.place
-    return {
-        "dataset": judged.key.partition("/")[0],
-        "owner": place.owner,
-        "rng": place.rng,
-        "regions": place.regions,
-        "node": judged.node,
-        "split": judged.split,
-        "kind": judged.kind,
-    }
+    for path in sorted(results.glob(f"[!.]*/**/{judge}/*.json")):
+        judged = read_judged(results, str(path.relative_to(results)))
+        yield judged.key.partition("/")[0], judged
 
 
 def _numbers(judged: Judged) -> Iterator[tuple[str, str, float | None]]:

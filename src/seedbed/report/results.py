@@ -1,13 +1,9 @@
-"""What a report is made of, read from `results/`: nodes with their manifests, scores and threshold files.
-
-Which node was made from which is taken from the manifests: each names the digests of its inputs' contents, so
-the page shows what was really used, not what a recipe says.
-"""
+"""What a report is made of, read from `results/`: nodes with their manifests, and what every judge found."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +11,9 @@ from typing import Any
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import LedgerEntry
+from seedbed.artifacts.meanings import MEANINGS, Meaning
 from seedbed.errors import SeedbedError
-from seedbed.runtime.paths import OWN, SHARED
+from seedbed.runtime.axes import Axes
 
 NOTHING = "nothing"
 LEDGER_SEPARATOR = " | "
@@ -26,64 +23,50 @@ CHOSEN_WITH_MASKS = "chosen with masks"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a result stands: its owner and its point on the axes.
-
-    Attributes:
-        owner: recipe that owns it.
-        rng: random seed; None where nothing above depends on it.
-        regions: confident-region setting; empty where nothing above depends on it.
-    """
+    """Where a result stands: the recipe that owns it, and its point on the axes."""
 
     owner: str
-    rng: int | None
-    regions: str
+    axes: Axes
 
-    @classmethod
-    def parse(cls, owner: str, axes: str) -> Place:
-        """From the two path parts, for instance `psa` and `rng0/bg0.10-fg0.40`."""
-        rng, regions = None, ""
-        for part in axes.split("/"):
-            if part.startswith("rng"):
-                rng = int(part.removeprefix("rng"))
-            elif part.startswith(("bg", "alpha")):
-                regions = part
-        return cls(owner, rng, regions)
+    def columns(self) -> dict[str, Any]:
+        """`owner`, `rng` and `regions` as every table has them; empty where nothing depends on the axis."""
+        rng = "" if self.axes.rng is None else self.axes.rng
+        return {"owner": self.owner, "rng": rng, "regions": self.axes.regions or ""}
 
     def __str__(self) -> str:
-        parts = (self.owner, "" if self.rng is None else f"rng{self.rng}", self.regions)
-        return " ".join(part for part in parts if part)
+        """Words: `psa rng0 bg0.10-fg0.40`; the owner alone where nothing depends on the axes."""
+        axes = "" if self.axes == Axes() else str(self.axes).replace("/", " ")
+        return f"{self.owner} {axes}".strip()
 
 
 @dataclass(frozen=True)
 class Node:
-    """One node instance.
+    """One node at a point of the axes.
 
     Attributes:
         key: its folder below `results/`.
-        score: how it is scored (`cam`, `pseudo_mask`, …); None for what is not.
         splits: splits that it has, in order; empty for networks.
+        parents: keys of the nodes that it was made from.
     """
 
     key: str
     name: str
     place: Place
     stage: str
-    score: str | None
+    meaning: Meaning
     splits: tuple[str, ...]
+    parents: tuple[str, ...]
     artifact: Artifact
-
-    @property
-    def content(self) -> str:
-        return self.artifact.manifest.content
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One scores or thresholds file.
+    """One file of a judge.
 
     Attributes:
         key: folder of the judged node below `results/`.
-        place: where that node stands; of a thresholds file in the shared form, its `regions` are the reference's.
+        place: where that node stands.
+        kind: of its scores: `cam`, `prediction`, `threshold_quality`, ….
         content: the whole file.
     """
 
@@ -100,24 +83,16 @@ class Judged:
         return found
 
     @property
-    def form(self) -> str:
-        """Of a thresholds file: `own` or `shared`."""
-        return str(self.content.get("form", OWN))
-
-    def pairs(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Of a thresholds file: each pair's label with its scores."""
-        if self.form == OWN:
-            yield self.place.regions, self.scores
-        else:
-            yield from self.scores.items()
-
-    @property
     def ledger(self) -> str:
         """Every use of pixel ground truth on the way to it, in words; `nothing` where there is none."""
         return ledger_text(LedgerEntry.model_validate(entry) for entry in self.content["ledger"])
 
+    def columns(self) -> dict[str, Any]:
+        """What was judged, as the tables have it: `owner`, `rng`, `regions`, `node`, `split`, `kind`."""
+        return self.place.columns() | {"node": self.node, "split": self.split, "kind": self.kind}
 
-def ledger_text(ledger: Any) -> str:
+
+def ledger_text(ledger: Iterable[LedgerEntry]) -> str:
     """A ledger in words; `nothing` where it is empty."""
     return LEDGER_SEPARATOR.join(f"{entry.use}: {entry.note} ({entry.stage})" for entry in ledger) or NOTHING
 
@@ -129,65 +104,26 @@ class Results:
     Attributes:
         recipes: paper, aims_at and differs, by recipe.
         nodes: by key, inputs before consumers.
-        thresholds: each pair with its own AffinityNet.
-        shared: all pairs on one setting's refined CAMs; a file's `scores` hold a row a pair.
+        judged: by judge (`seedbed.plan.judges`), in the order of the slice.
     """
 
     dataset: str
     name: str
     recipes: Mapping[str, Mapping[str, str]]
     nodes: Mapping[str, Node]
-    scores: tuple[Judged, ...]
-    thresholds: tuple[Judged, ...]
-    shared: tuple[Judged, ...]
-
-    @cached_property
-    def parents(self) -> Mapping[str, tuple[str, ...]]:
-        """Keys of the nodes that a node was made from."""
-        return {key: self._parents(node) for key, node in self.nodes.items()}
-
-    def _parents(self, node: Node) -> tuple[str, ...]:
-        found = []
-        for name, contents in sorted(node.artifact.manifest.inputs.items()):
-            if name == "index":
-                continue
-            equal = [
-                other for other in self.nodes.values() if other.content in contents and other is not node
-            ]
-            found += [_nearest(node, equal).key] if equal else []
-        return tuple(found)
+    judged: Mapping[str, tuple[Judged, ...]]
 
     @cached_property
     def ancestors(self) -> Mapping[str, tuple[str, ...]]:
         """Keys of all nodes that a node was made from and its own, in the order of `nodes`."""
-        return {key: self._ancestors(key) for key in self.nodes}
-
-    def _ancestors(self, key: str) -> tuple[str, ...]:
-        seen: set[str] = set()
-        open_keys = [key]
-        while open_keys:
-            one = open_keys.pop()
-            if one not in seen:
-                seen.add(one)
-                open_keys += self.parents[one]
-        return tuple(other for other in self.nodes if other in seen)
+        above: dict[str, set[str]] = {}
+        for key, node in self.nodes.items():
+            above[key] = {key}.union(*(above[parent] for parent in node.parents))
+        return {key: tuple(other for other in self.nodes if other in found) for key, found in above.items()}
 
     def descendants(self, key: str) -> tuple[str, ...]:
         """Keys of all nodes that were made from a node, without itself, in the order of `nodes`."""
         return tuple(other for other, above in self.ancestors.items() if other != key and key in above)
-
-
-def _nearest(node: Node, equal: Sequence[Node]) -> Node:
-    """Of nodes with equal contents the one that stands nearest to `node`."""
-    place = node.place
-    return min(
-        equal,
-        key=lambda n: (
-            n.place.owner != place.owner,
-            n.place.regions != place.regions,
-            n.place.rng != place.rng,
-        ),
-    )
 
 
 def read_results(content: Mapping[str, Any], results: Path) -> Results:
@@ -200,31 +136,33 @@ def read_results(content: Mapping[str, Any], results: Path) -> Results:
     Raises:
         SeedbedError: a file is missing or unreadable.
     """
-    nodes = {}
-    for entry in content["nodes"]:
-        nodes[entry["folder"]] = Node(
-            key=entry["folder"],
-            name=entry["node"],
-            place=Place.parse(entry["owner"], entry["axes"]),
-            stage=entry["stage"],
-            score=entry["score"],
-            splits=tuple(entry["splits"]),
-            artifact=Artifact(results / entry["folder"]),
-        )
-    thresholds = [read_judged(results, path) for path in content["thresholds"]]
     return Results(
         dataset=content["dataset"],
         name=content["name"],
         recipes=content["recipes"],
-        nodes=nodes,
-        scores=tuple(read_judged(results, path) for path in content["scores"]),
-        thresholds=tuple(judged for judged in thresholds if judged.form == OWN),
-        shared=tuple(judged for judged in thresholds if judged.form == SHARED),
+        nodes={entry["folder"]: _read_node(results, entry) for entry in content["nodes"]},
+        judged={
+            judge: tuple(read_judged(results, path) for path in paths)
+            for judge, paths in content["judgements"].items()
+        },
+    )
+
+
+def _read_node(results: Path, entry: Mapping[str, Any]) -> Node:
+    return Node(
+        key=entry["folder"],
+        name=entry["node"],
+        place=Place(entry["owner"], Axes.parse(entry["axes"])),
+        stage=entry["stage"],
+        meaning=MEANINGS[entry["makes"]],
+        splits=tuple(entry["splits"]),
+        parents=tuple(entry["parents"]),
+        artifact=Artifact(results / entry["folder"]),
     )
 
 
 def read_judged(results: Path, path: str) -> Judged:
-    """Read a file `<dataset>/<owner>/<axes>/<scores or thresholds>/<node>-<split>[-shared].json`.
+    """Read a judge's file, `<dataset>/<owner>/<axes>/<judge>/<name>.json`.
 
     Raises:
         SeedbedError: missing, or not such a file.
@@ -236,11 +174,11 @@ def read_judged(results: Path, path: str) -> Judged:
     except FileNotFoundError:
         raise SeedbedError(f"expected scores at {file}, found none; run what makes them first") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SeedbedError(f"{file} is no readable file of scores ({error}); make it again") from None
+        raise SeedbedError(f"{file} is not a readable file of scores ({error}); make it again") from None
     dataset, owner, *axes = Path(path).parent.parent.parts
     return Judged(
         key="/".join((dataset, owner, *axes, node)),
-        place=Place.parse(owner, "/".join(axes)),
+        place=Place(owner, Axes.parse("/".join(axes))),
         node=node,
         split=split,
         kind=kind,

@@ -1,12 +1,15 @@
-"""A table of the page: headings, rows of text, and which columns hold figures (they are right-aligned)."""
+"""From frames to the tables that the page shows: figures as text, groups of rows, long texts as notes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
+
+from seedbed.report.blocks import Table
+from seedbed.report.results import LEDGER_SEPARATOR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,22 +17,12 @@ if TYPE_CHECKING:
 MISSING = "–"
 
 
-@dataclass(frozen=True)
-class Table:
-    """Rows of text.
-
-    Attributes:
-        figures: of each column, whether it holds figures.
-        notes: below the table, numbered from 1.
-    """
-
-    headings: tuple[str, ...]
-    figures: tuple[bool, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
+def filled(*tables: Table) -> list[Table]:
+    """The tables that have rows."""
+    return [table for table in tables if table.rows]
 
 
-def with_notes(table: Table, separator: str) -> Table:
+def with_notes(table: Table, separator: str = LEDGER_SEPARATOR) -> Table:
     """Move long texts of the last column, `use: note` each, below the table; `use` and the note's number stay."""
     notes: dict[str, int] = {}
 
@@ -53,7 +46,7 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 
 def spread(values: Iterable[float | None], digits: int = 3) -> str:
-    """Mean ± sample standard deviation (ddof 1) of several values; a single value alone; a dash for none."""
+    """Mean ± sample standard deviation (ddof 1) of several values; a single value alone; a dash where there is none."""
     known = [float(v) for v in values if v is not None and not math.isnan(v)]
     if len(known) < 2:
         return figure(known[0] if known else None, digits)

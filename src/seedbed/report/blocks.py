@@ -1,0 +1,101 @@
+"""What sections are made of. The page renders each block with the template of its name, `templates/<template>.html`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Block:
+    """Base of all blocks; `template` names the file that renders one, in which it is called `block`."""
+
+    template: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Paragraph(Block):
+    """Text."""
+
+    template = "paragraph"
+    text: str
+
+
+@dataclass(frozen=True)
+class Terms(Block):
+    """Names, each with lines of what is to be said of it: (key or nothing, text)."""
+
+    template = "terms"
+    entries: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Table(Block):
+    """Rows of text.
+
+    Attributes:
+        figures: of each column, whether it holds figures, which are right-aligned.
+        notes: below the table, numbered from 1.
+        title, text: above it.
+        summary: where not empty, the table is folded behind it.
+    """
+
+    template = "table"
+    headings: tuple[str, ...]
+    figures: tuple[bool, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    title: str = ""
+    text: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Picture(Block):
+    """A figure: PNG bytes, the words that stand for it, and its caption."""
+
+    template = "picture"
+    png: bytes
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Legend(Block):
+    """Colours of classes, as #rrggbb, by name; and the stripes of neutral pixels."""
+
+    template = "legend"
+    colours: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One JPEG with its caption; without a picture where an earlier line shows the same."""
+
+    picture: bytes
+    caption: str
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image: the photograph, a line of cells for each chain of nodes, and the truth where the split has it."""
+
+    image_id: str
+    photo: Cell
+    lines: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+    truth: Cell | None
+
+
+@dataclass(frozen=True)
+class Gallery(Block):
+    """Sample images of one split; each line has a cell for each column."""
+
+    template = "gallery"
+    split: str
+    columns: tuple[str, ...]
+    samples: tuple[Sample, ...]
+
+    @property
+    def has_truth(self) -> bool:
+        return any(sample.truth is not None for sample in self.samples)

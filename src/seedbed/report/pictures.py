@@ -1,0 +1,110 @@
+"""Pictures of a node's images, by the form of its artifact: heat maps of maps, coloured label maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+
+from seedbed.artifacts.label_maps import LabelMaps
+from seedbed.artifacts.maps import MapStore
+from seedbed.report import overlays
+from seedbed.report.blocks import Cell
+from seedbed.report.results import Node
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """Pictures of the images of one node."""
+
+    def __contains__(self, image_id: str) -> bool: ...
+
+    def strongest(self, image_id: str) -> int | None:
+        """Class (from 0) that a line of heat maps should show of an image; None where these do not decide."""
+
+    def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
+        """The picture over the photograph, with its caption; heat maps show class `class_id`."""
+
+
+class HeatPictures:
+    """Scores of one class over the photograph.
+
+    Args:
+        store: maps that hold the images.
+        classes: names, without background.
+    """
+
+    def __init__(self, store: MapStore, classes: Sequence[str]) -> None:
+        self._store = store
+        self._classes = classes
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._store
+
+    def strongest(self, image_id: str) -> int | None:
+        """Class with the highest peaks, summed over the scales; None where the image has no class."""
+        stored = self._store[image_id]
+        if not stored.class_ids:
+            return None
+        peaks = sum(scale.max(axis=(1, 2)) for scale in stored.maps)
+        return stored.class_ids[int(np.argmax(peaks))]
+
+    def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
+        """Heat of one class; cold all over where the image has no scores of it."""
+        size = (photo.shape[0], photo.shape[1])
+        class_ids = self._store[image_id].class_ids
+        if class_id is None or class_id not in class_ids:
+            return Cell(overlays.jpeg(overlays.overlay_heat(photo, np.zeros(size, np.float32))), "no class")
+        score = self._store.scores(image_id)[class_ids.index(class_id)]
+        shown = overlays.overlay_heat(photo, overlays.shrink_scores(score, size))
+        return Cell(overlays.jpeg(shown), self._classes[class_id])
+
+
+class LabelPictures:
+    """Classes in colours over the photograph.
+
+    Args:
+        store: label maps of the images.
+        classes: names, without background.
+    """
+
+    def __init__(self, store: LabelMaps, classes: Sequence[str]) -> None:
+        self._store = store
+        self._classes = classes
+
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._store
+
+    def strongest(self, image_id: str) -> None:
+        """Label maps show all classes."""
+
+    def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
+        """All classes, captioned with their names."""
+        return label_cell(self._store[image_id], photo, self._classes)
+
+
+DRAWN: Mapping[str, Callable[[Any, Sequence[str]], Pictures]] = {
+    "maps": HeatPictures,
+    "label_maps": LabelPictures,
+}
+"""How artifacts of a form are drawn; others are not shown."""
+
+
+def pictures_of(node: Node, split: str, classes: Sequence[str]) -> Pictures:
+    """Pictures of the first shard of a split."""
+    return DRAWN[node.meaning.form.name](node.artifact.open(shard=f"{split}-0"), classes)
+
+
+def label_cell(label_map: UInt8[np.ndarray, "H W"], photo: overlays.Picture, classes: Sequence[str]) -> Cell:
+    """A label map over the photograph, captioned with its classes."""
+    small = overlays.shrink_labels(label_map, (photo.shape[0], photo.shape[1]))
+    return Cell(overlays.jpeg(overlays.overlay_labels(photo, small)), class_names(label_map, classes))
+
+
+def class_names(label_map: UInt8[np.ndarray, "H W"], classes: Sequence[str]) -> str:
+    """Names of the classes in a label map, the largest first."""
+    values, pixels = np.unique(label_map, return_counts=True)
+    found = sorted((-int(n), int(v)) for v, n in zip(values, pixels, strict=True) if 0 < v <= len(classes))
+    return ", ".join(classes[value - 1] for _, value in found) or "background only"

@@ -1,0 +1,67 @@
+"""A section of the page: one file in `sections/`, found by its name, with one table and what is shown of it.
+
+A file `sections/NAME.py` holds `SECTION = Section(...)` and writes `NAME.csv`; nothing else names it. Files that begin
+with an underscore are no sections.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from seedbed.report import sections
+from seedbed.report.blocks import Block
+from seedbed.report.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seedbed.datasets.base import Dataset
+
+
+@dataclass(frozen=True)
+class Page:
+    """What sections read.
+
+    Attributes:
+        parameters: of the report (`seedbed.stages.report.ReportParameters`).
+        progress: shows how far a loop is: items, their number, a label.
+    """
+
+    results: Results
+    dataset: Dataset
+    parameters: Any
+    progress: Callable[[Iterable[Any], int, str], Iterator[Any]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section.
+
+    Attributes:
+        title: its heading; neighbours of one title share the heading.
+        place: orders the page; sections of one place are ordered by name.
+        frame: the tidy table that is written; only its columns where there is nothing to tell.
+        blocks: what the page shows, from that table; a section without blocks is left out.
+        note: HTML below the heading; neighbours that share it show it once.
+    """
+
+    title: str
+    place: int
+    frame: Callable[[Page], pd.DataFrame]
+    blocks: Callable[[Page, pd.DataFrame], Sequence[Block]]
+    note: str = ""
+
+
+def all_sections() -> dict[str, Section]:
+    """Every section by the name of its file, in the order of the page."""
+    names = [module.name for module in pkgutil.iter_modules(sections.__path__)]
+    found: dict[str, Section] = {
+        name: import_module(f"{sections.__name__}.{name}").SECTION
+        for name in names
+        if not name.startswith("_")
+    }
+    return dict(sorted(found.items(), key=lambda item: (item[1].place, item[0])))

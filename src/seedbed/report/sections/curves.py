@@ -1,0 +1,78 @@
+"""Threshold curves of CAMs: mean IoU over the background threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from seedbed.plan.judges import SCORES
+from seedbed.report.blocks import Block, Picture
+from seedbed.report.figures import LEGEND_LINE, colours, new_figure, styled
+from seedbed.report.results import CHOSEN_WITH_MASKS, Judged, Results
+from seedbed.report.section import Page, Section
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+COLUMNS = ("owner", "rng", "regions", "node", "split", "kind", "threshold", "mean_iou")
+
+
+def with_curves(results: Results) -> list[Judged]:
+    """Scores that hold a curve."""
+    return [judged for judged in results.judged[SCORES] if "curve" in judged.content]
+
+
+def frame(page: Page) -> pd.DataFrame:
+    """One row per point of each curve; undefined where the threshold leaves no class."""
+    import pandas as pd
+
+    rows = [row for judged in with_curves(page.results) for row in _points(judged)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _points(judged: Judged) -> Iterator[dict[str, Any]]:
+    for point in judged.content["curve"]:
+        yield judged.columns() | point
+
+
+def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
+    """One figure per split; each random seed has its own line."""
+    curves = with_curves(page.results)
+    return [
+        Picture(
+            png=curve_figure([judged for judged in curves if judged.split == split]),
+            alt=f"threshold curves on {split}",
+            caption=f"Mean IoU of CAMs over the background threshold, on {split}. ● fixed threshold, ★ best threshold "
+            f"({CHOSEN_WITH_MASKS}).",
+        )
+        for split in dict.fromkeys(judged.split for judged in curves)
+    ]
+
+
+@styled
+def curve_figure(scores: Sequence[Judged]) -> Figure:
+    """Mean IoU over the background threshold, one line per scored CAM; fixed threshold ●, best one ★."""
+    figure, (axes,) = new_figure(1, 1, 7.2, max(3.6, LEGEND_LINE * (len(scores) + 4)))
+    for judged, color in zip(scores, colours(len(scores)), strict=True):
+        points = [p for p in judged.content["curve"] if p["mean_iou"] is not None]
+        axes.plot(
+            [p["threshold"] for p in points],
+            [p["mean_iou"] for p in points],
+            color=color,
+            linewidth=1.4,
+            label=f"{judged.node} ({judged.place})",
+        )
+        best = judged.content["best"]
+        axes.plot(
+            judged.content["fixed_threshold"], judged.scores["mean_iou"], "o", color=color, markersize=5
+        )
+        axes.plot(best["threshold"], best["mean_iou"], "*", color=color, markersize=10)
+    axes.plot([], [], "o", color="#555555", markersize=5, label="fixed threshold")
+    axes.plot([], [], "*", color="#555555", markersize=10, label=f"best threshold ({CHOSEN_WITH_MASKS})")
+    axes.set(xlabel="background threshold", ylabel="mean IoU")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+SECTION = Section("Curves", 80, frame, blocks)

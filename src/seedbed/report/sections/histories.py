@@ -1,0 +1,103 @@
+"""What training logged: losses and learning rate over the optimiser's steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from seedbed.artifacts.models import HISTORY
+from seedbed.report.blocks import Block, Picture
+from seedbed.report.figures import LEGEND_LINE, colours, new_figure, styled
+from seedbed.report.results import Node, Results
+from seedbed.report.section import Page, Section
+from seedbed.training.history import LEADING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+EPOCH, STEP, RATE = LEADING
+COLUMNS = ("owner", "rng", "regions", "node", "epoch", "logged", "mean")
+
+
+def trained(results: Results) -> list[Node]:
+    """Nodes that hold a history."""
+    return [node for node in results.nodes.values() if HISTORY in node.artifact.manifest.files]
+
+
+def read_history(node: Node) -> pd.DataFrame:
+    """One row per step: epoch (from 1), step (from 0), learning rate, and what was logged by name."""
+    import pandas as pd
+
+    return pd.read_csv(node.artifact.file(HISTORY))
+
+
+def frame(page: Page) -> pd.DataFrame:
+    """One row per node, epoch and logged value: its mean over the steps of the epoch that logged it."""
+    import pandas as pd
+
+    rows = [row for node in trained(page.results) for row in _epochs(node)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _epochs(node: Node) -> Iterator[dict[str, Any]]:
+    means = read_history(node).drop(columns=STEP).groupby(EPOCH).mean()
+    for name in (*(n for n in means if n != RATE), RATE):
+        for epoch, mean in means[name].dropna().items():
+            told = {"node": node.name, "epoch": epoch, "logged": name, "mean": mean}
+            yield node.place.columns() | told
+
+
+def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
+    """One figure per trained node; its runs at several random seeds and settings share it."""
+    runs: dict[tuple[str, str], dict[str, Node]] = {}
+    for node in trained(page.results):
+        runs.setdefault((node.place.owner, node.name), {})[str(node.place)] = node
+    return [
+        Picture(
+            png=history_figure({run: read_history(node) for run, node in nodes.items()}),
+            alt=f"training of {name} ({owner})",
+            caption=f"Training of {name} ({owner}): faint, each step; strong, means of the epochs.",
+        )
+        for (owner, name), nodes in runs.items()
+    ]
+
+
+@styled
+def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """Training curves: one panel per logged value and one for the learning rate, one colour per run.
+
+    Steps are drawn faintly, means of the epochs strongly.
+
+    Args:
+        histories: `history.csv` by the run's name; at least one.
+    """
+    logged = dict.fromkeys(str(name) for history in histories.values() for name in history)
+    panels = [*(name for name in logged if name not in LEADING), RATE]
+    across = min(3, len(panels))
+    below = LEGEND_LINE * -(-len(histories) // across)
+    figure, axes = new_figure(-(-len(panels) // across), across, 3.4, 2.2, below)
+    for one, name in zip(axes, panels, strict=False):
+        for (run, history), color in zip(histories.items(), colours(len(histories)), strict=True):
+            if name in history:
+                _draw_history(one, history, name, color, run)
+        one.set(title="learning rate" if name == RATE else name, xlabel=STEP)
+    if len(histories) > 1:
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=across)
+    for spare in axes[len(panels) :]:
+        spare.set_axis_off()
+    return figure
+
+
+def _draw_history(axes: Axes, history: pd.DataFrame, name: str, color: Any, run: str) -> None:
+    known = history[[EPOCH, STEP, name]].dropna()
+    if name == RATE:
+        axes.plot(known[STEP], known[name], color=color, linewidth=1.4, label=run)
+        return
+    axes.plot(known[STEP], known[name], color=color, linewidth=0.7, alpha=0.35)
+    epochs = known.groupby(EPOCH).mean()
+    axes.plot(epochs[STEP], epochs[name], color=color, linewidth=1.6, marker="o", markersize=3, label=run)
+
+
+SECTION = Section("Curves", 90, frame, blocks)
