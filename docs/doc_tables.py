@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from seedbed.datasets.declaration import DatasetDeclaration, SplitDeclaration
 from seedbed.datasets.table import dataset_kind
 from seedbed.plan.commands import ALL_STAGES
 from seedbed.plan.config import RunConfig
-from seedbed.recipes import NodeFile, RecipeFile
+from seedbed.recipes import NodeFile, RecipeBook, RecipeFile
 from seedbed.refine.crf.parameters import CRF_PRESETS
 from seedbed.runtime.contract import ResourceClass
+
+ROOT = Path(__file__).parents[1]
 
 RESOURCES: dict[ResourceClass, str] = {
     "training": "GPU, hours",
@@ -152,6 +155,18 @@ def crf_table(_: str) -> str:
     return markdown(("preset", *columns), rows)
 
 
+def recipes_table(_: str) -> str:
+    """All recipes by the paper that they follow: its authors and name, without the section."""
+    book = RecipeBook(ROOT / "recipes")
+    by_paper: dict[str, list[str]] = {}
+    for name in sorted(book.names(), key=lambda name: book[name].chain):
+        cited = re.match(r"[^(:]*(\([^)]*\))?", book[name].paper)
+        by_paper.setdefault(cited[0] if cited else "", []).append(f"[`{name}`](recipes/{name}.yaml)")
+    papers = sorted(by_paper, key=lambda paper: (not paper, paper))
+    rows = [(paper or "none: baselines and ablations", ", ".join(by_paper[paper])) for paper in papers]
+    return markdown(("paper", "recipes"), rows)
+
+
 TABLES: dict[str, Callable[[str], str]] = {
     "config": lambda _: fields_table(RunConfig),
     "crf": crf_table,
@@ -160,6 +175,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "meanings": meanings_table,
     "node": lambda _: fields_table(NodeFile),
     "recipe": lambda _: fields_table(RecipeFile),
+    "recipes": recipes_table,
     "sections": sections_table,
     "split": lambda _: fields_table(SplitDeclaration),
     "stages": stages_table,
