@@ -111,6 +111,14 @@ def test_each_page_is_reached_from_the_index() -> None:
     assert {page.name for page in missing} <= {"index.md"}
 
 
+def test_the_page_names_every_segmentation_network_with_its_output_strides() -> None:
+    from seedbed.networks.segmenters import SEGMENTERS
+
+    text = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+    for name, architecture in SEGMENTERS.items():
+        assert f"`{name}` ({', '.join(map(str, architecture.output_strides))})" in text
+
+
 def test_committed_recipes_and_configuration_fit_the_schemas(
     recipe_judge: Draft202012Validator, params_judge: Draft202012Validator
 ) -> None:
