@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export OMP_WAIT_POLICY := PASSIVE
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check generate bench lock clean
 
 # The chain on composites, with a sweep of 3 pairs; then the score of each node and the path of the page.
 demo: $(STAMP)
@@ -28,6 +28,13 @@ check: $(STAMP)
 	lint-imports
 	snakefmt --check Snakefile rules
 	snakemake --lint
+
+# Every generated file: tables and stage pages of docs/, schemas/, the tests' record of defaults, dvc.yaml.
+# None of them is merged by hand: take either side, then run this.
+generate: $(STAMP)
+	python docs/generate.py
+	python -m tests.stages.record_defaults
+	seedbed dvc
 
 bench: $(STAMP)
 	python benchmarks/run_all.py

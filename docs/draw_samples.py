@@ -12,7 +12,6 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.datasets.table import open_dataset
 from seedbed.plan.commands import Workflow
 from seedbed.report.overlays import overlay_heat, overlay_labels
-from seedbed.runtime.scores import full_size_scores
 
 SIDE, GAP, HEAD = 128, 6, 16
 COLUMNS = ("photograph", "CAM", "confident regions", "refined CAM", "pseudo mask", "truth")
@@ -20,12 +19,13 @@ IMAGES = 4
 
 
 def main() -> None:
-    """Draw one row an image, evenly spaced among those of several classes."""
+    """Draw one row per image, evenly spaced among those of several classes."""
     workflow = Workflow.read()
     graph = workflow.graph()
     tasks = graph.recipe_tasks("psa", workflow.config.rngs[0])
     dataset = open_dataset(graph.dataset, graph.declaration)
-    found = {name: Artifact(task.manifest) for name, task in tasks.items()}
+    shown = ("cams", "confident_regions", "refined_cams", "pseudo_masks")
+    found = {name: Artifact(tasks[name].manifest).open("train") for name in shown}
     ids = [i for i in dataset.image_ids("train") if dataset.labels(i).sum() >= 2]
     chosen = ids[:: max(1, len(ids) // IMAGES)][:IMAGES]
     size = (len(COLUMNS) * (SIDE + GAP) - GAP, HEAD + len(chosen) * (SIDE + GAP) - GAP)
@@ -35,13 +35,8 @@ def main() -> None:
         draw.text((column * (SIDE + GAP), 2), title, fill="black")
     for row, image_id in enumerate(chosen):
         photo = np.array(dataset.image(image_id))
-        maps = {
-            name: found[name].label_maps("train")[image_id] for name in ("confident_regions", "pseudo_masks")
-        }
-        heat = {
-            name: full_size_scores(found[name].cams("train")[image_id], tasks[name].stage.name).max(0)
-            for name in ("cams", "refined_cams")
-        }
+        maps = {name: found[name][image_id] for name in ("confident_regions", "pseudo_masks")}
+        heat = {name: found[name].scores(image_id).max(0) for name in ("cams", "refined_cams")}
         truth = dataset.mask(image_id)
         assert truth is not None
         cells = (

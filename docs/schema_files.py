@@ -1,7 +1,8 @@
-"""JSON schemas of recipes/*.yaml and params.yaml, for completion in editors, and what model fields say of themselves.
+"""JSON schemas of recipes/*.yaml and params.yaml, for completion in editors; what model fields say about themselves.
 
-They tell an editor what a key means and which values it takes; that a recipe as a whole makes sense is checked by
-`seedbed.recipes` alone.
+The schemas tell an editor what a key means and which values it takes; whether a recipe as a whole makes sense is
+checked by `seedbed.recipes` alone. Each stage has a file of its own, to which the two others refer by its relative
+path: a new parameter changes that file and no other.
 """
 
 import ast
@@ -18,15 +19,20 @@ from seedbed.artifacts.manifest import GroundTruthUse
 from seedbed.datasets.declaration import DatasetDeclaration, SplitDeclaration
 from seedbed.datasets.table import DATASETS, dataset_kind
 from seedbed.methods.table import METHODS
+from seedbed.plan.commands import ALL_STAGES
 from seedbed.plan.config import RunConfig
 from seedbed.recipes import RecipeFile
 from seedbed.runtime.contract import Stage
-from seedbed.stages.registry import COMMANDS, EVALUATE, REPORT, STAGES, THRESHOLD_QUALITY
+from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
+from seedbed.stages.registry import STAGES
+
+RECIPE, PARAMS, STAGE_FOLDER = "recipe.json", "params.json", "stages"
+SETTINGS, FROM = "settings", "from"
 
 
 @cache
 def field_docs(model: type[BaseModel]) -> Mapping[str, str]:
-    """What each field says of itself: its description, or the docstring below it."""
+    """What each field says about itself: its description, or the docstring below it."""
     docs: dict[str, str] = {}
     for cls in reversed(model.__mro__):
         try:
@@ -61,7 +67,7 @@ def methods_of(stage: Stage) -> list[str]:
 
 
 def described(model: type[BaseModel]) -> dict[str, Any]:
-    """JSON schema of a model, with what its fields say of themselves; nothing of it is required."""
+    """JSON schema of a model, with what its fields say about themselves."""
     schema = model.model_json_schema(by_alias=True)
     for name, text in field_docs(model).items():
         schema["properties"][model.model_fields[name].alias or name] |= {"description": text} if text else {}
@@ -78,45 +84,59 @@ def partial(
     """Schema of a mapping with some fields of the models; null stands for "as if not given".
 
     Args:
-        models: those whose fields are allowed.
+        models: those whose fields are allowed; a field of several takes what one of them takes.
         definitions: takes up the schemas that they refer to.
         open_ended: allow other keys too (methods of other packages).
     """
-    properties: dict[str, Any] = {}
+    values: dict[str, list[dict[str, Any]]] = {}
+    shown: dict[str, dict[str, Any]] = {}
     for model in models:
         schema = described(model)
         definitions |= schema.pop("$defs", {})
         for key, value in schema["properties"].items():
-            shown = {word: value.pop(word) for word in ("description", "default") if word in value}
+            said = {word: value.pop(word) for word in ("description", "default") if word in value}
+            if shown.setdefault(key, said).get("default") != said.get("default"):
+                shown[key].pop("default", None)
             value.pop("title", None)
-            properties[key] = {"anyOf": [value, {"type": "null"}], **shown}
+            if value not in values.setdefault(key, []):
+                values[key].append(value)
+    properties = {key: {"anyOf": [*found, {"type": "null"}], **shown[key]} for key, found in values.items()}
     return {"type": ["object", "null"], "properties": properties, "additionalProperties": open_ended}
 
 
-def with_schema(stage: Stage, definitions: dict[str, Any]) -> dict[str, Any]:
-    """Schema of `with:` of a node."""
+def stage_schema(stage: Stage) -> dict[str, Any]:
+    """Schema of a node's `with:`; its definitions hold `from:` and what `settings:` of params.yaml says of the stage.
+
+    A training stage takes the parameters of all its methods, and unknown ones, for methods of other packages.
+    """
     methods = methods_of(stage)
     models = [stage.parameters({"method": method}) for method in methods] or [stage.parameters({})]
-    return partial(models, definitions, open_ended=bool(methods))
+    definitions: dict[str, Any] = {}
+    schema = partial(models, definitions, open_ended=bool(methods))
+    uses = {use: {"type": "string"} for use in get_args(GroundTruthUse)}
+    inherited = {"type": "object", "properties": uses, "additionalProperties": False}
+    same = {key: {"$ref": f"#/properties/{key}"} for key in schema["properties"]}
+    definitions[SETTINGS] = schema | {"properties": same | {"inherited": inherited}}
+    definitions[FROM] = {"properties": {key: {} for key in stage.inputs}, "additionalProperties": False}
+    return {"title": stage.name, "description": stage.summary, "$defs": definitions, **schema}
+
+
+def stage_reference(name: str, definition: str = "") -> dict[str, str]:
+    """Refers to a stage's file, or to one of its definitions."""
+    return {"$ref": f"{STAGE_FOLDER}/{name}.json" + (f"#/$defs/{definition}" if definition else "")}
 
 
 def recipe_schema() -> dict[str, Any]:
     """Schema of recipes/*.yaml."""
     schema = described(RecipeFile)
-    definitions = schema["$defs"]
-    node = definitions["NodeFile"]
+    node = schema["$defs"]["NodeFile"]
     node["properties"]["stage"]["anyOf"][0] = {"enum": sorted(STAGES)}
     node["allOf"] = [
         {
             "if": {"properties": {"stage": {"const": name}}, "required": ["stage"]},
-            "then": {
-                "properties": {
-                    "from": {"properties": {key: {} for key in stage.inputs}, "additionalProperties": False},
-                    "with": with_schema(stage, definitions),
-                }
-            },
+            "then": {"properties": {"from": stage_reference(name, FROM), "with": stage_reference(name)}},
         }
-        for name, stage in STAGES.items()
+        for name in STAGES
     ]
     return schema
 
@@ -137,15 +157,17 @@ def params_schema() -> dict[str, Any]:
         }
         for kind in sorted(DATASETS)
     ]
-    stages = {
-        name: with_schema(COMMANDS[name], definitions)
-        for name in [*STAGES, EVALUATE.name, THRESHOLD_QUALITY.name, REPORT.name]
-    }
-    uses = {use: {"type": "string"} for use in get_args(GroundTruthUse)}
-    for stage in stages.values():
-        # What a data set's settings say of values found with masks stands beside the stage's own keys.
-        inherited = {"type": "object", "properties": uses, "additionalProperties": False}
-        stage.setdefault("properties", {})["inherited"] = inherited
+    stages = {name: stage_reference(name, SETTINGS) for name in ALL_STAGES if name != PREPARE_DATASET.name}
     settings = {"type": "object", "properties": stages, "additionalProperties": False}
     schema["properties"]["settings"]["additionalProperties"] = settings
     return schema
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Every schema by its path below schemas/."""
+    stages = {
+        f"{STAGE_FOLDER}/{name}.json": stage_schema(stage)
+        for name, stage in ALL_STAGES.items()
+        if name != PREPARE_DATASET.name
+    }
+    return {RECIPE: recipe_schema(), PARAMS: params_schema(), **stages}

@@ -16,6 +16,7 @@ from seedbed.plan.config import parse_config
 from seedbed.plan.tasks import TaskGraph
 from seedbed.recipes import RecipeBook, load_yaml
 from seedbed.runtime.options import main
+from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"<!-- tested: ([^\n]+) -->\n```[a-z]+\n(.*?)```", re.DOTALL)
@@ -127,7 +128,7 @@ def test_the_made_up_data_set_is_indexed(
     workflow = Workflow(config, book)
     workflow.write_slices()
     words = prepare_command(workflow.graph()).words[2:]
-    assert main("prepare_dataset", [*words, "--data-root", str(root)]) == 0
+    assert main(PREPARE_DATASET, [*words, "--data-root", str(root)]) == 0
     index = workflow.graph().index_folder
     rows = (index / "index.csv").read_text().splitlines()
     assert [row.split(",")[:4] for row in rows[1:]] == [

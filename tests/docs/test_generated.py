@@ -7,10 +7,14 @@ from pathlib import Path
 import generate
 import pytest
 from jsonschema import Draft202012Validator
-from schema_files import params_schema, recipe_schema
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+from schema_files import schemas
+from stage_pages import prose, stage_page
 
+from seedbed.plan.commands import ALL_STAGES
 from seedbed.recipes import load_yaml
-from seedbed.stages.registry import COMMANDS
+from seedbed.stages.registry import STAGES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -24,26 +28,33 @@ def test_generated_files_are_fresh() -> None:
         for path, content in generate.fresh_files().items()
         if not path.exists() or path.read_bytes() != content
     ]
-    assert not stale, f"run `python docs/generate.py` and commit {', '.join(stale)}"
+    assert not stale, f"run `make generate` and commit {', '.join(stale)}"
+    assert not generate.left_over(), f"run `make generate`: no stage has {generate.left_over()}"
 
 
 def test_a_stale_table_is_replaced_and_nothing_else() -> None:
-    page = "before\n<!-- table: parameters random_walk -->\nold\n<!-- end -->\nafter\n"
-    head, table, tail = generate.filled(page).partition("| `beta` | `8.0` | number > 0 |")
+    page = "before\n<!-- table: kind composites -->\nold\n<!-- end -->\nafter\n"
+    head, table, tail = generate.filled(page).partition("| `size` | `128` | integer ≥ 32, ≤ 1024 |")
     assert table
     assert "old" not in head + tail
-    assert head.startswith("before\n<!-- table: parameters random_walk -->\n| key |")
+    assert head.startswith("before\n<!-- table: kind composites -->\n| key |")
     assert tail.endswith("<!-- end -->\nafter\n")
+
+
+def schema_judge(name: str) -> Draft202012Validator:
+    """A validator that reads what the schema refers to from the files beside it, as an editor does."""
+    files = ((file, DRAFT202012.create_resource(content)) for file, content in schemas().items())
+    return Draft202012Validator(schemas()[name], registry=Registry().with_resources(files))
 
 
 @pytest.fixture(scope="module")
 def recipe_judge() -> Draft202012Validator:
-    return Draft202012Validator(recipe_schema())
+    return schema_judge("recipe.json")
 
 
 @pytest.fixture(scope="module")
 def params_judge() -> Draft202012Validator:
-    return Draft202012Validator(params_schema())
+    return schema_judge("params.json")
 
 
 def links(page: Path) -> Iterator[str]:
@@ -68,18 +79,44 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(target), f"{page.name} links to {link}"
 
 
-def test_each_stage_has_a_page_with_its_tables() -> None:
-    assert {path.stem for path in (ROOT / "docs/stages").glob("*.md")} == {*COMMANDS, "gather"}
-    for name in COMMANDS:
-        text = (ROOT / "docs/stages" / f"{name}.md").read_text(encoding="utf-8")
-        assert f"<!-- table: stage {name} -->" in text
-        assert f"<!-- table: parameters {name} -->" in text
+def test_each_stage_has_a_page_that_says_what_it_is() -> None:
+    assert {path.stem for path in (ROOT / "docs/stages").glob("*.md")} == set(ALL_STAGES)
+    for name, stage in ALL_STAGES.items():
+        text = stage_page(stage)
+        assert text.startswith(f"# {name}\n")
+        assert all(
+            f"| `{field.alias or key}` |" in text for key, field in stage.parameters({}).model_fields.items()
+        )
+        assert all(f"{key}: " in text for key in stage.inputs)
+
+
+def test_a_page_says_what_the_stages_docstring_says() -> None:
+    page = stage_page(STAGES["random_walk"])
+    assert (
+        "Spread CAMs along AffinityNet's affinities, sparse, at any image size.\n\nThe scores x become"
+        in page
+    )
+    assert "| makes | [`refined_cams`](../formats.md#artifacts) |" in page
+    assert "| runs on | GPU, minutes (class `inference`), one job per shard |" in page
+
+
+def test_a_docstrings_paragraphs_are_joined_and_its_lists_and_formulas_kept() -> None:
+    text = "`name`: first\nline.\n\n    a = b\n    c = d\n\n`x` is\nlast.\n\n- one,\n  two"
+    assert prose(text) == "First line.\n\n    a = b\n    c = d\n\n`x` is last.\n\n- one,\n  two"
 
 
 def test_each_page_is_reached_from_the_index() -> None:
     reached = {(ROOT / "docs" / link.partition("#")[0]).resolve() for link in links(ROOT / "docs/index.md")}
     missing = {page for page in PAGES if page.parent.name in ("docs", "stages")} - reached
     assert {page.name for page in missing} <= {"index.md"}
+
+
+def test_the_page_names_every_segmentation_network_with_its_output_strides() -> None:
+    from seedbed.networks.segmenters import SEGMENTERS
+
+    text = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+    for name, architecture in SEGMENTERS.items():
+        assert f"`{name}` ({', '.join(map(str, architecture.output_strides))})" in text
 
 
 def test_committed_recipes_and_configuration_fit_the_schemas(
@@ -139,6 +176,33 @@ def test_the_configuration_schema_refuses(
     }
     params_judge.validate(sound)
     assert not params_judge.is_valid(sound | change)
+
+
+def test_a_parameter_stands_in_its_stages_file_alone() -> None:
+    assert [name for name, schema in schemas().items() if "log2_steps" in str(schema)] == [
+        "stages/random_walk.json"
+    ]
+
+
+def test_what_several_methods_call_alike_takes_the_values_of_each() -> None:
+    judge = schema_judge("stages/train_affinitynet.json")
+    judge.validate({"method": "edge_affinity", "batch_norm": "frozen"})
+    judge.validate({"method": "affinity", "batch_norm": "trained"})
+    assert not judge.is_valid({"batch_norm": "thawed"})
+
+
+def test_settings_take_what_with_takes_and_a_note_of_masks(params_judge: Draft202012Validator) -> None:
+    def config(stage: dict[str, object]) -> dict[str, object]:
+        return {
+            "dataset": "x",
+            "recipes": ["psa"],
+            "datasets": {"x": {"kind": "composites", "splits": {"train": {}}}},
+            "settings": {"x": {"pseudo_masks": stage}},
+        }
+
+    params_judge.validate(config({"background_score": 0.3, "inherited": {"threshold": "found on masks"}}))
+    assert not params_judge.is_valid(config({"background_score": 3}))
+    assert not params_judge.is_valid(config({"inherited": {"guess": "found on masks"}}))
 
 
 def test_keys_explain_themselves(

@@ -1,4 +1,4 @@
-"""The record of each stage's defaults: `python -m tests.stages.record_defaults`, from the repository's root.
+"""The record of each stage's defaults, which `make generate` writes (`python -m tests.stages.record_defaults`).
 
 A default is part of what a result means, and slices leave it out. So it may change only together with the stage's
 version, which this command insists on. A new option with a neutral default is simply added to the record.
@@ -15,11 +15,11 @@ from pydantic_core import to_jsonable_python
 
 from seedbed.artifacts.manifest import sha256_bytes, to_json
 from seedbed.methods.table import METHODS
-from seedbed.stages.registry import COMMANDS
+from seedbed.plan.commands import ALL_STAGES
 
 RECORD = Path(__file__).with_name("defaults.json")
 Record = dict[str, dict[str, Any]]
-COMMAND = "python -m tests.stages.record_defaults"
+COMMAND = "make generate"
 
 
 def defaults_of(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
@@ -44,7 +44,7 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 def current() -> Record:
     """Version, defaults and the digest of both, by stage; a stage with methods has an entry for each of them."""
     found: Record = {}
-    for stage in COMMANDS.values():
+    for stage in ALL_STAGES.values():
         methods = [name for name, entry in METHODS.items() if entry.stage == stage.name]
         for method in methods or [""]:
             defaults = defaults_of(stage.parameters({"method": method} if method else {}))

@@ -37,8 +37,7 @@ def changed(key: str, version: int = 0, **defaults: object) -> Record:
 
 def test_a_changed_default_is_told_with_what_to_do() -> None:
     assert unversioned_changes(RECORDED, changed("dump_cams", flip=False)) == [
-        "dump_cams: default of flip was True, is False: raise stage_version of dump_cams and run "
-        "`python -m tests.stages.record_defaults`"
+        "dump_cams: default of flip was True, is False: raise stage_version of dump_cams and run `make generate`"
     ]
 
 

@@ -1,6 +1,14 @@
 """`confident_regions`: where a thresholded CAM (the field's "seed") can be trusted; 255 where it cannot.
 
-Constant thresholds as in IRN (Ahn et al. 2019), each followed by a dense CRF; or PSA's powers of the background score.
+With thresholds (`bg0.10-fg0.40`; IRN, Ahn et al. 2019) two maps are made from the largest score: one whose foreground
+is sure (score ≥ fg) and one whose background is sure (score ≤ bg), each sharpened by a dense CRF. A pixel takes the
+first map's class where there is one, 0 where both say background, and 255 otherwise.
+
+With powers (`alpha4-24`; PSA, Ahn & Kwak 2018) the background score is (1 - max)^α, with the low α for the foreground
+and the high one for the background, each followed by a dense CRF on the scores.
+
+`regions` is the axis of that name: `snakemake all` takes the recipe's value, `snakemake sweep` each of `thresholds` in
+params.yaml. An image without classes is all background.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""`dump_cams`: multi-scale, flipped CAMs of a classifier (wsss: scales 0.5, 1, 1.5, 2, each with its mirror image)."""
+"""`dump_cams`: multi-scale CAMs of a classifier; the scales 0.5, 1, 1.5 and 2 are those of PSA and IRN.
+
+A map is ReLU(CAM) plus the mirrored ReLU(CAM) of the mirrored image. It is stored at its native resolution and before
+normalisation: later stages sum the upsampled scales and bring the sum to [0, 1] as `normalisation` says. Only the
+classes that the image-level labels name get a map. An image that is smaller than 32 pixels at some scale is padded with
+the mean colour for the network, and its map is cut back.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,12 @@
 """`evaluate`: integer counts and scores of one scored node on one split.
 
-All scores are functions of counts; masks are read here, and the thresholds found with them are marked as such.
+All scores are functions of counts. Classifications are scored on image-level labels. Label maps are scored on the true
+masks as they are; maps at a fixed threshold, and over a curve of thresholds whose best is marked as chosen with masks.
+Pixels whose truth is 255 are left out.
+
+The plan places this stage: once for each node of a recipe's `scores` and each split of the node whose truth is known.
+True masks are for the judges. Apart from them, `prepare_dataset` takes the masks' checksums, the page shows some masks
+beside the samples, and the supervised baseline trains on them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`predict`: label maps from a segmentation network, multi-scale and flipped, with an optional dense CRF."""
+"""`predict`: label maps from a segmentation network: softmax averaged over scales and mirror images, then the largest.
+
+A dense CRF, if one is asked for, sharpens the averaged probabilities. No pixel is neutral.
+"""
 
 from __future__ import annotations
 

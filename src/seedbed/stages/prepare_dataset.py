@@ -1,4 +1,15 @@
-"""`prepare_dataset`: index a data set as users have it: image ids, splits, sizes, checksums and image-level labels."""
+"""`prepare_dataset`: index a data set as users have it: image ids, splits, sizes, checksums and image-level labels.
+
+Every photograph is read once. The stage stops at the first fault and says how many more there are; `seedbed doctor`
+lists all of them. Later stages take ids, labels and splits from the index, and refuse a photograph that is no longer
+the one that was indexed. The plan places this stage; recipes have no node of it.
+
+- `index.csv` has one row per image and split, in the data set's order: `image_id`, `split`, `width` and `height` in
+  pixels, `sha256` of the file (of size and RGB pixels where images are generated), then one 0/1 column per class.
+- `masks.csv` has one row per mask of the splits that have masks: `image_id`, `split`, `sha256` of size and indices. It
+  lies beside the artifact and is not part of its content, so mending a mask makes evaluations stale and trains nothing
+  again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""`pseudo_masks`: decide a label for each pixel from refined CAMs (or plain ones)."""
+"""`pseudo_masks`: decide a label for each pixel from refined CAMs (or plain ones).
+
+`decide: argmax` takes the class of the largest score, or background where no score is above `background_score`.
+`decide: same_pair` takes the pair of the regions axis, as the threshold-quality paper does: what lies between the two
+thresholds stays 255. Only then does the node itself depend on that axis. A dense CRF, if one is asked for, sharpens the
+labels.
+"""
 
 from __future__ import annotations
 

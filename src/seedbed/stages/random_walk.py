@@ -1,6 +1,13 @@
 """`random_walk`: spread CAMs along AffinityNet's affinities, sparse, at any image size.
 
-Ahn & Kwak 2018 (PSA), §3.3, whose settings are the defaults; Ahn, Cho & Kwak 2019 (IRN), §4, whose are beta 10, flip
+The scores x become x T^steps, where T holds the affinities to the power `beta`, with a self-loop of 1, normalised by
+column. T is a sparse stencil, so memory is linear in the size of the image. Background does not walk: it stays one
+constant score, which `pseudo_masks` and `evaluate` bring. The result is one map per class on AffinityNet's grid.
+
+`method: chebyshev` takes `products` matrix products instead of 2^`log2_steps`. Its error is bounded: 8.3e-8 of the
+input, in the norm in which T is symmetric, at 84 products and 256 steps.
+
+The defaults are the settings of Ahn & Kwak 2018 (PSA), §3.3. Those of Ahn, Cho & Kwak 2019 (IRN), §4, are beta 10, flip
 true and start off_edges.
 """
 

@@ -1,8 +1,15 @@
 """`threshold_quality`: NPR, PQS and TECM of pairs of thresholds, in two forms that are never mixed.
 
-`own`, the paper's: one pair, with the AffinityNet trained at that pair. `shared`, cheap: all pairs of a sweep on the
-refined CAMs of one reference setting. Initial and refined CAMs are cut at the same pair; NPR needs no masks, PQS does.
-Threshold-quality paper, equations (1) to (4).
+- `own`, the paper's: one pair, on the refined CAMs whose AffinityNet was trained at that pair.
+- `shared`, cheap: all pairs of `thresholds` in params.yaml, counted in one pass over the refined CAMs of one reference,
+  the recipe's own regions setting.
+
+Initial and refined CAMs are cut at the same pair, without a CRF. NPR counts all pixels and needs no masks; PQS needs
+them, and its mean IoU leaves out pixels whose truth is 255. What is measured on the initial CAMs is the same in both
+forms. NPR and PQS of the refined CAMs and TECM are not, because the walk differs.
+
+The plan places both forms in the sweep, for each node of refined CAMs on each of its splits. The reference may be PSA's
+powers of the background score; a judged pair may not. Threshold-quality paper, equations (1) to (4).
 """
 
 from __future__ import annotations

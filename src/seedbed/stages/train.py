@@ -1,7 +1,16 @@
-"""The training stages, one row each: what a method of each optimises is in `seedbed.methods`.
+"""Train a network: a method (`seedbed.methods`) says what a step optimises, the parameters here how it is optimised.
 
-`train_classifier` learns from image-level labels, `train_affinitynet` from confident regions which pixels belong
-together (Ahn & Kwak 2018, §3.2), `train_segmenter` from pseudo masks, confident regions or (upper bound) true masks.
+`train_classifier` learns from image-level labels. `train_affinitynet` learns from confident regions which pixels belong
+together (Ahn & Kwak 2018, §3.2). `train_segmenter` learns from pseudo masks, confident regions or, as an upper bound,
+the true masks (`from: {labels: masks}`); the ledger then says `training`.
+
+The backbone's weights learn at `lr`, its biases at `bias_lr_factor` times that without weight decay; what is trained
+from scratch learns at `head_lr_factor` times those. The schedule is lr (1 - step/steps)^poly_power, after a warm-up if
+one is asked for.
+
+An epoch leaves out a last batch with fewer than `batch_size` images, and a data set with fewer than `batch_size` times
+`accumulate` images is refused. A training that was killed goes on from its last checkpoint, which is written after each
+epoch and every two minutes within long ones, and ends in the same bytes.
 """
 
 from __future__ import annotations
