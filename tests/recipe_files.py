@@ -13,6 +13,7 @@ BASE: dict[str, Any] = {
     "paper": "Base 2018",
     "nodes": {
         "classifier": {"stage": "train_classifier", "with": {"lr": 0.1, "epochs": 3}},
+        "classification": {"stage": "classify", "from": {"classifier": "classifier"}},
         "cams": {"stage": "dump_cams", "from": {"classifier": "classifier"}},
         "regions": {
             "stage": "confident_regions",
@@ -25,14 +26,15 @@ BASE: dict[str, Any] = {
         "segmenter": {"stage": "train_segmenter", "from": {"labels": "masks_"}},
         "predictions": {"stage": "predict", "from": {"segmenter": "segmenter"}},
     },
-    "scores": ["classifier", "cams", "refined", "masks_", "predictions"],
+    "scores": ["classification", "cams", "refined", "masks_", "predictions"],
 }
 """The plain pipeline: a diamond (CAMs feed both regions and walk) with a tail."""
 
 DESCENDANTS = {
     "classifier": set(BASE["nodes"]),
-    "cams": set(BASE["nodes"]) - {"classifier"},
-    "regions": set(BASE["nodes"]) - {"classifier", "cams"},
+    "classification": {"classification"},
+    "cams": set(BASE["nodes"]) - {"classifier", "classification"},
+    "regions": set(BASE["nodes"]) - {"classifier", "classification", "cams"},
     "affinitynet": {"affinitynet", "refined", "masks_", "segmenter", "predictions"},
     "refined": {"refined", "masks_", "segmenter", "predictions"},
     "masks_": {"masks_", "segmenter", "predictions"},

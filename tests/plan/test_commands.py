@@ -10,9 +10,8 @@ import pytest
 
 from recipe_files import BASE, make_workflow
 from seedbed.errors import SeedbedError
-from seedbed.plan.commands import Command, Workflow
+from seedbed.plan.commands import ALL_STAGES, Command, Workflow
 from seedbed.runtime.options import parser
-from seedbed.stages.registry import COMMANDS
 
 TWO = {"toy": {"kind": "folder", "shards": 2, "splits": {"train": {}, "val": {}}}}
 SWEEP = {"thresholds": ["bg0.05-fg0.30", "bg0.10-fg0.40"], "datasets": TWO, "rngs": [0, 1]}
@@ -23,13 +22,14 @@ def sweep(tmp_path: Path) -> Workflow:
     return make_workflow(tmp_path, SWEEP)
 
 
-def commands(workflow: Workflow, *names: str) -> list[Command]:
-    return workflow.commands(names or ("all", "sweep"))
+def commands(workflow: Workflow, *names: str, by_shard: bool = True) -> list[Command]:
+    return workflow.commands(names or ("all", "sweep"), by_shard)
 
 
-def test_every_file_is_written_before_it_is_read(sweep: Workflow) -> None:
+@pytest.mark.parametrize("by_shard", [True, False])
+def test_every_file_is_written_before_it_is_read(sweep: Workflow, by_shard: bool) -> None:
     there = set()
-    for command in commands(sweep):
+    for command in commands(sweep, by_shard=by_shard):
         missing = [p for p in command.reads if p not in there and ".params" not in p.parts]
         assert not missing, command.line()
         there |= set(command.writes)
@@ -37,9 +37,13 @@ def test_every_file_is_written_before_it_is_read(sweep: Workflow) -> None:
     assert sweep.results / "toy/reports/sweep/index.html" in there
 
 
-def test_every_file_is_written_once(sweep: Workflow) -> None:
-    written = [path for command in commands(sweep) for path in command.writes]
-    assert len(written) == len(set(written))
+def test_every_file_is_written_once_whatever_the_commands(sweep: Workflow) -> None:
+    found = []
+    for by_shard in (True, False):
+        written = [path for command in commands(sweep, by_shard=by_shard) for path in command.writes]
+        assert len(written) == len(set(written))
+        found.append(set(written))
+    assert found[0] == found[1]
 
 
 def test_every_slice_that_is_read_is_written_by_the_plan(sweep: Workflow) -> None:
@@ -51,15 +55,17 @@ def test_every_slice_that_is_read_is_written_by_the_plan(sweep: Workflow) -> Non
 
 def test_the_commands_accept_their_own_lines(sweep: Workflow) -> None:
     """Every printed line is understood by the command that it calls."""
-    for command in commands(sweep):
+    for command in (*commands(sweep), *commands(sweep, by_shard=False)):
         python, script, *options = shlex.split(command.line())
         name = Path(script).stem
         assert (python, script) == ("python", f"workflow_scripts/{name}.py")
+        if name == "judge":
+            name, *options = options
         if name != "gather":
-            parser(COMMANDS[name]).parse_args(options)
+            parser(ALL_STAGES[name]).parse_args(options)
 
 
-def test_a_sharded_node_has_a_command_a_shard_and_then_gathers(sweep: Workflow) -> None:
+def test_a_sharded_node_has_a_command_per_shard_and_then_gathers(sweep: Workflow) -> None:
     units = [command.unit for command in commands(sweep, "all")]
     place = units.index("toy/base/rng0/cams/train-0")
     assert units[place : place + 3] == [
@@ -67,6 +73,17 @@ def test_a_sharded_node_has_a_command_a_shard_and_then_gathers(sweep: Workflow) 
         "toy/base/rng0/cams/train-1",
         "toy/base/rng0/cams",
     ]
+
+
+def test_one_command_makes_all_shards_of_a_node(sweep: Workflow) -> None:
+    by_unit = {command.unit: command for command in commands(sweep, "all", by_shard=False)}
+    assert "toy/base/rng0/cams/train-0" not in by_unit
+    cams = by_unit["toy/base/rng0/cams"]
+    assert {path.name for path in cams.writes} == {
+        "manifest.json",
+        *(f"train-{k}.{suffix}" for k in range(2) for suffix in ("safetensors", "json")),
+    }
+    assert "--shard" not in cams.words
 
 
 def test_a_shard_reads_only_its_own_shard(sweep: Workflow) -> None:
@@ -138,12 +155,12 @@ def test_slices_do_not_depend_on_the_order_of_keys(tmp_path: Path) -> None:
 
 
 def judged(workflow: Workflow, report: str) -> set[str]:
-    return {j.key for j in (*workflow.reports[report].scores, *workflow.reports[report].thresholds)}
+    return set(workflow.reports[report].judgements)
 
 
 def test_scores_are_planned_for_the_named_nodes_on_splits_with_masks(tmp_path: Path) -> None:
     assert judged(make_workflow(tmp_path), "all") == {
-        "toy/base/rng0/scores/classifier-val",
+        "toy/base/rng0/scores/classification-val",
         "toy/base/rng0/scores/cams-train",
         "toy/base/rng0/bg0.10-fg0.40/scores/refined-train",
         "toy/base/rng0/bg0.10-fg0.40/scores/masks_-train",
@@ -154,22 +171,22 @@ def test_scores_are_planned_for_the_named_nodes_on_splits_with_masks(tmp_path: P
 def test_a_split_without_masks_is_scored_by_its_labels_alone(tmp_path: Path) -> None:
     toy = {"kind": "folder", "splits": {"train": {"masks": False}, "val": {"masks": False}}}
     found = judged(make_workflow(tmp_path, {"datasets": {"toy": toy}}), "all")
-    assert found == {"toy/base/rng0/scores/classifier-val"}
+    assert found == {"toy/base/rng0/scores/classification-val"}
 
 
 def test_the_sweep_judges_each_pair(sweep: Workflow) -> None:
-    found = {j.key for j in sweep.reports["sweep"].thresholds if not j.pairs}
+    found = {j.key for j in sweep.reports["sweep"].judged_by("thresholds") if not j.suffix}
     assert found == {
         f"toy/base/rng{rng}/{pair}/thresholds/refined-train" for rng in (0, 1) for pair in SWEEP["thresholds"]
     }
 
 
 def shared_of(workflow: Workflow) -> dict[str, dict[str, Any]]:
-    return {j.key: j.slice() for j in workflow.reports["sweep"].thresholds if j.pairs}
+    return {j.key: j.slice() for j in workflow.reports["sweep"].judged_by("thresholds") if j.suffix}
 
 
 def test_the_sweep_judges_all_pairs_on_the_recipes_own_refined_cams(tmp_path: Path) -> None:
-    """One file a recipe, random seed and refined node, at the recipe's own setting, even where the sweep lacks it."""
+    """One file per recipe, random seed and refined node, at the recipe's own setting, even where the sweep lacks it."""
     workflow = make_workflow(
         tmp_path, SWEEP | {"thresholds": ["bg0.20-fg0.50", "alpha4-24", "bg0.05-fg0.30"]}
     )
@@ -207,25 +224,27 @@ def test_one_more_pair_rewrites_one_slice_and_adds_its_own(tmp_path: Path) -> No
 
 def test_psas_alphas_are_no_pair_to_judge(tmp_path: Path) -> None:
     workflow = make_workflow(tmp_path, {"thresholds": ["alpha4-24"]})
-    assert workflow.reports["sweep"].thresholds == ()
+    assert workflow.reports["sweep"].judged_by("thresholds") == []
     assert "toy/base/rng0/alpha4-24/scores/refined-train" in judged(workflow, "sweep")
 
 
 def test_a_judgement_is_found_by_its_path(sweep: Workflow) -> None:
-    for judgement in sweep.judgements():
-        assert sweep.judgement(str(judgement.path)).key == judgement.key
+    assert sweep.judgements
+    for path, judgement in sweep.judgements.items():
+        assert sweep.judgement(path) is judgement
+        assert judgement.path == path
 
 
 def test_a_judgement_that_nobody_asked_for_is_refused(sweep: Workflow) -> None:
     with pytest.raises(
         SeedbedError, match=r"asks for no results/x\.json; select its recipe, or add the node"
     ):
-        sweep.judgement("results/x.json")
+        sweep.judgement(Path("results/x.json"))
 
 
 def test_settings_reach_the_judgements(tmp_path: Path) -> None:
     workflow = make_workflow(tmp_path, {"settings": {"toy": {"evaluate": {"curve_step": 0.05}}}})
-    assert {j.slice()["parameters"]["curve_step"] for j in workflow.judgements()} == {0.05}
+    assert {j.slice()["parameters"]["curve_step"] for j in workflow.judgements.values()} == {0.05}
 
 
 # Names
@@ -238,12 +257,12 @@ def test_one_name_for_two_stages_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         SeedbedError, match="node name refined is used for stages random_walk and pseudo_masks"
     ):
-        workflow.nodes_by_stage()
+        _ = workflow.nodes_by_stage
 
 
 def test_nodes_by_stage(sweep: Workflow) -> None:
-    assert sweep.nodes_by_stage()["dump_cams"] == ["cams"]
-    assert sweep.nodes_by_stage()["pseudo_masks"] == ["masks_"]
+    assert sweep.nodes_by_stage["dump_cams"] == ["cams"]
+    assert sweep.nodes_by_stage["pseudo_masks"] == ["masks_"]
 
 
 def test_without_thresholds_there_is_no_sweep(tmp_path: Path) -> None:
@@ -289,7 +308,17 @@ def test_a_mistake_in_the_configuration_is_one_line(
 def test_a_wrong_setting_names_the_recipe_that_meets_it(tmp_path: Path) -> None:
     workflow = make_workflow(tmp_path, {"settings": {"toy": {"dump_cams": {"scale": [1]}}}})
     with pytest.raises(SeedbedError, match=r"node cams .*unknown key 'scale'; did you mean scales\?"):
-        workflow.tasks()
+        _ = workflow.tasks
+
+
+@pytest.mark.parametrize("given", ["base,child", "base, child", ["base", "child"]])
+def test_lists_may_come_from_a_command_line(tmp_path: Path, given: Any) -> None:
+    """`snakemake --config recipes=base,child rngs=1` gives text and a number."""
+    raw = {"recipes": given, "rngs": 1, "thresholds": "bg0.1-fg0.4"}
+    config = make_workflow(tmp_path, raw, child={"extends": "base"}).config
+    assert config.recipes == ("base", "child")
+    assert config.rngs == (1,)
+    assert config.thresholds == ("bg0.10-fg0.40",)
 
 
 def test_thresholds_that_are_equal_are_one(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook, load_yaml
-from seedbed.stages.registry import PREPARE_DATASET
+from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
@@ -37,8 +37,8 @@ def test_it_is_planned(name: str, dataset: str) -> None:
     workflow = planned(name, dataset)
     units = [command.unit for command in workflow.commands(tuple(workflow.reports))]
     assert len(units) == len(set(units))
-    assert {task.name for task in workflow.tasks()} >= set(workflow.book[name].nodes) - _refs(workflow, name)
-    for task in workflow.tasks():
+    assert {task.name for task in workflow.tasks} >= set(workflow.book[name].nodes) - _refs(workflow, name)
+    for task in workflow.tasks:
         assert workflow.graph().from_path(task.owner, task.axes, task.name).key == task.key
         assert task.stage.validate(task.slice()["parameters"], "slice") == task.parameters
     PREPARE_DATASET.validate(workflow.graph().index_slice()["parameters"], "slice")
@@ -59,4 +59,4 @@ def test_an_ablation_beside_psa_adds_segmenter_and_predictions_only(name: str) -
 def test_all_recipes_can_be_run_together() -> None:
     """Their node names are unambiguous: a name means one stage."""
     workflow = planned(RECIPES[0], "composites", *RECIPES[1:])
-    assert sum(len(nodes) for nodes in workflow.nodes_by_stage().values()) > 0
+    assert sum(len(nodes) for nodes in workflow.nodes_by_stage.values()) > 0

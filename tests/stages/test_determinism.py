@@ -33,7 +33,7 @@ RECIPE = {
         "regions": {"stage": "confident_regions", "from": {"cams": "cams"}},
         "masks": {"stage": "pseudo_masks", "from": {"cams": "cams"}},
     },
-    "scores": ["classifier", "cams", "regions"],
+    "scores": ["cams", "regions"],
 }
 
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from seedbed.artifacts.artifact import Artifact
-from seedbed.plan.commands import Workflow, task_commands
+from seedbed.plan.commands import Workflow, prepare_command, task_commands
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook
-from seedbed.runtime.options import gather_main, main
+from stages_in_process import run_command
 
 ROOT = Path(__file__).parents[2]
 CHAIN = ("train_classifier", "dump_cams")
@@ -70,7 +70,6 @@ def workflow(test_data, tmp_path_factory):
             "tiny": {
                 "train_classifier": {
                     "augmentation": {"resize_long": [64, 96], "crop": 64},
-                    "score_splits": [],
                 },
                 "dump_cams": {"scales": [0.25]},
             }
@@ -79,8 +78,7 @@ def workflow(test_data, tmp_path_factory):
     made = Workflow(parse_config(config), RecipeBook(folder), tmp_path_factory.mktemp("results"))
     made.write_slices()
     graph = made.graph()
-    arguments = ["--params", str(graph.index_slice_path), "--output", str(graph.index_folder)]
-    assert main("prepare_dataset", arguments) == 0
+    run_command(prepare_command(graph))
     return made
 
 
@@ -89,11 +87,7 @@ def run(workflow, task):
     if task.manifest.exists():
         return
     for command in task_commands(workflow.graph(), task):
-        script, *arguments = command.words[1:]
-        name = Path(script).stem
-        assert (gather_main if name == "gather" else lambda a, n=name: main(n, a))(arguments) == 0, (
-            command.line()
-        )
+        run_command(command)
 
 
 def chain(workflow, recipe):
@@ -115,7 +109,7 @@ def test_classifiers_and_cams_of_a_recipe(workflow, recipe):
     assert not {name for name in rows[0] if name.startswith("adversary")} - PARTS[recipe]
     assert all(math.isfinite(float(value)) for row in rows for value in row.values())
     assert Artifact(classifier.manifest).manifest.facts["player"] == "classifier"
-    found = Artifact(cams.manifest).cams("train")
+    found = Artifact(cams.manifest).open("train")
     assert len(list(found)) == 40
     maps = [array for image_id in found for scale in found[image_id].maps for array in scale]
     assert all(np.isfinite(array).all() and array.min() >= 0 for array in maps)

@@ -11,7 +11,7 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook
-from seedbed.runtime.options import gather_main, main
+from stages_in_process import run_command
 
 SIZES = {
     "a": (48, 64),
@@ -28,6 +28,11 @@ TRAINING = {"epochs": 1, "batch_size": 4, "augmentation": {"resize_long": [48, 6
 RECIPE = {
     "nodes": {
         "classifier": {"stage": "train_classifier", "with": {**BACKBONE, "conv_head": False, **TRAINING}},
+        "classification": {
+            "stage": "classify",
+            "from": {"classifier": "classifier"},
+            "with": {"splits": ["train"]},
+        },
         "cams": {"stage": "dump_cams", "from": {"classifier": "classifier"}},
         "regions": {"stage": "confident_regions", "from": {"cams": "cams"}},
         "affinitynet": {
@@ -48,7 +53,7 @@ RECIPE = {
             "with": {"splits": ["train"], "crf": "deeplab-v2"},
         },
     },
-    "scores": ["classifier", "cams", "regions", "refined", "pseudo", "predictions"],
+    "scores": ["classification", "cams", "regions", "refined", "pseudo", "predictions"],
 }
 
 
@@ -82,15 +87,13 @@ def test_the_chain_runs(tmp_path: Path) -> None:
                 "with": {"masks": "masks"},
             }
         },
-        "settings": {"birds": {"train_classifier": {"score_splits": ["train"]}}},
     }
     workflow = Workflow(parse_config(raw), RecipeBook(recipes), tmp_path / "results")
     workflow.write_slices()
     for command in workflow.commands():
-        script, words = Path(command.words[1]).stem, command.words[2:]
-        assert (gather_main(words) if script == "gather" else main(script, words)) == 0, command.line()
+        run_command(command)
     task = workflow.graph().recipe_tasks("odd", 0)["pseudo"]
-    masks = Artifact(task.manifest).label_maps("train")
+    masks = Artifact(task.manifest).open("train")
     for name, size in SIZES.items():
         assert masks[f"{name}.png"].shape == size
     assert not masks["empty.png"].any()

@@ -1,13 +1,11 @@
 """What the random_walk stage asks of an AffinityNet, and what it walks; the walk itself is tested in tests/refine."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.cams import Cams
+from seedbed.artifacts.maps import Maps
 from seedbed.cam.normalisation import by_max
 from seedbed.datasets.index import IndexedDataset
 from seedbed.errors import SeedbedError
@@ -16,6 +14,7 @@ from seedbed.methods.base import Method
 from seedbed.methods.pairs import PixelPairs
 from seedbed.runtime.contract import Job
 from seedbed.stages.random_walk import STAGE, run
+from stages_in_process import StoredMaps
 
 CAM = np.array([[[4.0, 2.0], [1.0, 0.0]]], np.float32)
 EDGE = np.array([[0.5, 0.25], [0.0, 1.0]], np.float32)
@@ -27,14 +26,6 @@ class Photographs(IndexedDataset):
 
     def image(self, image_id):
         return np.zeros((2, 2, 3), np.uint8)
-
-
-class StoredCams(Artifact):
-    def __init__(self):
-        self.manifest = SimpleNamespace(stage="dump_cams")
-
-    def cams(self, split=None, shard=None):
-        return {"a": Cams((1,), (2, 2), (CAM,)), "b": Cams((), (2, 2), ())}
 
 
 class Pairs:
@@ -56,7 +47,10 @@ def walked(monkeypatch, edge, **parameters):
         slice={},
         dataset=Photographs(),
         contents={},
-        inputs={"cams": StoredCams(), "affinitynet": None},
+        inputs={
+            "cams": StoredMaps("max", a=Maps((1,), (2, 2), (CAM,)), b=Maps((), (2, 2), ())),
+            "affinitynet": StoredMaps("stands for an AffinityNet"),
+        },
         epochs={},
         rng=0,
         split="train",
@@ -68,6 +62,7 @@ def walked(monkeypatch, edge, **parameters):
         progress=lambda items, total, name: iter(items),
         log=print,
         ledger=[],
+        facts={},
     )
     return dict(run(job)), method.asked
 
@@ -81,7 +76,7 @@ def test_by_default_the_cams_themselves_walk(monkeypatch):
 
 def test_an_image_without_classes_has_no_maps_and_needs_no_pairs(monkeypatch):
     refined, asked = walked(monkeypatch, EDGE)
-    assert refined["b"] == Cams((), (2, 2), ())
+    assert refined["b"] == Maps((), (2, 2), ())
     assert len(asked) == 1
 
 
@@ -105,4 +100,4 @@ def test_a_method_without_pairs_is_refused(monkeypatch):
     other = networks.TrainedNetwork(Method(), (0.5,) * 3, (0.5,) * 3, Method())
     monkeypatch.setattr(networks, "load_network", lambda *arguments: other)
     with pytest.raises(SeedbedError, match="Method gives no pairs to walk along; derive it from"):
-        networks.load_affinitynet(None, 2, None, "cpu")
+        networks.load_affinitynet(StoredMaps(""), None, "cpu")

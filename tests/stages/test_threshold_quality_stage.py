@@ -2,18 +2,17 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.cams import Cams
+from seedbed.artifacts.maps import Maps
 from seedbed.datasets.index import IndexedDataset
 from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Job
 from seedbed.stages.threshold_quality import STAGE, run
+from stages_in_process import StoredMaps
 
 INITIAL = np.array([[[1.0, 0.5, 0.35, 0.2, 0.05, 0.0]]], np.float32)
 REFINED = np.array([[[1.0, 0.7, 0.35, 0.05, 0.05, 0.0]]], np.float32)
@@ -33,21 +32,16 @@ class Photograph(IndexedDataset):
         return TRUTH
 
 
-class StoredCams(Artifact):
-    def __init__(self, stage: str, maps: np.ndarray) -> None:
-        self.manifest, self.maps = SimpleNamespace(stage=stage), maps
-
-    def cams(self, split: Any = None, shard: Any = None) -> dict[str, Cams]:
-        return {"a": Cams((0,), (1, 6), (self.maps,))}
-
-
 def judged(refined: np.ndarray = REFINED, masks: bool = True, **content: Any) -> dict[str, Any]:
     job = Job(
         parameters=STAGE.validate({}, "test"),
         slice={"dataset": "toy", "node": "refined", "masks": masks, "regions": PAIRS[0], **content},
         dataset=Photograph(),
         contents={},
-        inputs={"cams": StoredCams("dump_cams", INITIAL), "refined": StoredCams("random_walk", refined)},
+        inputs={
+            "cams": StoredMaps("max", a=Maps((0,), (1, 6), (INITIAL,))),
+            "refined": StoredMaps("global_max", a=Maps((0,), (1, 6), (refined,))),
+        },
         epochs={},
         rng=0,
         split="train",
@@ -59,6 +53,7 @@ def judged(refined: np.ndarray = REFINED, masks: bool = True, **content: Any) ->
         progress=lambda items, total, name: iter(items),
         log=print,
         ledger=[],
+        facts={},
     )
     found: dict[str, Any] = json.loads(run(job))
     return found

@@ -1,0 +1,42 @@
+"""Stage commands run in this process, and maps that stand for an artifact, for the tests of stages."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.artifacts.maps import Maps, MapStore
+from seedbed.plan.commands import ALL_STAGES, Command, judge_main
+from seedbed.report.page import run as make_page
+from seedbed.runtime.options import gather_main, main
+from seedbed.stages.registry import STAGES
+
+
+def run_command(command: Command, *more: str) -> None:
+    """Run a command of the workflow as its script would."""
+    name, words = Path(command.words[1]).stem, [*command.words[2:], *more]
+    if name == "gather":
+        status = gather_main(STAGES, words)
+    elif name == "judge":
+        status = judge_main(words)
+    else:
+        status = main(ALL_STAGES[name], words, run=make_page if name == "report" else None)
+    assert status == 0, command.line()
+
+
+class StoredMaps(Artifact):
+    """An artifact of maps in memory, by image id."""
+
+    def __init__(self, normalisation: str, **maps: Maps) -> None:
+        self.manifest = SimpleNamespace(facts={"normalisation": normalisation, "classes": ["cat", "dog"]})
+        self.maps = maps
+
+    def open(self, split: str | None = None, shard: str | None = None) -> Any:
+        """The store, whatever the split."""
+        maps = self.maps
+
+        class Store(MapStore):
+            def __getitem__(self, image_id: str) -> Maps:
+                return maps[image_id]
+
+        return Store([], self.manifest.facts)
