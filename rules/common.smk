@@ -1,5 +1,4 @@
 # The workflow and the input functions that rules share; everything they know comes from seedbed.plan.
-from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -81,20 +80,10 @@ def nodes_of(*stages):
     return "|".join(node for stage in stages for node in NODES[stage]) or "(?!)"
 
 
-@cache
-def task_at(dataset, recipe, axes, node):
-    return WORKFLOW.graph(dataset).from_path(recipe, axes, node)
-
-
-@cache
-def inputs_at(dataset, recipe, axes, node, shard):
-    graph = WORKFLOW.graph(dataset)
-    return input_files(graph, task_at(dataset, recipe, axes, node), shard)
-
-
 def task_of(wildcards):
     """The task whose files are made."""
-    return task_at(wildcards.dataset, wildcards.recipe, wildcards.axes, wildcards.node)
+    graph = WORKFLOW.graph(wildcards.dataset)
+    return graph.from_path(wildcards.recipe, wildcards.axes, wildcards.node)
 
 
 def judgement_of(wildcards):
@@ -137,13 +126,8 @@ def index_of(wildcards):
 
 def inputs_of(wildcards):
     """By name: manifest, then data files, of every input of the node."""
-    return inputs_at(
-        wildcards.dataset,
-        wildcards.recipe,
-        wildcards.axes,
-        wildcards.node,
-        wildcards.get("shard"),
-    )
+    graph, task = WORKFLOW.graph(wildcards.dataset), task_of(wildcards)
+    return input_files(graph, task, wildcards.get("shard"))
 
 
 def files_of(name):
