@@ -9,7 +9,6 @@ use rule whole as train_classifier with:
         model=in_node("model.safetensors"),
         epochs=in_node("epochs.safetensors"),
         history=in_node("history.csv"),
-        probabilities=in_node("probabilities.safetensors"),
     wildcard_constraints:
         node=nodes_of("train_classifier"),
 
