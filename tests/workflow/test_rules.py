@@ -39,8 +39,9 @@ with SnakemakeApi() as api:
     settings = ResourceSettings(cores=1, overwrite_resources=given, default_resources=default)
     workflow = api.workflow(settings, snakefile=Path("Snakefile"))
     workflow.dag(DAGSettings(targets={"all", "sweep"})).printd3dag()
+    local = workflow._workflow._localrules
     jobs = [
-        {"rule": j.rule.name, "command": j.shellcmd, "local": j.rule.name in workflow._workflow._localrules, "costs": [costs(j, 1), costs(j, 2)]}
+        {"rule": j.rule.name, "command": j.shellcmd, "local": j.rule.name in local, "costs": [costs(j, 1), costs(j, 2)]}
         for j in workflow._workflow.dag.jobs if not j.is_norun
     ]
 Path("jobs.json").write_text(json.dumps(jobs))

@@ -136,7 +136,7 @@ def locks(checkout: Path) -> list[Path]:
 
 
 def test_chain(slurm_cluster: Cluster, small_checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """index, classifier, CAMs in three shards, confident regions in three shards; CAMs are gathered outside the queue."""
+    """index, classifier, CAMs in three shards, confident regions in three shards; gathering needs no queue."""
     known = {job.number for job in slurm_cluster.jobs()}
     began = time.monotonic()
     run = start_snakemake(small_checkout, "run.log", "--", *(f"{REGIONS}/train-{k}.zip" for k in range(3)))
