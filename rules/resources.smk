@@ -1,5 +1,5 @@
 # What a job costs, by the class of its stage. `set-resources` of a profile may name a class as it names a rule: that
-# holds for every rule of the class, and what it says of a rule wins.
+# holds for every rule of the class, unless the profile names the rule too.
 from snakemake.resources import Resources
 
 CLASSES = {

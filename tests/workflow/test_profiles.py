@@ -14,6 +14,11 @@ RULES = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
 SLURM = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
 
 
+def test_the_classes_are_those_of_stages() -> None:
+    text = (ROOT / "rules" / "resources.smk").read_text()
+    assert re.findall(r'^    "(\w+)": \[', text, re.MULTILINE) == list(get_args(ResourceClass))
+
+
 def test_the_slurm_profile_names_the_classes_and_no_rule() -> None:
     assert list(SLURM["set-resources"]) == list(get_args(ResourceClass))
 
