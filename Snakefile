@@ -11,6 +11,8 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
+include: "rules/base.smk"
 include: "rules/dataset.smk"
 include: "rules/classifier.smk"
 include: "rules/cams.smk"
@@ -21,14 +23,18 @@ include: "rules/evaluate.smk"
 include: "rules/report.smk"
 
 
-# Each selected recipe at its own regions setting.
+localrules:
+    gather,
+
+
 rule all:
+    """Each selected recipe at its own regions setting (what runs where no target is named)."""
     default_target: True
     input:
         results_of("all"),
 
 
-# Each selected recipe at every setting of params.yaml: thresholds.
 rule sweep:
+    """Each selected recipe at every setting of params.yaml: thresholds."""
     input:
         results_of("sweep"),

@@ -1,31 +1,34 @@
-# Paths and input functions that all rules share; everything they know comes from seedbed.plan.
+# The workflow and the input functions that rules share; everything they know comes from seedbed.plan.
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from seedbed.errors import SeedbedError
-from seedbed.engines.tree_lock import has_company, hold_tree
-from seedbed.plan.config import parse_config
 from seedbed.engines.mtimes import settle
-from seedbed.plan.commands import Workflow, index_files, input_files
+from seedbed.engines.tree_lock import hold_tree, is_locked
+from seedbed.errors import SeedbedError
+from seedbed.plan.commands import ALL_STAGES, Workflow, index_files, input_files
+from seedbed.plan.config import parse_config
+from seedbed.plan.judges import JUDGES
 from seedbed.recipes import RecipeBook
+from seedbed.runtime.axes import PATTERN as AXES
+from seedbed.runtime.paths import MASKS
+from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
 from seedbed.stages.registry import STAGES
+from seedbed.stages.report import STAGE as REPORT
 
 try:
     WORKFLOW = Workflow(
         parse_config(config), RecipeBook(Path(workflow.basedir) / "recipes")
     )
-    NODES = WORKFLOW.nodes_by_stage()
-    if workflow.is_main_process and not has_company(WORKFLOW):
+    NODES = WORKFLOW.nodes_by_stage
+    if workflow.is_main_process and not is_locked(WORKFLOW):
         WORKFLOW.write_slices()
         settle(WORKFLOW)
 except SeedbedError as error:
     raise WorkflowError(str(error)) from None
 
-SLICE = "results/.params/{dataset}/{recipe}/{axes}/{node}.json"
 
-
-# One engine a tree; the claim ends with this process.
+# One engine per tree; the claim ends with this process.
 onstart:
     global CLAIM
     if workflow.is_main_process:
@@ -38,11 +41,19 @@ onstart:
 wildcard_constraints:
     dataset="|".join(WORKFLOW.config.datasets),
     recipe="[a-z][a-z0-9-]*",
-    axes=r"shared|rng\d+(/[^/]+)?|(bg|alpha)[^/]+",
+    axes=AXES,
     node="[a-z][a-z0-9_]*",
-    split="[A-Za-z0-9_]+",
-    form="(-shared)?",
     shard=r"[A-Za-z0-9_]+-\d+",
+    judge="|".join(JUDGES),
+    judgement="[^/]+",
+    report="|".join(WORKFLOW.reports),
+
+
+SLICE = "results/.params/{dataset}/{recipe}/{axes}/{node}.json"
+JUDGEMENT = "results/{dataset}/{recipe}/{axes}/{judge}/{judgement}.json"
+PAGE, *TABLES = REPORT.files
+SHARDED = [name for name, stage in STAGES.items() if stage.sharded]
+OPTIONS = {"index"}.union(*(stage.inputs for stage in ALL_STAGES.values()))
 
 
 def in_index(name):
@@ -50,24 +61,62 @@ def in_index(name):
     return f"results/{{dataset}}/index/{name}"
 
 
-def in_axes(name):
-    """A file beside the nodes of one point of the axes."""
-    return f"results/{{dataset}}/{{recipe}}/{{axes}}/{name}"
-
-
 def in_node(name):
     """A file of a node."""
-    return in_axes(f"{{node}}/{name}")
+    return f"results/{{dataset}}/{{recipe}}/{{axes}}/{{node}}/{name}"
 
 
-def nodes_of(stage):
-    """Constraint: names of the nodes of a stage."""
-    return "|".join(NODES[stage]) or "(?!)"
+def in_report(name, caption):
+    """A file of a report, with its caption in `snakemake --report`."""
+    return report(
+        f"results/{{dataset}}/reports/{{report}}/{name}",
+        caption=f"../report/{caption}.rst",
+        category="{report}",
+    )
+
+
+def nodes_of(*stages):
+    """Constraint: names of the nodes of the stages."""
+    return "|".join(node for stage in stages for node in NODES[stage]) or "(?!)"
 
 
 def task_of(wildcards):
+    """The task whose files are made."""
     graph = WORKFLOW.graph(wildcards.dataset)
-    return graph, graph.from_path(wildcards.recipe, wildcards.axes, wildcards.node)
+    return graph.from_path(wildcards.recipe, wildcards.axes, wildcards.node)
+
+
+def judgement_of(wildcards):
+    """The judgement whose file is made."""
+    return WORKFLOW.judgement(Path(JUDGEMENT.format(**wildcards)))
+
+
+def stage_of(wildcards):
+    """The stage that makes the files."""
+    if "node" in wildcards.keys():
+        return task_of(wildcards).stage
+    if "judge" in wildcards.keys():
+        return judgement_of(wildcards).stage
+    return REPORT if "report" in wildcards.keys() else PREPARE_DATASET
+
+
+def script_of(wildcards):
+    """The script of that stage."""
+    return f"{stage_of(wildcards).name}.py"
+
+
+def judge_of(wildcards):
+    """The script of all judges, whose first word is the judge's stage."""
+    return f"judge.py {stage_of(wildcards).name}"
+
+
+def options_of(wildcards, input):
+    """Options of the command: each input that a stage takes, by its first file; nothing for one that is not given."""
+    named = [
+        (name, files[0]) for name, files in input.items() if name in OPTIONS and files
+    ]
+    named.sort(key=lambda item: item[0] != "index")
+    return " ".join(f"--{name.replace('_', '-')} {file}" for name, file in named)
 
 
 def index_of(wildcards):
@@ -75,54 +124,43 @@ def index_of(wildcards):
     return index_files(WORKFLOW.graph(wildcards.dataset))
 
 
+def inputs_of(wildcards):
+    """By name: manifest, then data files, of every input of the node."""
+    graph, task = WORKFLOW.graph(wildcards.dataset), task_of(wildcards)
+    return input_files(graph, task, wildcards.get("shard"))
+
+
 def files_of(name):
-    """Input function: manifest, then data files, of an input of the node; nothing where it has no such input."""
-
-    def files(wildcards):
-        graph, task = task_of(wildcards)
-        return input_files(graph, task, wildcards.get("shard")).get(name, [])
-
-    return files
+    """Input function: manifest, then data files, of one input of the node."""
+    return lambda wildcards: inputs_of(wildcards).get(name, [])
 
 
 def shards_of(wildcards):
     """Data files and sidecars of all shards of the node."""
-    _, task = task_of(wildcards)
+    task = task_of(wildcards)
     return [file for shard in task.shard_names for file in task.shard_files(shard)]
 
 
-def judged_files(kind, name):
-    """Input function: manifest, then the split's data files, of an input of a scores or thresholds file."""
-
-    def files(wildcards):
-        form = wildcards.get("form", "")
-        judgement = WORKFLOW.judgement(
-            in_axes(f"{kind}/{{node}}-{{split}}{form}.json").format(**wildcards)
-        )
-        return [judgement.sources[name].manifest, *judgement.source_files[name]]
-
-    return files
+def judged_by(wildcards):
+    """By name: manifest, then the split's data files, of what is judged; the true masks where the judge reads them."""
+    judgement = judgement_of(wildcards)
+    masks = [in_index(MASKS).format(**wildcards)] if judgement.stage.reads_masks else []
+    return {"masks": masks} | {
+        name: [task.manifest, *judgement.source_files[name]]
+        for name, task in judgement.sources.items()
+    }
 
 
-def results_of(report):
+def shown_in(wildcards):
+    """Every result that the report reads."""
+    return WORKFLOW.reports[wildcards.report].inputs()
+
+
+def results_of(name):
     """Every file of a report's workflow, so that a lost one is made again though the page is there.
 
     Empty where params.yaml names no thresholds to sweep.
     """
-    if report not in WORKFLOW.reports:
+    if name not in WORKFLOW.reports:
         return []
-    return [path for command in WORKFLOW.commands((report,)) for path in command.writes]
-
-
-def report_inputs(wildcards):
-    return WORKFLOW.reports[wildcards.report].inputs()
-
-
-def gpu_memory(wildcards, attempt):
-    """Main memory of a GPU job in MB; more at each attempt."""
-    return 8000 * attempt
-
-
-def cpu_memory(wildcards, attempt):
-    """Main memory of a CPU job in MB; more at each attempt."""
-    return 3000 * attempt
+    return [path for command in WORKFLOW.commands((name,)) for path in command.writes]

@@ -1,5 +1,5 @@
-# Index a data set: image ids, labels, sizes, checksums.
-rule prepare_dataset:
+use rule whole as prepare_dataset with:
+    """Index a data set: image ids, labels, sizes, checksums."""
     input:
         params="results/.params/{dataset}/index.json",
     output:
@@ -10,24 +10,10 @@ rule prepare_dataset:
         "logs/{dataset}/index.log",
     benchmark:
         "logs/{dataset}/index.tsv"
-    conda:
-        "../envs/environment.yaml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=cpu_memory,
-        runtime=60,
-    params:
-        folder=subpath(output.manifest, parent=True),
-    message:
-        "prepare_dataset {wildcards.dataset}"
-    shell:
-        "python workflow_scripts/prepare_dataset.py --params {input.params}"
-        " --output {params.folder} --log {log}"
 
 
-# Merge the sidecars of a sharded node's shards into its manifest.
-rule gather:
+use rule whole as gather with:
+    """Merge the sidecars of a sharded node's shards into its manifest."""
     input:
         params=SLICE,
         shards=shards_of,
@@ -38,17 +24,6 @@ rule gather:
     benchmark:
         "logs/{dataset}/{recipe}/{axes}/{node}-gather.tsv"
     wildcard_constraints:
-        node="|".join(nodes_of(name) for name, stage in STAGES.items() if stage.sharded),
-    conda:
-        "../envs/environment.yaml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=cpu_memory,
-        runtime=10,
+        node=nodes_of(*SHARDED),
     params:
-        folder=subpath(output.manifest, parent=True),
-    message:
-        "gather {wildcards.recipe}/{wildcards.axes}/{wildcards.node}"
-    shell:
-        "python workflow_scripts/gather.py --params {input.params} --output {params.folder} --log {log}"
+        script="gather.py",

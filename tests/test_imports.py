@@ -8,40 +8,40 @@ from pathlib import Path
 
 import pytest
 
+from seedbed.plan.commands import ALL_STAGES, JUDGE_STAGES
 from seedbed.runtime.contract import Stage
-from seedbed.stages.registry import COMMANDS, STAGES
+from seedbed.stages.registry import STAGES
 
 ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "src"
+LIGHT_PACKAGES = ("artifacts", "datasets", "engines", "methods", "plan", "report", "stages")
 LIGHT = [
-    "seedbed.artifacts.artifact",
     "seedbed.cli",
-    "seedbed.datasets",
-    "seedbed.datasets.index",
-    "seedbed.methods.table",
     "seedbed.metrics.segmentation",
     "seedbed.metrics.threshold_tables",
-    "seedbed.verbs.show",
-    "seedbed.plan.commands",
     "seedbed.recipes",
-    "seedbed.report",
-    "seedbed.verbs.doctor",
-    "seedbed.stages.evaluate",
-    "seedbed.runtime.options",
     "seedbed.runtime.gather",
-    "seedbed.stages.registry",
-    "seedbed.stages.report",
+    "seedbed.runtime.judging",
+    "seedbed.runtime.options",
     "seedbed.runtime.run",
-    "seedbed.stages.threshold_quality",
     "seedbed.training.parameters",
+    "seedbed.verbs.doctor",
+    "seedbed.verbs.show",
 ]
-REPORT = ROOT / "src/seedbed/report"
-LIGHT += [f"seedbed.report.{path.stem}" for path in sorted(REPORT.glob("*.py")) if path.stem != "__init__"]
+TRAINING = [name for name, stage in STAGES.items() if stage.resources == "training"]
+
+
+def modules(package: str) -> list[str]:
+    """Names of a package's modules, those of its packages too."""
+    files = sorted((SOURCES / "seedbed" / package).rglob("*.py"))
+    parts = [file.relative_to(SOURCES).with_suffix("").parts for file in files]
+    return [".".join(part).removesuffix(".__init__") for part in parts]
 
 
 def loaded_by(code: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys\nprint('loaded', *sys.modules)"],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        env=os.environ | {"PYTHONPATH": str(SOURCES)},
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -52,8 +52,8 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.rpartition("loaded ")[2].split())
 
 
-def heavy(modules: set[str]) -> set[str]:
-    return modules & {
+def heavy(loaded: set[str]) -> set[str]:
+    return loaded & {
         "torch",
         "torchvision",
         "timm",
@@ -65,10 +65,10 @@ def heavy(modules: set[str]) -> set[str]:
 
 def test_light_modules_import_no_torch() -> None:
     """All in one process; where that fails, the message names the first culprit."""
-    modules = sorted(set(LIGHT))
+    names = [*LIGHT, *(name for package in LIGHT_PACKAGES for name in modules(package))]
     watch = "import sys\n" + "\n".join(
         f"import {name}\nassert not {{'torch', 'timm', 'torchvision'}} & set(sys.modules), {name!r}"
-        for name in modules
+        for name in sorted(names)
     )
     assert heavy(loaded_by(watch)) == set()
 
@@ -80,49 +80,67 @@ def test_planning_imports_no_torch() -> None:
     assert heavy(loaded_by(plan)) == set()
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", sorted(ALL_STAGES.keys() - JUDGE_STAGES.keys()))
 def test_every_stage_has_a_script(name: str) -> None:
     text = (ROOT / "workflow_scripts" / f"{name}.py").read_text()
-    assert f'main("{name}")' in text
-    assert len(text.splitlines()) <= 12
+    assert re.search(r"^    sys\.exit\(main\(STAGE\b", text, re.MULTILINE)
+    assert len(text.splitlines()) <= 13
 
 
-def test_every_script_is_a_stage_or_gather_or_resolve() -> None:
+def test_every_script_is_a_stage_or_judge_or_gather_or_resolve() -> None:
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
-    assert scripts == {*COMMANDS, "gather", "resolve"}
+    assert scripts == (ALL_STAGES.keys() - JUDGE_STAGES.keys()) | {"judge", "gather", "resolve"}
 
 
-def rules() -> dict[str, str]:
-    """Text of each rule by its name."""
+def rules(*paths: Path) -> dict[str, str]:
+    """Text of each rule of the files by its name, from the line that names it."""
     found: dict[str, str] = {}
-    for path in (ROOT / "rules").glob("*.smk"):
-        parts = re.split(r"^rule (\w+):$", path.read_text(), flags=re.MULTILINE)
-        found |= dict(zip(parts[1::2], parts[2::2], strict=True))
+    for path in paths:
+        starts = r"^(?=(?:use )?rule .*:$)"
+        for text in re.split(starts, path.read_text(), flags=re.MULTILINE)[1:]:
+            named = re.match(r"(?:use rule \w+ as|rule) (\w+)", text)
+            assert named, text
+            found[named[1]] = text.rstrip()
     return found
 
 
-def test_every_rule_is_a_stage_or_gather() -> None:
-    assert rules().keys() == {*COMMANDS, "gather"}
+BASE = ROOT / "rules/base.smk"
+RULES = rules(*(path for path in (ROOT / "rules").glob("*.smk") if path != BASE))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_stage_has_a_rule_that_calls_its_script(name: str) -> None:
-    rule = rules()[name]
-    assert f"python workflow_scripts/{name}.py --params" in rule
-    for key in COMMANDS[name].inputs:
-        assert f"--{key.replace('_', '-')} " in rule
-    for directive in ("log:", "benchmark:", "resources:", "message:"):
-        assert f"    {directive}" in rule
+def test_every_rule_is_a_stage_or_judge_or_gather() -> None:
+    assert RULES.keys() == (ALL_STAGES.keys() - JUDGE_STAGES.keys()) | {"judge", "gather"}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_is_short_and_inherits(name: str) -> None:
+    lines = RULES[name].splitlines()
+    assert len(lines) <= 15
+    assert re.fullmatch(rf"use rule (whole|sharded) as {name} with:", lines[0])
+
+
+def test_every_rule_has_a_docstring() -> None:
+    """`snakemake --list` shows it."""
+    for name, text in (RULES | rules(BASE, ROOT / "Snakefile")).items():
+        assert re.fullmatch(r'    """\w.*\."""', text.splitlines()[1]), name
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda s: s.name)
 def test_a_rule_declares_the_files_of_its_stage(stage: Stage) -> None:
-    rule = rules()[stage.name]
+    rule = RULES[stage.name]
     assert f'nodes_of("{stage.name}")' in rule
-    assert f"gpu={int(stage.unit == 'gpu')}," in rule
-    if stage.sharded:
-        assert f'{{shard}}{stage.suffix}"' in rule
-        assert '{shard}.json"' in rule
+    assert rule.startswith("use rule sharded " if stage.sharded else "use rule whole ")
+    shard = (f"{{shard}}{stage.suffix}", "{shard}.json")
+    files = shard if stage.sharded else ("manifest.json", *stage.files)
+    assert sorted(re.findall(r'=in_node\("(.+)"\),', rule)) == sorted(files)
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda s: s.name)
+def test_a_rule_names_the_inputs_of_its_stage(stage: Stage) -> None:
+    """But those of training, which methods of installed packages add to."""
+    named = re.findall(r'        (\w+)=files_of\("(\w+)"\),', RULES[stage.name])
+    if stage.name in TRAINING:
+        assert "        unpack(inputs_of)," in RULES[stage.name]
+        assert named == []
     else:
-        for name in ("manifest.json", *stage.files):
-            assert f'{name}"' in rule
+        assert named == [(name, name) for name in stage.inputs]

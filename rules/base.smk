@@ -1,0 +1,47 @@
+# What all rules inherit (`use rule … as … with`). Nothing asks for the two themselves, since they make nothing.
+rule whole:
+    """What rules that make a whole artifact inherit."""
+    log:
+        "logs/{dataset}/{recipe}/{axes}/{node}.log",
+    benchmark:
+        "logs/{dataset}/{recipe}/{axes}/{node}.tsv"
+    wildcard_constraints:
+        node=nodes_of(),
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        **RESOURCES,
+    params:
+        script=script_of,
+        inputs=options_of,
+        output=subpath(output[0], parent=True),
+    message:
+        "{rule} {params.output}"
+    shell:
+        "python workflow_scripts/{params.script} --params {input.params} {params.inputs}"
+        " --output {params.output} --log {log}"
+
+
+rule sharded:
+    """What rules that make one shard of an artifact inherit."""
+    log:
+        "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.log",
+    benchmark:
+        "logs/{dataset}/{recipe}/{axes}/{node}-{shard}.tsv"
+    wildcard_constraints:
+        node=nodes_of(),
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        **RESOURCES,
+    params:
+        script=script_of,
+        inputs=options_of,
+        output=subpath(output[0], parent=True),
+    message:
+        "{rule} {params.output} {wildcards.shard}"
+    shell:
+        "python workflow_scripts/{params.script} --params {input.params} {params.inputs}"
+        " --output {params.output} --shard {wildcards.shard} --log {log}"
