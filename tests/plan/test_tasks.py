@@ -35,6 +35,7 @@ def test_a_path_carries_only_the_axes_of_its_ancestors(tmp_path: Path) -> None:
     plain, both = "rng0", "rng0/bg0.10-fg0.40"
     assert axes(graph(tmp_path).recipe_tasks("base", 0)) == {
         "classifier": plain,
+        "classification": plain,
         "cams": plain,
         "regions": both,
         "affinitynet": both,
@@ -53,7 +54,7 @@ def test_a_supervised_baseline_has_only_the_seed(tmp_path: Path) -> None:
 
 def test_a_baseline_that_extends_the_pipeline_has_only_the_seed(tmp_path: Path) -> None:
     removed: dict[str, Any] = dict.fromkeys(
-        ["classifier", "cams", "regions", "affinitynet", "refined", "masks_"]
+        ["classifier", "classification", "cams", "regions", "affinitynet", "refined", "masks_"]
     )
     nodes = {**removed, "segmenter": {"from": {"labels": "masks"}}}
     tasks = graph(tmp_path, baseline={"extends": "base", "nodes": nodes}).recipe_tasks("baseline", 0)
@@ -119,7 +120,8 @@ def test_two_settings_in_one_recipe_are_refused(tmp_path: Path) -> None:
     more = {"stage": "confident_regions", "from": {"cams": "cams"}, "with": {"regions": "bg0.20-fg0.40"}}
     made = graph(tmp_path, child={"extends": "base", "nodes": {"more": more}})
     with pytest.raises(
-        SeedbedError, match=r"^recipe child: one regions setting a recipe, got child\.regions bg0\.10"
+        SeedbedError,
+        match=r"^recipe child: expected one regions setting per recipe, got child\.regions bg0\.10",
     ):
         made.recipe_tasks("child", 0)
 
@@ -150,7 +152,7 @@ def test_a_fifth_pair_adds_its_own_nodes_only(tmp_path: Path) -> None:
         return {task.key for task in report.tasks}
 
     four = keys(pairs)
-    assert len(four) == 2 + 4 * 6
+    assert len(four) == 3 + 4 * 6
     five = keys([*pairs, "bg0.25-fg0.70"])
     assert {key for key in five - four if "bg0.25-fg0.70" in key} == five - four
     assert len(five - four) == 6
@@ -177,8 +179,8 @@ def test_an_ablation_plans_no_job_above_its_change(
     tmp_path: Path, nodes: dict[str, Any], new: set[str]
 ) -> None:
     child = {"extends": "base", "nodes": nodes}
-    before = make_workflow(tmp_path, child=child).tasks()
-    after = make_workflow(tmp_path, {"recipes": ["base", "child"]}, child=child).tasks()
+    before = make_workflow(tmp_path, child=child).tasks
+    after = make_workflow(tmp_path, {"recipes": ["base", "child"]}, child=child).tasks
     added = {task.key for task in after} - {task.key for task in before}
     assert {key.rpartition("/")[2] for key in added} == new
     assert all(key.startswith("toy/child/") for key in added)
@@ -192,8 +194,8 @@ def test_the_ablation_alone_plans_only_what_it_needs(tmp_path: Path) -> None:
         "masks_": None,
     }
     workflow = make_workflow(tmp_path, {"recipes": ["child"]}, child={"extends": "base", "nodes": nodes})
-    names = [task.name for task in workflow.tasks()]
-    assert names == ["classifier", "cams", "regions", "segmenter", "predictions"]
+    names = [task.name for task in workflow.tasks]
+    assert names == ["classifier", "classification", "cams", "regions", "segmenter", "predictions"]
 
 
 def test_inputs_come_before_their_consumers_each_once(tmp_path: Path) -> None:
@@ -210,7 +212,7 @@ def test_inputs_come_before_their_consumers_each_once(tmp_path: Path) -> None:
 
 
 def every_task(workflow: Workflow) -> list[tuple[str, str, str]]:
-    return [(task.owner, task.axes, task.name) for task in workflow.tasks()]
+    return [(task.owner, task.axes, task.name) for task in workflow.tasks]
 
 
 def test_a_path_leads_back_to_its_task(tmp_path: Path) -> None:
@@ -226,7 +228,7 @@ def test_a_path_leads_back_to_its_task(tmp_path: Path) -> None:
         baseline=SUPERVISED,
         pinned=pinned,
     )
-    tasks = workflow.tasks()
+    tasks = workflow.tasks
     assert {task.axes for task in tasks} >= {"shared", "bg0.10-fg0.40", "rng4", "rng0", "rng5/alpha4-24"}
     for task in tasks:
         found = workflow.graph().from_path(task.owner, task.axes, task.name)

@@ -20,6 +20,7 @@ from seedbed.stages.registry import STAGES
 NODES = list(BASE["nodes"])
 CHANGES: dict[str, list[dict[str, Any]]] = {
     "train_classifier": [{"lr": 0.2}, {"epochs": 4}, {"dropout": 0.5}, {"augmentation": {"crop": 96}}],
+    "classify": [{"splits": ["train", "val"]}, {"torch_threads": 2}],
     "dump_cams": [{"flip": False}, {"scales": [1]}, {"splits": ["train", "val"]}, {"torch_threads": 2}],
     "confident_regions": [{"crf": "none"}, {"crf": "psa"}],
     "train_affinitynet": [{"lr": 0.2}, {"radius": 4}],
@@ -172,6 +173,7 @@ def test_the_owner_is_the_first_of_the_chain_that_agrees(tmp_path: Path) -> None
     owners = {name: task.owner for name, task in tasks.items()}
     assert owners == {
         "classifier": "base",
+        "classification": "base",
         "cams": "base",
         "regions": "base",
         "affinitynet": "base",

@@ -59,11 +59,20 @@ def test_null_removes_a_parameter_an_input_and_a_node(tmp_path: Path) -> None:
         },
         grandchild={"extends": "child", "nodes": {"segmenter": {"from": {"labels": "regions"}}}},
     )
-    assert "stage train_segmenter needs `from: {labels: NODE}`, got none" in refusal(book)
+    assert "stage train_segmenter needs `from: {labels: NODE}` with these parameters, got none" in refusal(
+        book
+    )
     recipe = book.check("grandchild")
     assert recipe.nodes["classifier"].raw == {"epochs": 3}
     assert recipe.nodes["segmenter"].inputs == {"labels": Reference("grandchild", "regions")}
-    assert set(recipe.nodes) == {"classifier", "cams", "regions", "segmenter", "predictions"}
+    assert set(recipe.nodes) == {
+        "classifier",
+        "classification",
+        "cams",
+        "regions",
+        "segmenter",
+        "predictions",
+    }
 
 
 def test_from_is_merged_by_key(tmp_path: Path) -> None:
@@ -115,7 +124,7 @@ def test_the_chain_runs_from_the_root(tmp_path: Path) -> None:
 
 def test_scores_of_a_removed_node_go_with_it(tmp_path: Path) -> None:
     nodes = {"segmenter": None, "predictions": None}
-    assert extended(tmp_path, nodes).scores == ("classifier", "cams", "refined", "masks_")
+    assert extended(tmp_path, nodes).scores == ("classification", "cams", "refined", "masks_")
 
 
 def test_scores_are_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -256,7 +265,7 @@ def child(**nodes: Any) -> dict[str, Any]:
         ),
         (
             child(cams={"from": {"classifier": "base.clasifier"}}),
-            "recipe child, node cams: unknown node 'clasifier'; did you mean classifier? (in recipe base)",
+            "recipe child, node cams: unknown node 'clasifier'; did you mean classifier or classification? (in recipe base)",
         ),
         (child(camz=None), "recipe child removes unknown node 'camz'; did you mean cams?"),
         (
@@ -305,7 +314,7 @@ def test_a_mistake_in_a_parent_names_the_parent(tmp_path: Path) -> None:
         (
             {"cams": {"from": {"classifier": "regions"}}},
             "recipe child, node cams: input classifier takes classifier, got regions "
-            "(stage confident_regions makes label_maps)",
+            "(stage confident_regions makes regions)",
         ),
         (
             {"segmenter": {"from": {"labels": "base.cams"}}},
@@ -398,7 +407,7 @@ def test_recipes_that_refer_to_each_other_without_a_circle_of_nodes_are_fine(tmp
             "paper: x\nnodes: {}\npaper: y\n",
             r"child\.yaml, line 3, column 1: not YAML: key 'paper' stands twice",
         ),
-        ("paper: \x07\n", r"child\.yaml: no readable YAML: "),
+        ("paper: \x07\n", r"child\.yaml: not readable YAML: "),
     ],
     ids=["bracket", "tab", "doubled key", "control character"],
 )
@@ -410,7 +419,7 @@ def test_a_fault_of_syntax_is_one_line_with_its_place(tmp_path: Path, text: str,
 
 def test_a_file_of_another_encoding_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_bytes("paper: é".encode("latin-1"))
-    with pytest.raises(SeedbedError, match=r"x\.yaml: no readable YAML: "):
+    with pytest.raises(SeedbedError, match=r"x\.yaml: not readable YAML: "):
         load_yaml(tmp_path / "x.yaml")
 
 

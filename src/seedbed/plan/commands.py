@@ -134,10 +134,16 @@ class Workflow:
         """Names of the selected recipes' nodes, by stage.
 
         Raises:
-            SeedbedError: two recipes give one name to nodes of different stages, so that a path would be ambiguous.
+            SeedbedError: a node is named like a judge, or two recipes give one name to nodes of different stages, so that a
+                path would be ambiguous.
         """
         stage_of: dict[str, str] = {}
         for task in self.tasks:
+            if task.name in JUDGES:
+                raise SeedbedError(
+                    f"node name {task.name} is that of a judge, whose files would lie among the node's; rename it in "
+                    f"recipe {task.owner}"
+                )
             known = stage_of.setdefault(task.name, task.stage.name)
             if known != task.stage.name:
                 raise SeedbedError(
