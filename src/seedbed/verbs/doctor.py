@@ -15,12 +15,12 @@ from seedbed.plan.commands import Workflow
 
 
 def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | None = None) -> list[str]:
-    """All faults, each once; empty where everything is sound.
+    """All faults, each once; empty if everything is sound.
 
     Args:
         workflow: the configuration and the recipes.
         dataset: data set of `params.yaml`; the configured one where None.
-        data_root: its folder on this machine, in place of the declared one.
+        data_root: its folder on this machine, instead of the declared one.
     """
     name = dataset or workflow.config.dataset
     try:
@@ -84,7 +84,7 @@ def backbone_faults(backbone: str, weights: str) -> Iterator[str]:
             yield unknown_name(f"weights tag of {backbone}", rest, tags)
     elif kind == "file":
         if not Path(rest).expanduser().is_file():
-            yield f"initial weights: no file {rest}"
+            yield f"initial weights: there is no file {rest}"
     elif kind == "embedded":
         if backbone != EMBEDDED_BACKBONE:
             yield f"embedded weights exist for {EMBEDDED_BACKBONE} only, not for {backbone}; set `weights`"
