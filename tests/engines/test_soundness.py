@@ -207,9 +207,7 @@ def test_without_its_index_everything_is_stale(tmp_path: Path, damage: str) -> N
     else:
         old = read_manifest(path)
         write_bytes(path, old.model_copy(update={"parameters": old.parameters | {"dataset": "x"}}).to_bytes())
-    assert {why for _, why in short(graph, tasks)} == {
-        "the index of the data set will be made again"
-    }
+    assert {why for _, why in short(graph, tasks)} == {"the index of the data set will be made again"}
 
 
 def test_another_content_of_the_index_is_told(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -90,13 +89,20 @@ def test_two_questions_at_once_do_not_take_each_other_for_a_writer(workflow: Wor
         assert not is_locked(workflow)
 
 
+def test_a_mistake_in_a_recipe_is_not_taken_for_a_lock(tmp_path: Path) -> None:
+    broken = {"extends": "base", "nodes": {"cams": {"with": {"scale": [1]}}}}
+    workflow = make_workflow(tmp_path, {"recipes": ["child"]}, child=broken)
+    with pytest.raises(SeedbedError, match="unknown key 'scale'"):
+        is_locked(workflow)
+
+
 @pytest.fixture(params=[(os.getpid(), True), (2**22 + 1, False)], ids=["lives", "ended"])
-def dvc(request: pytest.FixtureRequest, workflow: Workflow) -> Iterator[tuple[int, bool]]:
-    """A process that DVC's rwlock names as its source writes it (writers by path, readers by path); whether it lives."""
+def dvc(request: pytest.FixtureRequest, workflow: Workflow) -> tuple[int, bool]:
+    """A process in DVC's rwlock, as its source writes it (writers by path, readers by path); whether it lives."""
     DVC_LOCK.parent.mkdir(parents=True)
     info = {"pid": request.param[0], "cmd": "dvc repro"}
     DVC_LOCK.write_text(json.dumps({"write": {"results/a": info}, "read": {"results/b": [info]}}))
-    yield request.param
+    return request.param
 
 
 def test_dvc_locks_the_tree_while_its_process_lives(workflow: Workflow, dvc: tuple[int, bool]) -> None:

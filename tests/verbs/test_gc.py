@@ -141,7 +141,9 @@ def test_it_refuses_while_an_output_is_held(tree: Any, yes: bool) -> None:
     lock = tree.write("results/toy/base/rng0/cams/.work/train-0.lock", b"pid 7")
     with lock.open() as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        with pytest.raises(SeedbedError, match=r"rng0/cams \(train-0\) is being written by another run \(pid 7\)"):
+        with pytest.raises(
+            SeedbedError, match=r"rng0/cams \(train-0\) is being written by another run \(pid 7\)"
+        ):
             collect(workflow, yes=yes, logs=tree.logs)
     assert stray.exists()
     collect(workflow, yes=yes, logs=tree.logs)

@@ -77,7 +77,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_if_changed(path: Path, content: bytes) -> bool:
     """Write `content` unless `path` holds it already, so that an equal file keeps its time.
 
-    For what is derived and small, as slices are: a call after a loss of power repairs it, so nothing waits for the disk.
+    For what is derived and small, as slices are: after a loss of power the next call repairs it, so none waits for the
+    disk.
 
     Returns:
         whether the file was written.

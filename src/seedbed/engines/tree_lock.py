@@ -24,8 +24,7 @@ def refuse_writers(workflow: Workflow) -> None:
     Raises:
         SeedbedError: naming what is being written, and by whom.
     """
-    for folder in (workflow.results, *workflow.output_folders()):
-        refuse_locked(folder)
+    _refuse_locked([workflow.results, *workflow.output_folders()])
 
 
 def refuse_dvc(workflow: Workflow, folder: Path = Path()) -> None:
@@ -41,9 +40,14 @@ def refuse_dvc(workflow: Workflow, folder: Path = Path()) -> None:
 
 
 def is_locked(workflow: Workflow) -> bool:
-    """Whether another run writes to the results: its slices are then left as they are. Nothing on disk is touched."""
+    """Whether another run writes to the results: its slices are then left as they are. Nothing on disk is touched.
+
+    Raises:
+        SeedbedError: a mistake in params.yaml or a recipe.
+    """
+    folders = [workflow.results, *workflow.output_folders()]
     try:
-        refuse_writers(workflow)
+        _refuse_locked(folders)
         refuse_dvc(workflow)
     except SeedbedError:
         return True
@@ -64,6 +68,11 @@ def hold_tree(workflow: Workflow) -> ExitStack:
     stack = ExitStack()
     stack.enter_context(output_lock(workflow.results, RUN))
     return stack
+
+
+def _refuse_locked(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        refuse_locked(folder)
 
 
 def dvc_processes(path: Path) -> Iterable[int]:

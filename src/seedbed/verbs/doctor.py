@@ -40,18 +40,23 @@ def dataset_faults(name: str, declaration: DatasetDeclaration, data_root: Path |
 
 
 def recipe_faults(workflow: Workflow, dataset: str) -> Iterator[str]:
-    """Faults of the selected recipes on a data set, with backbones, weights and CRF engines."""
+    """Faults of the selected recipes on a data set, node by node, with backbones, weights and CRF engines."""
+    graph, rng = workflow.graph(dataset), workflow.config.rngs[0]
     for recipe in workflow.config.recipes:
-        for regions in (None, *workflow.config.thresholds):
-            try:
-                tasks = workflow.graph(dataset).recipe_tasks(recipe, workflow.config.rngs[0], regions)
-            except SeedbedError as error:
-                yield str(error)
-                continue
-            for task in tasks.values():
-                values = task.parameters.model_dump()
+        try:
+            nodes = workflow.book.check(recipe).nodes
+        except SeedbedError as error:
+            yield str(error)
+            continue
+        for node in nodes:
+            for regions in (None, *workflow.config.thresholds):
+                try:
+                    task = graph.task(recipe, node, rng, regions)
+                except SeedbedError as error:
+                    yield str(error)
+                    continue
                 where = f"recipe {task.owner}, node {task.name}"
-                yield from (f"{where}: {fault}" for fault in parameter_faults(values))
+                yield from (f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump()))
 
 
 def parameter_faults(values: Mapping[str, Any]) -> Iterator[str]:
