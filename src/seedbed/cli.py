@@ -23,30 +23,30 @@ app.command(recipe_app)
 
 @app.command
 def plan(
-    *, shell: bool = False, sweep: bool = False, why: bool = False, disk: bool = False, hours: bool = False
+    *, shell: bool = False, sweep: bool = False, why: bool = False, disk: bool = False, forecast: bool = False
 ) -> None:
-    """Print every node of the selected recipes: owner, seeds, regions settings, state (cached, stale, missing).
+    """Print every node of the selected recipes: owner, seeds, regions settings, state.
 
-    Also writes the parameter slices that the stage commands read.
+    A state is cached, stale, partial or missing. Also writes the parameter slices that the stage commands read.
 
     Args:
         shell: print the commands in order instead, for a machine without Snakemake.
         sweep: the sweep over params.yaml's thresholds, instead of each recipe at its own regions.
-        why: also say why something is stale, one line a reason.
+        why: also say why something is stale, one line per reason.
         disk: also say how large what is on disk is.
-        hours: also say what a run will cost, by the median of earlier runs of each stage on this data set.
+        forecast: also say what a run will cost, by the median of earlier runs of each stage on this data set.
     """
     from seedbed.verbs.show import Columns, plan_text
 
     workflow = Workflow.read()
     name = "sweep" if sweep else "all"
-    workflow.write_slices()
+    _write_slices(workflow)
     if shell:
         print("set -e")
         for command in workflow.commands((name,)):
             print(command.line())
     else:
-        print(plan_text(workflow, (name,), Columns(why, disk, hours)))
+        print(plan_text(workflow, (name,), Columns(why, disk, forecast)))
 
 
 @app.command
@@ -56,7 +56,7 @@ def scores(*, sweep: bool = False) -> None:
     Args:
         sweep: of the sweep over params.yaml's thresholds.
     """
-    from seedbed.verbs.show import scores_text
+    from seedbed.verbs.scores import scores_text
 
     print(scores_text(Workflow.read(), "sweep" if sweep else "all"))
 
@@ -69,10 +69,10 @@ def show(name: str, *, resolved: bool = False) -> None:
         name: recipe.
         resolved: with every parameter's value for the configured data set, and the owner of each node.
     """
-    from seedbed.verbs.show import recipe_text
+    from seedbed.verbs.recipe import recipe_text
 
     workflow = Workflow.read()
-    print(recipe_text(workflow.book.check(name), resolved, workflow.graph()), end="")
+    print(recipe_text(workflow.book.check(name), workflow.graph() if resolved else None), end="")
 
 
 @recipe_app.command
@@ -83,7 +83,7 @@ def diff(first: str, second: str) -> None:
         first: recipe.
         second: recipe.
     """
-    from seedbed.verbs.show import recipe_difference
+    from seedbed.verbs.recipe import recipe_difference
 
     print(recipe_difference(Workflow.read(), first, second))
 
@@ -91,19 +91,9 @@ def diff(first: str, second: str) -> None:
 @recipe_app.command(name="list")
 def list_() -> None:
     """Print all recipes with their papers."""
-    from seedbed.verbs.show import table
+    from seedbed.verbs.recipe import recipe_list
 
-    book = Workflow.read().book
-    print(
-        table(
-            ("RECIPE", "EXTENDS", "PAPER"),
-            [(n, *_parents(book[n].chain), book[n].paper) for n in book.names()],
-        )
-    )
-
-
-def _parents(chain: tuple[str, ...]) -> tuple[str]:
-    return (chain[-2] if len(chain) > 1 else "",)
+    print(recipe_list(Workflow.read().book))
 
 
 @app.command
@@ -114,9 +104,9 @@ def gc(*, yes: bool = False, each: bool = False) -> None:
 
     Args:
         yes: delete it.
-        each: a line for each folder, instead of one for all of a recipe's that go for one reason.
+        each: one line per folder, instead of one for all of a recipe's that go for one reason.
     """
-    from seedbed.verbs.gc.clearing import collect
+    from seedbed.verbs.gc import collect
 
     print(collect(Workflow.read(), yes, each))
 
@@ -132,19 +122,19 @@ def predict(
 ) -> int:
     """Segment new photographs: masks (palette PNG), the share of each class (CSV), and pictures to look at.
 
-    Exit status 1 where a photograph could not be read; the others are done.
+    Exit status 1 if a photograph could not be read; the others are done.
 
     Args:
         photos: files, and folders that are searched for image files.
         segmenter: recipe.node[@rng0] of the configured data set, or the folder of an artifact; a `predict` node brings
             its own scales and CRF.
-        out: folder to write.
-        overlay: also write each mask over its photograph.
+        out: folder to write: masks with the photographs' names, shares.csv, classes.csv.
+        overlay: also write each mask over its photograph, into the folder `overlays`.
         device: auto, cpu or cuda.
         longest: long side in pixels to which larger photographs are shrunk for the network; by default the data set's
-            longest. Masks have the photograph's size.
+            longest, if its index is there. Masks have the photograph's size.
     """
-    from seedbed.runtime.options import Log
+    from seedbed.runtime.log import Log
     from seedbed.verbs.locate import locate
     from seedbed.verbs.predict import predict_command
 
@@ -195,7 +185,7 @@ def export(
 def doctor(
     dataset: str | None = None, *, data_root: Annotated[Path | None, Parameter(name="--data-root")] = None
 ) -> int:
-    """List every fault of a data set and of the selected recipes at once; exit status 1 where there is one.
+    """List every fault of a data set and of the selected recipes at once; exit status 1 if there is one.
 
     Args:
         dataset: data set of params.yaml; the configured one by default.
@@ -218,8 +208,8 @@ def resume(
 
     Args:
         snakemake: what snakemake was called with, for instance `--workflow-profile profiles/slurm`.
-        cancel: cancel the jobs that are left in place of waiting for them.
-        queue: look for them in SLURM's queue, where there is one.
+        cancel: cancel the jobs that are left instead of waiting for them.
+        queue: look for them in SLURM's queue, if there is one.
     """
     from seedbed.engines.resume import resume as go_on
 
@@ -227,16 +217,33 @@ def resume(
 
 
 @app.command
-def dvc() -> None:
-    """Write dvc.yaml for what params.yaml and the recipes ask for."""
+def dvc(*, sweep: bool = False) -> None:
+    """Write dvc.yaml for what params.yaml and the recipes ask for, and the parameter slices that its stages read.
+
+    Args:
+        sweep: also with the sweep over params.yaml's thresholds.
+    """
     from seedbed.engines.dvc_yaml import FILE, write
 
-    print(f"{FILE}: {'written' if write(Workflow.read()) else 'up to date'}")
+    workflow = Workflow.read()
+    written = write(workflow, sweep=sweep)
+    _write_slices(workflow)
+    print(f"{FILE}: {'written' if written else 'up to date'}")
+
+
+def _write_slices(workflow: Workflow) -> None:
+    """Bring the slices up to date; a run that writes here goes on with those that it has."""
+    from seedbed.engines.tree_lock import is_locked
+
+    if is_locked(workflow):
+        print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
+    else:
+        workflow.write_slices()
 
 
 @app.command(name="sync-dvc")
 def sync_dvc() -> int:
-    """Hand DVC what Snakemake made; exit status 1 where a stage is refused: made with another slice or other inputs."""
+    """Hand DVC what Snakemake made; exit status 1 if a stage is refused: made with another slice or other inputs."""
     from seedbed.engines.sync import sync
 
     handover = sync()
@@ -245,7 +252,7 @@ def sync_dvc() -> int:
 
 
 def main() -> None:
-    """Entry point: failures of a user's making are one line."""
+    """Entry point: mistakes of a user are answered with one line."""
     try:
         sys.exit(app())
     except SeedbedError as error:

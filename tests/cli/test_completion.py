@@ -14,7 +14,7 @@ COMMANDS = ("plan", "gc", "predict", "export", "doctor", "recipe")
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_knows_commands_and_options(shell: str) -> None:
     script = app.generate_completion(shell=shell)
-    for word in (*COMMANDS, "segmenter", "overlay", "format", "hours"):
+    for word in (*COMMANDS, "segmenter", "overlay", "format", "forecast", "sweep"):
         assert word in script
 
 

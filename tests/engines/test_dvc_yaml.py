@@ -1,5 +1,6 @@
-"""dvc.yaml: a stage a command, every file declared, fresh for the committed params.yaml; the stage `resolve`."""
+"""dvc.yaml: one stage per node, every file declared, fresh for the committed params.yaml; the stage `resolve`."""
 
+import dataclasses
 import os
 import string
 from pathlib import Path
@@ -13,7 +14,7 @@ from seedbed.engines.dvc_yaml import RESOLVE, check_fresh, pipeline, stage_name,
 from seedbed.engines.resolve import main, resolve
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
-from seedbed.runtime.options import output_lock
+from seedbed.runtime.locks import output_lock
 
 ROOT = Path(__file__).parents[2]
 SWEEP = {"thresholds": ["bg0.05-fg0.30", "bg0.10-fg0.40"]}
@@ -21,7 +22,8 @@ SWEEP = {"thresholds": ["bg0.05-fg0.30", "bg0.10-fg0.40"]}
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    write_recipes(tmp_path / "recipes")
+    child = {"extends": "base", "nodes": {"segmenter": {"with": {"architecture": "unet"}}}}
+    write_recipes(tmp_path / "recipes", child=child)
     configure(tmp_path)
     monkeypatch.chdir(tmp_path)
     write(Workflow.read())
@@ -45,7 +47,7 @@ def test_the_committed_file_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_stage_reads_and_declares_what_its_command_does(tmp_path: Path) -> None:
     workflow = make_workflow(tmp_path, SWEEP)
-    made = pipeline(workflow)["stages"]
+    made = pipeline(workflow, ("all", "sweep"))["stages"]
     commands = workflow.commands(("all", "sweep"))
     assert len(made) == len(commands) + 1
     for command in commands:
@@ -57,35 +59,67 @@ def test_a_stage_reads_and_declares_what_its_command_does(tmp_path: Path) -> Non
 
 
 def test_names_hold_only_what_dvc_allows(tmp_path: Path) -> None:
-    assert stage_name("toy/base/rng0/bg0.10-fg0.40/cams/train-0") == (
-        "toy--base--rng0--bg0_10-fg0_40--cams--train-0"
-    )
+    assert stage_name("toy/base/rng0/bg0.10-fg0.40/cams") == "toy--base--rng0--bg0_10-fg0_40--cams"
     allowed = set(string.ascii_letters + string.digits + "-_")
-    assert all(set(name) <= allowed for name in pipeline(make_workflow(tmp_path, SWEEP))["stages"])
+    made = pipeline(make_workflow(tmp_path, SWEEP), ("all", "sweep"))["stages"]
+    assert all(set(name) <= allowed for name in made)
+
+
+def test_a_sharded_node_is_one_stage_with_all_its_shards(tmp_path: Path) -> None:
+    toy = {"kind": "folder", "shards": 3, "splits": {"train": {}, "val": {}}}
+    made = pipeline(make_workflow(tmp_path, {"datasets": {"toy": toy}}))["stages"]
+    assert list(made) == [
+        *("resolve", "toy--index", "toy--base--rng0--classifier", "toy--base--rng0--cams"),
+        *(f"toy--base--rng0--bg0_10-fg0_40--{n}" for n in ("regions", "affinitynet", "refined", "masks_")),
+        *(f"toy--base--rng0--bg0_10-fg0_40--{n}" for n in ("segmenter", "predictions")),
+        "toy--base--rng0--scores--cams-train",
+        *(f"toy--base--rng0--bg0_10-fg0_40--scores--{n}-train" for n in ("refined", "masks_")),
+        "toy--base--rng0--bg0_10-fg0_40--scores--predictions-val",
+        "toy--reports--all",
+    ]
+    cams = made["toy--base--rng0--cams"]
+    assert "--shard" not in cams["cmd"]
+    assert [Path(path).name for path in cams["outs"]] == [
+        "manifest.json",
+        *(f"train-{k}{suffix}" for k in range(3) for suffix in (".safetensors", ".json")),
+    ]
+
+
+def test_the_sweep_comes_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    workflow = make_workflow(tmp_path, SWEEP)
+    without, with_sweep = (set(pipeline(workflow, r)["stages"]) for r in (("all",), ("all", "sweep")))
+    assert without < with_sweep
+    assert not any("bg0_05" in name for name in without)
+    assert "toy--reports--sweep" in with_sweep - without
+    with pytest.raises(SeedbedError, match="names no `thresholds` to sweep"):
+        write(make_workflow(tmp_path), tmp_path, sweep=True)
 
 
 def test_two_units_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workflow = make_workflow(tmp_path, {})
     first, *rest = workflow.commands()
-    twin = type(first)(first.unit.replace("/", "--"), first.words, first.reads, first.writes)
+    twin = dataclasses.replace(first, unit=first.unit.replace("/", "--"))
     monkeypatch.setattr(workflow, "commands", lambda names: [first, *rest, twin])
     with pytest.raises(SeedbedError, match="would be one DVC stage, toy--index; rename"):
-        stages(workflow)
+        stages(workflow, ("all",))
 
 
-def test_scores_are_metrics_and_histories_are_plots(tmp_path: Path) -> None:
-    made = pipeline(make_workflow(tmp_path, SWEEP))["stages"]
+def test_the_reports_numbers_are_metrics_and_histories_are_plots(tmp_path: Path) -> None:
+    made = pipeline(make_workflow(tmp_path, SWEEP), ("all", "sweep"))["stages"]
     metrics = [path for stage in made.values() for path in stage.get("metrics", [])]
-    assert any(path.endswith("base/rng0/scores/cams-train.json") for path in metrics)
-    assert any("/thresholds/" in path for path in metrics)
+    reports = tmp_path / "results/toy/reports"
+    assert metrics == [str(reports / name / "metrics.json") for name in ("all", "sweep")]
+    scores = [path for stage in made.values() for path in stage.get("outs", []) if "/scores/" in path]
+    assert str(tmp_path / "results/toy/base/rng0/scores/cams-train.json") in scores
     plots = {
         Path(p).parent.name: v
         for stage in made.values()
         for one in stage.get("plots", [])
         for p, v in one.items()
     }
-    assert plots["classifier"] == {"x": "step", "y": "classifier/loss"}
-    assert set(plots) == {"classifier", "affinitynet", "segmenter"}
+    assert plots == {
+        name: {"x": "step", "y": f"{name}/loss"} for name in ("classifier", "affinitynet", "segmenter")
+    }
 
 
 def test_resolve_always_runs_and_leaves_a_stamp_that_is_not_cached(tmp_path: Path) -> None:
@@ -97,13 +131,13 @@ def test_resolve_always_runs_and_leaves_a_stamp_that_is_not_cached(tmp_path: Pat
 
 
 def test_resolve_writes_the_slices_that_changed_and_no_others(checkout: Path) -> None:
-    first = resolve()
+    first = resolve().written
     assert Path("results/.params/toy/base/rng0/cams.json") in first
     mark = Path("results/.params/resolved")
     content = mark.read_bytes()
     before = {path: path.stat().st_mtime_ns for path in first}
     configure(checkout, settings={"toy": {"dump_cams": {"flip": False}}})
-    assert resolve() == [Path("results/.params/toy/base/rng0/cams.json")]
+    assert resolve().written == [Path("results/.params/toy/base/rng0/cams.json")]
     assert mark.read_bytes() == content
     changed = [path for path in first if path.stat().st_mtime_ns != before[path]]
     assert changed == [Path("results/.params/toy/base/rng0/cams.json")]
@@ -113,7 +147,7 @@ def test_resolve_writes_the_slices_that_changed_and_no_others(checkout: Path) ->
     ("changes", "told"),
     [
         ({"rngs": [0, 1]}, "lacks toy--base--rng1--classifier and "),
-        ({"thresholds": ["bg0.05-fg0.30"]}, "lacks toy--base--rng0--bg0_05-fg0_30--"),
+        ({"recipes": ["base", "child"]}, "lacks toy--child--rng0--bg0_10-fg0_40--segmenter and "),
         (
             {"datasets": {"toy": {"kind": "folder", "shards": 2, "splits": {"train": {}, "val": {}}}}},
             "differs in ",
@@ -138,6 +172,27 @@ def test_too_many_stages_are_refused(checkout: Path) -> None:
     write(Workflow.read())
     configure(checkout)
     with pytest.raises(SeedbedError, match="has too many toy--base--rng1--"):
+        check_fresh(Workflow.read())
+
+
+def test_a_file_with_and_without_the_sweep_is_fresh(checkout: Path) -> None:
+    configure(checkout, **SWEEP)
+    assert check_fresh(Workflow.read()) == ("all",)
+    write(Workflow.read(), sweep=True)
+    assert resolve().reports == ("all", "sweep")
+    assert Path("results/.params/toy/base/rng0/bg0.05-fg0.30/regions.json").is_file()
+
+
+def test_a_file_with_another_sweep_is_refused(checkout: Path) -> None:
+    configure(checkout, **SWEEP)
+    write(Workflow.read(), sweep=True)
+    configure(checkout, thresholds=[*SWEEP["thresholds"], "bg0.20-fg0.50"])
+    with pytest.raises(
+        SeedbedError, match=r"lacks toy--base--rng0--bg0_20-fg0_50--.*run `seedbed dvc --sweep`, then again"
+    ):
+        check_fresh(Workflow.read())
+    configure(checkout)
+    with pytest.raises(SeedbedError, match=r"has too many toy--base--.*run `seedbed dvc`, then again"):
         check_fresh(Workflow.read())
 
 

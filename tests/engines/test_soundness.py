@@ -1,175 +1,350 @@
-"""Certificates, file times and company, on an index that the stage command itself made."""
+"""The examiner on manifests made by hand: cached, stale and why, partial, missing; by size and by SHA-256."""
 
 import json
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from seedbed.engines.mtimes import benchmark, newer_inputs, settle
-from seedbed.engines.soundness import Examiner, Verdict
-from seedbed.engines.tree_lock import DVC_LOCK, has_company, hold_tree, refuse_company
-from seedbed.errors import SeedbedError
-from seedbed.plan.commands import Workflow, prepare_command, task_commands
-from seedbed.runtime.options import main
+from recipe_files import make_workflow
+from seedbed.artifacts.atomic import write_bytes
+from seedbed.artifacts.manifest import (
+    FileEntry,
+    Manifest,
+    Record,
+    content_digest,
+    merge_shards,
+    read_manifest,
+    sha256_bytes,
+    to_json,
+)
+from seedbed.engines.soundness import CACHED, MISSING, Depth, Examiner, State, finished_shards
+from seedbed.plan.commands import Workflow
+from seedbed.plan.tasks import Task, TaskGraph
 
-INDEX = Path("results/composites/index")
-PARAMS: dict[str, Any] = {
-    "dataset": "composites",
-    "recipes": ["one"],
-    "datasets": {
-        "composites": {
-            "kind": "composites",
-            "splits": {"train": {}, "val": {}},
-            "with": {"images": {"train": 2, "val": 2}, "size": 32},
-        }
-    },
+NODES: dict[str, dict[str, Any]] = {
+    "classifier": {"stage": "train_classifier", "with": {"lr": 0.1}},
+    "cams": {"stage": "dump_cams", "from": {"classifier": "classifier"}, "with": {}},
+    "masks_": {"stage": "pseudo_masks", "from": {"cams": "cams"}, "with": {}},
 }
-RECIPE = {
-    "nodes": {
-        "classifier": {"stage": "train_classifier"},
-        "cams": {"stage": "dump_cams", "from": {"classifier": "classifier"}},
-    },
-    "scores": ["cams"],
-}
+INDEX_CONTENT = sha256_bytes(b"index")
 
 
-@pytest.fixture
-def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workflow:
-    """A checkout whose data set is indexed and nothing else."""
-    monkeypatch.chdir(tmp_path)
-    Path("recipes").mkdir()
-    Path("recipes/one.yaml").write_text(yaml.safe_dump(RECIPE))
-    found = configured()
-    found.write_slices()
-    assert main("prepare_dataset", prepare_command(found.graph()).words[2:]) == 0
-    return found
+def workflow_of(folder: Path, **changes: dict[str, Any]) -> Workflow:
+    """A chain of three nodes over a data set of two shards, with changed parameters by node."""
+    toy = {"kind": "folder", "shards": 2, "splits": {"train": {}, "val": {}}}
+    nodes = {name: node | {"with": {**node["with"], **changes.get(name, {})}} for name, node in NODES.items()}
+    return make_workflow(folder, {"datasets": {"toy": toy}}, base={"nodes": nodes, "scores": ["cams"]})
 
 
-def configured(**changes: Any) -> Workflow:
-    Path("params.yaml").write_text(yaml.safe_dump(PARAMS | changes))
-    return Workflow.read()
+def chain(folder: Path, **changes: dict[str, Any]) -> tuple[TaskGraph, list[Task]]:
+    workflow = workflow_of(folder, **changes)
+    return workflow.graph(), workflow.tasks
 
 
-def verdicts(workflow: Workflow) -> dict[str, Verdict]:
-    return {verdict.command.unit: verdict for verdict in Examiner(workflow).verdicts()}
+def content_of(task: Task) -> str:
+    """The content digest that `make_all` gives a node."""
+    if task.stage.sharded:
+        return content_digest(record(task, shard) for shard in task.shard_names)
+    return sha256_bytes(task.key.encode())
 
 
-def older(path: Path, seconds: float) -> None:
-    """Make a file older."""
-    time = path.stat().st_mtime - seconds
-    os.utime(path, (time, time))
+DATA = b"0123456789"
 
 
-def test_what_is_there_is_sound_and_the_rest_is_missing(workflow: Workflow) -> None:
-    found = verdicts(workflow)
-    assert list(found) == [command.unit for command in workflow.commands()]
-    assert [unit for unit, verdict in found.items() if verdict.sound] == ["composites/index"]
-    assert all(verdict.missing for unit, verdict in found.items() if unit != "composites/index")
+def make(
+    path: Path, parameters: dict[str, Any], inputs: dict[str, list[str]], files: list[Path], **more: Any
+) -> Manifest:
+    """A manifest, or a sidecar, with files of ten bytes."""
+    for file in files:
+        write_bytes(file, DATA)
+    manifest = Manifest(
+        stage=parameters["stage"],
+        stage_version=1,
+        dataset="toy",
+        parameters=parameters,
+        inputs=inputs,
+        files={f.name: FileEntry(size=10, sha256=sha256_bytes(DATA)) for f in files},
+        images={},
+        ledger=[],
+        **({"facts": {}} | more),
+    )
+    write_bytes(path, manifest.to_bytes())
+    return manifest
 
 
-def test_another_slice_is_named(workflow: Workflow) -> None:
-    datasets = {"composites": PARAMS["datasets"]["composites"] | {"with": {"size": 48}}}
-    verdict = verdicts(configured(datasets=datasets))["composites/index"]
-    assert not verdict.sound
-    assert not verdict.missing
-    assert "with" in verdict.why
+def make_all(graph: TaskGraph, tasks: list[Task]) -> None:
+    """The index and every node, sharded ones with their sidecars."""
+    folder = graph.index_folder
+    make(folder / "manifest.json", graph.index_slice(), {}, [folder / "index.csv"], content=INDEX_CONTENT)
+    write_bytes(folder / "masks.csv", b"masks")
+    for task in tasks:
+        inputs = {"index": [INDEX_CONTENT]}
+        inputs |= {name: [content_of(source)] for name, source in task.sources.items()}
+        if not task.stage.sharded:
+            make(task.manifest, task.slice(), inputs, task.data_files(), content=content_of(task))
+            continue
+        sidecars = {}
+        for shard in task.shard_names:
+            data, sidecar = task.shard_files(shard)
+            records = [record(task, shard)]
+            sidecars[sidecar.name] = make(
+                sidecar, task.slice(), inputs, [data], records=records, content=content_digest(records)
+            )
+        write_bytes(task.manifest, merge_shards(sidecars).to_bytes())
 
 
-def test_changed_bytes_of_equal_size_are_found(workflow: Workflow) -> None:
-    path = INDEX / "index.csv"
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
-    assert "index.csv has SHA-256" in verdicts(workflow)["composites/index"].why
+def record(task: Task, shard: str) -> Record:
+    return Record(split="train", image_id=shard, name="", sha256=sha256_bytes(task.key.encode()))
 
 
-def test_a_lacking_file_is_named(workflow: Workflow) -> None:
-    (INDEX / "masks.csv").unlink()
-    verdict = verdicts(workflow)["composites/index"]
-    assert (verdict.why, verdict.missing) == ("masks.csv is missing", False)
+def states(graph: TaskGraph, tasks: list[Task], depth: Depth = "size") -> list[State]:
+    examiner = Examiner(graph, depth)
+    return [examiner.task(task) for task in tasks]
 
 
-def test_an_unsound_input_makes_what_was_made_from_it_unsound(workflow: Workflow) -> None:
-    path = INDEX / "index.csv"
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
-    task = workflow.tasks()[0]
-    command = task_commands(workflow.graph(), task)[0]
-    for file in command.writes:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(b"")
-    assert verdicts(workflow)[task.key].why == "input composites/index is not up to date"
+def short(graph: TaskGraph, tasks: list[Task], depth: Depth = "size") -> list[tuple[str, str]]:
+    return [(state.status, state.why) for state in states(graph, tasks, depth)]
 
 
-def test_a_slice_written_anew_does_not_outdate_what_was_made_with_an_equal_one(workflow: Workflow) -> None:
-    command = prepare_command(workflow.graph())
-    for path in command.writes:
-        older(path, 100)
-    assert newer_inputs(command) == [command.reads[0]]
-    assert settle(workflow) == ["composites/index"]
-    assert newer_inputs(command) == []
-    assert settle(workflow) == []
+def test_nothing_there_is_missing(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    assert Examiner(graph).index() == MISSING
+    assert states(graph, tasks) == [MISSING] * 3
 
 
-def test_another_slice_outdates_what_was_made_before(workflow: Workflow) -> None:
-    datasets = {"composites": PARAMS["datasets"]["composites"] | {"with": {"size": 48}}}
-    changed = configured(datasets=datasets)
-    changed.write_slices()
-    for path in prepare_command(changed.graph()).writes:
-        older(path, 100)
-    assert settle(changed) == []
+@pytest.mark.parametrize("depth", ["size", "hash"])
+def test_what_agrees_is_cached(tmp_path: Path, depth: Depth) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    assert Examiner(graph, depth).index() == CACHED
+    assert states(graph, tasks, depth) == [CACHED] * 3
 
 
-def test_changed_bytes_do_not_get_a_new_time(workflow: Workflow) -> None:
-    command = prepare_command(workflow.graph())
-    path = INDEX / "index.csv"
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
-    for written in command.writes:
-        older(written, 100)
-    assert settle(workflow) == []
+@pytest.mark.parametrize(
+    ("changes", "whys"),
+    [
+        ({"classifier": {"lr": 0.2}}, ["lr 0.1 -> 0.2", "input classifier is stale", "input cams is stale"]),
+        ({"cams": {"flip": False}}, ["", "flip default -> False", "input cams is stale"]),
+        (
+            {"masks_": {"crf": "irn", "background_score": 0.3}},
+            ["", "", "background_score default -> 0.3, crf default -> irn"],
+        ),
+    ],
+)
+def test_changed_parameters_are_told(tmp_path: Path, changes: dict[str, Any], whys: list[str]) -> None:
+    make_all(*chain(tmp_path))
+    graph, tasks = chain(tmp_path, **changes)
+    assert short(graph, tasks) == [("stale" if why else "cached", why) for why in whys]
 
 
-def test_an_old_benchmark_counts_as_an_output(workflow: Workflow) -> None:
-    """Snakemake's `output_mintime` takes the benchmark's time in."""
-    command = prepare_command(workflow.graph())
-    path = benchmark(command)
-    path.parent.mkdir(parents=True)
-    path.write_text("")
-    older(path, 100)
-    assert settle(workflow) == ["composites/index"]
-    assert newer_inputs(command) == []
+def edit(task: Task, **changes: Any) -> None:
+    manifest = read_manifest(task.manifest).model_copy(update=changes)
+    write_bytes(task.manifest, manifest.to_bytes())
 
 
-def test_benchmarks_lie_where_the_rules_put_them(workflow: Workflow) -> None:
-    told = [str(benchmark(command)) for command in workflow.commands()]
-    assert told == [
-        "logs/composites/index.tsv",
-        "logs/composites/one/rng0/classifier.tsv",
-        "logs/composites/one/rng0/cams-train-0.tsv",
-        "logs/composites/one/rng0/cams-gather.tsv",
-        "logs/composites/one/rng0/scores/cams-train.tsv",
-        "logs/composites/reports/all.tsv",
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda t: (t.folder / "train-1.safetensors").unlink(), "train-1.safetensors is missing"),
+        (
+            lambda t: (t.folder / "train-0.safetensors").write_bytes(b"1"),
+            "train-0.safetensors does not agree with the manifest",
+        ),
+        (lambda t: edit(t, files={}), "train-0.safetensors does not agree with the manifest"),
+        (
+            lambda t: edit(t, inputs={"index": [INDEX_CONTENT], "classifier": ["0"]}),
+            "input classifier changed",
+        ),
+        (lambda t: edit(t, parameters=t.slice() | {"stage_version": 0}), "stage_version 0 -> 1"),
+        (lambda t: edit(t, parameters=t.slice() | {"shards": 1}), "shards 1 -> 2"),
+    ],
+    ids=["deleted", "truncated", "unnamed", "input", "version", "shards"],
+)
+def test_what_disagrees_is_stale_with_the_reason(
+    tmp_path: Path, damage: Callable[[Task], Any], why: str
+) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    damage(tasks[1])
+    assert short(graph, tasks) == [
+        ("cached", ""),
+        ("stale", why),
+        ("stale", "input cams is stale"),
     ]
 
 
-def test_a_claimed_tree_is_refused_to_others_until_it_is_let_go(workflow: Workflow) -> None:
-    with hold_tree(workflow):
-        assert has_company(workflow)
-        with pytest.raises(
-            SeedbedError, match=rf"results \(run\) is being written by another run \(pid {os.getpid()}\)"
-        ):
-            refuse_company(workflow)
-    assert not has_company(workflow)
+def test_an_unreadable_manifest_is_stale(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    tasks[2].manifest.write_text("{")
+    status, why = short(graph, tasks)[2]
+    assert status == "stale"
+    assert "is not a manifest that this version reads" in why
 
 
-@pytest.mark.parametrize(("pid", "there"), [(os.getpid(), True), (2**22 + 1, False)])
-def test_dvc_is_company_while_its_process_lives(workflow: Workflow, pid: int, there: bool) -> None:
-    """DVC's rwlock as its source writes it: writers by path, readers by path."""
-    DVC_LOCK.parent.mkdir(parents=True)
-    out, dep = "results/a", "results/b"
-    info = {"pid": pid, "cmd": "dvc repro"}
-    DVC_LOCK.write_text(json.dumps({"write": {out: info}, "read": {dep: [info]}}))
-    assert has_company(workflow) is there
-    if there:
-        with pytest.raises(SeedbedError, match=rf"is being written by DVC \(pid {pid}\); wait for it"):
-            hold_tree(workflow)
+def test_a_missing_input_is_told(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    tasks[1].manifest.unlink()
+    for file in tasks[1].data_files():
+        file.unlink()
+    assert short(graph, tasks) == [
+        ("cached", ""),
+        ("missing", ""),
+        ("stale", "input cams is missing"),
+    ]
+
+
+@pytest.mark.parametrize("damage", ["missing", "other"])
+def test_without_its_index_everything_is_stale(tmp_path: Path, damage: str) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    path = graph.index_folder / "manifest.json"
+    if damage == "missing":
+        path.unlink()
+    else:
+        old = read_manifest(path)
+        write_bytes(path, old.model_copy(update={"parameters": old.parameters | {"dataset": "x"}}).to_bytes())
+    assert {why for _, why in short(graph, tasks)} == {"the index of the data set will be made again"}
+
+
+def test_another_content_of_the_index_is_told(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    path = graph.index_folder / "manifest.json"
+    write_bytes(path, read_manifest(path).model_copy(update={"content": "1"}).to_bytes())
+    assert short(graph, tasks)[0] == ("stale", "input index changed")
+
+
+def test_finished_shards_are_partial_work(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    for file in tasks[1].shard_files("train-1"):
+        write_bytes(file, b"123")
+    assert states(graph, tasks)[1] == State("partial", "1 of 2 shards")
+
+
+def test_a_shard_without_its_sidecar_is_not_finished(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    write_bytes(tasks[1].shard_files("train-0")[0], b"123")
+    assert states(graph, tasks)[1] == MISSING
+
+
+def test_shards_of_an_interrupted_run_of_all_shards_are_partial_work(tmp_path: Path) -> None:
+    """Until all are there it keeps them aside."""
+    graph, tasks = chain(tmp_path)
+    write_bytes(tasks[1].folder / ".work" / "whole" / "train-0.json", b"{}")
+    assert states(graph, tasks)[1] == State("partial", "1 of 2 shards")
+    assert finished_shards(tasks[1]) == 1
+
+
+def test_a_checkpoint_is_partial_work(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    write_bytes(tasks[0].folder / ".work" / "train_classifier" / "training" / "checkpoint.pt", b"1234")
+    assert states(graph, tasks)[0] == State("partial", "a checkpoint to resume from")
+
+
+@pytest.mark.parametrize("name", ["train-0.json", "train-1.json"])
+def test_a_shard_whose_sidecar_is_gone_makes_its_node_stale(tmp_path: Path, name: str) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    (tasks[1].folder / name).unlink()
+    assert states(graph, tasks)[1] == State("stale", f"{name} is missing")
+
+
+def test_the_file_of_the_masks_belongs_to_the_index(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    (graph.index_folder / "masks.csv").unlink()
+    assert Examiner(graph).index() == State("stale", "masks.csv is missing")
+    assert {state.status for state in states(graph, tasks)} == {"stale"}
+
+
+def test_changed_bytes_of_equal_size_are_found_by_hash_alone(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    (tasks[1].folder / "train-1.safetensors").write_bytes(DATA[:-1] + b"!")
+    assert states(graph, tasks) == [CACHED] * 3
+    first, second, third = states(graph, tasks, "hash")
+    assert first == CACHED
+    assert second.status == "stale"
+    assert "train-1.safetensors has SHA-256" in second.why
+    assert third == State("stale", "input cams is stale")
+
+
+def test_a_manifest_that_its_shards_do_not_give_is_found_by_hash_alone(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    edit(tasks[2], facts={"x": 1})
+    assert states(graph, tasks) == [CACHED] * 3
+    assert states(graph, tasks, "hash")[2] == State("stale", "manifest.json does not agree with the shards")
+
+
+def test_alone_a_node_is_compared_with_the_inputs_that_lie_there(tmp_path: Path) -> None:
+    make_all(*chain(tmp_path))
+    graph, tasks = chain(tmp_path, classifier={"lr": 0.2})
+    assert Examiner(graph).task(tasks[1]) == State("stale", "input classifier is stale")
+    assert Examiner(graph).task(tasks[1], alone=True) == CACHED
+    assert Examiner(graph).shard(tasks[1], "train-0") == CACHED
+    changed, others = chain(tmp_path, cams={"flip": False})
+    assert Examiner(changed).shard(others[1], "train-0").status == "stale"
+
+
+def judged(folder: Path) -> tuple[Workflow, Path]:
+    """Everything made, with the one scores file of the CAMs and the report."""
+    workflow = workflow_of(folder)
+    make_all(workflow.graph(), workflow.tasks)
+    (judgement,) = workflow.judgements.values()
+    masks = [sha256_bytes(b"masks")]
+    inputs = {"index": [INDEX_CONTENT], "masks": masks, "target": [content_of(workflow.tasks[1])]}
+    write_bytes(judgement.path, to_json({"parameters": judgement.slice(), "inputs": inputs}))
+    report = workflow.reports["all"]
+    sources = {task.key: content_of(task) for task in workflow.tasks}
+    sources |= {"toy/base/rng0/scores/cams-train.json": sha256_bytes(judgement.path.read_bytes())}
+    make(
+        report.folder / "manifest.json",
+        report.slice(),
+        {"index": [INDEX_CONTENT], "masks": masks},
+        report.outputs()[1:],
+        facts={"sources": sources},
+        content="0",
+    )
+    return workflow, judgement.path
+
+
+def of_scores_and_page(workflow: Workflow) -> list[State]:
+    found = Examiner(workflow.graph()).states(workflow.reports.values())
+    assert list(found) == [command.unit for command in workflow.commands()]
+    return list(found.values())[-2:]
+
+
+def test_scores_and_reports_that_agree_are_cached(tmp_path: Path) -> None:
+    assert of_scores_and_page(judged(tmp_path)[0]) == [CACHED, CACHED]
+
+
+def test_scores_say_what_they_were_made_from(tmp_path: Path) -> None:
+    workflow, path = judged(tmp_path)
+    content = json.loads(path.read_text())
+    damages = {
+        "input masks changed": content | {"inputs": content["inputs"] | {"masks": ["0"]}},
+        "curve_step 0.5 -> default": content
+        | {"parameters": content["parameters"] | {"parameters": {"curve_step": 0.5}}},
+        "cams-train.json does not say what it was made from": {"scores": {}},
+    }
+    for why, changed in damages.items():
+        write_bytes(path, to_json(changed))
+        state, page = of_scores_and_page(workflow)
+        assert state == State("stale", why)
+        assert page == State("stale", "input scores/cams-train is stale")
+    write_bytes(path, to_json(content))
+    edit(workflow.tasks[0], parameters={})
+    assert of_scores_and_page(workflow)[0] == State("stale", "input cams is stale")
+    path.unlink()
+    assert of_scores_and_page(workflow)[0] == MISSING
+
+
+def test_a_report_of_other_scores_is_stale(tmp_path: Path) -> None:
+    workflow, path = judged(tmp_path)
+    write_bytes(path, to_json(json.loads(path.read_text()) | {"scores": {"mean_iou": 1.0}}))
+    assert of_scores_and_page(workflow) == [CACHED, State("stale", "what the page shows changed since")]

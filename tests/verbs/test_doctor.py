@@ -66,13 +66,14 @@ def test_all_faults_of_recipes_at_once(workflow):
 
 
 def test_faults_of_the_data_set(workflow):
-    """Two photographs are missing, and psa predicts a split that the data set lacks."""
+    """Two photographs are missing, and two nodes of psa work on a split that the data set lacks."""
     labels = "image_id,labels\na.png,cat\nb.png,dog\nc.png,cat\n"
     faults = examine(workflow({}, labels, selected=["psa"]), "mine")
-    assert len(faults) == 3
+    assert len(faults) == 4
     assert "expected a photograph for 'b.png'" in faults[0]
     assert "expected a photograph for 'c.png'" in faults[1]
-    assert faults[2] == "recipe psa, node predictions: unknown split 'val'; known: train."
+    for node, fault in zip(("classification", "predictions"), faults[2:], strict=True):
+        assert fault == f"recipe psa, node {node}: unknown split 'val'; known: train."
 
 
 def test_unknown_data_set_and_root(workflow, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedbed.artifacts.label_maps import encode_label_map, encode_label_maps, voc_palette
+from seedbed.artifacts.label_maps import label_map_png, pack_label_maps, voc_palette
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes
 from seedbed.errors import SeedbedError
 from seedbed.verbs.export import VOC_ARCHIVE, export
@@ -27,7 +27,14 @@ def half(right: int) -> np.ndarray:
     return label_map
 
 
-def artifact(folder: Path, stage: str, files: dict[str, bytes], splits: dict[str, int]) -> None:
+def artifact(
+    folder: Path,
+    stage: str,
+    files: dict[str, bytes],
+    splits: dict[str, int],
+    meaning: str,
+    classes: tuple[str, ...],
+) -> None:
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -39,7 +46,7 @@ def artifact(folder: Path, stage: str, files: dict[str, bytes], splits: dict[str
         inputs={},
         files={n: FileEntry(size=len(c), sha256=sha256_bytes(c)) for n, c in files.items()},
         images=splits,
-        facts={},
+        facts={"meaning": meaning, "classes": list(classes)},
         ledger=[],
         content="0",
     )
@@ -49,21 +56,19 @@ def artifact(folder: Path, stage: str, files: dict[str, bytes], splits: dict[str
 def make(
     folder: Path, shards: dict[str, tuple[dict[str, int], ...]], classes: tuple[str, ...] = CLASSES
 ) -> str:
-    """An index and a node of label maps.
+    """A node of label maps.
 
     Returns:
         the node's folder.
     """
-    index = "image_id,split,width,height,sha256," + ",".join(classes) + "\n"
-    artifact(folder / "toy/index", "prepare_dataset", {"index.csv": index.encode()}, {})
     files = {
-        f"{split}-{k}.zip": encode_label_maps({i: encode_label_map(half(c)) for i, c in shard.items()})
+        f"{split}-{k}.zip": pack_label_maps({i: label_map_png(half(c)) for i, c in shard.items()})
         for split, parts in shards.items()
         for k, shard in enumerate(parts)
     }
     counts = {split: sum(map(len, parts)) for split, parts in shards.items()}
     node = folder / "toy/psa/rng0/predictions"
-    artifact(node, "predict", files, counts)
+    artifact(node, "predict", files, counts, "predictions", classes)
     return str(node)
 
 
@@ -148,7 +153,7 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
     climbing = locate(make(tmp_path / "d", {"val": ({"../../a": 1},)}))
     with pytest.raises(SeedbedError, match="leads out of the folder"):
         export(climbing, tmp_path / "o")
-    artifact(tmp_path / "e/toy/psa/rng0/cams", "dump_cams", {}, {"val": 1})
+    artifact(tmp_path / "e/toy/psa/rng0/cams", "dump_cams", {}, {"val": 1}, "cams", CLASSES)
     with pytest.raises(SeedbedError, match="holds cams; expected label maps"):
         export(locate(str(tmp_path / "e/toy/psa/rng0/cams")), tmp_path / "o")
     (tmp_path / "file").write_text("")
@@ -164,9 +169,19 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
         export(locate(node), tmp_path / "o")
 
 
-def test_without_an_index_there_are_pngs_and_no_archive(tmp_path: Path) -> None:
+def test_an_images_suffix_is_not_kept(tmp_path: Path) -> None:
+    """Where two images differ by it alone, both keep theirs; so in the archive, whose names the server compares."""
+    node = make(tmp_path, {"val": ({"a.jpg": 1, "b.jpg": 2, "b.png": 1},)})
+    export(locate(node), tmp_path / "out")
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"a.png", "b.jpg.png", "b.png.png"}
+    np.testing.assert_array_equal(pixels(tmp_path / "out/b.jpg.png"), half(2))
+    archive, _ = export(locate(node), tmp_path / "out", "voc")
+    with tarfile.open(archive) as packed:
+        assert [Path(name).name for name in packed.getnames()] == ["a.png", "b.jpg.png", "b.png.png"]
+
+
+def test_the_artifact_knows_its_classes_wherever_it_lies(tmp_path: Path) -> None:
     node = Path(make(tmp_path, {"val": ({"a": 1},)}))
     node.rename(tmp_path / "alone")
     assert export(locate(str(tmp_path / "alone")), tmp_path / "o")[1] == 1
-    with pytest.raises(SeedbedError, match="no index of data set toy beside"):
-        export(locate(str(tmp_path / "alone")), tmp_path / "o", "voc")
+    assert export(locate(str(tmp_path / "alone")), tmp_path / "o", "voc")[1] == 1

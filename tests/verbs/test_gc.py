@@ -9,15 +9,15 @@ import pytest
 from recipe_files import write_recipes
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
-from seedbed.verbs.gc.clearing import collect
-from seedbed.verbs.gc.leftovers import Leftover, keep_all, leftovers
+from seedbed.verbs.gc import Leftover, collect, leftovers
+from seedbed.verbs.kept import Kept
 
 BEHIND_PAIR = ("regions", "affinitynet", "refined", "masks_", "segmenter", "predictions")
 PAIRS = ("bg0.05-fg0.30", "bg0.10-fg0.40", "bg0.15-fg0.50")
 
 
 def found(tree: Any, workflow: Workflow) -> list[Leftover]:
-    return leftovers(workflow, keep_all(workflow, tree.logs), tree.logs)
+    return leftovers(workflow, {"toy": Kept.of(workflow, "toy")}, tree.logs)
 
 
 def places(tree: Any, workflow: Workflow, what: str) -> dict[str, str]:
@@ -45,7 +45,7 @@ def test_nodes_of_a_removed_recipe_seed_and_pair(tree: Any) -> None:
     (tree.folder / "recipes" / "unet.yaml").unlink()
     now = tree.workflow(recipes=["base"], rngs=[0], thresholds=[*PAIRS[:2]])
     expected = {
-        f"results/toy/unet/rng{rng}/{pair}/{node}": "no recipe unet"
+        f"results/toy/unet/rng{rng}/{pair}/{node}": "there is no recipe unet"
         for rng in (0, 1)
         for pair in PAIRS
         for node in ("segmenter", "predictions")
@@ -119,7 +119,7 @@ def test_sizes_are_those_of_the_files(tree: Any) -> None:
     assert "2.0 kB to delete" in text
 
 
-def test_the_list_is_one_line_a_recipe_and_reason_or_one_a_folder(tree: Any) -> None:
+def test_the_list_is_one_line_per_recipe_and_reason_or_per_folder(tree: Any) -> None:
     """Of base, seed 1: two nodes and six of each of three pairs."""
     tree.make(tree.workflow(recipes=["base"]))
     now = tree.workflow(recipes=["base"], rngs=[0])
@@ -141,7 +141,9 @@ def test_it_refuses_while_an_output_is_held(tree: Any, yes: bool) -> None:
     lock = tree.write("results/toy/base/rng0/cams/.work/train-0.lock", b"pid 7")
     with lock.open() as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        with pytest.raises(SeedbedError, match=r"rng0/cams \(train-0\) is being written by a run \(pid 7\)"):
+        with pytest.raises(
+            SeedbedError, match=r"rng0/cams \(train-0\) is being written by another run \(pid 7\)"
+        ):
             collect(workflow, yes=yes, logs=tree.logs)
     assert stray.exists()
     collect(workflow, yes=yes, logs=tree.logs)
@@ -180,6 +182,8 @@ def test_scores_slices_logs_and_temporary_files_that_nothing_needs(tree: Any) ->
     tree.write("results/.params/toy/reports/all.json")
     tree.write("results/toy/base/rng0/scores/cams-test.json")
     tree.write("results/toy/base/rng0/scores/.runs/cams-test.json")
+    tree.write("results/toy/base/rng0/scores/.work/cams-test.json.lock", b"")
+    tree.write("results/toy/base/rng0/bg0.10-fg0.40/thresholds/cams-train.json")
     tree.write("results/toy/base/rng0/cams/.train-0.zip.abc.tmp")
     listed = {
         one.what: {str(path.relative_to(tree.folder)) for path in one.paths} for one in found(tree, workflow)
@@ -188,7 +192,9 @@ def test_scores_slices_logs_and_temporary_files_that_nothing_needs(tree: Any) ->
         "scores": {
             "results/toy/base/rng0/scores/cams-test.json",
             "results/toy/base/rng0/scores/.runs/cams-test.json",
+            "results/toy/base/rng0/scores/.work/cams-test.json.lock",
         },
+        "thresholds": {"results/toy/base/rng0/bg0.10-fg0.40/thresholds/cams-train.json"},
         "slices": {"results/.params/toy/base/rng5/cams.json"},
         "logs": {
             "logs/toy/base/rng0/cams-train-7.log",
@@ -198,7 +204,7 @@ def test_scores_slices_logs_and_temporary_files_that_nothing_needs(tree: Any) ->
     }
 
 
-def test_what_is_none_of_ours_is_left_alone(tree: Any) -> None:
+def test_what_is_not_ours_is_left_alone(tree: Any) -> None:
     workflow = tree.workflow()
     tree.make(workflow)
     for path in (
@@ -250,9 +256,13 @@ def test_a_recipe_that_cannot_be_planned_here_keeps_its_folder_and_its_pinned_in
     tree.make(workflow)
     for node in ("upper/rng0/segmenter", "upper/rng9/other", "base/rng4/cams", "base/rng4/classifier"):
         tree.write(f"results/toy/{node}/manifest.json")
+    tree.write("results/toy/base/rng4/scores/cams-val.json")
+    tree.write("results/toy/base/rng4/scores/classifier-val.json")
     tree.write("results/toy/base/rng5/cams/manifest.json")
     tree.write("results/.params/toy/upper/rng9/other.json")
     assert set(places(tree, workflow, "node")) == {"results/toy/base/rng5/cams"}
+    (scores,) = (one for one in found(tree, workflow) if one.what == "scores")
+    assert [path.name for path in scores.paths] == ["classifier-val.json"]
     text = collect(workflow, yes=False, logs=tree.logs)
     assert "kept whole: toy/upper, for recipe upper, node segmenter: input labels is the true masks" in text
 

@@ -1,11 +1,9 @@
-"""The text of `seedbed plan`: one line a node, and what a run costs by earlier runs, added up by hand."""
+"""The text of `seedbed plan`: one line per node, and what a run costs by earlier runs, added up by hand."""
 
 from typing import Any
 
-import pytest
-
 from seedbed.plan.commands import Workflow
-from seedbed.verbs.forecast import human_duration, run_seconds
+from seedbed.verbs.forecast import run_seconds
 from seedbed.verbs.show import Columns, plan_text
 
 BOTH = ("all", "sweep")
@@ -21,6 +19,7 @@ SECONDS = {
     "train_segmenter": [300],
     "predict": [8],
     "evaluate": [1],
+    "report": [3],
 }
 
 
@@ -107,30 +106,32 @@ def test_the_median_of_a_stage_counts_and_what_is_no_run_does_not(tree: Any) -> 
 
 def test_a_run_from_nothing(tree: Any) -> None:
     """Index 5 + classifier 200 + affinity 60 + segmenter 300; two shards each of CAMs 15, regions 4, walk 30, masks 2,
-    predictions 8: 118; scores of the classifier on val and of four nodes on their one split: 5. Sum 688 s."""
+    predictions 8: 118; scores of four nodes on their one split: 4; the report 3. Sum 690 s."""
     remember(tree)
     workflow = base_only(tree)
-    assert len(workflow.judgements()) == 5
-    text = plan_text(workflow, ("all",), Columns(hours=True))
+    assert len(workflow.judgements) == 4
+    text = plan_text(workflow, ("all",), Columns(forecast=True))
     shown = rows(text)
     assert shown["base classifier"][-2:] == ["3", "min"]
     assert shown["base cams"][-2:] == ["30", "s"]
     assert text.endswith(
-        "a run takes about 11 min of one worker with all scores, by the median of earlier runs"
+        "a run takes about 12 min of one worker with all scores, by the median of earlier runs"
     )
 
 
 def test_what_is_there_costs_nothing_and_missing_shards_are_counted(tree: Any) -> None:
-    """Of two shards of CAMs one is done: 15 s; everything behind is stale (60 + 300 + 88), four scores: 467 s."""
+    """One of two shards of CAMs is done: 15 s; all behind is stale (60 + 300 + 88), scores and report 7: 470 s."""
     remember(tree)
     workflow = base_only(tree)
     tree.make(workflow)
     tree.judge(workflow)
-    nothing = plan_text(workflow, ("all",), Columns(hours=True))
-    assert nothing.endswith("a run has nothing to do but the report")
+    only_the_report = plan_text(workflow, ("all",), Columns(forecast=True))
+    assert "a run takes about 3 s of one worker" in only_the_report
+    tree.report(workflow)
+    assert plan_text(workflow, ("all",), Columns(forecast=True)).endswith("a run has nothing to do")
     (tree.results / "toy/base/rng0/cams/manifest.json").unlink()
     (tree.results / "toy/base/rng0/cams/train-1.json").unlink()
-    text = plan_text(workflow, ("all",), Columns(hours=True))
+    text = plan_text(workflow, ("all",), Columns(forecast=True))
     assert rows(text)["base cams"] == ["0", "partial", "15", "s"]
     assert "about 8 min" in text
     assert rows(text)["base classifier"] == ["0", "cached"]
@@ -141,26 +142,20 @@ def test_a_score_of_other_parameters_is_due(tree: Any) -> None:
     workflow = base_only(tree)
     tree.make(workflow)
     tree.judge(workflow)
-    (tree.results / "toy/base/rng0/scores/cams-train.json").write_text('{"parameters": {}}')
-    assert "about 1 s of one worker" in plan_text(workflow, ("all",), Columns(hours=True))
+    (tree.results / "toy/base/rng0/scores/cams-train.json").write_text('{"parameters": {}, "inputs": {}}')
+    assert "about 4 s of one worker" in plan_text(workflow, ("all",), Columns(forecast=True))
 
 
 def test_stages_that_never_ran_are_unknown(tree: Any) -> None:
     """Their commands are counted: a segmenter, and two shards of predictions."""
     remember(tree, {k: v for k, v in SECONDS.items() if k not in ("train_segmenter", "predict")})
-    text = plan_text(base_only(tree), ("all",), Columns(hours=True))
+    text = plan_text(base_only(tree), ("all",), Columns(forecast=True))
     assert rows(text)["base segmenter"][-1] == "unknown"
     assert text.endswith("to that comes what has not run on this data set: 1 x train_segmenter, 2 x predict")
 
 
 def test_nothing_is_known_at_first(tree: Any) -> None:
-    text = plan_text(base_only(tree), ("all",), Columns(hours=True)).splitlines()[-1]
-    assert text.startswith("the time of a run is unknown, none of its stages has run on this data set: ")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0.2, "1 s"), (59.0, "59 s"), (60.0, "1 min"), (3540.0, "59 min"), (3600.0, "1.0 h"), (8640.0, "2.4 h")],
-)
-def test_durations(seconds: float, shown: str) -> None:
-    assert human_duration(seconds) == shown
+    text = plan_text(base_only(tree), ("all",), Columns(forecast=True)).splitlines()[-1]
+    assert text.startswith(
+        "the time of a run is unknown, since none of its stages has run on this data set: "
+    )

@@ -74,7 +74,9 @@ def write_artifact(
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """params.yaml, one recipe, and results with an index (longest side 64) and a segmenter of random weights."""
     from seedbed.artifacts.models import encode_epochs, encode_state
-    from seedbed.methods.table import SegmentationParameters, build_method
+    from seedbed.methods.segmentation import SegmentationParameters
+    from seedbed.methods.table import build_method
+    from seedbed.methods.trained import network_facts
 
     folder = tmp_path_factory.mktemp("checkout")
     toy = {"kind": "folder", "root": "nowhere", "splits": {"train": {}, "val": {}}}
@@ -86,6 +88,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ["image_id,split,width,height,sha256,cat,dog,cow", f"a,train,{LONGEST},48,0,1,0,0"]
     index = ("\n".join(rows) + "\n").encode()
     digest = write_artifact(folder / graph.index_folder, graph.index_slice(), {}, {"index.csv": index})
+    (folder / graph.index_folder / "masks.csv").write_text("image_id,split,sha256\n")
     task = graph.task("upper", "segmenter", 0)
     parameters = SegmentationParameters(weights="none", architecture="unet")
     method = build_method("segmentation", parameters, classes=3, rng=0)
@@ -94,11 +97,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "epochs.safetensors": encode_epochs({}),
         "history.csv": b"epoch\n",
     }
-    facts = {
-        "player": "segmenter",
-        "mean": list(method.mean),
-        "std": list(method.std),
-        "weights": method.provenance,
+    facts = network_facts("segmentation", parameters, method) | {
+        "meaning": "segmenter",
+        "classes": list(CLASSES),
     }
     write_artifact(folder / task.folder, task.slice(), {"index": [digest]}, files, **facts)
     return folder
@@ -134,13 +135,11 @@ def test_five_photographs(
 ) -> None:
     assert run(checkout, monkeypatch, "upper.segmenter", [photos], tmp_path, overlay=True) == []
     names = ["astronaut", "chelsea", "coffee", "tissue", "trip/rocket"]
-    assert (
-        sorted(str(p.relative_to(tmp_path / "masks"))[:-4] for p in tmp_path.glob("masks/**/*.png")) == names
-    )
+    assert sorted(str(p.relative_to(tmp_path))[:-4] for p in tmp_path.glob("**/*.png")) == names
     shares = {row["photo"]: row for row in csv.DictReader((tmp_path / "shares.csv").open())}
     assert sorted(shares) == names
     for name in names:
-        with Image.open(tmp_path / "masks" / f"{name}.png") as mask:
+        with Image.open(tmp_path / f"{name}.png") as mask:
             assert mask.mode == "P"
             assert mask.getpalette() == voc_palette()
             labels = np.array(mask)
@@ -164,7 +163,7 @@ def test_masks_are_those_of_the_stage(
     from seedbed.networks.inference import multi_scale_probabilities
 
     run(checkout, monkeypatch, "upper.segmenter", [photos / "astronaut.jpg"], tmp_path)
-    trained = load_network(locate("upper.segmenter").artifact, 3, None, "cpu")
+    trained = load_network(locate("upper.segmenter").artifact, None, "cpu")
     with Image.open(photos / "astronaut.jpg") as photo:
         image = np.array(photo)
     probabilities = multi_scale_probabilities(
@@ -172,7 +171,7 @@ def test_masks_are_those_of_the_stage(
     )
     expected = probabilities.argmax(0)
     assert len(np.unique(expected)) > 1
-    np.testing.assert_array_equal(decode_label_map((tmp_path / "masks/astronaut.png").read_bytes()), expected)
+    np.testing.assert_array_equal(decode_label_map((tmp_path / "astronaut.png").read_bytes()), expected)
 
 
 def test_a_predict_node_brings_its_parameters(
@@ -189,13 +188,13 @@ def test_a_predict_node_brings_its_parameters(
         run(checkout, monkeypatch, "upper.predictions@rng0", [photos / "chelsea.PNG"], tmp_path)
     finally:
         shutil.rmtree(node)
-    trained = load_network(locate("upper.segmenter").artifact, 3, None, "cpu")
+    trained = load_network(locate("upper.segmenter").artifact, None, "cpu")
     with Image.open(photos / "chelsea.PNG") as photo:
         image = np.array(photo)
     expected = multi_scale_probabilities(
         trained.network, image, trained.mean, trained.std, (1.0,), flip=False
     ).argmax(0)
-    np.testing.assert_array_equal(decode_label_map((tmp_path / "masks/chelsea.png").read_bytes()), expected)
+    np.testing.assert_array_equal(decode_label_map((tmp_path / "chelsea.png").read_bytes()), expected)
 
 
 def test_the_folder_of_an_artifact_is_a_name_too(
@@ -207,7 +206,7 @@ def test_the_folder_of_an_artifact_is_a_name_too(
     predict_command(
         locate(str(checkout / "results/toy/upper/rng0/segmenter")), given, tmp_path / "b", device="cpu"
     )
-    for name in ("masks/coffee.png", "shares.csv", "classes.csv"):
+    for name in ("coffee.png", "shares.csv", "classes.csv"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
@@ -228,7 +227,7 @@ def test_exif_orientation_is_applied(
         [tmp_path / "upright.png", tmp_path / "turned.png"],
         tmp_path / "o",
     )
-    assert (tmp_path / "o/masks/turned.png").read_bytes() == (tmp_path / "o/masks/upright.png").read_bytes()
+    assert (tmp_path / "o/turned.png").read_bytes() == (tmp_path / "o/upright.png").read_bytes()
 
 
 def test_unreadable_photographs_are_reported_at_the_end_and_the_rest_is_done(
@@ -263,18 +262,29 @@ def test_unreadable_photographs_are_reported_at_the_end_and_the_rest_is_done(
     assert all(
         "not a readable image" in e and name in e for e, name in zip(errors, ("a-cut", "b-text"), strict=True)
     )
-    assert [p.name for p in (tmp_path / "o/masks").iterdir()] == ["c.png"]
+    assert [p.name for p in (tmp_path / "o").glob("*.png")] == ["c.png"]
 
 
 def test_names_of_what_is_written(photos: Path, tmp_path: Path) -> None:
-    for name in ("a.jpg", "a.png", "b.png", ".hidden.png", "out/masks/b.png", "out/own.png"):
+    for name in ("a.jpg", "a.png", "b.png", ".hidden.png", "out/b.png", "out/overlays/b.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     found = find_photos([tmp_path], tmp_path / "out")
-    assert [p.name for p in found] == ["a.jpg", "a.png", "b", "out/own"]
+    assert [p.name for p in found] == ["a.jpg", "a.png", "b"]
     odd = tmp_path / "scan.dat"
     odd.write_bytes(b"")
-    assert [p.name for p in find_photos([odd], tmp_path / "out")] == ["scan"]
+    assert [p.name for p in find_photos([odd], tmp_path / "out")] == ["scan.dat"]
+    assert [p.name for p in find_photos([tmp_path / "out"], tmp_path)] == ["b", "overlays/b"]
+
+
+def test_masks_are_never_written_among_or_over_photographs(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.png"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(SeedbedError, match=r"masks would lie among the photographs of .*name another --out"):
+        find_photos([tmp_path], tmp_path)
+    with pytest.raises(SeedbedError, match=r"the photograph .*b\.png would be overwritten by a mask"):
+        find_photos([tmp_path / "a.jpg", tmp_path / "b.png"], tmp_path)
+    assert [p.name for p in find_photos([tmp_path / "a.jpg"], tmp_path)] == ["a"]
 
 
 def test_what_cannot_be_predicted_is_one_line(
@@ -312,24 +322,24 @@ def test_what_cannot_be_predicted_is_one_line(
         predict_command(locate("upper.segmenter"), one, tmp_path, device="cpu", longest=0)
 
 
-def test_a_segmenter_away_from_its_index_or_with_another_one(
-    checkout: Path, photos: Path, tmp_path: Path
+def test_a_segmenter_away_from_its_index_sees_photographs_as_they_are(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = checkout / "results/toy"
-    shutil.copytree(here / "upper/rng0/segmenter", tmp_path / "alone")
-    with pytest.raises(SeedbedError, match="no index of data set toy beside"):
-        predict_command(locate(str(tmp_path / "alone")), [photos], tmp_path, device="cpu")
-    shutil.copytree(here, tmp_path / "toy")
-    index = json.loads((tmp_path / "toy/index/manifest.json").read_text()) | {"content": "other"}
-    (tmp_path / "toy/index/manifest.json").write_text(json.dumps(index))
-    with pytest.raises(SeedbedError, match="was trained with another index than"):
-        predict_command(locate(str(tmp_path / "toy/upper/rng0/segmenter")), [photos], tmp_path, device="cpu")
+    shutil.copytree(checkout / "results/toy/upper/rng0/segmenter", tmp_path / "alone")
+    seen = sizes_seen(monkeypatch)
+    located = locate(str(tmp_path / "alone"))
+    predict_command(located, [photos / "tissue.jpg"], tmp_path / "o", device="cpu")
+    predict_command(located, [photos / "tissue.jpg"], tmp_path / "o", device="cpu", longest=128)
+    assert seen == [(200, 256), (100, 128)]
+    assert "cow" in (tmp_path / "o/classes.csv").read_text()
 
 
-def test_a_node_that_is_no_segmenter(checkout: Path, photos: Path, tmp_path: Path) -> None:
+def test_a_node_that_is_not_a_segmenter(checkout: Path, photos: Path, tmp_path: Path) -> None:
     shutil.copytree(checkout / "results/toy", tmp_path / "toy")
     path = tmp_path / "toy/upper/rng0/segmenter/manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"stage": "train_classifier"}))
+    content = json.loads(path.read_text())
+    content |= {"stage": "train_classifier", "facts": content["facts"] | {"meaning": "classifier"}}
+    path.write_text(json.dumps(content))
     with pytest.raises(SeedbedError, match="is classifier, made by train_classifier; expected a segmenter"):
         predict_command(locate(str(path.parent)), [photos], tmp_path, device="cpu")
 
@@ -344,9 +354,8 @@ def test_enlarging_keeps_the_regions() -> None:
     assert (labels[:, 18:] == 0).all()
 
 
-def test_large_photographs_are_shrunk_to_the_data_sets_longest_side(
-    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def sizes_seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """(height, width) of the images that networks are given from now on."""
     from seedbed.networks import inference
 
     seen = []
@@ -357,6 +366,13 @@ def test_large_photographs_are_shrunk_to_the_data_sets_longest_side(
         return whole(network, image, *rest)
 
     monkeypatch.setattr(inference, "multi_scale_probabilities", spy)
+    return seen
+
+
+def test_large_photographs_are_shrunk_to_the_data_sets_longest_side(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = sizes_seen(monkeypatch)
     run(checkout, monkeypatch, "upper.segmenter", [photos / "tissue.jpg"], tmp_path)
     run(checkout, monkeypatch, "upper.segmenter", [photos / "tissue.jpg"], tmp_path, longest=128)
     assert seen == [(50, LONGEST), (100, 128)]
@@ -372,4 +388,4 @@ def test_a_stale_segmenter_is_used_with_a_note(checkout: Path, photos: Path, tmp
     located = locate("upper.segmenter", changed)
     assert "rng0/segmenter is stale (epochs default -> 77); used as it is" in located.note
     predict_command(located, [photos / "coffee.webp"], tmp_path, device="cpu")
-    assert (tmp_path / "masks/coffee.png").exists()
+    assert (tmp_path / "coffee.png").exists()

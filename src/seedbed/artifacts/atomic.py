@@ -40,11 +40,12 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` for binary writing; it takes the name `path` only when all went well.
 
     Args:
         path: the final name; its folder is made where it is missing.
+        durable: wait until the disk has it, so that not even a loss of power leaves an empty file.
 
     Raises:
         SeedbedError: see `writing`.
@@ -55,11 +56,13 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
+                if durable:
+                    stream.flush()
+                    os.fsync(stream.fileno())
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, path)
-            _sync_folder(path.parent)
+            if durable:
+                _sync_folder(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -74,6 +77,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_if_changed(path: Path, content: bytes) -> bool:
     """Write `content` unless `path` holds it already, so that an equal file keeps its time.
 
+    For what is derived and small, as slices are: after a loss of power the next call repairs it, so none waits for the
+    disk.
+
     Returns:
         whether the file was written.
     """
@@ -82,7 +88,8 @@ def write_if_changed(path: Path, content: bytes) -> bool:
             return False
     except OSError:
         pass
-    write_bytes(path, content)
+    with atomic_file(path, durable=False) as stream:
+        stream.write(content)
     return True
 
 

@@ -1,28 +1,29 @@
-"""dvc.yaml: one DVC stage for each command of the workflow, with the files that it reads and declares.
+"""dvc.yaml: one DVC stage per node, judgement, index and report, with the files that it reads and declares.
 
 Everything is written out: `dvc.yaml` says for the committed params.yaml and recipes what runs. Where it no longer
-matches them, the stage `resolve` stops with one line.
+matches them, the stage `resolve` stops with one line. DVC runs one stage after another, so shards would buy it nothing:
+a node's command makes all of them.
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from seedbed.artifacts.atomic import write_if_changed
+from seedbed.artifacts.models import HISTORY
 from seedbed.errors import SeedbedError
-from seedbed.plan.commands import Command, Workflow
-from seedbed.plan.judges import SCORES, THRESHOLDS
+from seedbed.plan.commands import ALL_STAGES, Command, Workflow
+from seedbed.plan.reports import ALL, SWEEP
 from seedbed.runtime.paths import PARAMS
-from seedbed.stages.registry import COMMANDS
+from seedbed.stages.report import METRICS
 
 FILE = "dvc.yaml"
 RESOLVE = "resolve"
 STAMP = "resolved"
 RECIPES = "recipes"
-HISTORY = "history.csv"
 
 HEAD = """\
 # Written by `seedbed dvc` from params.yaml and recipes/; do not edit. `dvc repro` runs what is out of date.
@@ -39,19 +40,28 @@ def stamp(workflow: Workflow) -> Path:
 def stage_name(unit: str) -> str:
     """A command's unit as a DVC stage name, which may hold letters, digits, dashes and underscores only.
 
-    `composites/psa/rng0/bg0.10-fg0.40/cams/train-0` is `composites--psa--rng0--bg0_10-fg0_40--cams--train-0`.
+    `composites/psa/rng0/bg0.10-fg0.40/cams` is `composites--psa--rng0--bg0_10-fg0_40--cams`.
     """
     return unit.replace("/", "--").replace(".", "_")
 
 
-def stages(workflow: Workflow) -> dict[str, Command]:
-    """Every command of both reports by the name of its DVC stage, in an order that runs.
+def reports_with(workflow: Workflow, sweep: bool) -> tuple[str, ...]:
+    """The reports of a dvc.yaml with or without the sweep.
+
+    Raises:
+        SeedbedError: the sweep is wanted, and params.yaml names no thresholds.
+    """
+    return (ALL, workflow.asked(SWEEP).name) if sweep else (ALL,)
+
+
+def stages(workflow: Workflow, reports: Sequence[str]) -> dict[str, Command]:
+    """Every command of the reports by the name of its DVC stage, in an order that runs.
 
     Raises:
         SeedbedError: two units would have one name.
     """
     found: dict[str, Command] = {}
-    for command in workflow.commands(tuple(workflow.reports)):
+    for command in workflow.commands(tuple(reports)):
         other = found.setdefault(stage_name(command.unit), command)
         if other is not command:
             raise SeedbedError(
@@ -61,7 +71,7 @@ def stages(workflow: Workflow) -> dict[str, Command]:
     return found
 
 
-def pipeline(workflow: Workflow) -> dict[str, Any]:
+def pipeline(workflow: Workflow, reports: Sequence[str] = (ALL,)) -> dict[str, Any]:
     """The contents of dvc.yaml."""
     mark = str(stamp(workflow))
     resolve = {
@@ -71,7 +81,7 @@ def pipeline(workflow: Workflow) -> dict[str, Any]:
         "outs": [{mark: {"cache": False}}],
         "always_changed": True,
     }
-    made = {name: _stage(command, mark) for name, command in stages(workflow).items()}
+    made = {name: _stage(command, mark) for name, command in stages(workflow, reports).items()}
     return {"stages": {RESOLVE: resolve} | made}
 
 
@@ -80,73 +90,77 @@ def _stage(command: Command, mark: str) -> dict[str, Any]:
         "cmd": shlex.join(command.words),
         "deps": [mark, *dict.fromkeys(map(str, command.reads))],
     }
-    judged = [str(path) for path in command.writes if path.parent.name in (SCORES, THRESHOLDS)]
-    histories = [str(path) for path in command.writes if path.name == HISTORY]
-    outs = [str(path) for path in command.writes if str(path) not in (*judged, *histories)]
-    if outs:
-        stage["outs"] = outs
-    if judged:
-        stage["metrics"] = judged
-    if histories:
-        player = COMMANDS[Path(command.words[1]).stem].kind
-        stage["plots"] = [{path: {"x": "step", "y": f"{player}/loss"}} for path in histories]
-    return stage
+    kinds: dict[str, list[Any]] = {"outs": [], "metrics": [], "plots": []}
+    for path in command.writes:
+        if path.name == METRICS:
+            kinds["metrics"].append(str(path))
+        elif path.name == HISTORY:
+            made = ALL_STAGES[Path(command.words[1]).stem].makes
+            kinds["plots"].append({str(path): {"x": "step", "y": f"{made}/loss"}})
+        else:
+            kinds["outs"].append(str(path))
+    return stage | {kind: entries for kind, entries in kinds.items() if entries}
 
 
-class _Plain(yaml.SafeDumper):
-    """Lists indented below their key, no aliases."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
+class _Plain(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """No aliases: every path is written out."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-def text(workflow: Workflow) -> str:
+def text(workflow: Workflow, reports: Sequence[str] = (ALL,)) -> str:
     """dvc.yaml as it should stand in the checkout."""
-    return HEAD + yaml.dump(
-        pipeline(workflow), Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True
-    )
+    content = pipeline(workflow, reports)
+    return HEAD + yaml.dump(content, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True)
 
 
-def write(workflow: Workflow, folder: Path = Path()) -> bool:
+def write(workflow: Workflow, folder: Path = Path(), sweep: bool = False) -> bool:
     """Write dvc.yaml unless it is up to date.
 
     Returns:
         whether it was written.
+
+    Raises:
+        SeedbedError: the sweep is wanted, and params.yaml names no thresholds.
     """
-    return write_if_changed(folder / FILE, text(workflow).encode())
+    return write_if_changed(folder / FILE, text(workflow, reports_with(workflow, sweep)).encode())
 
 
-def check_fresh(workflow: Workflow, folder: Path = Path()) -> None:
+def check_fresh(workflow: Workflow, folder: Path = Path()) -> tuple[str, ...]:
     """Refuse a dvc.yaml that says something else than params.yaml and the recipes.
+
+    Returns:
+        the reports that it has: `all`, or `all` and `sweep`.
 
     Raises:
         SeedbedError: in one line, with the stages that are too many or too few.
     """
     try:
-        found = yaml.safe_load((folder / FILE).read_text())
+        found = yaml.load((folder / FILE).read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError:
         raise SeedbedError(f"there is no {FILE} here; run `seedbed dvc`, which writes it") from None
     except yaml.YAMLError:
         found = None
-    wanted = pipeline(workflow)
+    have = found.get("stages") or {} if isinstance(found, dict) else {}
+    sweep = workflow.reports.get(SWEEP)
+    reports = reports_with(workflow, sweep is not None and stage_name(sweep.key) in have)
+    wanted = pipeline(workflow, reports)
     if found == wanted:
-        return
-    have = found.get("stages", {}) if isinstance(found, dict) else {}
-    lacking = [name for name in wanted["stages"] if name not in have]
-    extra = [name for name in have if name not in wanted["stages"]]
-    other = [name for name, stage in wanted["stages"].items() if name in have and have[name] != stage]
-    parts = [
-        _counted(names, what)
-        for names, what in ((lacking, "lacks"), (extra, "has too many"), (other, "differs in"))
-    ]
-    told = "; ".join(part for part in parts if part) or "it holds more than stages"
+        return reports
+    told = "; ".join(_differences(have, wanted["stages"])) or "it holds more than stages"
+    command = "seedbed dvc" if reports == (ALL,) else "seedbed dvc --sweep"
     raise SeedbedError(
-        f"{FILE} does not match params.yaml and {RECIPES}/ ({told}): run `seedbed dvc`, then again"
+        f"{FILE} does not match params.yaml and {RECIPES}/ ({told}): run `{command}`, then again"
     )
 
 
-def _counted(names: Sequence[str], what: str) -> str:
-    return f"{what} {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "") if names else ""
+def _differences(have: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
+    found = {
+        "lacks": [name for name in wanted if name not in have],
+        "has too many": [name for name in have if name not in wanted],
+        "differs in": [name for name, stage in wanted.items() if name in have and have[name] != stage],
+    }
+    for what, names in found.items():
+        if names:
+            yield f"{what} {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")

@@ -2,14 +2,23 @@
 
 Snakemake has no records of files that it did not make, and goes by their times. `dvc checkout` gives restored files
 times in no order, and slices that are written anew are younger than what was made with equal ones before. Where times
-alone are out of order, and the files are what their command would write (`certificate`), they get a new time.
+alone are out of order, and the files are what their command would write, they get a new time.
 """
 
 import os
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from seedbed.engines.soundness import Examiner, verdict
-from seedbed.plan.commands import Command, Workflow
+from seedbed.engines.soundness import Examiner, State
+from seedbed.plan.commands import (
+    Command,
+    Workflow,
+    judgement_command,
+    prepare_command,
+    report_command,
+    task_commands,
+)
 
 LOGS = Path("logs")
 
@@ -22,23 +31,32 @@ def settle(workflow: Workflow) -> list[str]:
     Returns:
         units of the commands whose files got a new time.
     """
-    steps = list(Examiner(workflow).steps())
+    steps = list(_steps(workflow, Examiner(workflow.graph(), "hash")))
     makers = {path: number for number, (command, _) in enumerate(steps) for path in command.writes}
-    sound: dict[int, bool] = {}
-
-    def is_sound(number: int) -> bool:
-        if number not in sound:
-            sound[number] = verdict(*steps[number]).sound
-        return sound[number]
-
     settled = []
     for number, (command, _) in enumerate(steps):
         newer = newer_inputs(command)
-        if newer and all(is_sound(n) for n in {number, *(makers[path] for path in newer if path in makers)}):
+        concerned = {number, *(makers[path] for path in newer if path in makers)}
+        if newer and all(steps[n][1]().status == "cached" for n in concerned):
             if not touch(command):
                 break
             settled.append(command.unit)
     return settled
+
+
+def _steps(workflow: Workflow, examiner: Examiner) -> Iterator[tuple[Command, Callable[[], State]]]:
+    """Every command as Snakemake runs them, in an order that runs, and the state of what it made, taken alone."""
+    graph = workflow.graph()
+    yield prepare_command(graph), examiner.index
+    for task in workflow.tasks:
+        *shards, whole = task_commands(graph, task, by_shard=True)
+        for shard, command in zip(task.shard_names, shards, strict=True):
+            yield command, partial(examiner.shard, task, shard)
+        yield whole, partial(examiner.task, task, alone=True)
+    for judgement in workflow.judgements.values():
+        yield judgement_command(graph, judgement), partial(examiner.judgement, judgement, alone=True)
+    for report in workflow.reports.values():
+        yield report_command(report), partial(examiner.report, report, alone=True)
 
 
 def newer_inputs(command: Command) -> list[Path]:
@@ -53,12 +71,7 @@ def newer_inputs(command: Command) -> list[Path]:
 
 def benchmark(command: Command) -> Path:
     """Snakemake's benchmark of a command, whose time Snakemake takes for that of an output."""
-    name = command.unit
-    if "--shard" in command.words:
-        name = "-".join(name.rsplit("/", 1))
-    elif Path(command.words[1]).stem == "gather":
-        name += "-gather"
-    return LOGS / f"{name}.tsv"
+    return LOGS / f"{command.log}.tsv"
 
 
 def touch(command: Command) -> bool:

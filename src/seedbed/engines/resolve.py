@@ -5,31 +5,42 @@ slices would get new times on any change, and Snakemake would run again what is 
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.engines.dvc_yaml import RESOLVE, check_fresh, stamp
-from seedbed.engines.tree_lock import refuse_company
+from seedbed.engines.tree_lock import refuse_writers
 from seedbed.plan.commands import Workflow
-from seedbed.runtime.options import Log, guarded
+from seedbed.runtime.log import Log, guarded
 
 CONTENT = b"The slices are written.\n"
 
 
-def resolve(folder: Path = Path()) -> list[Path]:
-    """Bring the slices of a checkout up to date.
+class Resolved(NamedTuple):
+    """A checkout whose slices are up to date.
 
-    Returns:
-        slices that were written.
+    Attributes:
+        reports: those that dvc.yaml has: `all`, or `all` and `sweep`.
+        written: slices that changed.
+    """
+
+    workflow: Workflow
+    reports: tuple[str, ...]
+    written: list[Path]
+
+
+def resolve(folder: Path = Path()) -> Resolved:
+    """Bring the slices of a checkout up to date.
 
     Raises:
         SeedbedError: dvc.yaml does not match params.yaml and the recipes, or another run writes here.
     """
     workflow = Workflow.read(folder)
-    check_fresh(workflow, folder)
-    refuse_company(workflow)
+    reports = check_fresh(workflow, folder)
+    refuse_writers(workflow)
     written = workflow.write_slices()
     write_bytes(stamp(workflow), CONTENT)
-    return written
+    return Resolved(workflow, reports, written)
 
 
 def main() -> int:
@@ -40,7 +51,7 @@ def main() -> int:
     """
 
     def work(log: Log) -> None:
-        for path in resolve():
+        for path in resolve().written:
             log.line(f"wrote {path}")
 
     return guarded(RESOLVE, None, work)

@@ -51,7 +51,7 @@ def queued_jobs(folder: Path, prefix: str = JOB_PREFIX) -> list[LeftJob]:
     if shown.returncode != 0:
         raise SeedbedError(
             f"squeue does not tell which jobs still run ({' '.join(shown.stderr.split())}); try again when it answers, "
-            "or give --no-queue where the killed run was not on SLURM"
+            "or give --no-queue if the killed run was not on SLURM"
         )
     jobs = []
     for line in shown.stdout.splitlines():
@@ -148,7 +148,7 @@ def resume(
 
     Args:
         arguments: those that Snakemake was called with.
-        cancel_jobs: cancel the jobs that are left in place of waiting for them.
+        cancel_jobs: cancel the jobs that are left instead of waiting for them.
         queue: look into SLURM's queue.
         poll_s: seconds between looks.
         folder: the checkout; the working directory where None.

@@ -1,158 +1,250 @@
-"""Whether the files of a command are what it would write now: made with its slice, from its inputs, unchanged since.
+"""One examiner: are results what their commands would write now? Cached, stale (and why), partial or missing.
 
-The files say it themselves: manifests, sidecars and scores hold the whole slice and the digests of their inputs;
+The files say it themselves: manifests, sidecars and judges' files hold the whole slice and the digests of their inputs;
 manifests and sidecars also size and SHA-256 of every file. Neither engine's records are asked.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from seedbed.artifacts.artifact import verify
-from seedbed.artifacts.manifest import MANIFEST, merge_shards, read_manifest
+from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, merge_shards, read_manifest, sha256_file
 from seedbed.errors import SeedbedError
-from seedbed.plan.commands import (
-    Command,
-    Workflow,
-    judgement_command,
-    prepare_command,
-    report_command,
-    task_commands,
-)
-from seedbed.plan.judges import Judgement, Report, report_sources
-from seedbed.plan.state import contents_of_masks, difference
-from seedbed.plan.tasks import Task
+from seedbed.plan.judges import Judgement
+from seedbed.plan.reports import Report, report_sources
+from seedbed.plan.tasks import Task, TaskGraph
+from seedbed.runtime.contract import TrueMasks
+from seedbed.runtime.paths import MASKS, WORK
+from seedbed.runtime.run import WHOLE
 
-Check = Callable[[], None]
+Status = Literal["cached", "stale", "partial", "missing"]
+Depth = Literal["size", "hash"]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What is known of the files of a command.
+class State:
+    """State of a result.
 
     Attributes:
-        why: why they are not what the command would write now; empty where they are.
-        missing: whether none of them is there, rather than some, or wrong ones.
+        why: reason for anything but cached; empty where there is none to give.
     """
 
-    command: Command
+    status: Status
     why: str = ""
-    missing: bool = False
 
-    @property
-    def sound(self) -> bool:
-        return not self.why
+
+CACHED, MISSING = State("cached"), State("missing")
 
 
 class Examiner:
-    """Judges the commands of a workflow.
+    """Examines the results of a data set; each is looked at once.
 
     Args:
-        workflow: what params.yaml asks for.
+        graph: tasks of the data set.
+        depth: whether data files are compared by size, which reads no data, or by SHA-256.
     """
 
-    def __init__(self, workflow: Workflow) -> None:
-        self.workflow = workflow
-        self.graph = workflow.graph()
+    def __init__(self, graph: TaskGraph, depth: Depth = "size") -> None:
+        self.graph = graph
+        self.depth = depth
+        self._states: dict[tuple[str, bool], State] = {}
+        self._manifests: dict[Path, Manifest] = {}
+        self._verified: set[Path] = set()
 
-    def steps(self) -> Iterator[tuple[Command, Check]]:
-        """Every command in an order that runs, and what raises where its files are not what it would write."""
-        graph = self.graph
-        yield (
-            prepare_command(graph),
-            partial(self._check, graph.index_folder / MANIFEST, graph.index_slice(), {}),
-        )
-        for task in self.workflow.tasks():
-            commands = task_commands(graph, task)
-            for shard, command in zip(task.shard_names, commands, strict=False):
-                yield command, partial(self._check_task, task, task.shard_files(shard)[1])
-            check = (
-                self._check_gathered if task.stage.sharded else partial(self._check_task, path=task.manifest)
-            )
-            yield commands[-1], partial(check, task)
-        for judgement in self.workflow.judgements():
-            yield judgement_command(graph, judgement), partial(self._check_judgement, judgement)
-        for report in self.workflow.reports.values():
-            yield report_command(report), partial(self._check_report, report)
+    def states(self, reports: Iterable[Report]) -> dict[str, State]:
+        """State of all that the reports need, and of the reports, by unit of the command per node that makes it."""
+        found = {self.graph.index_key: self.index()}
+        for report in reports:
+            found |= {task.key: self.task(task) for task in report.tasks}
+            found |= {key: self.judgement(judgement) for key, judgement in report.judgements.items()}
+            found[report.key] = self.report(report)
+        return found
 
-    def verdicts(self) -> Iterator[Verdict]:
-        """A verdict on every command; reads all data once, to compare its SHA-256."""
-        unsound: dict[Path, str] = {}
-        for command, check in self.steps():
-            judged = verdict(command, check, unsound)
-            if not judged.sound:
-                unsound |= dict.fromkeys(command.writes, command.unit)
-            yield judged
+    def index(self) -> State:
+        """Of the data set's index."""
+        return self._once(self.graph.index_key, False, self._index)
 
-    def _inputs(self, sources: Mapping[str, Task | None], judged: bool) -> dict[str, list[str]]:
-        """Digests of the contents that lie there now, by input name; None among the sources stands for true masks."""
-        found = {"index": [read_manifest(self.graph.index_folder / MANIFEST).content]}
-        masks = contents_of_masks(self.graph)
-        for name, source in sources.items():
-            found[name] = masks if source is None else [read_manifest(source.manifest).content]
-        return found | ({"masks": masks} if judged else {})
+    def task(self, task: Task, alone: bool = False) -> State:
+        """Of a node.
 
-    def _check(self, path: Path, wanted: Mapping[str, Any], inputs: Mapping[str, list[str]]) -> None:
-        manifest = read_manifest(path)
-        _agree(manifest.parameters, wanted, manifest.inputs, inputs)
-        for name, entry in manifest.files.items():
-            verify(path.parent / name, entry)
+        Args:
+            alone: compare it with the inputs that lie there, whatever their own state is.
+        """
+        return self._once(task.key, alone, lambda: self._task(task, alone))
 
-    def _check_task(self, task: Task, path: Path) -> None:
-        self._check(path, task.slice(), self._inputs(task.inputs, False))
+    def judgement(self, judgement: Judgement, alone: bool = False) -> State:
+        """Of a judge's file; `alone` as for a node."""
+        if not judgement.path.exists():
+            return MISSING
+        return self._once(judgement.key, alone, lambda: _state(self._judgement_faults(judgement, alone)))
 
-    def _check_gathered(self, task: Task) -> None:
+    def report(self, report: Report, alone: bool = False) -> State:
+        """Of a report; `alone` as for a node."""
+        if not (report.folder / MANIFEST).exists():
+            return MISSING
+        return self._once(report.key, alone, lambda: _state(self._report_faults(report, alone)))
+
+    def shard(self, task: Task, shard: str) -> State:
+        """Of one shard of a node, by its sidecar, alone."""
+        if not all(file.exists() for file in task.shard_files(shard)):
+            return MISSING
+        return _state(self._shard_faults(task, task.shard_files(shard)[1]))
+
+    def _once(self, key: str, alone: bool, examine: Callable[[], State]) -> State:
+        if (key, alone) not in self._states:
+            self._states[key, alone] = examine()
+        return self._states[key, alone]
+
+    def _index(self) -> State:
+        folder = self.graph.index_folder
+        if not (folder / MANIFEST).exists():
+            return MISSING
+
+        def faults() -> Iterator[str]:
+            manifest = self._manifest(folder / MANIFEST)
+            yield difference(manifest.parameters, self.graph.index_slice())
+            yield self._changed_file(folder, manifest, (), (folder / MASKS,))
+
+        return _state(faults())
+
+    def _task(self, task: Task, alone: bool) -> State:
+        if task.manifest.exists():
+            return _state(self._task_faults(task, alone))
+        if finished := finished_shards(task):
+            return State("partial", f"{finished} of {len(task.shard_names)} shards")
+        if any((task.folder / WORK).rglob("checkpoint*")):
+            return State("partial", "a checkpoint to resume from")
+        return MISSING
+
+    def _task_faults(self, task: Task, alone: bool) -> Iterator[str]:
+        manifest = self._manifest(task.manifest)
         sidecars = [task.shard_files(shard)[1] for shard in task.shard_names]
-        merged = merge_shards({path.name: read_manifest(path) for path in sidecars})
-        if merged.to_bytes() != task.manifest.read_bytes():
-            raise SeedbedError(f"{MANIFEST} does not agree with the shards")
+        yield difference(manifest.parameters, task.slice())
+        yield "" if alone else self._blocked(task.sources.values())
+        yield self._changed_input(manifest.inputs, task.inputs)
+        yield self._changed_file(task.folder, manifest, task.data_files(), sidecars)
+        if sidecars and self.depth == "hash":
+            merged = merge_shards({path.name: self._manifest(path) for path in sidecars})
+            yield "" if merged == manifest else f"{MANIFEST} does not agree with the shards"
 
-    def _check_judgement(self, judgement: Judgement) -> None:
-        content = json.loads(judgement.path.read_bytes())
-        _agree(
-            content["parameters"], judgement.slice(), content["inputs"], self._inputs(judgement.sources, True)
-        )
+    def _shard_faults(self, task: Task, sidecar: Path) -> Iterator[str]:
+        manifest = self._manifest(sidecar)
+        yield difference(manifest.parameters, task.slice())
+        yield self._changed_input(manifest.inputs, task.inputs)
+        yield self._changed_file(task.folder, manifest, (), ())
 
-    def _check_report(self, report: Report) -> None:
-        path = report.folder / MANIFEST
-        self._check(path, report.slice(), self._inputs({}, True))
-        if read_manifest(path).facts.get("sources") != report_sources(report.slice(), self.graph.results):
-            raise SeedbedError("what the page shows changed since")
+    def _judgement_faults(self, judgement: Judgement, alone: bool) -> Iterator[str]:
+        try:
+            content = json.loads(judgement.path.read_bytes())
+            parameters, inputs = content["parameters"], content["inputs"]
+        except (ValueError, KeyError, TypeError):
+            yield f"{judgement.path.name} does not say what it was made from"
+            return
+        yield difference(parameters, judgement.slice())
+        yield "" if alone else self._blocked(judgement.sources.values())
+        yield self._changed_input(inputs, judgement.sources, judgement.stage.reads_masks)
+
+    def _report_faults(self, report: Report, alone: bool) -> Iterator[str]:
+        manifest, content = self._manifest(report.folder / MANIFEST), report.slice()
+        yield difference(manifest.parameters, content)
+        yield "" if alone else self._blocked(report.tasks, report.judgements.values())
+        yield self._changed_input(manifest.inputs, {}, reads_masks=True)
+        yield self._changed_file(report.folder, manifest, report.outputs()[1:], ())
+        shown = report_sources(content, self.graph.results)
+        yield "" if manifest.facts.get("sources") == shown else "what the page shows changed since"
+
+    def _blocked(self, tasks: Iterable[Task], judgements: Iterable[Judgement] = ()) -> str:
+        """Which input is not cached itself."""
+        if self.index().status != "cached":
+            return "the index of the data set will be made again"
+        for task in tasks:
+            if (status := self.task(task).status) != "cached":
+                return f"input {task.name} is {status}"
+        for judgement in judgements:
+            if (status := self.judgement(judgement).status) != "cached":
+                return f"input {judgement.judge}/{judgement.name} is {status}"
+        return ""
+
+    def _changed_input(
+        self,
+        used: Mapping[str, list[str]],
+        sources: Mapping[str, Task | TrueMasks],
+        reads_masks: bool = False,
+    ) -> str:
+        """Which inputs have another content now than the one that was used."""
+        path = self.graph.index_folder / MASKS
+        masks = [sha256_file(path)] if path.exists() else []
+        now = {"index": [self._manifest(self.graph.index_folder / MANIFEST).content]}
+        for name, source in sources.items():
+            now[name] = [self._manifest(source.manifest).content] if isinstance(source, Task) else masks
+        now |= {"masks": masks} if reads_masks else {}
+        changed = [name for name in sorted({*used, *now}) if used.get(name) != now.get(name)]
+        return f"input {', '.join(changed)} changed" if changed else ""
+
+    def _changed_file(
+        self, folder: Path, manifest: Manifest, declared: Iterable[Path], beside: Iterable[Path]
+    ) -> str:
+        """Which file is missing or is not as the manifest says.
+
+        Args:
+            declared: files that the manifest should name.
+            beside: files that should be there, of which the manifest says nothing.
+        """
+        names = {*manifest.files, *(str(file.relative_to(folder)) for file in declared)}
+        for name in sorted({*names, *(str(file.relative_to(folder)) for file in beside)}):
+            path, entry = folder / name, manifest.files.get(name)
+            if not path.exists():
+                return f"{name} is missing"
+            if name in names and (entry is None or path.stat().st_size != entry.size):
+                return f"{name} does not agree with the manifest"
+            if entry is not None and self.depth == "hash":
+                self._verify(path, entry)
+        return ""
+
+    def _verify(self, path: Path, entry: FileEntry) -> None:
+        if path not in self._verified:
+            verify(path, entry)
+            self._verified.add(path)
+
+    def _manifest(self, path: Path) -> Manifest:
+        if path not in self._manifests:
+            self._manifests[path] = read_manifest(path)
+        return self._manifests[path]
 
 
-def verdict(command: Command, check: Check, unsound: Mapping[Path, str] = MappingProxyType({})) -> Verdict:
-    """The verdict on one command.
+def finished_shards(task: Task) -> int:
+    """How many shards of a node are there, in their place or with a run of all shards that was interrupted."""
+    aside = task.folder / WORK / WHOLE
+    placed = sum(all(file.exists() for file in task.shard_files(shard)) for shard in task.shard_names)
+    return max(placed, sum((aside / f"{shard}.json").exists() for shard in task.shard_names))
 
-    Args:
-        check: raises where the files are not what the command would write.
-        unsound: unit of the command that writes it, by each file known not to be sound.
-    """
-    lacking = [path.name for path in command.writes if not path.exists()]
-    if lacking:
-        every = len(lacking) == len(command.writes)
-        return Verdict(command, "not made yet" if every else f"{lacking[0]} is missing", every)
-    blocked = next((unsound[path] for path in command.reads if path in unsound), "")
-    if blocked:
-        return Verdict(command, f"input {blocked} is not up to date")
+
+def difference(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """What a slice has that another has not, in words; empty where they are equal."""
+    changes = []
+    for key in sorted({*made, *wanted}):
+        old, new = made.get(key), wanted.get(key)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            inner = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
+            changes += [f"{k} {_shown(old.get(k))} -> {_shown(new.get(k))}" for k in inner]
+        else:
+            changes.append(f"{key} {_shown(old)} -> {_shown(new)}")
+    return ", ".join(changes)
+
+
+def _shown(value: Any) -> str:
+    return "default" if value is None else str(value)
+
+
+def _state(faults: Iterator[str]) -> State:
+    """Stale for the first fault that there is; what cannot be read is a fault too."""
     try:
-        check()
-    except (SeedbedError, OSError, ValueError, KeyError) as error:
-        return Verdict(command, " ".join(str(error).split()) or type(error).__name__)
-    return Verdict(command)
-
-
-def _agree(
-    made: Mapping[str, Any],
-    wanted: Mapping[str, Any],
-    used: Mapping[str, list[str]],
-    inputs: Mapping[str, list[str]],
-) -> None:
-    if why := difference(made, wanted):
-        raise SeedbedError(why)
-    changed = [name for name in sorted({*used, *inputs}) if used.get(name) != inputs.get(name)]
-    if changed:
-        raise SeedbedError(f"input {', '.join(changed)} changed")
+        why = next(filter(None, faults), "")
+    except (SeedbedError, OSError, ValueError) as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+    return State("stale", why) if why else CACHED

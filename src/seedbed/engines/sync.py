@@ -6,27 +6,43 @@ from its inputs, and be unchanged since (`seedbed.engines.soundness`).
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from seedbed.engines.dvc_yaml import stage_name
 from seedbed.engines.resolve import resolve
-from seedbed.engines.soundness import Examiner, Verdict
+from seedbed.engines.soundness import Examiner, State
 from seedbed.errors import SeedbedError
-from seedbed.plan.commands import Workflow
 
 
 @dataclass(frozen=True)
 class Handover:
-    """What was handed to DVC, and what not."""
+    """What was handed to DVC, and what was not.
 
-    committed: tuple[Verdict, ...]
-    refused: tuple[Verdict, ...]
-    missing: tuple[Verdict, ...]
+    Attributes:
+        committed: DVC stages.
+        refused: why, by DVC stage.
+        missing: DVC stages whose files are not made yet, or only in part.
+    """
+
+    committed: tuple[str, ...]
+    refused: Mapping[str, str]
+    missing: tuple[str, ...]
+
+    @classmethod
+    def of(cls, states: Mapping[str, State]) -> "Handover":
+        """From the states by unit."""
+        named = {stage_name(unit): state for unit, state in states.items()}
+        return cls(
+            tuple(name for name, state in named.items() if state.status == "cached"),
+            {name: state.why for name, state in named.items() if state.status == "stale"},
+            tuple(name for name, state in named.items() if state.status in ("partial", "missing")),
+        )
 
     def lines(self) -> list[str]:
         """For a terminal: refusals by name and reason, then the counts."""
-        told = [f"refused {stage_name(v.command.unit)}: {v.why}" for v in self.refused]
+        told = [f"refused {name}: {why}" for name, why in self.refused.items()]
         counts = f"{len(self.committed)} stages handed to DVC, {len(self.refused)} refused"
         return [*told, counts + (f", {len(self.missing)} not made yet" if self.missing else "")]
 
@@ -37,18 +53,14 @@ def sync() -> Handover:
     Raises:
         SeedbedError: dvc.yaml is out of date, another run writes here, or DVC itself fails.
     """
-    resolve()
-    found = list(Examiner(Workflow.read()).verdicts())
-    handover = Handover(
-        tuple(v for v in found if v.sound),
-        tuple(v for v in found if not v.sound and not v.missing),
-        tuple(v for v in found if v.missing),
-    )
-    _commit([stage_name(v.command.unit) for v in handover.committed])
+    workflow, reports, _ = resolve()
+    states = Examiner(workflow.graph(), "hash").states(workflow.reports[name] for name in reports)
+    handover = Handover.of(states)
+    _commit(handover.committed)
     return handover
 
 
-def _commit(names: list[str]) -> None:
+def _commit(names: tuple[str, ...]) -> None:
     if not names:
         return
     program = Path(sys.executable).with_name("dvc")

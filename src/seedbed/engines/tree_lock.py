@@ -1,4 +1,4 @@
-"""One engine a tree: neither Snakemake nor DVC honours the other's lock, and both delete outputs before they run.
+"""One engine per tree: neither Snakemake nor DVC honours the other's lock, and both delete outputs before they run.
 
 Snakemake holds `results/.work/run.lock` while it runs; DVC cannot, but notes the process of each running stage in
 `.dvc/tmp/rwlock`. The stage commands' own locks catch what is left, and a command that a person started.
@@ -12,27 +12,23 @@ from pathlib import Path
 
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
-from seedbed.runtime.options import output_lock
-from seedbed.runtime.paths import WORK
+from seedbed.runtime.locks import output_lock, refuse_locked
 
 RUN = "run"
 DVC_LOCK = Path(".dvc/tmp/rwlock")
 
 
-def refuse_company(workflow: Workflow) -> None:
-    """Refuse to go on where another run writes to the results of this workflow.
+def refuse_writers(workflow: Workflow) -> None:
+    """Refuse to go on where another run writes to the results of this workflow; nothing on disk is touched.
 
     Raises:
         SeedbedError: naming what is being written, and by whom.
     """
-    for output in (workflow.results, *workflow.output_folders()):
-        for path in sorted((output / WORK).glob("*.lock")):
-            with output_lock(output, path.stem):
-                pass
+    _refuse_locked([workflow.results, *workflow.output_folders()])
 
 
 def refuse_dvc(workflow: Workflow, folder: Path = Path()) -> None:
-    """Refuse to go on where DVC runs in a checkout (`resolve` cannot ask: DVC runs it).
+    """Refuse to go on where DVC runs in a checkout (`resolve` cannot ask this: DVC runs it).
 
     Raises:
         SeedbedError: naming DVC's process.
@@ -43,10 +39,15 @@ def refuse_dvc(workflow: Workflow, folder: Path = Path()) -> None:
         )
 
 
-def has_company(workflow: Workflow) -> bool:
-    """Whether another run writes to the results: its slices are then left as they are."""
+def is_locked(workflow: Workflow) -> bool:
+    """Whether another run writes to the results: its slices are then left as they are. Nothing on disk is touched.
+
+    Raises:
+        SeedbedError: a mistake in params.yaml or a recipe.
+    """
+    folders = [workflow.results, *workflow.output_folders()]
     try:
-        refuse_company(workflow)
+        _refuse_locked(folders)
         refuse_dvc(workflow)
     except SeedbedError:
         return True
@@ -62,11 +63,16 @@ def hold_tree(workflow: Workflow) -> ExitStack:
     Raises:
         SeedbedError: another run writes there.
     """
-    refuse_company(workflow)
+    refuse_writers(workflow)
     refuse_dvc(workflow)
     stack = ExitStack()
     stack.enter_context(output_lock(workflow.results, RUN))
     return stack
+
+
+def _refuse_locked(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        refuse_locked(folder)
 
 
 def dvc_processes(path: Path) -> Iterable[int]:

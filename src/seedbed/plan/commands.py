@@ -211,7 +211,7 @@ def index_files(graph: TaskGraph) -> list[Path]:
 
 def prepare_command(graph: TaskGraph) -> Command:
     """`prepare_dataset`."""
-    unit = f"{graph.dataset}/index"
+    unit = graph.index_key
     words = _script(PREPARE_DATASET.name, "--params", graph.index_slice_path, "--output", graph.index_folder)
     writes = (*index_files(graph), graph.index_folder / MASKS)
     return Command(unit, unit, words, (graph.index_slice_path,), writes)
@@ -282,8 +282,7 @@ def report_command(report: Report) -> Command:
         *("--params", report.slice_path, "--index", index / MANIFEST, "--output", report.folder),
     )
     reads = (report.slice_path, *index_files(report.graph), index / MASKS, *report.inputs())
-    unit = f"{report.graph.dataset}/reports/{report.name}"
-    return Command(unit, unit, words, reads, tuple(report.outputs()))
+    return Command(report.key, report.key, words, reads, tuple(report.outputs()))
 
 
 def judge_main(arguments: Sequence[str] | None = None) -> int:

@@ -42,12 +42,17 @@ class Report:
         return [j for j in self.judgements.values() if j.judge == judge]
 
     @property
+    def key(self) -> str:
+        """Unique, and the path below `results/`."""
+        return f"{self.graph.dataset}/reports/{self.name}"
+
+    @property
     def folder(self) -> Path:
-        return self.graph.results / self.graph.dataset / "reports" / self.name
+        return self.graph.results / self.key
 
     @property
     def slice_path(self) -> Path:
-        return self.graph.results / PARAMS / self.graph.dataset / "reports" / f"{self.name}.json"
+        return self.graph.results / PARAMS / f"{self.key}.json"
 
     def slice(self) -> dict[str, Any]:
         """Everything that the page is made of, by path below `results/`."""

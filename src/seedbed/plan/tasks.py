@@ -51,17 +51,17 @@ class Task:
     identity: str
     results: Path = field(default=RESULTS)
 
-    @property
+    @cached_property
     def axes(self) -> str:
         """The axes part of the path."""
         return str(Axes(self.rng, self.regions))
 
-    @property
+    @cached_property
     def key(self) -> str:
         """`dataset/owner/axes/name`: unique, and the path below `results/`."""
         return f"{self.dataset}/{self.owner}/{self.axes}/{self.name}"
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         return self.results / self.key
 
@@ -146,12 +146,17 @@ class TaskGraph:
         self._regions: dict[str, str] = {}
 
     @property
+    def index_key(self) -> str:
+        """Of the data set's index: its path below `results/`."""
+        return f"{self.dataset}/index"
+
+    @property
     def index_folder(self) -> Path:
-        return self.results / self.dataset / "index"
+        return self.results / self.index_key
 
     @property
     def index_slice_path(self) -> Path:
-        return self.results / PARAMS / self.dataset / "index.json"
+        return self.results / PARAMS / f"{self.index_key}.json"
 
     def index_slice(self) -> dict[str, Any]:
         """Slice of `prepare_dataset`: the declaration without what is a fact of a machine or of the schedule."""

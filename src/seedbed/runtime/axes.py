@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from seedbed.cam.thresholds import Regions
 from seedbed.errors import SeedbedError
@@ -45,6 +46,7 @@ class Axes:
         return "/".join(parts) or NO_AXES
 
 
+@cache
 def canonical_regions(label: str) -> str:
     """A label of the regions axis as paths carry it.
 

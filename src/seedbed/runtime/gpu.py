@@ -1,11 +1,10 @@
-"""Which GPU a local job takes: one file lock a device, held until the process ends.
+"""Which GPU a local job takes: one file lock per device, held until the process ends.
 
 `snakemake --resources gpu=4` only counts; it hands out no device ids. Every stage command therefore takes its devices
 itself, so that `snakemake`, `dvc repro` and a second checkout on the same machine never share one. The kernel frees
 the locks on any death. Under SLURM the scheduler has chosen already, and the locks stand aside.
 """
 
-import fcntl
 import os
 import subprocess
 import tempfile
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from seedbed.errors import SeedbedError
+from seedbed.runtime.locks import try_lock
 
 DEVICES = "SEEDBED_GPUS"
-"""Environment variable that names the devices of this machine (`0,1,2,3`) in place of what nvidia-smi says."""
+"""Environment variable that names the devices of this machine (`0,1,2,3`) instead of what nvidia-smi says."""
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -89,8 +89,8 @@ def gpu_slot(count: int, owner: str, poll_s: float = 0.1) -> Iterator[list[str]]
     try:
         while not held:
             with (folder / "gate").open("w") as gate:
-                fcntl.flock(gate, fcntl.LOCK_EX)
-                held = _try_lock(folder, devices, count)
+                if try_lock(gate):
+                    held = _lock_devices(folder, devices, count)
             if not held:
                 time.sleep(poll_s)
         for stream in held.values():
@@ -104,13 +104,11 @@ def gpu_slot(count: int, owner: str, poll_s: float = 0.1) -> Iterator[list[str]]
             stream.close()
 
 
-def _try_lock(folder: Path, devices: list[str], count: int) -> dict[str, IO[str]]:
+def _lock_devices(folder: Path, devices: list[str], count: int) -> dict[str, IO[str]]:
     held: dict[str, IO[str]] = {}
     for device in devices:
         stream = (folder / f"device-{device}").open("a+")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(stream):
             stream.close()
             continue
         held[device] = stream

@@ -15,12 +15,12 @@ from seedbed.plan.commands import Workflow
 
 
 def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | None = None) -> list[str]:
-    """All faults, each once; empty where everything is sound.
+    """All faults, each once; empty if everything is sound.
 
     Args:
         workflow: the configuration and the recipes.
         dataset: data set of `params.yaml`; the configured one where None.
-        data_root: its folder on this machine, in place of the declared one.
+        data_root: its folder on this machine, instead of the declared one.
     """
     name = dataset or workflow.config.dataset
     try:
@@ -40,18 +40,23 @@ def dataset_faults(name: str, declaration: DatasetDeclaration, data_root: Path |
 
 
 def recipe_faults(workflow: Workflow, dataset: str) -> Iterator[str]:
-    """Faults of the selected recipes on a data set, with backbones, weights and CRF engines."""
+    """Faults of the selected recipes on a data set, node by node, with backbones, weights and CRF engines."""
+    graph, rng = workflow.graph(dataset), workflow.config.rngs[0]
     for recipe in workflow.config.recipes:
-        for regions in (None, *workflow.config.thresholds):
-            try:
-                tasks = workflow.graph(dataset).recipe_tasks(recipe, workflow.config.rngs[0], regions)
-            except SeedbedError as error:
-                yield str(error)
-                continue
-            for task in tasks.values():
-                values = task.parameters.model_dump()
+        try:
+            nodes = workflow.book.check(recipe).nodes
+        except SeedbedError as error:
+            yield str(error)
+            continue
+        for node in nodes:
+            for regions in (None, *workflow.config.thresholds):
+                try:
+                    task = graph.task(recipe, node, rng, regions)
+                except SeedbedError as error:
+                    yield str(error)
+                    continue
                 where = f"recipe {task.owner}, node {task.name}"
-                yield from (f"{where}: {fault}" for fault in parameter_faults(values))
+                yield from (f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump()))
 
 
 def parameter_faults(values: Mapping[str, Any]) -> Iterator[str]:
@@ -84,7 +89,7 @@ def backbone_faults(backbone: str, weights: str) -> Iterator[str]:
             yield unknown_name(f"weights tag of {backbone}", rest, tags)
     elif kind == "file":
         if not Path(rest).expanduser().is_file():
-            yield f"initial weights: no file {rest}"
+            yield f"initial weights: there is no file {rest}"
     elif kind == "embedded":
         if backbone != EMBEDDED_BACKBONE:
             yield f"embedded weights exist for {EMBEDDED_BACKBONE} only, not for {backbone}; set `weights`"

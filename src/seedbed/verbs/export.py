@@ -11,13 +11,12 @@ from jaxtyping import UInt8
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes, writing
-from seedbed.artifacts.label_maps import encode_label_map
-from seedbed.datasets.index import parse_index
+from seedbed.artifacts.label_maps import label_map_png
 from seedbed.datasets.voc import VOC_NAMES
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.labels import IGNORE
-from seedbed.runtime.paths import INDEX
 from seedbed.verbs.locate import Located
+from seedbed.verbs.names import names_of
 
 VOC_FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
 """Where the test server of VOC 2012 looks for the masks of competition 6 (any training data)."""
@@ -32,8 +31,8 @@ def export(located: Located, out: Path, form: str = "png", split: str | None = N
     Args:
         located: a node that makes label maps.
         out: folder.
-        form: a key of `FORMS`: `png` writes `ID.png` (in a folder a split, where there are several), palette PNGs
-            with the data set's indices; `voc` one archive with VOC's indices.
+        form: a key of `FORMS`: `png` writes `ID.png` (in one folder per split if there are several), palette PNGs with
+            the data set's indices; `voc` one archive with VOC's indices.
         split: one split only.
 
     Returns:
@@ -45,9 +44,10 @@ def export(located: Located, out: Path, form: str = "png", split: str | None = N
     if form not in FORMS:
         raise SeedbedError(unknown_name("format", form, FORMS))
     artifact = located.artifact
-    if located.stage.kind != "label_maps":
+    if artifact.meaning.form.name != "label_maps":
         raise SeedbedError(
-            f"{artifact.folder} holds {located.stage.kind}; expected label maps, as pseudo_masks and predict make them"
+            f"{artifact.folder} holds {artifact.meaning.name}; expected label maps, as pseudo_masks and predict make "
+            "them"
         )
     splits = sorted(artifact.manifest.images)
     if split is not None and split not in splits:
@@ -60,11 +60,11 @@ def export_pngs(located: Located, out: Path, splits: Sequence[str]) -> tuple[Pat
     count = 0
     for split in splits:
         folder = out / split if len(splits) > 1 else out
-        for image_id, label_map in _maps(located.artifact, split):
-            path = folder / _file_name(image_id)
+        for _, name, label_map in _maps(located.artifact, split):
+            path = folder / name
             with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(encode_label_map(label_map))
+                path.write_bytes(label_map_png(label_map))
             count += 1
     return out, count
 
@@ -81,12 +81,12 @@ def export_voc(located: Located, out: Path, splits: Sequence[str]) -> tuple[Path
         )
     lookup = _voc_lookup(located)
     files = {}
-    for image_id, label_map in _maps(located.artifact, splits[0]):
+    for image_id, name, label_map in _maps(located.artifact, splits[0]):
         if (label_map == IGNORE).any():
             raise SeedbedError(
                 f"image {image_id} has neutral pixels (255), which VOC's server does not take; export predictions"
             )
-        files[_file_name(image_id)] = encode_label_map(lookup[label_map])
+        files[name] = label_map_png(lookup[label_map])
     write_bytes(out / VOC_ARCHIVE, _tgz(files))
     return out / VOC_ARCHIVE, len(files)
 
@@ -97,32 +97,26 @@ FORMS: dict[str, Callable[[Located, Path, Sequence[str]], tuple[Path, int]]] = {
 }
 
 
-def _maps(artifact: Artifact, split: str) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
-    maps = artifact.label_maps(split)
-    for image_id in maps:
-        yield image_id, maps[image_id]
-
-
-def _file_name(image_id: str) -> str:
-    """`ID.png`; ids may name folders, but none above.
+def _maps(artifact: Artifact, split: str) -> Iterator[tuple[str, str, UInt8[np.ndarray, "height width"]]]:
+    """(image id, name of its file, label map) of each image of a split.
 
     Raises:
-        SeedbedError: the id leads out of the folder.
+        SeedbedError: an id leads out of the folder that is written; ids may name folders in it.
     """
-    path = PurePosixPath(f"{image_id}.png")
-    if path.is_absolute() or ".." in path.parts:
-        raise SeedbedError(f"image id {image_id!r} leads out of the folder that is written; rename the image")
-    return str(path)
+    maps = artifact.open(split)
+    image_ids = list(maps)
+    for image_id, name in zip(image_ids, names_of(image_ids), strict=True):
+        path = PurePosixPath(image_id)
+        if path.is_absolute() or ".." in path.parts:
+            raise SeedbedError(
+                f"image id {image_id!r} leads out of the folder that is written; rename the image"
+            )
+        yield image_id, f"{name}.png", maps[image_id]
 
 
 def _voc_lookup(located: Located) -> UInt8[np.ndarray, "256"]:
-    if located.index is None:
-        raise SeedbedError(
-            f"no index of data set {located.artifact.manifest.dataset} beside {located.artifact.folder}; "
-            "run prepare_dataset first, it holds the classes' names"
-        )
     lookup = np.arange(256, dtype=np.uint8)
-    for c, name in enumerate(parse_index(Artifact(located.index).file(INDEX).read_text()).classes):
+    for c, name in enumerate(located.artifact.manifest.facts["classes"]):
         if name not in VOC_NAMES[1:]:
             dataset = located.artifact.manifest.dataset
             raise SeedbedError(f"data set {dataset}: {unknown_name('class of VOC', name, VOC_NAMES[1:])}")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from seedbed.plan.judges import Judgement
-from seedbed.plan.state import State
+from seedbed.engines.soundness import State, finished_shards
+from seedbed.plan.commands import ALL_STAGES
 from seedbed.plan.tasks import Task
 from seedbed.runtime.paths import RUNS
-from seedbed.stages.registry import COMMANDS
+from seedbed.verbs.terminal import human_duration
 
 
 @dataclass(frozen=True)
@@ -51,49 +51,32 @@ def run_seconds(results: Path, dataset: str) -> dict[str, float]:
     for path in (results / dataset).glob(f"**/{RUNS}/*.json"):
         try:
             facts = json.loads(path.read_bytes())
-            stage, took = Path(facts["command"][0]).stem, float(facts["seconds"])
+            stage, took = _stage_of(facts["command"]), float(facts["seconds"])
         except (OSError, ValueError, KeyError, IndexError, TypeError):
             continue
-        if stage in COMMANDS:
+        if stage in ALL_STAGES:
             seconds.setdefault(stage, []).append(took)
     return {stage: median(values) for stage, values in seconds.items()}
 
 
 def task_forecast(task: Task, state: State, seconds: Mapping[str, float]) -> Forecast:
-    """Of what a run would do for a task: nothing where it is cached, the missing shards where it is partial."""
-    if state.status == "cached":
-        return Forecast(0.0, {})
+    """Of what a run would do for a node: nothing if it is cached, the missing shards if it is partial."""
     runs = 1
     if task.stage.sharded:
-        missing = [s for s in task.shard_names if not all(file.exists() for file in task.shard_files(s))]
-        runs = len(task.shard_names if state.status == "stale" else missing)
-    return forecast(task.stage.name, runs, seconds)
+        finished = 0 if state.status == "stale" else finished_shards(task)
+        runs = len(task.shard_names) - finished
+    return forecast(task.stage.name, state, seconds, runs)
 
 
-def judgement_forecast(
-    judgement: Judgement, states: Mapping[str, State], seconds: Mapping[str, float]
-) -> Forecast:
-    """Of a scores or threshold file: due where it is missing, other parameters made it, or a source is not cached."""
-    sources = [states[task.key].status for task in judgement.sources.values() if task.key in states]
-    due = any(status != "cached" for status in sources) or _made_with(judgement.path) != judgement.slice()
-    return forecast(judgement.stage.name, 1, seconds) if due else Forecast(0.0, {})
-
-
-def _made_with(path: Path) -> object:
-    try:
-        return json.loads(path.read_bytes())["parameters"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def forecast(stage: str, runs: int, seconds: Mapping[str, float]) -> Forecast:
-    """Of a number of runs of a stage."""
+def forecast(stage: str, state: State, seconds: Mapping[str, float], runs: int = 1) -> Forecast:
+    """Of a number of runs of a stage; nothing if what they make is cached."""
+    if state.status == "cached":
+        return Forecast(0.0, {})
     known = seconds.get(stage)
     return Forecast(0.0, {stage: runs} if runs else {}) if known is None else Forecast(known * runs, {})
 
 
-def human_duration(seconds: float) -> str:
-    """Seconds as people read them: 12 s, 3 min, 2.4 h."""
-    if seconds < 59.5:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 3570 else f"{seconds / 3600:.1f} h"
+def _stage_of(command: Sequence[str]) -> str:
+    """The stage of a command's words; a judge's is the first option of the script that all judges share."""
+    script = Path(command[0]).stem
+    return command[1] if script == "judge" else script

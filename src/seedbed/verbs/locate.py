@@ -7,11 +7,10 @@ from pathlib import Path
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import MANIFEST
+from seedbed.engines.soundness import Examiner
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
-from seedbed.plan.state import task_states
-from seedbed.plan.tasks import Task, TaskGraph, unique_tasks
-from seedbed.runtime.contract import Stage
+from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.stages.registry import STAGES
 
 _NAME = re.compile(r"(?P<recipe>[a-z][a-z0-9-]*)\.(?P<node>[a-z][a-z0-9_]*)\Z")
@@ -22,14 +21,13 @@ class Located:
     """An artifact that is there.
 
     Attributes:
-        index: manifest of its data set's index; None where there is none beside it.
+        index: manifest of its data set's index; None if there is none beside it.
         epoch: kept epoch asked for.
-        task: the node; None where it was named by its folder.
-        note: that it is stale, and why; empty where it is not, or where it was named by its folder.
+        task: the node; None if it was named by its folder.
+        note: that it is stale, and why; empty if it is not, or if it was named by its folder.
     """
 
     artifact: Artifact
-    stage: Stage
     index: Path | None
     epoch: int | None = None
     task: Task | None = None
@@ -44,12 +42,16 @@ def locate(text: str, read_workflow: Callable[[], Workflow] = Workflow.read) -> 
         read_workflow: read params.yaml and the recipes; called only for a node.
 
     Raises:
-        SeedbedError: neither, an unknown name, or a node that has not been made.
+        SeedbedError: neither of them, an unknown name, or a node that has not been made.
     """
     path = Path(text).expanduser()
     if path.exists() or "/" in text:
         artifact = Artifact(path / MANIFEST if path.is_dir() or not path.exists() else path)
-        return Located(artifact, _stage(artifact), _index_beside(artifact))
+        if artifact.manifest.stage not in STAGES:
+            raise SeedbedError(
+                f"{artifact.folder} was made by stage {artifact.manifest.stage}; expected a recipe's node"
+            )
+        return Located(artifact, _index_beside(artifact))
     name, *points = text.split("@")
     match = _NAME.match(name)
     if match is None:
@@ -68,16 +70,7 @@ def locate(text: str, read_workflow: Callable[[], Workflow] = Workflow.read) -> 
     if not task.manifest.exists():
         raise SeedbedError(f"{text} has not been made yet; run `snakemake {task.manifest}`")
     index = graph.index_folder / MANIFEST
-    return Located(
-        Artifact(task.folder), task.stage, index if index.exists() else None, epoch, task, _note(graph, task)
-    )
-
-
-def _stage(artifact: Artifact) -> Stage:
-    name = artifact.manifest.stage
-    if name not in STAGES:
-        raise SeedbedError(f"{artifact.folder} was made by stage {name}; expected a recipe's node")
-    return STAGES[name]
+    return Located(Artifact(task.folder), index if index.exists() else None, epoch, task, _note(graph, task))
 
 
 def _index_beside(artifact: Artifact) -> Path | None:
@@ -89,5 +82,5 @@ def _index_beside(artifact: Artifact) -> Path | None:
 
 
 def _note(graph: TaskGraph, task: Task) -> str:
-    state = task_states(graph, unique_tasks([task]))[task.key]
+    state = Examiner(graph).task(task)
     return "" if state.status == "cached" else f"{task.folder} is {state.status} ({state.why}); used as it is"

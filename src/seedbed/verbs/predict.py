@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,21 +17,22 @@ from PIL import Image
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes
-from seedbed.artifacts.label_maps import encode_label_map, voc_palette
+from seedbed.artifacts.label_maps import label_map_png, voc_palette
 from seedbed.datasets.files import read_image
-from seedbed.datasets.index import Index, parse_index
+from seedbed.datasets.index import parse_index
 from seedbed.errors import SeedbedError
 from seedbed.report.overlays import jpeg, overlay_labels
-from seedbed.runtime.crf_options import NO_CRF, score_refiner
+from seedbed.runtime.crf_options import NO_CRF
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.paths import INDEX
 from seedbed.stages.predict import PredictParameters
 from seedbed.verbs.locate import Located
+from seedbed.verbs.names import image_suffixes, names_of
 
 if TYPE_CHECKING:
     from seedbed.methods.trained import TrainedNetwork
 
-MASKS, OVERLAYS, SHARES, CLASSES = "masks", "overlays", "shares.csv", "classes.csv"
+OVERLAYS, SHARES, CLASSES = "overlays", "shares.csv", "classes.csv"
 DEVICES = ("auto", "cpu", "cuda")
 Progress = Callable[[Sequence["Photo"]], Iterable["Photo"]]
 
@@ -51,20 +52,21 @@ class Predictor:
     Attributes:
         classes: background first.
         longest: long side in pixels, above which photographs are shrunk for the network: the longest of the data set,
-            since objects of other sizes are not what it was trained on.
+            since objects of other sizes are not what it was trained on; None where that is not known.
     """
 
     trained: TrainedNetwork
     classes: tuple[str, ...]
     parameters: PredictParameters
-    longest: int
+    longest: int | None
     device: str
 
     def label_map(self, photo: Image.Image) -> UInt8[np.ndarray, "H W"]:
         """The most probable class of each pixel, at the photograph's own size."""
         from seedbed.networks.inference import multi_scale_probabilities
+        from seedbed.refine.crf.sharpen import score_refiner
 
-        scale = min(1.0, self.longest / max(photo.size))
+        scale = min(1.0, self.longest / max(photo.size)) if self.longest else 1.0
         seen = photo
         if scale < 1:
             size = [max(1, round(scale * side)) for side in photo.size]
@@ -97,21 +99,23 @@ def enlarged_argmax(
 
 
 def find_photos(given: Sequence[Path], out: Path) -> list[Photo]:
-    """All photographs among files and folders; what this command wrote into `out` is none.
+    """All photographs among files and folders; a folder is searched without `out`, where masks lie.
 
     Args:
         given: files, taken whatever their suffix, and folders, searched for image files.
 
     Raises:
-        SeedbedError: a path that is not there, no photograph at all, or two that would be written to one name.
+        SeedbedError: a path that is not there, no photograph at all, two that would be written to one name, or a mask
+            that would be written among or over the photographs.
     """
-    Image.init()
-    found: list[tuple[Path, PurePath]] = []
+    found: list[tuple[Path, str]] = []
     for path in given:
         if path.is_dir():
-            found += [(file, file.relative_to(path)) for file in _images(path, out)]
+            if path.resolve() == out.resolve():
+                raise SeedbedError(f"masks would lie among the photographs of {path}; name another --out")
+            found += [(file, file.relative_to(path).as_posix()) for file in _images(path, out)]
         elif path.exists():
-            found.append((path, PurePath(path.name)))
+            found.append((path, path.name))
         else:
             raise SeedbedError(
                 f"{path}: expected a photograph or a folder of photographs, but there is no such file"
@@ -120,30 +124,35 @@ def find_photos(given: Sequence[Path], out: Path) -> list[Photo]:
         raise SeedbedError(
             f"no photographs in {', '.join(map(str, given)) or 'nothing'}; name files, or folders of image files"
         )
-    stems = Counter(str(name.with_suffix("")) for _, name in found)
-    photos = [
-        Photo(path, stem if stems[stem := str(name.with_suffix(""))] == 1 else str(name))
-        for path, name in found
-    ]
+    paths, names = zip(*found, strict=True)
+    photos = [Photo(path, name) for path, name in zip(paths, names_of(names), strict=True)]
     name, count = Counter(photo.name for photo in photos).most_common(1)[0]
     if count > 1:
         raise SeedbedError(f"{count} photographs are called {name}; predict their folders in separate runs")
+    taken = {photo.path.resolve() for photo in photos}
+    for photo in photos:
+        if (mask := _mask(out, photo)).resolve() in taken:
+            raise SeedbedError(f"the photograph {mask} would be overwritten by a mask; name another --out")
     return photos
 
 
 def _images(folder: Path, out: Path) -> Iterator[Path]:
-    readable = {suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN}
+    inside = out.resolve().is_relative_to(folder.resolve())
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        written = any(path.resolve().is_relative_to((out / made).resolve()) for made in (MASKS, OVERLAYS))
-        if path.suffix.lower() in readable and path.is_file() and not hidden and not written:
+        written = inside and path.resolve().is_relative_to(out.resolve())
+        if path.suffix.lower() in image_suffixes() and path.is_file() and not hidden and not written:
             yield path
+
+
+def _mask(out: Path, photo: Photo) -> Path:
+    return out / f"{photo.name}.png"
 
 
 def predict_photos(
     predictor: Predictor, photos: Sequence[Photo], out: Path, overlay: bool, progress: Progress = iter
 ) -> list[str]:
-    """Write `masks/NAME.png`, `classes.csv`, `shares.csv` and, where asked for, `overlays/NAME.jpg`.
+    """Write `NAME.png`, `classes.csv`, `shares.csv` and, where asked for, `overlays/NAME.jpg`.
 
     Returns:
         one line for each photograph that cannot be read; the others are done.
@@ -159,7 +168,7 @@ def predict_photos(
             faults.append(str(error))
             continue
         labels = predictor.label_map(image)
-        write_bytes(out / MASKS / f"{photo.name}.png", encode_label_map(labels))
+        write_bytes(_mask(out, photo), label_map_png(labels))
         if overlay:
             picture = overlay_labels(np.asarray(image), labels)
             write_bytes(out / OVERLAYS / f"{photo.name}.jpg", jpeg(picture))
@@ -187,62 +196,48 @@ def predict_command(
         located: a segmenter; or a `predict` node, which brings its segmenter and its parameters.
         given: files and folders.
         device: `auto`, `cpu` or `cuda`.
-        longest: long side in pixels above which photographs are shrunk; the data set's where None.
+        longest: long side in pixels above which photographs are shrunk; if None the data set's longest, as far as its
+            index lies beside the artifact, else none are.
 
     Returns:
         one line for each photograph that cannot be read.
 
     Raises:
-        SeedbedError: no segmenter, nothing to predict, no such device, or the disk refuses.
+        SeedbedError: not a segmenter, nothing to predict, no such device, or the disk refuses.
     """
     if device not in DEVICES:
         raise SeedbedError(f"expected device {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, got {device!r}")
     if longest is not None and longest < 1:
         raise SeedbedError(f"expected a long side of at least 1 pixel, got {longest}")
     artifact, epoch, parameters = _segmenter(located)
-    index = _index(located, artifact)
     photos = find_photos(given, out)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with gpu_slot(0 if device == "cpu" else 1, f"predict {out}"):
-        predictor = _predictor(artifact, epoch, parameters, index, device, longest)
+        predictor = _predictor(artifact, epoch, parameters, longest or _longest(located), device)
         return predict_photos(predictor, photos, out, overlay, progress)
 
 
 def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameters]:
-    task, parameters = located.task, PredictParameters()
+    task, artifact = located.task, located.artifact
     if task is not None and isinstance(task.parameters, PredictParameters):
-        source = task.inputs["segmenter"]
-        assert source is not None
-        return Artifact(source.folder), task.epochs.get("segmenter"), task.parameters
-    if located.stage.kind != "segmenter":
+        return Artifact(task.sources["segmenter"].folder), task.epochs.get("segmenter"), task.parameters
+    if artifact.meaning.name != "segmenter":
         raise SeedbedError(
-            f"{located.artifact.folder} is {located.stage.kind}, made by {located.stage.name}; expected a segmenter"
+            f"{artifact.folder} is {artifact.meaning.name}, made by {artifact.manifest.stage}; expected a segmenter"
         )
-    return located.artifact, located.epoch, parameters
+    return artifact, located.epoch, PredictParameters()
 
 
-def _index(located: Located, artifact: Artifact) -> Index:
+def _longest(located: Located) -> int | None:
+    """Long side of the data set's largest image, where its index lies beside the artifact."""
     if located.index is None:
-        raise SeedbedError(
-            f"no index of data set {artifact.manifest.dataset} beside {artifact.folder}, and it names the classes; "
-            "copy the results' folder of the data set with its index"
-        )
-    index = Artifact(located.index)
-    if artifact.manifest.inputs.get("index") != [index.manifest.content]:
-        raise SeedbedError(
-            f"{artifact.folder} was trained with another index than {index.folder}, so its classes may differ; "
-            "train it again"
-        )
-    return parse_index(index.file(INDEX).read_text())
+        return None
+    index = parse_index(Artifact(located.index).file(INDEX).read_text())
+    return max(max(row.width, row.height) for row in index.rows)
 
 
 def _predictor(
-    artifact: Artifact,
-    epoch: int | None,
-    parameters: PredictParameters,
-    index: Index,
-    device: str,
-    longest: int | None,
+    artifact: Artifact, epoch: int | None, parameters: PredictParameters, longest: int | None, device: str
 ) -> Predictor:
     import torch
 
@@ -252,9 +247,9 @@ def _predictor(
         raise SeedbedError("torch sees no GPU here; use --device cpu or auto")
     used = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     torch.set_num_threads(parameters.torch_threads)
-    trained = load_network(artifact, len(index.classes), epoch, used)
-    sides = longest or max(max(row.width, row.height) for row in index.rows)
-    return Predictor(trained, ("background", *index.classes), parameters, sides, used)
+    trained = load_network(artifact, epoch, used)
+    classes = ("background", *artifact.manifest.facts["classes"])
+    return Predictor(trained, classes, parameters, longest, used)
 
 
 def _hex(rgb: Sequence[int]) -> str:

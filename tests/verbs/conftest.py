@@ -14,6 +14,12 @@ from seedbed.plan.tasks import Task
 PAIRS = ["bg0.05-fg0.30", "bg0.10-fg0.40", "bg0.15-fg0.50"]
 UNET = {"extends": "base", "nodes": {"segmenter": {"with": {"architecture": "unet"}}}}
 INDEX_CONTENT = sha256_bytes(b"index")
+MASKS = b"image_id,split,sha256\n"
+
+
+def content_of(task: Task) -> str:
+    """The content digest that a task's manifest is given."""
+    return sha256_bytes(task.key.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -48,14 +54,12 @@ class Tree:
         """The index and the artifacts of all tasks, or of some."""
         graph = workflow.graph()
         index = graph.index_folder
-        self._artifact(
-            index, graph.index_slice(), {}, [index / "index.csv", index / "masks.csv"], INDEX_CONTENT
-        )
-        for task in workflow.tasks() if tasks is None else tasks:
+        self._artifact(index, graph.index_slice(), {}, [index / "index.csv"], INDEX_CONTENT)
+        write_bytes(index / "masks.csv", MASKS)
+        for task in workflow.tasks if tasks is None else tasks:
             inputs = {"index": [INDEX_CONTENT]}
-            inputs |= {n: [sha256_bytes(t.key.encode())] for n, t in task.inputs.items() if t is not None}
-            files = task.data_files()
-            self._artifact(task.folder, task.slice(), inputs, files, sha256_bytes(task.key.encode()))
+            inputs |= {name: [content_of(source)] for name, source in task.sources.items()}
+            self._artifact(task.folder, task.slice(), inputs, task.data_files(), content_of(task))
             for shard in task.shard_names:
                 write_bytes(task.shard_files(shard)[1], b"{}")
 
@@ -66,6 +70,7 @@ class Tree:
         inputs: dict[str, list[str]],
         files: list[Path],
         digest: str,
+        **facts: Any,
     ) -> None:
         for file in files:
             write_bytes(file, b"0123456789")
@@ -77,16 +82,30 @@ class Tree:
             inputs=inputs,
             files={f.name: FileEntry(size=10, sha256=sha256_bytes(b"0123456789")) for f in files},
             images={},
-            facts={},
+            facts=facts,
             ledger=[],
             content=digest,
         )
         write_bytes(folder / "manifest.json", manifest.to_bytes())
 
     def judge(self, workflow: Workflow) -> None:
-        """All scores and threshold files, empty but for their parameters."""
-        for judgement in workflow.judgements():
-            write_bytes(judgement.path, to_json({"parameters": judgement.slice()}))
+        """All judges' files: nothing but what they were made from."""
+        for judgement in workflow.judgements.values():
+            inputs = {"index": [INDEX_CONTENT], "masks": [sha256_bytes(MASKS)]}
+            inputs |= {name: [content_of(source)] for name, source in judgement.sources.items()}
+            write_bytes(judgement.path, to_json({"parameters": judgement.slice(), "inputs": inputs}))
+
+    def report(self, workflow: Workflow, name: str = "all") -> None:
+        """A report's page."""
+        report = workflow.reports[name]
+        inputs = {"index": [INDEX_CONTENT], "masks": [sha256_bytes(MASKS)]}
+        sources = {task.key: content_of(task) for task in report.tasks}
+        sources |= {
+            f"{key}.json": sha256_bytes(judgement.path.read_bytes())
+            for key, judgement in report.judgements.items()
+        }
+        files = report.outputs()[1:]
+        self._artifact(report.folder, report.slice(), inputs, files, "0", sources=sources)
 
     def ran(self, folder: Path, stage: str, unit: str, seconds: float) -> None:
         """Facts of a run as the stage command leaves them."""

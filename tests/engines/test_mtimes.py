@@ -1,0 +1,132 @@
+"""File times put in the order of the work, on an index and a chain that the stage commands themselves made."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from seedbed.engines.mtimes import benchmark, newer_inputs, settle
+from seedbed.engines.soundness import CACHED, MISSING, Examiner, State
+from seedbed.plan.commands import Workflow, prepare_command
+from seedbed.runtime.options import main
+from seedbed.stages.prepare_dataset import STAGE
+
+INDEX = Path("results/composites/index")
+PARAMS: dict[str, Any] = {
+    "dataset": "composites",
+    "recipes": ["one"],
+    "datasets": {
+        "composites": {
+            "kind": "composites",
+            "splits": {"train": {}, "val": {}},
+            "with": {"images": {"train": 2, "val": 2}, "size": 32},
+        }
+    },
+}
+RECIPE = {
+    "nodes": {
+        "classifier": {"stage": "train_classifier"},
+        "cams": {"stage": "dump_cams", "from": {"classifier": "classifier"}},
+    },
+    "scores": ["cams"],
+}
+
+
+@pytest.fixture
+def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workflow:
+    """A checkout whose data set is indexed and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    Path("recipes").mkdir()
+    Path("recipes/one.yaml").write_text(yaml.safe_dump(RECIPE))
+    found = configured()
+    found.write_slices()
+    assert main(STAGE, prepare_command(found.graph()).words[2:]) == 0
+    return found
+
+
+def configured(**changes: Any) -> Workflow:
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS | changes))
+    return Workflow.read()
+
+
+def states(workflow: Workflow) -> dict[str, State]:
+    return Examiner(workflow.graph(), "hash").states(workflow.reports.values())
+
+
+def older(path: Path, seconds: float) -> None:
+    """Make a file older."""
+    time = path.stat().st_mtime - seconds
+    os.utime(path, (time, time))
+
+
+def test_what_is_there_is_sound_and_the_rest_is_missing(workflow: Workflow) -> None:
+    found = states(workflow)
+    assert found.pop("composites/index") == CACHED
+    assert set(found.values()) == {MISSING}
+    assert len(found) == 4
+
+
+def test_another_slice_is_named(workflow: Workflow) -> None:
+    datasets = {"composites": PARAMS["datasets"]["composites"] | {"with": {"size": 48}}}
+    state = states(configured(datasets=datasets))["composites/index"]
+    assert state.status == "stale"
+    assert "with" in state.why
+
+
+def test_changed_bytes_of_equal_size_are_found(workflow: Workflow) -> None:
+    path = INDEX / "index.csv"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert "index.csv has SHA-256" in states(workflow)["composites/index"].why
+
+
+def test_a_slice_written_anew_does_not_outdate_what_was_made_with_an_equal_one(workflow: Workflow) -> None:
+    command = prepare_command(workflow.graph())
+    for path in command.writes:
+        older(path, 100)
+    assert newer_inputs(command) == [command.reads[0]]
+    assert settle(workflow) == ["composites/index"]
+    assert newer_inputs(command) == []
+    assert settle(workflow) == []
+
+
+def test_another_slice_outdates_what_was_made_before(workflow: Workflow) -> None:
+    datasets = {"composites": PARAMS["datasets"]["composites"] | {"with": {"size": 48}}}
+    changed = configured(datasets=datasets)
+    changed.write_slices()
+    for path in prepare_command(changed.graph()).writes:
+        older(path, 100)
+    assert settle(changed) == []
+
+
+def test_changed_bytes_do_not_get_a_new_time(workflow: Workflow) -> None:
+    command = prepare_command(workflow.graph())
+    path = INDEX / "index.csv"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    for written in command.writes:
+        older(written, 100)
+    assert settle(workflow) == []
+
+
+def test_an_old_benchmark_counts_as_an_output(workflow: Workflow) -> None:
+    """Snakemake's `output_mintime` takes the benchmark's time in."""
+    command = prepare_command(workflow.graph())
+    path = benchmark(command)
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    older(path, 100)
+    assert settle(workflow) == ["composites/index"]
+    assert newer_inputs(command) == []
+
+
+def test_benchmarks_lie_where_the_rules_put_them(workflow: Workflow) -> None:
+    told = [str(benchmark(command)) for command in workflow.commands(by_shard=True)]
+    assert told == [
+        "logs/composites/index.tsv",
+        "logs/composites/one/rng0/classifier.tsv",
+        "logs/composites/one/rng0/cams-train-0.tsv",
+        "logs/composites/one/rng0/cams-gather.tsv",
+        "logs/composites/one/rng0/scores/cams-train.tsv",
+        "logs/composites/reports/all.tsv",
+    ]

@@ -1,0 +1,113 @@
+"""Asking whether a run writes leaves no trace on disk, and never stops a writer."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from recipe_files import make_workflow
+from seedbed.engines.tree_lock import DVC_LOCK, hold_tree, is_locked, refuse_writers
+from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Workflow
+from seedbed.runtime import locks
+from seedbed.runtime.locks import lock_path, output_lock
+
+
+@pytest.fixture
+def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workflow:
+    monkeypatch.chdir(tmp_path)
+    return make_workflow(tmp_path)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_claimed_tree_is_refused_to_others_until_it_is_let_go(workflow: Workflow) -> None:
+    with hold_tree(workflow):
+        assert is_locked(workflow)
+        with pytest.raises(
+            SeedbedError, match=rf"results \(run\) is being written by another run \(pid {os.getpid()}\)"
+        ):
+            hold_tree(workflow)
+    assert not is_locked(workflow)
+
+
+def test_an_output_that_is_written_locks_the_tree(workflow: Workflow) -> None:
+    with output_lock(workflow.tasks[1].folder, "train-0"):
+        assert is_locked(workflow)
+        with pytest.raises(SeedbedError, match=r"rng0/cams \(train-0\) is being written by another run"):
+            refuse_writers(workflow)
+    refuse_writers(workflow)
+
+
+def test_a_question_leaves_the_lock_of_a_run_as_it_is(workflow: Workflow, tmp_path: Path) -> None:
+    with hold_tree(workflow):
+        before = files(tmp_path)
+        assert before["results/.work/run.lock"] == f"pid {os.getpid()}".encode()
+        assert is_locked(workflow)
+        assert files(tmp_path) == before
+
+
+def test_a_question_on_a_free_tree_writes_nothing(workflow: Workflow, tmp_path: Path) -> None:
+    with output_lock(workflow.tasks[1].folder, "train-0"):
+        pass
+    before = files(tmp_path)
+    assert not is_locked(workflow)
+    assert files(tmp_path) == before
+    assert not (workflow.results / ".work").exists()
+
+
+def test_a_writer_that_meets_a_question_tries_again(
+    workflow: Workflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question's shared lock is let go while the writer waits for its next try."""
+    path = lock_path(workflow.results, "run")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    question = path.open("rb")
+    fcntl.flock(question, fcntl.LOCK_SH)
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        question.close()
+
+    monkeypatch.setattr(locks.time, "sleep", wait)
+    with output_lock(workflow.results, "run"):
+        assert is_locked(workflow)
+    assert len(waited) == 1
+
+
+def test_two_questions_at_once_do_not_take_each_other_for_a_writer(workflow: Workflow) -> None:
+    with output_lock(workflow.results, "run"):
+        pass
+    with lock_path(workflow.results, "run").open("rb") as question:
+        fcntl.flock(question, fcntl.LOCK_SH)
+        assert not is_locked(workflow)
+
+
+def test_a_mistake_in_a_recipe_is_not_taken_for_a_lock(tmp_path: Path) -> None:
+    broken = {"extends": "base", "nodes": {"cams": {"with": {"scale": [1]}}}}
+    workflow = make_workflow(tmp_path, {"recipes": ["child"]}, child=broken)
+    with pytest.raises(SeedbedError, match="unknown key 'scale'"):
+        is_locked(workflow)
+
+
+@pytest.fixture(params=[(os.getpid(), True), (2**22 + 1, False)], ids=["lives", "ended"])
+def dvc(request: pytest.FixtureRequest, workflow: Workflow) -> tuple[int, bool]:
+    """A process in DVC's rwlock, as its source writes it (writers by path, readers by path); whether it lives."""
+    DVC_LOCK.parent.mkdir(parents=True)
+    info = {"pid": request.param[0], "cmd": "dvc repro"}
+    DVC_LOCK.write_text(json.dumps({"write": {"results/a": info}, "read": {"results/b": [info]}}))
+    return request.param
+
+
+def test_dvc_locks_the_tree_while_its_process_lives(workflow: Workflow, dvc: tuple[int, bool]) -> None:
+    pid, lives = dvc
+    assert is_locked(workflow) is lives
+    if lives:
+        with pytest.raises(SeedbedError, match=rf"is being written by DVC \(pid {pid}\); wait for it"):
+            hold_tree(workflow)

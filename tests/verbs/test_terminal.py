@@ -1,0 +1,34 @@
+"""Sizes and durations as people read them."""
+
+from pathlib import Path
+
+import pytest
+
+from seedbed.verbs.terminal import folder_size, human_duration, human_size, table
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.2, "1 s"), (59.0, "59 s"), (60.0, "1 min"), (3540.0, "59 min"), (3600.0, "1.0 h"), (8640.0, "2.4 h")],
+)
+def test_durations(seconds: float, shown: str) -> None:
+    assert human_duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [(0, "0 B"), (999, "999 B"), (3400, "3.4 kB"), (1_200_000_000, "1.2 GB")]
+)
+def test_sizes(size: int, shown: str) -> None:
+    assert human_size(size) == shown
+
+
+def test_the_size_of_a_folder(tmp_path: Path) -> None:
+    assert folder_size(tmp_path / "none") == 0
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").write_bytes(b"12345")
+    (tmp_path / "d").write_bytes(b"123")
+    assert folder_size(tmp_path) == 8
+
+
+def test_columns_are_aligned() -> None:
+    assert table(("A", "B"), [("long", "x"), ("s", "")]) == "A     B\nlong  x\ns"
