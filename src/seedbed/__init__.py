@@ -2,7 +2,8 @@
 
     from seedbed import confident_regions, crf_labels, normalise, otsu
 
-The names of `__all__` are the functions of `seedbed.library`, which is imported when one of them is first used.
+The functions are those of `seedbed.library`, and of `seedbed.report.notebook` for tables of results; either module is
+imported when one of its functions is first used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
         random_walk,
         tecm,
     )
+    from seedbed.report.notebook import load_scores, load_thresholds
 
 __all__ = [
     "confident_regions",
     "confusion",
     "crf_labels",
     "group_scores",
+    "load_scores",
+    "load_thresholds",
     "normalise",
     "npr",
     "otsu",
@@ -38,6 +42,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'seedbed' has no attribute {name!r}")
+    if name in ("load_scores", "load_thresholds"):
+        from seedbed.report import notebook
+
+        return getattr(notebook, name)
     from seedbed import library
 
     return getattr(library, name)

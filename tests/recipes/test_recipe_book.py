@@ -265,7 +265,8 @@ def child(**nodes: Any) -> dict[str, Any]:
         ),
         (
             child(cams={"from": {"classifier": "base.clasifier"}}),
-            "recipe child, node cams: unknown node 'clasifier'; did you mean classifier or classification? (in recipe base)",
+            "recipe child, node cams: unknown node 'clasifier'; did you mean classifier or classification? "
+            "(in recipe base)",
         ),
         (child(camz=None), "recipe child removes unknown node 'camz'; did you mean cams?"),
         (

@@ -153,7 +153,8 @@ def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
     for other, sidecar in sidecars.items():
         if any(getattr(sidecar, part) != getattr(first, part) for part in _SAME_IN_ALL_SHARDS):
             raise SeedbedError(
-                f"shards {name} and {other} were made with different parameters, inputs or facts; run the older one again"
+                f"shards {name} and {other} were made with different parameters, inputs or facts; "
+                "run the older one again"
             )
         records += sidecar.records or []
         files |= sidecar.files

@@ -134,8 +134,8 @@ class Workflow:
         """Names of the selected recipes' nodes, by stage.
 
         Raises:
-            SeedbedError: a node is named like a judge, or two recipes give one name to nodes of different stages, so that a
-                path would be ambiguous.
+            SeedbedError: a node is named like a judge, or two recipes give one name to nodes of different stages, so
+                that a path would be ambiguous.
         """
         stage_of: dict[str, str] = {}
         for task in self.tasks:

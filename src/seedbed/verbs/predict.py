@@ -22,7 +22,6 @@ from seedbed.datasets.files import read_image
 from seedbed.datasets.index import parse_index
 from seedbed.errors import SeedbedError
 from seedbed.report.overlays import jpeg, overlay_labels
-from seedbed.runtime.crf_options import NO_CRF
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.paths import INDEX
 from seedbed.stages.predict import PredictParameters
@@ -64,7 +63,6 @@ class Predictor:
     def label_map(self, photo: Image.Image) -> UInt8[np.ndarray, "H W"]:
         """The most probable class of each pixel, at the photograph's own size."""
         from seedbed.networks.inference import multi_scale_probabilities
-        from seedbed.refine.crf.sharpen import score_refiner
 
         scale = min(1.0, self.longest / max(photo.size)) if self.longest else 1.0
         seen = photo
@@ -76,8 +74,8 @@ class Predictor:
         probabilities = multi_scale_probabilities(
             trained.network, image, trained.mean, trained.std, parameters.scales, parameters.flip, self.device
         )
-        if parameters.crf != NO_CRF:
-            probabilities = score_refiner(image, parameters.crf, parameters.crf_engine)(probabilities)
+        if parameters.has_crf:
+            probabilities = parameters.score_refiner(seen)(probabilities)
         return enlarged_argmax(probabilities, photo.size)
 
 
