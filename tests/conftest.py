@@ -5,12 +5,7 @@ from pathlib import Path
 
 import pytest
 
-
-def lacking(what: str) -> None:
-    """Skip because the machine lacks something, or fail where everything is required."""
-    if os.environ.get("SEEDBED_REQUIRE_ALL") == "1":
-        pytest.fail(f"SEEDBED_REQUIRE_ALL=1, but {what}")
-    pytest.skip(what)
+from machine import lacking
 
 
 @pytest.fixture(scope="session")

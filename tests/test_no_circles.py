@@ -9,18 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src"
-ROOMS = (
-    "seedbed.cam",
-    "seedbed.datasets",
-    "seedbed.errors",
-    "seedbed.labels",
-    "seedbed.library",
-    "seedbed.library_checks",
-    "seedbed.losses",
-    "seedbed.metrics",
-    "seedbed.networks",
-    "seedbed.refine",
-)
+ROOMS = ("seedbed",)
 """Packages and modules that are held to it."""
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import lacking
+from machine import lacking
 
 CONFIG = Path("/etc/slurm/slurm.conf")
 PREFIX = "seedbed-slurm-"

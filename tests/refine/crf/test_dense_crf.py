@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from conftest import lacking
+from machine import lacking
 from seedbed.refine.crf.dense_crf import (
     CRF_PRESETS,
     ENGINES,

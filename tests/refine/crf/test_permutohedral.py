@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 from skimage.transform import resize
 
-from conftest import lacking
+from machine import lacking
 from seedbed.refine.crf.dense_crf import CRF_PRESETS, CrfParameters, DenseCrf, unary_from_labels
 from seedbed.refine.crf.permutohedral import _WIDTHS, _spatial_kernel
 
