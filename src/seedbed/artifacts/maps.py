@@ -17,8 +17,6 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from seedbed.artifacts.manifest import sha256_bytes
-from seedbed.cam.normalisation import NORMALISATIONS, normalise
-from seedbed.cam.rebuild import full_resolution
 from seedbed.errors import SeedbedError, unknown_name
 
 _KEY = "seedbed"
@@ -132,6 +130,9 @@ class MapStore:
         Raises:
             SeedbedError: the shards hold no maps of the image, or the manifest does not say how to normalise them.
         """
+        from seedbed.cam.normalisation import NORMALISATIONS, normalise
+        from seedbed.cam.rebuild import full_resolution  # numba, which planning does without
+
         stored = self[image_id]
         size = stored.size if grid is None else grid
         if not stored.class_ids:
