@@ -26,15 +26,18 @@ def groups() -> Iterator[list[str]]:
     book = RecipeBook(REPOSITORY / "recipes")
     group: list[str] = []
     for name in book.names():
-        try:
-            Workflow(parse_config(PARAMS | {"recipes": [*group, name]}), book).nodes_by_stage
-        except SeedbedError:
-            if not group:
-                raise
+        if not fit_together(book, [*group, name]):
             yield group
             group = []
         group.append(name)
     yield group
+
+
+def fit_together(book: RecipeBook, names: list[str]) -> bool:
+    try:
+        return bool(Workflow(parse_config(PARAMS | {"recipes": names}), book).nodes_by_stage)
+    except SeedbedError:
+        return False
 
 
 # The summaries of the command line name inputs only of what was made already.
