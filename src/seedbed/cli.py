@@ -233,12 +233,13 @@ def dvc(*, sweep: bool = False) -> None:
 
 def _write_slices(workflow: Workflow) -> None:
     """Bring the slices up to date; a run that writes here goes on with those that it has."""
+    from seedbed.engines.resolve import write_slices
     from seedbed.engines.tree_lock import is_locked
 
     if is_locked(workflow):
         print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
     else:
-        workflow.write_slices()
+        write_slices(workflow)
 
 
 @app.command(name="sync-dvc")

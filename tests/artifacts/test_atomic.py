@@ -173,3 +173,13 @@ def test_an_equal_file_keeps_its_time(tmp_path: Path) -> None:
     assert write_if_changed(path, b"2")
     assert path.read_bytes() == b"2"
     assert path.stat().st_mtime_ns != 1
+
+
+def test_only_what_is_durable_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(atomic.os, "fsync", waits.append)
+    assert write_if_changed(tmp_path / "slice", b"1")
+    assert (tmp_path / "slice").read_bytes() == b"1"
+    assert waits == []
+    write_bytes(tmp_path / "data", b"1")
+    assert len(waits) == 2

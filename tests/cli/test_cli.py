@@ -11,6 +11,7 @@ import yaml
 
 from recipe_files import CONFIG, write_recipes
 from seedbed import cli
+from seedbed.runtime.locks import output_lock
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
@@ -91,6 +92,31 @@ class TestPlan:
         assert (done.returncode, done.stderr) == (0, "")
         assert (checkout / "results/.params/toy/index.json").is_file()
 
+    def test_shell_has_one_command_per_node(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkout: Path
+    ) -> None:
+        toy = {"kind": "folder", "root": "nowhere", "shards": 3, "splits": {"train": {}, "val": {}}}
+        configure(checkout, datasets={"toy": toy})
+        lines = shown(monkeypatch, capsys, "plan", "--shell").splitlines()
+        assert sum("dump_cams.py" in line for line in lines) == 1
+        assert not any("--shard" in line or "gather.py" in line for line in lines)
+
+    def test_a_run_keeps_the_slices_that_it_started_with(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkout: Path
+    ) -> None:
+        shown(monkeypatch, capsys, "plan")
+        slice_path = checkout / "results/.params/toy/base/rng0/cams.json"
+        before = slice_path.read_bytes()
+        configure(checkout, settings={"toy": {"dump_cams": {"flip": False}}})
+        with output_lock(Path("results"), "run"):
+            assert call(monkeypatch, "plan") == 0
+        assert capsys.readouterr().err == (
+            "seedbed: note: a run writes here, so the slices stay as they are\n"
+        )
+        assert slice_path.read_bytes() == before
+        shown(monkeypatch, capsys, "plan")
+        assert slice_path.read_bytes() != before
+
     def test_slices_are_equal_in_every_process(self, checkout: Path) -> None:
         """Another hash seed orders sets differently; nothing of it may reach a slice or a command."""
         outputs = set()
@@ -131,6 +157,27 @@ class TestPlan:
         assert refused(monkeypatch, capsys, "plan").startswith(
             "seedbed: error: no file params.yaml; expected it"
         )
+
+
+@pytest.mark.usefixtures("checkout")
+class TestDvc:
+    def test_it_writes_the_file_and_what_its_stages_read(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkout: Path
+    ) -> None:
+        assert shown(monkeypatch, capsys, "dvc") == "dvc.yaml: written\n"
+        assert shown(monkeypatch, capsys, "dvc") == "dvc.yaml: up to date\n"
+        made = yaml.safe_load((checkout / "dvc.yaml").read_text())["stages"]
+        reads = {dep for stage in made.values() for dep in stage["deps"] if ".params" in dep}
+        assert "results/.params/resolved" in reads
+        assert all((checkout / path).is_file() for path in reads)
+
+    def test_the_sweep_is_an_option(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkout: Path
+    ) -> None:
+        shown(monkeypatch, capsys, "dvc")
+        assert "bg0_05" not in (checkout / "dvc.yaml").read_text()
+        shown(monkeypatch, capsys, "dvc", "--sweep")
+        assert "bg0_05" in (checkout / "dvc.yaml").read_text()
 
 
 @pytest.mark.usefixtures("checkout")

@@ -85,6 +85,18 @@ def test_a_sharded_node_is_one_stage_with_all_its_shards(tmp_path: Path) -> None
     ]
 
 
+def test_a_node_reads_of_a_sharded_input_what_its_own_shards_need(tmp_path: Path) -> None:
+    child = {"extends": "base", "nodes": {"cams": {"with": {"splits": ["train", "val"]}}}}
+    workflow = make_workflow(tmp_path, {"recipes": ["child"]}, child=child)
+    made = pipeline(workflow)["stages"]
+    cams = str(tmp_path / "results/toy/child/rng0/cams")
+    deps = made["toy--child--rng0--bg0_10-fg0_40--regions"]["deps"]
+    assert [dep for dep in deps if dep.startswith(cams)] == [
+        f"{cams}/manifest.json",
+        f"{cams}/train-0.safetensors",
+    ]
+
+
 def test_the_sweep_comes_only_where_it_is_asked_for(tmp_path: Path) -> None:
     workflow = make_workflow(tmp_path, SWEEP)
     without, with_sweep = (set(pipeline(workflow, r)["stages"]) for r in (("all",), ("all", "sweep")))

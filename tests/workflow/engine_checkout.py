@@ -92,7 +92,7 @@ class Checkout:
 
     @classmethod
     def make(cls, folder: Path, params: dict[str, Any], git: bool = True) -> "Checkout":
-        """Copy what the workflow needs, write params.yaml and dvc.yaml."""
+        """Copy what the workflow needs, write params.yaml and dvc.yaml (with the sweep if there are thresholds)."""
         folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             source, target = REPOSITORY / part, folder / part
@@ -104,7 +104,7 @@ class Checkout:
         checkout = cls(folder)
         (folder / "recipes" / "cut.yaml").write_text(CUT)
         checkout.write_params(params)
-        checkout.seedbed("dvc")
+        checkout.seedbed("dvc", *(["--sweep"] if params.get("thresholds") else []))
         if git:
             checkout.run("git", "init", "-q", "-b", "main")
             checkout.commit("Start")

@@ -19,22 +19,28 @@ REGIONS = "psa/rng0/bg0.10-fg0.40/confident_regions"
 JUDGED = "psa/rng0/bg0.10-fg0.40/scores"
 
 
-def sharded(stage: str, folder: str, split: str = "train") -> list[str]:
-    """Calls of a node in two shards."""
-    return [f"{stage} {folder} {split}-0", f"{stage} {folder} {split}-1", f"gather {folder}"]
-
+SHARDED = {
+    "classify": "val",
+    "dump_cams": "train",
+    "confident_regions": "train",
+    "random_walk": "train",
+    "pseudo_masks": "train",
+    "predict": "val",
+}
+"""Split of the nodes of each stage that is sharded."""
 
 PSA = [
     "prepare_dataset index",
     "train_classifier psa/rng0/classifier",
-    *sharded("dump_cams", "psa/rng0/cams"),
-    *sharded("confident_regions", REGIONS),
+    "classify psa/rng0/classification",
+    "dump_cams psa/rng0/cams",
+    f"confident_regions {REGIONS}",
     "train_affinitynet psa/rng0/bg0.10-fg0.40/affinitynet",
-    *sharded("random_walk", "psa/rng0/bg0.10-fg0.40/refined_cams"),
-    *sharded("pseudo_masks", "psa/rng0/bg0.10-fg0.40/pseudo_masks"),
+    "random_walk psa/rng0/bg0.10-fg0.40/refined_cams",
+    "pseudo_masks psa/rng0/bg0.10-fg0.40/pseudo_masks",
     "train_segmenter psa/rng0/bg0.10-fg0.40/segmenter",
-    *sharded("predict", "psa/rng0/bg0.10-fg0.40/predictions", "val"),
-    "evaluate psa/rng0/scores/classifier-val.json",
+    "predict psa/rng0/bg0.10-fg0.40/predictions",
+    "evaluate psa/rng0/scores/classification-val.json",
     "evaluate psa/rng0/scores/cams-train.json",
     f"evaluate {JUDGED}/confident_regions-train.json",
     f"evaluate {JUDGED}/refined_cams-train.json",
@@ -43,18 +49,31 @@ PSA = [
     "report reports/all",
 ]
 REGIONS_ON = [
-    *sharded("confident_regions", REGIONS),
+    f"confident_regions {REGIONS}",
     f"evaluate {JUDGED}/confident_regions-train.json",
     "report reports/all",
 ]
 OWN_REGIONS = [call.replace("psa/", "cut/") for call in REGIONS_ON]
-ONE_SHARD_ON = [call for call in REGIONS_ON if not call.endswith("train-0")]
+
+
+def by_shard(calls: list[str]) -> list[str]:
+    """The calls of Snakemake for these: of a node in two shards one per shard, and one that gathers them."""
+    found = []
+    for call in calls:
+        stage, folder = call.split()
+        if stage not in SHARDED:
+            found.append(call)
+            continue
+        found += [f"{call} {SHARDED[stage]}-{number}" for number in (0, 1)] + [f"gather {folder}"]
+    return found
+
 
 CHANGED_RECIPE = "\n".join(["  confident_regions: {with: {regions: bg0.10-fg0.40, crf: none}}", ""])
 
 
 def test_three_ways_give_equal_bytes(by_snakemake, by_dvc, by_shell) -> None:
-    for made in (by_snakemake, by_dvc, by_shell):
+    assert sorted(by_snakemake.calls) == sorted(by_shard(PSA))
+    for made in (by_dvc, by_shell):
         assert sorted(made.calls) == sorted(PSA)
     expected = by_shell.checkout.artifacts()
     assert len(expected) > 40
@@ -97,9 +116,9 @@ def test_exactly_the_stages_concerned_run(by_snakemake, by_dvc, tmp_path: Path, 
     snake, dvc = by_snakemake.checkout, by_dvc.checkout
     table = Table()
 
-    def both(change: str, on_snakemake: list[str], on_dvc: list[str]) -> None:
+    def both(change: str, expected: list[str], from_cache: bool = False) -> None:
         calls = {"snakemake": snake.snakemake(), "dvc": dvc.repro()}
-        table.row(change, {"snakemake": on_snakemake, "dvc": on_dvc}, calls)
+        table.row(change, {"snakemake": by_shard(expected), "dvc": [] if from_cache else expected}, calls)
 
     def crossed(change: str) -> None:
         """The other engine in each tree: nothing is left to do."""
@@ -113,23 +132,25 @@ def test_exactly_the_stages_concerned_run(by_snakemake, by_dvc, tmp_path: Path, 
             tree.seedbed("dvc")
 
     table.row(
-        "first run", {"snakemake": PSA, "dvc": PSA}, {"snakemake": by_snakemake.calls, "dvc": by_dvc.calls}
+        "first run",
+        {"snakemake": by_shard(PSA), "dvc": PSA},
+        {"snakemake": by_snakemake.calls, "dvc": by_dvc.calls},
     )
-    both("nothing", [], [])
+    both("nothing", [])
     crossed("nothing")
 
     cut = {**two_shards(TINY), "recipes": ["cut"]}
     write(cut)
-    both("recipe cut in place of psa", ["report reports/all"], ["report reports/all"])
+    both("recipe cut instead of psa", ["report reports/all"])
 
     changed = with_settings(cut, "confident_regions", crf="none")
     write(changed)
-    both("changed parameter", REGIONS_ON, REGIONS_ON)
+    both("changed parameter", REGIONS_ON)
     assert snake.artifacts() == dvc.artifacts()
     crossed("changed parameter")
 
     write(cut)
-    both("parameter changed back (DVC: from its cache)", REGIONS_ON, [])
+    both("parameter changed back (DVC: from its cache)", REGIONS_ON, from_cache=True)
     assert snake.artifacts() == dvc.artifacts()
     crossed("parameter changed back")
 
@@ -141,19 +162,19 @@ def test_exactly_the_stages_concerned_run(by_snakemake, by_dvc, tmp_path: Path, 
     assert "run `seedbed dvc`" in told
     assert dvc.calls() == []
     write(cut)
-    both("changed recipe", OWN_REGIONS, OWN_REGIONS)
+    both("changed recipe", OWN_REGIONS)
     crossed("changed recipe")
 
     own = Path("composites") / OWN_REGIONS[0].split()[1] / "train-1.zip"
-    on = [call.replace("psa/", "cut/") for call in ONE_SHARD_ON]
     for tree in (snake, dvc):
         (tree.results / own).unlink()
-    both("deleted shard (DVC: from its cache)", on, [])
+    one_shard_on = [call for call in by_shard(OWN_REGIONS) if not call.endswith("train-0")]
+    calls = {"snakemake": snake.snakemake(), "dvc": dvc.repro()}
+    table.row("deleted shard (DVC: from its cache)", {"snakemake": one_shard_on, "dvc": []}, calls)
     digest = hashlib.md5((dvc.results / own).read_bytes(), usedforsecurity=False).hexdigest()
     (dvc.results / own).unlink()
     (dvc.folder / ".dvc" / "cache" / "files" / "md5" / digest[:2] / digest[2:]).unlink()
-    shard = [call for call in OWN_REGIONS if call.endswith("train-1")]
-    table.row("deleted shard, and its cached copy", {"dvc": shard}, {"dvc": dvc.repro()})
+    table.row("deleted shard, and its cached copy", {"dvc": OWN_REGIONS[:1]}, {"dvc": dvc.repro()})
     crossed("deleted shard")
     assert snake.artifacts() == dvc.artifacts()
 
@@ -176,13 +197,12 @@ def test_sync_refuses_what_is_not_as_it_would_be_made(by_shell, tmp_path: Path) 
     scores.write_bytes(scores.read_bytes()[:-1] + b"!")
     told = tree.seedbed("sync-dvc", status=1)
     name = "composites--psa--rng0--bg0_10-fg0_40"
-    assert f"refused {name}--confident_regions--train-0: " in told
+    assert f"refused {name}--confident_regions: " in told
     assert "SHA-256" in told
-    assert f"refused {name}--affinitynet: input composites/{REGIONS} is not up to date" in told
-    assert f"refused {name}--predictions--val-0: " in told
+    assert f"refused {name}--affinitynet: input confident_regions is stale" in told
+    assert f"refused {name}--predictions: scales default -> [0.5]" in told
     locked = yaml.safe_load((tree.folder / "dvc.lock").read_text())["stages"]
-    assert f"{name}--confident_regions--train-1" in locked
     assert "composites--psa--rng0--cams" in locked
-    assert f"{name}--confident_regions--train-0" not in locked
-    assert f"{name}--predictions--val-0" not in locked
+    assert f"{name}--confident_regions" not in locked
+    assert f"{name}--predictions" not in locked
     assert os.path.exists(tree.results / "composites/psa/rng0/cams/manifest.json")

@@ -7,7 +7,7 @@ slices would get new times on any change, and Snakemake would run again what is 
 from pathlib import Path
 from typing import NamedTuple
 
-from seedbed.artifacts.atomic import write_bytes
+from seedbed.artifacts.atomic import write_if_changed
 from seedbed.engines.dvc_yaml import RESOLVE, check_fresh, stamp
 from seedbed.engines.tree_lock import refuse_writers
 from seedbed.plan.commands import Workflow
@@ -38,9 +38,18 @@ def resolve(folder: Path = Path()) -> Resolved:
     workflow = Workflow.read(folder)
     reports = check_fresh(workflow, folder)
     refuse_writers(workflow)
+    return Resolved(workflow, reports, write_slices(workflow))
+
+
+def write_slices(workflow: Workflow) -> list[Path]:
+    """Write the slices that changed, and the stamp.
+
+    Returns:
+        slices that were written.
+    """
     written = workflow.write_slices()
-    write_bytes(stamp(workflow), CONTENT)
-    return Resolved(workflow, reports, written)
+    write_if_changed(stamp(workflow), CONTENT)
+    return written
 
 
 def main() -> int:

@@ -152,7 +152,8 @@ class Examiner:
         yield difference(manifest.parameters, content)
         yield "" if alone else self._blocked(report.tasks, report.judgements.values())
         yield self._changed_input(manifest.inputs, {}, reads_masks=True)
-        yield self._changed_file(report.folder, manifest, report.outputs()[1:], ())
+        files = [path for path in report.outputs() if path.name != MANIFEST]
+        yield self._changed_file(report.folder, manifest, files, ())
         shown = report_sources(content, self.graph.results)
         yield "" if manifest.facts.get("sources") == shown else "what the page shows changed since"
 

@@ -218,14 +218,16 @@ def prepare_command(graph: TaskGraph) -> Command:
 
 
 def input_files(graph: TaskGraph, task: Task, shard: str | None = None) -> dict[str, list[Path]]:
-    """By input name, first the manifest, then the files that the command reads."""
+    """By input name, first the manifest, then the files that the command reads: of a sharded node its own shards'."""
+    shards = (shard,) if shard else task.shard_names
     files: dict[str, list[Path]] = {}
     for name, source in task.inputs.items():
-        if isinstance(source, Task):
-            own = shard if source.stage.sharded else None
-            files[name] = [source.manifest, *source.data_files(own)]
-        else:
+        if not isinstance(source, Task):
             files[name] = [graph.index_folder / MASKS]
+        elif shards and source.stage.sharded:
+            files[name] = [source.manifest, *(file for one in shards for file in source.data_files(one))]
+        else:
+            files[name] = [source.manifest, *source.data_files()]
     return files
 
 

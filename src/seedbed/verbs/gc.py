@@ -94,10 +94,9 @@ def leftovers(workflow: Workflow, kept: Mapping[str, Kept], logs: Path = LOGS) -
         found += _strays("logs", one, logs, one.logs(logs))
     doomed = [path for leftover in found for path in leftover.paths]
     temporary = [p for p in sorted(results.glob("**/.*.tmp")) if not any(map(p.is_relative_to, doomed))]
-    return [
-        *found,
-        *([Leftover("temporary", results, tuple(temporary), "left by killed runs")] if temporary else ()),
-    ]
+    if temporary:
+        found.append(Leftover("temporary", results, tuple(temporary), "left by killed runs"))
+    return found
 
 
 def _folders(folder: Path) -> list[Path]:
