@@ -62,16 +62,16 @@ class TestPlan:
         assert columns.split() == ["OWNER", "NODE", "RNGS", "REGIONS", "STATE"]
         assert index.split() == ["index", "missing"]
         nodes = [tuple(row.split()[:4]) for row in rows]
-        assert len(nodes) == len(set(nodes)) == 8 + 2
+        assert len(nodes) == len(set(nodes)) == 9 + 2
         assert ("child", "segmenter", "0", "bg0.10-fg0.40") in nodes
         assert ("child", "cams") not in [node[:2] for node in nodes]
-        assert summary == "10 nodes: 10 missing; a run would discard 0 B"
+        assert summary == "11 nodes: 11 missing; a run would discard 0 B"
 
     def test_the_sweep_counts_every_pair(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         text = shown(monkeypatch, capsys, "plan", "--sweep")
-        assert text.splitlines()[-1].startswith("18 nodes: ")
+        assert text.splitlines()[-1].startswith("19 nodes: ")
         assert ["base", "refined", "0", "2", "settings", "2", "missing"] in [
             x.split() for x in text.splitlines()
         ]

@@ -36,7 +36,7 @@ def test_a_claimed_tree_is_refused_to_others_until_it_is_let_go(workflow: Workfl
 
 
 def test_an_output_that_is_written_locks_the_tree(workflow: Workflow) -> None:
-    with output_lock(workflow.tasks[1].folder, "train-0"):
+    with output_lock(workflow.tasks[2].folder, "train-0"):
         assert is_locked(workflow)
         with pytest.raises(SeedbedError, match=r"rng0/cams \(train-0\) is being written by another run"):
             refuse_writers(workflow)
@@ -52,7 +52,7 @@ def test_a_question_leaves_the_lock_of_a_run_as_it_is(workflow: Workflow, tmp_pa
 
 
 def test_a_question_on_a_free_tree_writes_nothing(workflow: Workflow, tmp_path: Path) -> None:
-    with output_lock(workflow.tasks[1].folder, "train-0"):
+    with output_lock(workflow.tasks[2].folder, "train-0"):
         pass
     before = files(tmp_path)
     assert not is_locked(workflow)

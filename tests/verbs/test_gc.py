@@ -52,7 +52,7 @@ def test_nodes_of_a_removed_recipe_seed_and_pair(tree: Any) -> None:
     }
     expected |= {
         f"results/toy/base/rng1/{node}": "rng1 is not among params.yaml's rngs"
-        for node in ("classifier", "cams")
+        for node in ("classifier", "classification", "cams")
     }
     expected |= {
         f"results/toy/base/rng1/{pair}/{node}": "rng1 is not among params.yaml's rngs"
@@ -120,16 +120,16 @@ def test_sizes_are_those_of_the_files(tree: Any) -> None:
 
 
 def test_the_list_is_one_line_per_recipe_and_reason_or_per_folder(tree: Any) -> None:
-    """Of base, seed 1: two nodes and six of each of three pairs."""
+    """Of base, seed 1: three nodes and six of each of three pairs."""
     tree.make(tree.workflow(recipes=["base"]))
     now = tree.workflow(recipes=["base"], rngs=[0])
     (line,) = [
         x.split() for x in collect(now, yes=False, logs=tree.logs).splitlines() if x.startswith("node")
     ]
-    assert (line[1], line[4]) == ("20", str(tree.results / "toy/base/rng1"))
+    assert (line[1], line[4]) == ("21", str(tree.results / "toy/base/rng1"))
     text = collect(now, yes=False, each=True, logs=tree.logs)
     lines = [x.split() for x in text.splitlines() if x.startswith("node")]
-    assert len(lines) == 20
+    assert len(lines) == 21
     assert [str(tree.results / "toy/base/rng1/bg0.05-fg0.30/masks_")] in [x[4:5] for x in lines]
 
 

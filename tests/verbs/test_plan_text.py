@@ -18,6 +18,7 @@ SECONDS = {
     "pseudo_masks": [2],
     "train_segmenter": [300],
     "predict": [8],
+    "classify": [6],
     "evaluate": [1],
     "report": [3],
 }
@@ -46,7 +47,8 @@ def test_seeds_and_pairs_of_a_node_are_one_line(tree: Any) -> None:
     assert plan_text(workflow, BOTH).splitlines()[1].split() == ["OWNER", "NODE", "RNGS", "REGIONS", "STATE"]
     shown = rows(plan_text(workflow, BOTH))
     assert list(shown) == [
-        *(f"base {n}" for n in ("classifier", "cams", "regions", "affinitynet", "refined", "masks_")),
+        *(f"base {n}" for n in ("classifier", "classification", "cams", "regions")),
+        *(f"base {n}" for n in ("affinitynet", "refined", "masks_")),
         *(f"{owner} {node}" for owner in ("base", "unet") for node in ("segmenter", "predictions")),
     ]
     assert shown["base cams"] == ["0-2,5", "4", "missing"]
@@ -106,10 +108,10 @@ def test_the_median_of_a_stage_counts_and_what_is_no_run_does_not(tree: Any) -> 
 
 def test_a_run_from_nothing(tree: Any) -> None:
     """Index 5 + classifier 200 + affinity 60 + segmenter 300; two shards each of CAMs 15, regions 4, walk 30, masks 2,
-    predictions 8: 118; scores of four nodes on their one split: 4; the report 3. Sum 690 s."""
+    predictions 8, classification 6: 130; scores of five nodes on their one split: 5; the report 3. Sum 703 s."""
     remember(tree)
     workflow = base_only(tree)
-    assert len(workflow.judgements) == 4
+    assert len(workflow.judgements) == 5
     text = plan_text(workflow, ("all",), Columns(forecast=True))
     shown = rows(text)
     assert shown["base classifier"][-2:] == ["3", "min"]
