@@ -1,4 +1,4 @@
-"""The layers: by import-linter's contract, and once more by reading every import and every name of a module in a text."""
+"""The layers: by import-linter, and once more by reading every import and every name of a module in a text."""
 
 import ast
 import re

@@ -53,7 +53,7 @@ class RunConfig(BaseModel):
         return self.datasets[dataset]
 
     def stage_defaults(self, dataset: str, stage: str) -> dict[str, Any]:
-        """What a data set puts in place of a stage's defaults; a recipe's own values win over it."""
+        """What a data set puts instead of a stage's defaults; a recipe's own values win over it."""
         found = self.settings.get(dataset, {}).get(stage, {})
         return {key: value for key, value in found.items() if key != "inherited"}
 

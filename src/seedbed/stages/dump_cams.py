@@ -28,7 +28,7 @@ class DumpCamsParameters(ShardedParameters):
     )
     sizes: tuple[PositiveInt, ...] = Field(
         default=(),
-        description="in place of scales: sides in pixels of squares that the image is stretched to",
+        description="instead of scales: sides in pixels of squares that the image is stretched to",
     )
     form: Literal["cam", "gradcam++"] = Field(
         default="cam", description="ReLU of the class maps, or Grad-CAM++ with each map from 0 to 1"
