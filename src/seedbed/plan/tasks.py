@@ -65,7 +65,7 @@ class Task:
     def folder(self) -> Path:
         return self.results / self.key
 
-    @property
+    @cached_property
     def manifest(self) -> Path:
         return self.folder / MANIFEST
 
@@ -84,9 +84,14 @@ class Task:
         """`train-0`, `train-1`, …; empty for whole stages."""
         return shard_names(self.splits, self.shards) if self.stage.sharded else ()
 
+    @cached_property
+    def _files_by_shard(self) -> dict[str, tuple[Path, Path]]:
+        suffix = self.stage.suffix
+        return {s: (self.folder / f"{s}{suffix}", self.folder / f"{s}.json") for s in self.shard_names}
+
     def shard_files(self, shard: str) -> tuple[Path, Path]:
         """Data file and sidecar of a shard."""
-        return self.folder / f"{shard}{self.stage.suffix}", self.folder / f"{shard}.json"
+        return self._files_by_shard[shard]
 
     def data_files(self, shard: str | None = None) -> list[Path]:
         """Data files of the task, or of one of its shards."""
