@@ -1,16 +1,20 @@
 """The loop: what moves at which yield, accumulation, resumption, guards."""
 
+import hashlib
+import io
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from seedbed.artifacts.models import encode_epochs
 from seedbed.errors import SeedbedError
+from seedbed.input.field_store import FieldStore
 from seedbed.methods.base import Objective
 from seedbed.networks.weights import digest
 from seedbed.training.checkpoint import NAME, load_checkpoint
@@ -149,16 +153,6 @@ def test_checkpoint_of_another_key_is_wiped(tmp_path):
     assert not (tmp_path / "w" / "scratch").exists()
 
 
-def test_damaged_checkpoint_starts_afresh(tmp_path):
-    first, _ = train(tmp_path)
-    path = tmp_path / NAME
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    (tmp_path / f".{NAME}.abc.tmp").write_bytes(b"half")
-    again, _ = train(tmp_path)
-    assert digest(again.state_dict()) == digest(first.state_dict())
-    assert [p.name for p in tmp_path.iterdir()] == [NAME]
-
-
 class Stop(Exception):  # noqa: N818
     pass
 
@@ -181,6 +175,67 @@ class Stopping(Toy):
         if progress.step == self.at_step:
             raise Stop
         yield from super().objectives(batch, progress)
+
+
+def test_damaged_checkpoint_starts_afresh(tmp_path):
+    first, _ = train(tmp_path)
+    path = tmp_path / NAME
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (tmp_path / f".{NAME}.abc.tmp").write_bytes(b"half")
+    again, _ = train(tmp_path)
+    assert digest(again.state_dict()) == digest(first.state_dict())
+    assert [p.name for p in tmp_path.iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize("at", [0.0, 0.3, 0.6, 1.0])
+def test_a_flipped_bit_in_a_checkpoint_starts_afresh_and_says_so(tmp_path, at):
+    alone, _ = train(tmp_path / "alone")
+    with pytest.raises(Stop):
+        train(tmp_path / "w", Stopping(at_step=13))
+    flip_a_bit(tmp_path / "w" / NAME, at)
+    lines = []
+    resumed, _ = train(tmp_path / "w", log=lines.append)
+    assert lines[0] == f"{tmp_path / 'w' / NAME} is damaged; starting afresh"
+    assert resumed.started == [0, 1, 2]
+    assert digest(resumed.state_dict()) == digest(alone.state_dict())
+
+
+def test_a_checkpoint_of_another_version_starts_afresh_and_says_so(tmp_path):
+    content = io.BytesIO()
+    torch.save({"key": "k", "step": 3}, content)
+    digest_line = hashlib.sha256(content.getvalue()).hexdigest().encode() + b"\n"
+    (tmp_path / NAME).write_bytes(digest_line + content.getvalue())
+    lines = []
+    assert load_checkpoint(tmp_path, "k", lines.append) is None
+    assert lines == [f"{tmp_path / NAME} is not a checkpoint of this version; starting afresh"]
+    assert not tmp_path.exists()
+
+
+class FieldWriter(Stopping):
+    """Writes a field at the start of the first epoch."""
+
+    def on_epoch_start(self, epoch, context):
+        super().on_epoch_start(epoch, context)
+        if epoch == 0:
+            context.fields.write("hints", 0, [("a", np.ones(1000, np.float32))])
+
+
+def test_a_flipped_bit_in_a_field_starts_afresh_and_says_so(tmp_path):
+    def stop():
+        with pytest.raises(Stop):
+            train(tmp_path, FieldWriter(at_step=13), fields=FieldStore(tmp_path / "fields"))
+
+    stop()
+    found = FieldWriter(at_step=100)
+    train(tmp_path, found, fields=FieldStore(tmp_path / "fields"))
+    assert found.started == [2]
+    (tmp_path / NAME).unlink()
+    stop()
+    flip_a_bit(tmp_path / "fields" / "hints-00000.zip")
+    lines, again = [], FieldWriter(at_step=100)
+    train(tmp_path, again, fields=FieldStore(tmp_path / "fields"), log=lines.append)
+    assert "hints-00000.zip is not the file that checkpoint.pt names; starting afresh" in lines[0]
+    assert again.started == [0, 1, 2]
 
 
 class StoppingLoader(ToyLoader):

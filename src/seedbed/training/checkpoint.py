@@ -1,5 +1,6 @@
 """Checkpoints of a running training: complete, tensors and plain values only, written atomically.
 
+The file begins with a line that holds the SHA-256 of the rest, since a flipped bit in a weight is a valid weight.
 All randomness of training is keyed by (rng, epoch, step), so no generator state has to be kept.
 """
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from seedbed.artifacts.atomic import write_bytes
-from seedbed.artifacts.manifest import sha256_file
+from seedbed.artifacts.manifest import sha256_bytes, sha256_file
 from seedbed.errors import SeedbedError
 
 NAME = "checkpoint.pt"
@@ -41,7 +42,7 @@ class Checkpoint:
     fields: dict[str, int]
     """Stamps of the fields that the method has written (`seedbed.input.field_store`)."""
     files: dict[str, str]
-    """SHA-256 of the files that belong to it, by path below its folder: weights of kept epochs."""
+    """SHA-256 of the files that belong to it, by path below its folder: fields, and weights of kept epochs."""
 
     def is_finite(self) -> bool:
         """Whether all weights and statistics are finite."""
@@ -56,7 +57,8 @@ def save_checkpoint(checkpoint: Checkpoint, work: Path) -> None:
     """
     buffer = io.BytesIO()  # torch hides the system's error when it writes to a file itself
     torch.save(asdict(checkpoint), buffer)
-    write_bytes(work / NAME, buffer.getvalue())
+    content = buffer.getvalue()
+    write_bytes(work / NAME, sha256_bytes(content).encode() + b"\n" + content)
 
 
 def load_checkpoint(
@@ -83,10 +85,13 @@ def load_checkpoint(
 
 def _read(work: Path, key: str) -> Checkpoint:
     path = work / NAME
+    digest, _, content = path.read_bytes().partition(b"\n")
+    if sha256_bytes(content).encode() != digest:
+        raise SeedbedError(f"{path} is damaged")
     try:
-        found = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except Exception:  # torch raises many kinds for a damaged file
-        raise SeedbedError(f"{path} is damaged") from None
+        found = Checkpoint(**torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+    except Exception:  # torch raises many kinds
+        raise SeedbedError(f"{path} is not a checkpoint of this version") from None
     if found.key != key:
         raise SeedbedError(f"{path} is of other parameters or inputs")
     for name, digest in found.files.items():

@@ -97,7 +97,7 @@ def fit(
         checkpoint_seconds: longest time between checkpoints; one is also written after each epoch.
         checkpoint_steps: also write one after this many optimiser steps of an epoch.
         examples: what the method may look through at an epoch's start.
-        fields: takes what the method writes there; the loader reads from the same store.
+        fields: takes what the method writes there; the loader reads from the same store. Its folder lies in `work`.
         fabric: a launched one of several processes instead of this one on `accelerator`. Each process calls `fit`
             with its own images; gradients are averaged, the first process writes. Its strategy must not broadcast
             buffers, since a network may be passed twice a step: batch norm that is trained keeps the first
@@ -120,8 +120,9 @@ def fit(
     history = History(list(saved.rows) if saved else [])
     if saved:
         method.load_state_dict(saved.method)
-        fields.restore(saved.fields)
-        kept.restore({work / name: digest for name, digest in saved.files.items()})
+        digests = {work / name: digest for name, digest in saved.files.items()}
+        fields.restore(saved.fields, digests)
+        kept.restore(digests)
         log(f"resuming at epoch {saved.epoch + 1}, step {saved.index + 1} of {steps_per_epoch}")
 
     with _settings(parameters):
@@ -139,7 +140,8 @@ def fit(
 
             def save(epoch: int, index: int) -> None:
                 states = {name: player.optimiser.state_dict() for name, player in players.items()}
-                files = {str(path.relative_to(work)): digest for path, digest in kept.digests.items()}
+                digests = fields.digests | kept.digests
+                files = {str(path.relative_to(work)): digest for path, digest in digests.items()}
                 checkpoint = Checkpoint(
                     key, epoch, index, method.state_dict(), states, history.rows, fields.stamps, files
                 )
