@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from recipe_files import make_workflow
+from result_files import judgement_bytes
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes, to_json
 from seedbed.plan.commands import Workflow
 from seedbed.plan.tasks import Task
@@ -93,7 +94,9 @@ class Tree:
         for judgement in workflow.judgements.values():
             inputs = {"index": [INDEX_CONTENT], "masks": [sha256_bytes(MASKS)]}
             inputs |= {name: [content_of(source)] for name, source in judgement.sources.items()}
-            write_bytes(judgement.path, to_json({"parameters": judgement.slice(), "inputs": inputs}))
+            told = {"parameters": judgement.slice(), "inputs": inputs}
+            content = judgement_bytes(judgement.task.name, judgement.split, "cam", {}, **told)
+            write_bytes(judgement.path, content)
 
     def report(self, workflow: Workflow, name: str = "all") -> None:
         """A report's page."""

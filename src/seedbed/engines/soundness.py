@@ -4,7 +4,6 @@ The files say it themselves: manifests, sidecars and judges' files hold the whol
 manifests and sidecars also size and SHA-256 of every file. Neither engine's records are asked.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from seedbed.plan.judges import Judgement
 from seedbed.plan.reports import Report, report_sources
 from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.runtime.contract import TrueMasks
+from seedbed.runtime.judging import read_judgement
 from seedbed.runtime.paths import MASKS, WORK
 from seedbed.runtime.run import WHOLE
 
@@ -137,15 +137,10 @@ class Examiner:
         yield self._changed_file(task.folder, manifest, (), ())
 
     def _judgement_faults(self, judgement: Judgement, alone: bool) -> Iterator[str]:
-        try:
-            content = json.loads(judgement.path.read_bytes())
-            parameters, inputs = content["parameters"], content["inputs"]
-        except (ValueError, KeyError, TypeError):
-            yield f"{judgement.path.name} does not say what it was made from"
-            return
-        yield difference(parameters, judgement.slice())
+        found = read_judgement(judgement.path)
+        yield difference(found.parameters, judgement.slice())
         yield "" if alone else self._blocked(judgement.sources.values())
-        yield self._changed_input(inputs, judgement.sources, judgement.stage.reads_masks)
+        yield self._changed_input(found.inputs, judgement.sources, judgement.stage.reads_masks)
 
     def _report_faults(self, report: Report, alone: bool) -> Iterator[str]:
         manifest, content = self._manifest(report.folder / MANIFEST), report.slice()
