@@ -1,5 +1,6 @@
 """Files of results as tests write them by hand: judgements, changed manifests, checksums of masks."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,3 +23,13 @@ def judgement_bytes(node: str, split: str, kind: str, scores: Mapping[str, Any],
 def change(path: Path, **changes: Any) -> None:
     """Change keys of a manifest, a sidecar or a judgement, as a stage that made another one would: its digest fits."""
     path.write_bytes(json_with_digest(json.loads(path.read_bytes()) | changes))
+
+
+def masks_bytes(*rows: str) -> bytes:
+    """`masks.csv` of an index, as `seedbed.datasets.index.masks_csv` writes it.
+
+    Args:
+        rows: `image_id,split,sha256` each.
+    """
+    text = "".join(f"{row}\n" for row in ("image_id,split,sha256", *rows)).encode()
+    return text + f",,{hashlib.sha256(text).hexdigest()}\n".encode()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recipe_files import make_workflow
-from result_files import change, judgement_bytes
+from result_files import change, judgement_bytes, masks_bytes
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.artifacts.manifest import (
     FileEntry,
@@ -30,6 +30,7 @@ NODES: dict[str, dict[str, Any]] = {
     "masks_": {"stage": "pseudo_masks", "from": {"cams": "cams"}, "with": {}},
 }
 INDEX_CONTENT = sha256_bytes(b"index")
+MASKS = masks_bytes("a,train," + "0" * 64)
 
 
 def workflow_of(folder: Path, **changes: dict[str, Any]) -> Workflow:
@@ -79,7 +80,7 @@ def make_all(graph: TaskGraph, tasks: list[Task]) -> None:
     """The index and every node, sharded ones with their sidecars."""
     folder = graph.index_folder
     make(folder / "manifest.json", graph.index_slice(), {}, [folder / "index.csv"], content=INDEX_CONTENT)
-    write_bytes(folder / "masks.csv", b"masks")
+    write_bytes(folder / "masks.csv", MASKS)
     for task in tasks:
         inputs = {"index": [INDEX_CONTENT]}
         inputs |= {name: [content_of(source)] for name, source in task.sources.items()}
@@ -262,6 +263,15 @@ def test_the_file_of_the_masks_belongs_to_the_index(tmp_path: Path) -> None:
     assert {state.status for state in states(graph, tasks)} == {"stale"}
 
 
+def test_a_changed_file_of_the_masks_makes_the_index_stale(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    write_bytes(graph.index_folder / "masks.csv", MASKS.replace(b"train,0", b"train,1"))
+    state = Examiner(graph).index()
+    assert state.status == "stale"
+    assert "masks.csv was changed" in state.why
+
+
 def test_changed_bytes_of_equal_size_are_found_by_hash_alone(tmp_path: Path) -> None:
     graph, tasks = chain(tmp_path)
     make_all(graph, tasks)
@@ -297,7 +307,7 @@ def judged(folder: Path) -> tuple[Workflow, Path]:
     workflow = workflow_of(folder)
     make_all(workflow.graph(), workflow.tasks)
     (judgement,) = workflow.judgements.values()
-    masks = [sha256_bytes(b"masks")]
+    masks = [sha256_bytes(MASKS)]
     inputs = {"index": [INDEX_CONTENT], "masks": masks, "target": [content_of(workflow.tasks[1])]}
     told = {"parameters": judgement.slice(), "inputs": inputs}
     write_bytes(judgement.path, judgement_bytes("cams", "train", "cam", {"mean_iou": 0.5}, **told))

@@ -318,6 +318,14 @@ def test_the_true_masks_are_an_object_of_their_own(place: Place) -> None:
     assert "extra" in json.loads((folder / "train-0.json").read_text())["inputs"]
 
 
+def test_a_changed_file_of_the_masks_is_refused(place: Place) -> None:
+    place.whole()
+    path = place.index.parent / "masks.csv"
+    path.write_bytes(path.read_bytes().replace(b"split", b"splat"))
+    with pytest.raises(SeedbedError, match=r"masks\.csv was changed, .*; run prepare_dataset again"):
+        place.maps(extra=path)
+
+
 def test_an_input_of_another_meaning_is_refused(place: Place) -> None:
     model = place.whole()
     with pytest.raises(SeedbedError, match=r"--extra takes cams or masks, .*manifest\.json is classifier"):

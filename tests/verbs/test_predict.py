@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 from skimage import data
 
-from result_files import change
+from result_files import change, masks_bytes
 from seedbed.artifacts.label_maps import decode_label_map, voc_palette
 from seedbed.artifacts.manifest import (
     FileEntry,
@@ -96,7 +96,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ["image_id,split,width,height,sha256,cat,dog,cow", f"a,train,{LONGEST},48,0,1,0,0"]
     index = ("\n".join(rows) + "\n").encode()
     digest = write_artifact(folder / graph.index_folder, graph.index_slice(), {}, {"index.csv": index})
-    (folder / graph.index_folder / "masks.csv").write_text("image_id,split,sha256\n")
+    (folder / graph.index_folder / "masks.csv").write_bytes(masks_bytes())
     task = graph.task("upper", "segmenter", 0)
     parameters = SegmentationParameters(weights="none", architecture="unet")
     method = build_method("segmentation", parameters, classes=3, rng=0)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seedbed.artifacts.artifact import verify
-from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, merge_shards, read_manifest, sha256_file
+from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, merge_shards, read_manifest
+from seedbed.datasets.index import masks_digest
 from seedbed.errors import SeedbedError
 from seedbed.plan.judges import Judgement
 from seedbed.plan.reports import Report, report_sources
@@ -107,6 +108,7 @@ class Examiner:
             manifest = self._manifest(folder / MANIFEST)
             yield difference(manifest.parameters, self.graph.index_slice())
             yield self._changed_file(folder, manifest, (), (folder / MASKS,))
+            masks_digest(folder / MASKS)  # raises where it was changed
 
         return _state(faults())
 
@@ -171,7 +173,7 @@ class Examiner:
     ) -> str:
         """Which inputs have another content now than the one that was used."""
         path = self.graph.index_folder / MASKS
-        masks = [sha256_file(path)] if path.exists() else []
+        masks = [masks_digest(path)] if path.exists() else []
         now = {"index": [self._manifest(self.graph.index_folder / MANIFEST).content]}
         for name, source in sources.items():
             now[name] = [self._manifest(source.manifest).content] if isinstance(source, Task) else masks
