@@ -24,6 +24,7 @@ from seedbed.recipes import RecipeBook
 from seedbed.report.figures import new_figure, styled
 from seedbed.report.overlays import overlay_heat, overlay_labels
 from seedbed.report.tables import spread
+from seedbed.runtime.judging import read_judgement
 from seedbed.runtime.paths import RUNS
 from seedbed.runtime.scores import full_size_scores
 
@@ -33,14 +34,10 @@ EPOCHS = {"cam-epochs": "cam-randaugment", "puzzle-epochs": "puzzle", "pnoc-epoc
 IMAGES, HEIGHT, GAP = 6, 120, 4
 
 
-def read(path: Path) -> dict[str, Any] | None:
-    """A JSON file, or None where it is missing: its recipe has not run, or has stopped."""
-    return json.loads(path.read_bytes()) if path.exists() else None
-
-
 def scores_of(task: Task, split: str) -> dict[str, Any] | None:
-    """What `evaluate` wrote."""
-    return read(task.folder.parent / "scores" / f"{task.name}-{split}.json")
+    """What `evaluate` wrote, or None where it is missing: the recipe has not run, or has stopped."""
+    path = task.folder.parent / "scores" / f"{task.name}-{split}.json"
+    return read_judgement(path).content if path.exists() else None
 
 
 def costs_of(task: Task) -> dict[str, float]:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from seedbed.artifacts.manifest import (
@@ -15,6 +15,7 @@ from seedbed.artifacts.manifest import (
     Record,
     content_digest,
     file_entry,
+    json_with_digest,
     merge_ledgers,
     merge_shards,
     read_manifest,
@@ -165,8 +166,10 @@ def test_reading_gives_back_what_was_written(tmp_path: Path) -> None:
     [
         (None, "expected a manifest at .*manifest.json, found none; run the stage"),
         (b"{", "is not a manifest that this version reads .*run its stage again"),
-        (b"[]", "is not a manifest that this version reads"),
-        (b'{"stage": "x"}', r"stage_version: Field required"),
+        (b"[]", "is not a manifest that this version reads .expected a JSON object"),
+        (b'{"stage": "x"}', "was made by an older version; run its stage again"),
+        (json_with_digest({"stage": "x"}), r"stage_version: Field required"),
+        (b'{"stage": NaN}', "is not a manifest that this version reads"),
         (b"\xff\xfe", "is not a manifest that this version reads"),
     ],
 )
@@ -180,8 +183,86 @@ def test_an_unreadable_manifest_is_one_line(tmp_path: Path, content: bytes | Non
     assert str(path) in str(caught.value)
 
 
-def test_a_manifest_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
+def test_a_manifest_of_another_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
-    path.write_bytes(to_json(json.loads(sidecar([record("a")]).to_bytes()) | {"schema_version": 2}))
+    content = json.loads(sidecar([record("a")]).to_bytes())
+    path.write_bytes(json_with_digest(content | {"schema_version": 3}))
     with pytest.raises(SeedbedError, match="schema_version"):
         read_manifest(path)
+    del content["digest"]
+    path.write_bytes(to_json(content | {"schema_version": 1}))
+    with pytest.raises(
+        SeedbedError, match=r"manifest\.json was made by an older version; run its stage again"
+    ):
+        read_manifest(path)
+
+
+def test_the_digest_is_that_of_the_json_of_everything_else() -> None:
+    """Keys that are numbers become text, and sort as text, when the file is read."""
+    everything_else = b'{\n  "facts": {\n    "10": 0,\n    "9": 1\n  },\n  "z": 2.5\n}\n'
+    expected = hashlib.sha256(everything_else).hexdigest()
+    written = json_with_digest({"z": 2.5, "facts": {9: 1, 10: 0}})
+    assert json.loads(written) == {"facts": {"10": 0, "9": 1}, "z": 2.5, "digest": expected}
+    assert list(json.loads(written)) == ["digest", "facts", "z"]
+    assert json_with_digest(json.loads(written)) == written
+
+
+SMALL = sidecar(
+    [record("a"), record("é")],
+    facts={"meaning": "cams", "normalisation": "max", "classes": ["cat", "dog"], "level": 0.25},
+    ledger=[LedgerEntry(use="threshold", stage="x", note="0.25")],
+).to_bytes()
+
+
+@pytest.mark.parametrize("content", [SMALL, merge_shards({"a": sidecar([record("a")])}).to_bytes()])
+def test_a_flipped_bit_at_any_place_of_a_manifest_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "train-0.json"
+    path.write_bytes(content)
+    read_manifest(path)
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        with pytest.raises(SeedbedError, match=r"train-0\.json .*; run its stage again") as caught:
+            read_manifest(path)
+        assert "\n" not in str(caught.value)
+
+
+@given(place=st.integers(0, len(SMALL) - 1), character=st.characters(codec="utf-8"))
+@settings(max_examples=200, deadline=None)
+def test_another_character_in_a_manifest_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, place: int, character: str
+) -> None:
+    text = SMALL.decode()
+    place = min(place, len(text) - 1)
+    assume(text[place] != character)
+    path = tmp_path_factory.mktemp("x") / "train-0.json"
+    path.write_bytes((text[:place] + character + text[place + 1 :]).encode())
+    with pytest.raises(SeedbedError, match=r"train-0\.json .*; run its stage again"):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"max"', b'"sum"'),
+        (b'"cat"', b'"bat"'),
+        (b"0.25,", b"0.250,"),
+        (b'  "stage"', b'\t"stage"'),
+        (b'"digest"', b'"Digest"'),
+    ],
+)
+def test_a_changed_fact_or_layout_is_refused(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = tmp_path / "manifest.json"
+    assert old in SMALL
+    path.write_bytes(SMALL.replace(old, new, 1))
+    with pytest.raises(SeedbedError, match=r"manifest\.json was (changed|made by an older version)"):
+        read_manifest(path)
+
+
+def test_a_truncated_manifest_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    for length in range(len(SMALL)):
+        path.write_bytes(SMALL[:length])
+        with pytest.raises(SeedbedError, match=r"manifest\.json (is not a manifest|was changed)"):
+            read_manifest(path)

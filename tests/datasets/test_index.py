@@ -16,6 +16,7 @@ from seedbed.datasets.index import (
     build_index,
     index_csv,
     masks_csv,
+    masks_digest,
     parse_index,
 )
 from seedbed.errors import SeedbedError
@@ -57,7 +58,28 @@ def test_the_text_of_an_index(declared):
 def test_the_text_of_the_masks(declared):
     data, declaration, _ = declared
     digest = hashlib.sha256(b"5x3\n" + bytes([0, 1, 2, 255, 0] * 3)).hexdigest()
-    assert masks_csv(data, declaration.splits) == f"image_id,split,sha256\na,few,{digest}\n"
+    rows = f"image_id,split,sha256\na,few,{digest}\n"
+    last = hashlib.sha256(rows.encode()).hexdigest()
+    assert masks_csv(data, declaration.splits) == f"{rows},,{last}\n"
+
+
+def test_a_changed_or_truncated_file_of_the_masks_is_refused(declared, tmp_path):
+    data, declaration, _ = declared
+    path = tmp_path / "masks.csv"
+    content = masks_csv(data, declaration.splits).encode()
+    path.write_bytes(content)
+    assert masks_digest(path) == sha(path)
+    flipped = [content[:k] + bytes([content[k] ^ 1 << k % 8]) + content[k + 1 :] for k in range(len(content))]
+    shortened = [content[:k] for k in range(len(content))]
+    for changed in (*flipped, *shortened, content + b"\n", content.replace(b"\n", b"\r\n")):
+        path.write_bytes(changed)
+        with pytest.raises(SeedbedError, match=r"masks\.csv was changed, .*; run prepare_dataset again"):
+            masks_digest(path)
+    path.unlink()
+    with pytest.raises(
+        SeedbedError, match=r"expected the checksums of the masks at .*masks\.csv, found none"
+    ):
+        masks_digest(path)
 
 
 def test_generated_images_are_indexed_by_their_pixels():

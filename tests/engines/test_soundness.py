@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from recipe_files import make_workflow
+from result_files import change, judgement_bytes, masks_bytes
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.artifacts.manifest import (
     FileEntry,
     Manifest,
     Record,
     content_digest,
+    json_with_digest,
     merge_shards,
     read_manifest,
     sha256_bytes,
-    to_json,
 )
 from seedbed.engines.soundness import CACHED, MISSING, Depth, Examiner, State, finished_shards
 from seedbed.plan.commands import Workflow
@@ -29,6 +30,7 @@ NODES: dict[str, dict[str, Any]] = {
     "masks_": {"stage": "pseudo_masks", "from": {"cams": "cams"}, "with": {}},
 }
 INDEX_CONTENT = sha256_bytes(b"index")
+MASKS = masks_bytes("a,train," + "0" * 64)
 
 
 def workflow_of(folder: Path, **changes: dict[str, Any]) -> Workflow:
@@ -78,7 +80,7 @@ def make_all(graph: TaskGraph, tasks: list[Task]) -> None:
     """The index and every node, sharded ones with their sidecars."""
     folder = graph.index_folder
     make(folder / "manifest.json", graph.index_slice(), {}, [folder / "index.csv"], content=INDEX_CONTENT)
-    write_bytes(folder / "masks.csv", b"masks")
+    write_bytes(folder / "masks.csv", MASKS)
     for task in tasks:
         inputs = {"index": [INDEX_CONTENT]}
         inputs |= {name: [content_of(source)] for name, source in task.sources.items()}
@@ -261,6 +263,15 @@ def test_the_file_of_the_masks_belongs_to_the_index(tmp_path: Path) -> None:
     assert {state.status for state in states(graph, tasks)} == {"stale"}
 
 
+def test_a_changed_file_of_the_masks_makes_the_index_stale(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    write_bytes(graph.index_folder / "masks.csv", MASKS.replace(b"train,0", b"train,1"))
+    state = Examiner(graph).index()
+    assert state.status == "stale"
+    assert "masks.csv was changed" in state.why
+
+
 def test_changed_bytes_of_equal_size_are_found_by_hash_alone(tmp_path: Path) -> None:
     graph, tasks = chain(tmp_path)
     make_all(graph, tasks)
@@ -296,9 +307,10 @@ def judged(folder: Path) -> tuple[Workflow, Path]:
     workflow = workflow_of(folder)
     make_all(workflow.graph(), workflow.tasks)
     (judgement,) = workflow.judgements.values()
-    masks = [sha256_bytes(b"masks")]
+    masks = [sha256_bytes(MASKS)]
     inputs = {"index": [INDEX_CONTENT], "masks": masks, "target": [content_of(workflow.tasks[1])]}
-    write_bytes(judgement.path, to_json({"parameters": judgement.slice(), "inputs": inputs}))
+    told = {"parameters": judgement.slice(), "inputs": inputs}
+    write_bytes(judgement.path, judgement_bytes("cams", "train", "cam", {"mean_iou": 0.5}, **told))
     report = workflow.reports["all"]
     sources = {task.key: content_of(task) for task in workflow.tasks}
     sources |= {"toy/base/rng0/scores/cams-train.json": sha256_bytes(judgement.path.read_bytes())}
@@ -330,14 +342,13 @@ def test_scores_say_what_they_were_made_from(tmp_path: Path) -> None:
         "input masks changed": content | {"inputs": content["inputs"] | {"masks": ["0"]}},
         "curve_step 0.5 -> default": content
         | {"parameters": content["parameters"] | {"parameters": {"curve_step": 0.5}}},
-        "cams-train.json does not say what it was made from": {"scores": {}},
     }
     for why, changed in damages.items():
-        write_bytes(path, to_json(changed))
+        write_bytes(path, json_with_digest(changed))
         state, page = of_scores_and_page(workflow)
         assert state == State("stale", why)
         assert page == State("stale", "input scores/cams-train is stale")
-    write_bytes(path, to_json(content))
+    write_bytes(path, json_with_digest(content))
     edit(workflow.tasks[0], parameters={})
     assert of_scores_and_page(workflow)[0] == State("stale", "input cams is stale")
     path.unlink()
@@ -346,5 +357,32 @@ def test_scores_say_what_they_were_made_from(tmp_path: Path) -> None:
 
 def test_a_report_of_other_scores_is_stale(tmp_path: Path) -> None:
     workflow, path = judged(tmp_path)
-    write_bytes(path, to_json(json.loads(path.read_text()) | {"scores": {"mean_iou": 1.0}}))
+    change(path, scores={"mean_iou": 1.0})
     assert of_scores_and_page(workflow) == [CACHED, State("stale", "what the page shows changed since")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (b'"mean_iou": 0.5', b'"mean_iou": 0.9', "cams-train.json was changed: its own digest does not fit"),
+        (b'"node": "cams"', b'"node": "masks_"', "cams-train.json was changed"),
+        (b'"digest"', b'"other"', "cams-train.json was made by an older version"),
+    ],
+)
+def test_changed_scores_are_stale(tmp_path: Path, old: bytes, new: bytes, why: str) -> None:
+    workflow, path = judged(tmp_path)
+    assert old in path.read_bytes()
+    write_bytes(path, path.read_bytes().replace(old, new))
+    state, page = of_scores_and_page(workflow)
+    assert state.status == "stale"
+    assert why in state.why
+    assert page == State("stale", "input scores/cams-train is stale")
+
+
+def test_a_changed_fact_of_a_manifest_is_stale(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    edit(tasks[0], facts={"meaning": "classifier"})
+    path = tasks[0].manifest
+    write_bytes(path, path.read_bytes().replace(b'"classifier"', b'"segmenterx"'))
+    assert "manifest.json was changed: its own digest does not fit" in states(graph, tasks)[0].why

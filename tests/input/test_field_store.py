@@ -1,5 +1,7 @@
 """Fields that a method writes: the newest is read, a checkpoint's stamps bring an older one back."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -31,8 +33,18 @@ def test_the_last_epoch_is_read_until_a_checkpoints_stamps_come_back(tmp_path):
     assert store.fields("a")["labels"] == 3
     resumed = FieldStore(tmp_path)
     assert resumed.fields("a") == {}
-    resumed.restore({"labels": 0})
+    path = tmp_path / "labels-00000.zip"
+    resumed.restore({"labels": 0}, {path: "0" * 64, tmp_path / "other": "1" * 64})
     assert resumed.fields("a")["labels"] == 0
+    assert resumed.digests == {path: "0" * 64}
+
+
+def test_the_digests_are_those_of_the_files_that_are_read(tmp_path):
+    store = FieldStore(tmp_path)
+    for name, epoch in (("labels", 0), ("hints", 0), ("labels", 2)):
+        store.write(name, epoch, [("a", KINDS[name])])
+    paths = {tmp_path / "hints-00000.zip", tmp_path / "labels-00002.zip"}
+    assert store.digests == {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def test_only_what_no_stamp_names_is_pruned(tmp_path):

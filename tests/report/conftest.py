@@ -1,6 +1,5 @@
 """Small results written by hand with the real encoders: two pairs of thresholds, two random seeds, one recipe."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from result_files import judgement_bytes
 from seedbed.artifacts.label_maps import encode_label_map, pack_label_maps
 from seedbed.artifacts.manifest import FileEntry, LedgerEntry, Manifest, Record, content_digest, sha256_bytes
 from seedbed.artifacts.maps import Maps, pack_maps
@@ -204,10 +204,9 @@ class Maker:
         judge = "thresholds" if kind == "threshold_quality" else "scores"
         ending = "-shared" if extra.get("form") == "shared" else ""
         path = f"squares/{owner}/{axes}/{judge}/{node}-{split}{ending}.json"
-        content = {"node": node, "split": split, "kind": kind, "ledger": [], "scores": scores} | extra
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(content))
+        file.write_bytes(judgement_bytes(node, split, kind, scores, dataset="squares", **extra))
         self.slice["judgements"][judge].append(path)
 
     def page(self, **parameters: Any) -> Page:

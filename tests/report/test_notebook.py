@@ -1,7 +1,6 @@
 """`seedbed.report.notebook`: scores files written by hand, and the rows that they must become."""
 
 import doctest
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from result_files import change, judgement_bytes
 from seedbed.errors import SeedbedError
 from seedbed.report import notebook as results
 
@@ -17,10 +17,10 @@ LEDGER = [{"use": "threshold", "stage": "predict", "note": "tuned on val"}]
 
 def write(folder: Path, path: str, kind: str, scores: dict[str, Any], **more: Any) -> None:
     node, _, split = Path(path).stem.rpartition("-")
-    content = {"node": node, "split": split, "kind": kind, "ledger": [], "scores": scores} | more
+    told = {"node": node, "split": split, "kind": kind, "scores": scores, "dataset": path.partition("/")[0]}
     file = folder / path
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content))
+    file.write_bytes(judgement_bytes(**(told | more)))
 
 
 @pytest.fixture
@@ -141,7 +141,20 @@ def test_no_folder_and_a_broken_file_are_one_line(folder: Path, tmp_path: Path) 
     with pytest.raises(SeedbedError, match=r"^no folder .*gone; name the folder"):
         results.load_scores(tmp_path / "gone")
     (folder / "pets/upper/rng3/scores/cams-val.json").write_text("{")
-    with pytest.raises(SeedbedError, match=r"cams-val.json is not a readable file of scores"):
+    with pytest.raises(SeedbedError, match=r"cams-val.json is not a file of scores that this version reads"):
+        results.load_scores(folder)
+
+
+def test_changed_scores_are_one_line(folder: Path) -> None:
+    path = folder / "pets/upper/rng3/scores/cams-val.json"
+    path.write_bytes(path.read_bytes().replace(b'"mean_iou": 0.25', b'"mean_iou": 0.95'))
+    with pytest.raises(SeedbedError, match=r"cams-val.json was changed: .*; run its stage again"):
+        results.load_scores(folder)
+
+
+def test_scores_of_another_data_set_are_refused(folder: Path) -> None:
+    change(folder / "pets/upper/rng3/scores/cams-val.json", dataset="squares")
+    with pytest.raises(SeedbedError, match=r"cams-val.json is of data set squares; run its stage again"):
         results.load_scores(folder)
 
 

@@ -318,6 +318,14 @@ def test_the_true_masks_are_an_object_of_their_own(place: Place) -> None:
     assert "extra" in json.loads((folder / "train-0.json").read_text())["inputs"]
 
 
+def test_a_changed_file_of_the_masks_is_refused(place: Place) -> None:
+    place.whole()
+    path = place.index.parent / "masks.csv"
+    path.write_bytes(path.read_bytes().replace(b"split", b"splat"))
+    with pytest.raises(SeedbedError, match=r"masks\.csv was changed, .*; run prepare_dataset again"):
+        place.maps(extra=path)
+
+
 def test_an_input_of_another_meaning_is_refused(place: Place) -> None:
     model = place.whole()
     with pytest.raises(SeedbedError, match=r"--extra takes cams or masks, .*manifest\.json is classifier"):
@@ -368,6 +376,41 @@ def test_finished_shards_are_kept_where_a_run_of_all_was_stopped(place: Place) -
     folder = place.maps(None, 3)
     assert made == ["train-0", "train-1", "train-1", "train-2"]
     assert list(Artifact(folder).open()) == IDS
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["train-0.json", "train-0.zip"])
+def test_a_damaged_finished_shard_is_made_again(place: Place, name: str) -> None:
+    place.whole()
+    whole = {path.name: path.read_bytes() for path in place.maps(None, 3).iterdir() if path.is_file()}
+    made: list[str] = []
+
+    def stopping(job: Job) -> Iterator[Any]:
+        made.append(job.shard)
+        if made == ["train-0", "train-1"]:
+            raise KeyboardInterrupt
+        return constant_maps(job)
+
+    WORK["maps"] = stopping
+    folder = place.folder / "results/toy/maps3"
+    with pytest.raises(KeyboardInterrupt):
+        place.maps(None, 3)
+    flip_a_bit(folder / ".work/whole" / name)
+    place.maps(None, 3)
+    assert made == ["train-0", "train-1", "train-0", "train-1", "train-2"]
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == whole
+
+
+def test_an_input_whose_manifest_was_changed_is_refused(place: Place) -> None:
+    path = place.whole() / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b'"cat"', b'"bat"'))
+    with pytest.raises(SeedbedError, match=r"model/manifest\.json was changed: .*; run its stage again"):
+        place.maps()
 
 
 def test_finished_shards_of_other_parameters_are_made_again(place: Place) -> None:

@@ -1,15 +1,20 @@
 """The loop: what moves at which yield, accumulation, resumption, guards."""
 
+import hashlib
+import io
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from seedbed.artifacts.models import encode_epochs
 from seedbed.errors import SeedbedError
+from seedbed.input.field_store import FieldStore
 from seedbed.methods.base import Objective
 from seedbed.networks.weights import digest
 from seedbed.training.checkpoint import NAME, load_checkpoint
@@ -148,6 +153,30 @@ def test_checkpoint_of_another_key_is_wiped(tmp_path):
     assert not (tmp_path / "w" / "scratch").exists()
 
 
+class Stop(Exception):  # noqa: N818
+    pass
+
+
+def flip_a_bit(path, at=0.5):
+    """Of the byte at a share of the file's length."""
+    content = bytearray(path.read_bytes())
+    content[int(at * (len(content) - 1))] ^= 1
+    path.write_bytes(content)
+
+
+class Stopping(Toy):
+    """Fails at a step of the training."""
+
+    def __init__(self, at_step):
+        super().__init__()
+        self.at_step = at_step
+
+    def objectives(self, batch, progress):
+        if progress.step == self.at_step:
+            raise Stop
+        yield from super().objectives(batch, progress)
+
+
 def test_damaged_checkpoint_starts_afresh(tmp_path):
     first, _ = train(tmp_path)
     path = tmp_path / NAME
@@ -158,8 +187,55 @@ def test_damaged_checkpoint_starts_afresh(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == [NAME]
 
 
-class Stop(Exception):  # noqa: N818
-    pass
+@pytest.mark.parametrize("at", [0.0, 0.3, 0.6, 1.0])
+def test_a_flipped_bit_in_a_checkpoint_starts_afresh_and_says_so(tmp_path, at):
+    alone, _ = train(tmp_path / "alone")
+    with pytest.raises(Stop):
+        train(tmp_path / "w", Stopping(at_step=13))
+    flip_a_bit(tmp_path / "w" / NAME, at)
+    lines = []
+    resumed, _ = train(tmp_path / "w", log=lines.append)
+    assert lines[0] == f"{tmp_path / 'w' / NAME} is damaged; starting afresh"
+    assert resumed.started == [0, 1, 2]
+    assert digest(resumed.state_dict()) == digest(alone.state_dict())
+
+
+def test_a_checkpoint_of_another_version_starts_afresh_and_says_so(tmp_path):
+    content = io.BytesIO()
+    torch.save({"key": "k", "step": 3}, content)
+    digest_line = hashlib.sha256(content.getvalue()).hexdigest().encode() + b"\n"
+    (tmp_path / NAME).write_bytes(digest_line + content.getvalue())
+    lines = []
+    assert load_checkpoint(tmp_path, "k", lines.append) is None
+    assert lines == [f"{tmp_path / NAME} is not a checkpoint of this version; starting afresh"]
+    assert not tmp_path.exists()
+
+
+class FieldWriter(Stopping):
+    """Writes a field at the start of the first epoch."""
+
+    def on_epoch_start(self, epoch, context):
+        super().on_epoch_start(epoch, context)
+        if epoch == 0:
+            context.fields.write("hints", 0, [("a", np.ones(1000, np.float32))])
+
+
+def test_a_flipped_bit_in_a_field_starts_afresh_and_says_so(tmp_path):
+    def stop():
+        with pytest.raises(Stop):
+            train(tmp_path, FieldWriter(at_step=13), fields=FieldStore(tmp_path / "fields"))
+
+    stop()
+    found = FieldWriter(at_step=100)
+    train(tmp_path, found, fields=FieldStore(tmp_path / "fields"))
+    assert found.started == [2]
+    (tmp_path / NAME).unlink()
+    stop()
+    flip_a_bit(tmp_path / "fields" / "hints-00000.zip")
+    lines, again = [], FieldWriter(at_step=100)
+    train(tmp_path, again, fields=FieldStore(tmp_path / "fields"), log=lines.append)
+    assert "hints-00000.zip is not the file that checkpoint.pt names; starting afresh" in lines[0]
+    assert again.started == [0, 1, 2]
 
 
 class StoppingLoader(ToyLoader):
@@ -183,18 +259,43 @@ def test_resumption_at_any_place_gives_the_same_bytes(tmp_path, optimiser, at):
     kept, kept_alone = {}, {}
     alone, history = train(tmp_path / "alone", parameters=chosen, keep=kept_alone.__setitem__)
     with pytest.raises(Stop):
-        train(
-            tmp_path / "w",
-            loader=StoppingLoader(at),
-            parameters=chosen,
-            checkpoint_steps=1,
-            keep=kept.__setitem__,
-        )
+        train(tmp_path / "w", loader=StoppingLoader(at), parameters=chosen, checkpoint_steps=1)
     resumed, again = train(tmp_path / "w", Toy(rng=8), parameters=chosen, keep=kept.__setitem__)
     assert resumed.started == ([1, 2] if at == 0 else [2])
     assert digest(resumed.state_dict()) == digest(alone.state_dict())
     assert history.to_csv() == again.to_csv()
-    assert {e: digest(s) for e, s in kept.items()} == {e: digest(s) for e, s in kept_alone.items()}
+    assert list(kept) == [1, 2, 3]
+    assert encode_epochs(kept) == encode_epochs(kept_alone)
+
+
+def swap_first_two(folder):
+    (folder / "00001.safetensors").rename(folder / "0")
+    (folder / "00002.safetensors").rename(folder / "00001.safetensors")
+    (folder / "0").rename(folder / "00002.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda kept: (kept / "00001.safetensors").unlink(), "00001.safetensors is missing, though"),
+        (lambda kept: flip_a_bit(kept / "00002.safetensors"), "00002.safetensors is not the file that"),
+        (swap_first_two, "is not the file that checkpoint.pt names"),
+    ],
+    ids=["missing", "flipped", "swapped"],
+)
+def test_damaged_kept_epochs_start_afresh_and_say_so(tmp_path, damage, message):
+    chosen = {"keep_epochs": (1, 2)}
+    alone = {}
+    train(tmp_path / "alone", parameters=chosen, keep=alone.__setitem__)
+    with pytest.raises(Stop):
+        train(tmp_path / "w", Stopping(at_step=13), parameters=chosen)
+    damage(tmp_path / "w" / "kept")
+    lines, kept = [], {}
+    resumed, _ = train(tmp_path / "w", parameters=chosen, keep=kept.__setitem__, log=lines.append)
+    assert message in lines[0]
+    assert lines[0].endswith("; starting afresh")
+    assert resumed.started == [0, 1, 2]
+    assert encode_epochs(kept) == encode_epochs(alone)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
@@ -212,13 +313,21 @@ def test_killed_process_resumes_to_the_same_bytes(tmp_path, accumulate):
     found = load_checkpoint(work, "k")
     assert found is not None
     assert (found.epoch, found.index) == (1, 3 // accumulate)
-    lines = []
+    lines, kept, kept_alone = [], {}, {}
+    chosen = {"accumulate": accumulate, "keep_epochs": (1,)}
     resumed, history = train(
-        work, Toy(rng=8), parameters={"accumulate": accumulate}, log=lines.append, checkpoint_steps=1
+        work,
+        Toy(rng=8),
+        parameters=chosen,
+        log=lines.append,
+        checkpoint_steps=1,
+        keep=kept.__setitem__,
     )
-    alone, expected = train(tmp_path / "alone", parameters={"accumulate": accumulate})
+    alone, expected = train(tmp_path / "alone", parameters=chosen, keep=kept_alone.__setitem__)
     assert digest(resumed.state_dict()) == digest(alone.state_dict())
     assert history.to_csv() == expected.to_csv()
+    assert list(kept) == [1]
+    assert encode_epochs(kept) == encode_epochs(kept_alone)
     assert lines[0].startswith("resuming at epoch 2, step")
 
 

@@ -101,6 +101,5 @@ class HangingLoader(ToyLoader):
 
 
 if __name__ == "__main__":
-    train(
-        sys.argv[1], loader=HangingLoader(), parameters={"accumulate": int(sys.argv[2])}, checkpoint_steps=1
-    )
+    chosen = {"accumulate": int(sys.argv[2]), "keep_epochs": (1,)}
+    train(sys.argv[1], loader=HangingLoader(), parameters=chosen, checkpoint_steps=1)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from recipe_files import make_workflow
+from result_files import judgement_bytes, masks_bytes
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes, to_json
 from seedbed.plan.commands import Workflow
 from seedbed.plan.tasks import Task
@@ -14,7 +15,7 @@ from seedbed.plan.tasks import Task
 PAIRS = ["bg0.05-fg0.30", "bg0.10-fg0.40", "bg0.15-fg0.50"]
 UNET = {"extends": "base", "nodes": {"segmenter": {"with": {"architecture": "unet"}}}}
 INDEX_CONTENT = sha256_bytes(b"index")
-MASKS = b"image_id,split,sha256\n"
+MASKS = masks_bytes()
 
 
 def content_of(task: Task) -> str:
@@ -93,7 +94,9 @@ class Tree:
         for judgement in workflow.judgements.values():
             inputs = {"index": [INDEX_CONTENT], "masks": [sha256_bytes(MASKS)]}
             inputs |= {name: [content_of(source)] for name, source in judgement.sources.items()}
-            write_bytes(judgement.path, to_json({"parameters": judgement.slice(), "inputs": inputs}))
+            told = {"parameters": judgement.slice(), "inputs": inputs}
+            content = judgement_bytes(judgement.task.name, judgement.split, "cam", {}, **told)
+            write_bytes(judgement.path, content)
 
     def report(self, workflow: Workflow, name: str = "all") -> None:
         """A report's page."""

@@ -12,8 +12,16 @@ import yaml
 from PIL import Image
 from skimage import data
 
+from result_files import change, masks_bytes
 from seedbed.artifacts.label_maps import decode_label_map, voc_palette
-from seedbed.artifacts.manifest import FileEntry, Manifest, Record, content_digest, sha256_bytes
+from seedbed.artifacts.manifest import (
+    FileEntry,
+    Manifest,
+    Record,
+    content_digest,
+    json_with_digest,
+    sha256_bytes,
+)
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
@@ -88,7 +96,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ["image_id,split,width,height,sha256,cat,dog,cow", f"a,train,{LONGEST},48,0,1,0,0"]
     index = ("\n".join(rows) + "\n").encode()
     digest = write_artifact(folder / graph.index_folder, graph.index_slice(), {}, {"index.csv": index})
-    (folder / graph.index_folder / "masks.csv").write_text("image_id,split,sha256\n")
+    (folder / graph.index_folder / "masks.csv").write_bytes(masks_bytes())
     task = graph.task("upper", "segmenter", 0)
     parameters = SegmentationParameters(weights="none", architecture="unet")
     method = build_method("segmentation", parameters, classes=3, rng=0)
@@ -183,7 +191,7 @@ def test_a_predict_node_brings_its_parameters(
     graph = json.loads((checkout / "results/toy/upper/rng0/segmenter/manifest.json").read_text())
     node = checkout / "results/toy/upper/rng0/predictions"
     node.mkdir()
-    (node / "manifest.json").write_text(json.dumps(graph | {"stage": "predict"}))
+    (node / "manifest.json").write_bytes(json_with_digest(graph | {"stage": "predict"}))
     try:
         run(checkout, monkeypatch, "upper.predictions@rng0", [photos / "chelsea.PNG"], tmp_path)
     finally:
@@ -338,8 +346,7 @@ def test_a_node_that_is_not_a_segmenter(checkout: Path, photos: Path, tmp_path: 
     shutil.copytree(checkout / "results/toy", tmp_path / "toy")
     path = tmp_path / "toy/upper/rng0/segmenter/manifest.json"
     content = json.loads(path.read_text())
-    content |= {"stage": "train_classifier", "facts": content["facts"] | {"meaning": "classifier"}}
-    path.write_text(json.dumps(content))
+    change(path, stage="train_classifier", facts=content["facts"] | {"meaning": "classifier"})
     with pytest.raises(SeedbedError, match="is classifier, made by train_classifier; expected a segmenter"):
         predict_command(locate(str(path.parent)), [photos], tmp_path, device="cpu")
 

@@ -1,7 +1,8 @@
 """What an artifact says of itself: a manifest without times, hosts or absolute paths, so equal work gives equal bytes.
 
 A sharded stage writes one sidecar per shard (`train-0.json`) beside the shard's data file; a gather step merges the
-sidecars into `manifest.json`. `content` is a digest over the sorted records and does not depend on sharding.
+sidecars into `manifest.json`. `content` is a digest over the sorted records and does not depend on sharding. `digest`
+is that of the manifest itself, whose facts decide what is computed from the data as much as the data do.
 """
 
 import hashlib
@@ -9,14 +10,18 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seedbed.errors import SeedbedError
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 MANIFEST = "manifest.json"
+DIGEST = "digest"
+"""Key under which a JSON file holds the SHA-256 of the JSON of everything else in it."""
+
+M = TypeVar("M", bound=BaseModel)
 
 _SAME_IN_ALL_SHARDS = ("stage", "parameters", "inputs", "facts")
 
@@ -58,7 +63,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     stage: str
     stage_version: int
     dataset: str
@@ -76,8 +81,8 @@ class Manifest(BaseModel):
     records: list[Record] | None = None
 
     def to_bytes(self) -> bytes:
-        """JSON with sorted keys, one trailing newline."""
-        return to_json(self.model_dump(exclude_none=True))
+        """JSON with sorted keys and a digest of itself, one trailing newline."""
+        return json_with_digest(self.model_dump(exclude_none=True))
 
 
 def to_json(value: Any) -> bytes:
@@ -85,28 +90,61 @@ def to_json(value: Any) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
-def read_manifest(path: Path) -> Manifest:
-    """Read a manifest or a shard's sidecar.
+def json_with_digest(content: Mapping[str, Any]) -> bytes:
+    """Deterministic JSON of `content`, and under `digest` the SHA-256 of the JSON of everything else."""
+    plain = json.loads(to_json({key: value for key, value in content.items() if key != DIGEST}))
+    return to_json(plain | {DIGEST: sha256_bytes(to_json(plain))})
+
+
+def read_with_digest(path: Path, model: type[M], noun: str) -> M:
+    """Read what `json_with_digest` wrote.
+
+    Args:
+        path: of the file.
+        model: of its content.
+        noun: what the file is, for messages.
 
     Raises:
-        SeedbedError: there is none, or it is not one that this version can read.
+        SeedbedError: there is none, it is not byte by byte what was written, or it does not fit the model.
     """
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
         raise SeedbedError(
-            f"expected a manifest at {path}, found none; run the stage that makes it first"
+            f"expected a {noun} at {path}, found none; run the stage that makes it first"
         ) from None
     except OSError as error:
         raise SeedbedError(f"cannot read {path}: {error.strerror}") from error
+
+    def unreadable(why: object) -> SeedbedError:
+        return SeedbedError(f"{path} is not a {noun} that this version reads ({why}); run its stage again")
+
     try:
-        return Manifest.model_validate_json(raw)
+        content = json.loads(raw)
+        if not isinstance(content, dict):
+            raise ValueError("expected a JSON object")
+        unchanged = json_with_digest(content) == raw
+    except ValueError as error:
+        raise unreadable(error) from None
+    if content.pop(DIGEST, None) is None:
+        raise SeedbedError(f"{path} was made by an older version; run its stage again")
+    if not unchanged:
+        raise SeedbedError(f"{path} was changed: its own digest does not fit; run its stage again")
+    try:
+        return model.model_validate(content)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"])) or "the whole file"
-        raise SeedbedError(
-            f"{path} is not a manifest that this version reads ({where}: {problem['msg']}); run its stage again"
-        ) from None
+        raise unreadable(f"{where}: {problem['msg']}") from None
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest or a shard's sidecar.
+
+    Raises:
+        SeedbedError: there is none, it was changed, or it is not one that this version can read.
+    """
+    return read_with_digest(path, Manifest, "manifest")
 
 
 def sha256_bytes(content: bytes | memoryview) -> str:

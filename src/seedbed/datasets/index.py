@@ -138,7 +138,8 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
 def masks_csv(dataset: Dataset, splits: Mapping[str, SplitDeclaration]) -> str:
     """Checksums of the masks as CSV text, for splits that have masks: of their sizes and indices 0 … C, 255.
 
-    This reads pixel truth but passes none of it on: from the file, evaluations know that a mask has changed.
+    The last row holds the SHA-256 of all rows before it. This reads pixel truth but passes none of it on: from the
+    file, evaluations know that a mask has changed.
 
     Raises:
         SeedbedError: a mask is missing, unreadable, or differs in size from its photograph.
@@ -151,7 +152,32 @@ def masks_csv(dataset: Dataset, splits: Mapping[str, SplitDeclaration]) -> str:
                 continue
             digest = hashlib.sha256(f"{mask.shape[1]}x{mask.shape[0]}\n".encode() + mask.tobytes())
             lines.append([image_id, split, digest.hexdigest()])
-    return _csv(MASK_COLUMNS, lines)
+    return _with_last_row(_csv(MASK_COLUMNS, lines))
+
+
+def masks_digest(path: Path) -> str:
+    """SHA-256 of a file of `masks_csv`, for the inputs of what reads masks.
+
+    Raises:
+        SeedbedError: it is missing, or its last row does not fit the rows before it.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise SeedbedError(
+            f"expected the checksums of the masks at {path}, found none; run prepare_dataset"
+        ) from None
+    rows = content[: content[:-1].rfind(b"\n") + 1]
+    if content != _with_last_row(rows.decode(errors="replace")).encode():
+        raise SeedbedError(
+            f"{path} was changed, or made by an older version: its last row is not the digest of the rows before it; "
+            "run prepare_dataset again"
+        )
+    return hashlib.sha256(content).hexdigest()
+
+
+def _with_last_row(rows: str) -> str:
+    return f"{rows},,{hashlib.sha256(rows.encode()).hexdigest()}\n"
 
 
 class IndexedDataset:

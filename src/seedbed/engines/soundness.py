@@ -4,19 +4,20 @@ The files say it themselves: manifests, sidecars and judges' files hold the whol
 manifests and sidecars also size and SHA-256 of every file. Neither engine's records are asked.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from seedbed.artifacts.artifact import verify
-from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, merge_shards, read_manifest, sha256_file
+from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, merge_shards, read_manifest
+from seedbed.datasets.index import masks_digest
 from seedbed.errors import SeedbedError
 from seedbed.plan.judges import Judgement
 from seedbed.plan.reports import Report, report_sources
 from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.runtime.contract import TrueMasks
+from seedbed.runtime.judging import read_judgement
 from seedbed.runtime.paths import MASKS, WORK
 from seedbed.runtime.run import WHOLE
 
@@ -107,6 +108,7 @@ class Examiner:
             manifest = self._manifest(folder / MANIFEST)
             yield difference(manifest.parameters, self.graph.index_slice())
             yield self._changed_file(folder, manifest, (), (folder / MASKS,))
+            masks_digest(folder / MASKS)  # raises where it was changed
 
         return _state(faults())
 
@@ -137,15 +139,10 @@ class Examiner:
         yield self._changed_file(task.folder, manifest, (), ())
 
     def _judgement_faults(self, judgement: Judgement, alone: bool) -> Iterator[str]:
-        try:
-            content = json.loads(judgement.path.read_bytes())
-            parameters, inputs = content["parameters"], content["inputs"]
-        except (ValueError, KeyError, TypeError):
-            yield f"{judgement.path.name} does not say what it was made from"
-            return
-        yield difference(parameters, judgement.slice())
+        found = read_judgement(judgement.path)
+        yield difference(found.parameters, judgement.slice())
         yield "" if alone else self._blocked(judgement.sources.values())
-        yield self._changed_input(inputs, judgement.sources, judgement.stage.reads_masks)
+        yield self._changed_input(found.inputs, judgement.sources, judgement.stage.reads_masks)
 
     def _report_faults(self, report: Report, alone: bool) -> Iterator[str]:
         manifest, content = self._manifest(report.folder / MANIFEST), report.slice()
@@ -177,7 +174,7 @@ class Examiner:
     ) -> str:
         """Which inputs have another content now than the one that was used."""
         path = self.graph.index_folder / MASKS
-        masks = [sha256_file(path)] if path.exists() else []
+        masks = [masks_digest(path)] if path.exists() else []
         now = {"index": [self._manifest(self.graph.index_folder / MANIFEST).content]}
         for name, source in sources.items():
             now[name] = [self._manifest(source.manifest).content] if isinstance(source, Task) else masks

@@ -1,19 +1,21 @@
 """Per-image fields that a method writes at an epoch's start (ISIM's regenerated labels), on disk.
 
 The loader reads them from then on. Each writing is a file of its own, stamped by its epoch; the checkpoint names the
-stamps, so that a resumed run reads what the killed one read.
+stamps and the files' digests, so that a resumed run reads what the killed one read.
 """
 
 import io
 import os
 import zipfile
 from collections.abc import Iterable, Mapping
+from itertools import starmap
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
 
 from seedbed.artifacts.atomic import atomic_file
+from seedbed.artifacts.manifest import sha256_file
 from seedbed.errors import SeedbedError
 
 
@@ -27,6 +29,8 @@ class FieldStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stamps: dict[str, int] = {}
+        self.digests: dict[Path, str] = {}
+        """SHA-256 of each file that a stamp names."""
         self._archives: dict[tuple[int, Path], zipfile.ZipFile] = {}
 
     def write(self, name: str, epoch: int, values: Iterable[tuple[str, Shaped[np.ndarray, "..."]]]) -> None:
@@ -40,12 +44,16 @@ class FieldStore:
         Raises:
             SeedbedError: the disk is full, or permission is missing.
         """
-        with atomic_file(self._path(name, epoch)) as stream, zipfile.ZipFile(stream, "w") as archive:
+        path = self._path(name, epoch)
+        with atomic_file(path) as stream, zipfile.ZipFile(stream, "w") as archive:
             for image_id, value in values:
                 content = io.BytesIO()
                 np.save(content, value, allow_pickle=False)
                 archive.writestr(image_id, content.getvalue(), zipfile.ZIP_DEFLATED, 1)
+        if name in self.stamps:
+            del self.digests[self._path(name, self.stamps[name])]
         self.stamps[name] = epoch
+        self.digests[path] = sha256_file(path)
 
     def fields(self, image_id: str) -> dict[str, Shaped[np.ndarray, "..."]]:
         """Every written field of an image.
@@ -55,15 +63,20 @@ class FieldStore:
         """
         return {name: self._read(self._path(name, epoch), image_id) for name, epoch in self.stamps.items()}
 
-    def restore(self, stamps: Mapping[str, int]) -> None:
-        """Go back to the stamps of a checkpoint."""
+    def restore(self, stamps: Mapping[str, int], digests: Mapping[Path, str]) -> None:
+        """Go back to the stamps of a checkpoint.
+
+        Args:
+            stamps: epoch by field.
+            digests: SHA-256 of the checkpoint's files, those of the stamps among them.
+        """
         self.stamps = dict(stamps)
+        self.digests = {path: digests[path] for path in starmap(self._path, stamps.items())}
 
     def prune(self) -> None:
         """Delete what no stamp names; called when a checkpoint with these stamps is on disk."""
-        wanted = {self._path(name, epoch) for name, epoch in self.stamps.items()}
         for path in self.folder.glob("*.zip"):
-            if path not in wanted:
+            if path not in self.digests:
                 path.unlink()
 
     def _path(self, name: str, epoch: int) -> Path:

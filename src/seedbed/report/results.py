@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from seedbed.artifacts.manifest import LedgerEntry
 from seedbed.artifacts.meanings import MEANINGS, Meaning
 from seedbed.errors import SeedbedError
 from seedbed.runtime.axes import Axes
+from seedbed.runtime.judging import read_judgement
 
 NOTHING = "nothing"
 LEDGER_SEPARATOR = " | "
@@ -165,22 +165,17 @@ def read_judged(results: Path, path: str) -> Judged:
     """Read a judge's file, `<dataset>/<owner>/<axes>/<judge>/<name>.json`.
 
     Raises:
-        SeedbedError: missing, or not such a file.
+        SeedbedError: it is missing, was changed, or is of another data set, node or split.
     """
-    file = results / path
-    try:
-        found = json.loads(file.read_bytes())
-        node, split, kind, _, _ = (found[key] for key in ("node", "split", "kind", "ledger", "scores"))
-    except FileNotFoundError:
-        raise SeedbedError(f"expected scores at {file}, found none; run what makes them first") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SeedbedError(f"{file} is not a readable file of scores ({error}); make it again") from None
+    found = read_judgement(results / path)
     dataset, owner, *axes = Path(path).parent.parent.parts
+    if found.dataset != dataset:
+        raise SeedbedError(f"{results / path} is of data set {found.dataset}; run its stage again")
     return Judged(
-        key="/".join((dataset, owner, *axes, node)),
+        key="/".join((dataset, owner, *axes, found.node)),
         place=Place(owner, Axes.parse("/".join(axes))),
-        node=node,
-        split=split,
-        kind=kind,
-        content=found,
+        node=found.node,
+        split=found.split,
+        kind=found.kind,
+        content=found.content,
     )

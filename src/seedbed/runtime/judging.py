@@ -1,10 +1,49 @@
-"""What every judge's file says of itself, before what it found."""
+"""The file of a judge: what it says of itself, and what it found. Written and read here only."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from seedbed.artifacts.manifest import to_json
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+
+from seedbed.artifacts.manifest import LedgerEntry, json_with_digest, read_with_digest
+from seedbed.datasets.declaration import SplitName
+from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Job, Stage
+
+NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+FRACTIONS = ("mean_iou", "mean_average_precision")
+"""Scores whose names begin so lie in [0, 1], or are null where nothing defines them."""
+
+
+class JudgementFile(BaseModel):
+    """What every judge's file holds; a judge adds what else it tells (`best`, `curve`, `counts`, …)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    stage: str
+    stage_version: int
+    dataset: str
+    node: NodeName
+    split: SplitName
+    kind: NodeName
+    """Of the scores: `cam`, `prediction`, `threshold_quality`, …."""
+    parameters: dict[str, Any]
+    """The slice that the judge read, whole."""
+    inputs: dict[str, list[str]]
+    """Digests of the contents that it was made from."""
+    ledger: list[LedgerEntry]
+    scores: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _with_fractions(self) -> "JudgementFile":
+        _check_fractions({"scores": self.scores, **(self.model_extra or {})}, "")
+        return self
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Everything, as JSON values."""
+        return self.model_dump(mode="json")
 
 
 def judgement_json(stage: Stage, job: Job, kind: str, result: Mapping[str, Any]) -> bytes:
@@ -13,6 +52,9 @@ def judgement_json(stage: Stage, job: Job, kind: str, result: Mapping[str, Any])
     Args:
         kind: of the scores, for readers: `cam`, `prediction`, `threshold_quality`, ….
         result: `scores` and what else the judge tells.
+
+    Raises:
+        ValueError: a score is not finite, or not in its range.
     """
     head = {
         "stage": stage.name,
@@ -25,4 +67,34 @@ def judgement_json(stage: Stage, job: Job, kind: str, result: Mapping[str, Any])
         "inputs": dict(job.contents),
         "ledger": [entry.model_dump() for entry in job.ledger],
     }
-    return to_json(head | dict(result))
+    return json_with_digest(JudgementFile.model_validate(head | dict(result)).content)
+
+
+def read_judgement(path: Path) -> JudgementFile:
+    """Read a judge's file, `<judge>/<node>-<split>.json`.
+
+    Raises:
+        SeedbedError: it is missing, was changed, or is of another node or split.
+    """
+    found = read_with_digest(path, JudgementFile, "file of scores")
+    name = f"{found.node}-{found.split}"
+    if path.stem != name and not path.stem.startswith(f"{name}-"):
+        raise SeedbedError(
+            f"{path} is of node {found.node} and split {found.split}, which its name does not say; "
+            "run its stage again"
+        )
+    return found
+
+
+def _check_fractions(value: Any, name: str) -> None:
+    """Refuse a number outside [0, 1] below a key that begins with one of `FRACTIONS`."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _check_fractions(inner, name if name.startswith(FRACTIONS) else str(key))
+    elif isinstance(value, list):
+        for inner in value:
+            _check_fractions(inner, name)
+    elif name.startswith(FRACTIONS) and not (
+        value is None or (isinstance(value, int | float) and 0 <= value <= 1)
+    ):
+        raise ValueError(f"expected {name} in [0, 1], or null where it is undefined; got {value!r}")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.manifest import LedgerEntry, merge_ledgers, sha256_bytes, sha256_file, to_json
+from seedbed.artifacts.manifest import LedgerEntry, merge_ledgers, sha256_bytes, to_json
 from seedbed.artifacts.meanings import TRUE_MASKS
 from seedbed.datasets.declaration import DatasetDeclaration
-from seedbed.datasets.index import IndexedDataset, parse_index
+from seedbed.datasets.index import IndexedDataset, masks_digest, parse_index
 from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.runtime.contract import Stage, TrueMasks
@@ -145,7 +145,7 @@ def _contents(
     contents = {"index": [index.manifest.content]}
     contents |= {n: [a.manifest.content] for n, a in inputs.items() if isinstance(a, Artifact)}
     for name in (*masks, *(["masks"] if stage.reads_masks else [])):
-        contents[name] = [sha256_file(index.folder / MASKS)]
+        contents[name] = [masks_digest(index.folder / MASKS)]
     return contents
 
 

@@ -6,9 +6,9 @@ the one that was indexed. The plan places this stage; recipes have no node of it
 
 - `index.csv` has one row per image and split, in the data set's order: `image_id`, `split`, `width` and `height` in
   pixels, `sha256` of the file (of size and RGB pixels where images are generated), then one 0/1 column per class.
-- `masks.csv` has one row per mask of the splits that have masks: `image_id`, `split`, `sha256` of size and indices. It
-  lies beside the artifact and is not part of its content, so mending a mask makes evaluations stale and trains nothing
-  again.
+- `masks.csv` has one row per mask of the splits that have masks: `image_id`, `split`, `sha256` of size and indices;
+  its last row has the `sha256` of all rows before it. It lies beside the artifact and is not part of its content, so
+  mending a mask makes evaluations stale and trains nothing again.
 """
 
 from __future__ import annotations

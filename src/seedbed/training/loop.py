@@ -29,6 +29,7 @@ from seedbed.input.field_store import FieldStore
 from seedbed.methods.base import EpochContext, Method, Objective, Progress
 from seedbed.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seedbed.training.history import History
+from seedbed.training.kept_epochs import KeptEpochs
 from seedbed.training.optimisers import build_optimiser, scale_rates
 from seedbed.training.parameters import TrainingParameters
 from seedbed.training.schedules import poly_decay, warmup
@@ -90,13 +91,13 @@ def fit(
         key: identity of the run; a checkpoint with another key is wiped.
         work: folder of the checkpoint and of the method's scratch files.
         log: gets a line per epoch.
-        keep: gets the number (from 1) and the method's state dict after each epoch of `keep_epochs`; after a
-            resumption it may get an epoch again, with the same content.
+        keep: gets, when the training is done, the number (from 1) and the method's state dict after each epoch of
+            `keep_epochs`, whichever run went through that epoch. Until then they lie in `work`.
         accelerator: fabric's, `auto`, `cpu` or `cuda`.
         checkpoint_seconds: longest time between checkpoints; one is also written after each epoch.
         checkpoint_steps: also write one after this many optimiser steps of an epoch.
         examples: what the method may look through at an epoch's start.
-        fields: takes what the method writes there; the loader reads from the same store.
+        fields: takes what the method writes there; the loader reads from the same store. Its folder lies in `work`.
         fabric: a launched one of several processes instead of this one on `accelerator`. Each process calls `fit`
             with its own images; gradients are averaged, the first process writes. Its strategy must not broadcast
             buffers, since a network may be passed twice a step: batch norm that is trained keeps the first
@@ -113,12 +114,15 @@ def fit(
             f"x {parameters.batch_size} images; lower batch_size or accumulate, or give more images"
         )
     steps = steps_per_epoch * parameters.epochs
-    saved = load_checkpoint(work, key)
+    saved = load_checkpoint(work, key, log)
     fields = fields or FieldStore(work / "fields")
+    kept = KeptEpochs(work / "kept")
     history = History(list(saved.rows) if saved else [])
     if saved:
         method.load_state_dict(saved.method)
-        fields.restore(saved.fields)
+        digests = {work / name: digest for name, digest in saved.files.items()}
+        fields.restore(saved.fields, digests)
+        kept.restore(digests)
         log(f"resuming at epoch {saved.epoch + 1}, step {saved.index + 1} of {steps_per_epoch}")
 
     with _settings(parameters):
@@ -136,8 +140,10 @@ def fit(
 
             def save(epoch: int, index: int) -> None:
                 states = {name: player.optimiser.state_dict() for name, player in players.items()}
+                digests = fields.digests | kept.digests
+                files = {str(path.relative_to(work)): digest for path, digest in digests.items()}
                 checkpoint = Checkpoint(
-                    key, epoch, index, method.state_dict(), states, history.rows, fields.stamps
+                    key, epoch, index, method.state_dict(), states, history.rows, fields.stamps, files
                 )
                 if not checkpoint.is_finite():
                     raise SeedbedError(_collapse("weights are not finite", epoch, index))
@@ -181,13 +187,15 @@ def fit(
                     if late or (checkpoint_steps and (index + 1) % checkpoint_steps == 0):
                         save(epoch, index + 1)
                         written = time.monotonic()
-                if parameters.keeps(epoch + 1):
-                    keep(epoch + 1, {n: t.detach().cpu().clone() for n, t in method.state_dict().items()})
+                if parameters.keeps(epoch + 1) and fabric.is_global_zero:
+                    kept.write(epoch + 1, method.state_dict())
                 save(epoch + 1, 0)
                 written = time.monotonic()
                 means = ", ".join(f"{name} {value:.4f}" for name, value in history.mean(epoch + 1).items())
                 log(f"epoch {epoch + 1}/{parameters.epochs}: {means}")
     method.eval()
+    for epoch, state in kept.states():
+        keep(epoch, state)
     return history
 
 
