@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from _harness import compare, print_table
+from seedbed.artifacts.cams import Cams, CamStore, encode_cams
 from torch.nn.functional import interpolate
 
-from seedbed.artifacts.cams import Cams, CamStore, encode_cams
 from seedbed.cam.rebuild import full_resolution, strided
 
 SIZE = (375, 500)

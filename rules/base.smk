@@ -19,8 +19,8 @@ rule whole:
     message:
         "{rule} {params.output}"
     shell:
-        "python workflow_scripts/{params.script} --params {input.params} {params.inputs}"
-        " --output {params.output} --log {log}"
+        "python workflow_scripts/{params.script} --params {input.params:q} {params.inputs}"
+        " --output {params.output:q} --log {log:q}"
 
 
 rule sharded:
@@ -43,5 +43,5 @@ rule sharded:
     message:
         "{rule} {params.output} {wildcards.shard}"
     shell:
-        "python workflow_scripts/{params.script} --params {input.params} {params.inputs}"
-        " --output {params.output} --shard {wildcards.shard} --log {log}"
+        "python workflow_scripts/{params.script} --params {input.params:q} {params.inputs}"
+        " --output {params.output:q} --shard {wildcards.shard:q} --log {log:q}"

@@ -1,4 +1,5 @@
 # The workflow and the input functions that rules share; everything they know comes from seedbed.plan.
+import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -6,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 from seedbed.engines.mtimes import settle
 from seedbed.engines.tree_lock import hold_tree, is_locked
 from seedbed.errors import SeedbedError
+from seedbed.names import NODE, RECIPE, SPLIT
 from seedbed.plan.commands import ALL_STAGES, Workflow, index_files, input_files
 from seedbed.plan.config import parse_config
 from seedbed.plan.judges import JUDGES
@@ -40,10 +42,10 @@ onstart:
 
 wildcard_constraints:
     dataset="|".join(WORKFLOW.config.datasets),
-    recipe="[a-z][a-z0-9-]*",
+    recipe=RECIPE.pattern,
     axes=AXES,
-    node="[a-z][a-z0-9_]*",
-    shard=r"[A-Za-z0-9_]+-\d+",
+    node=NODE.pattern,
+    shard=rf"{SPLIT.pattern}-\d+",
     judge="|".join(JUDGES),
     judgement="[^/]+",
     report="|".join(WORKFLOW.reports),
@@ -111,12 +113,14 @@ def judge_of(wildcards):
 
 
 def options_of(wildcards, input):
-    """Options of the command: each input that a stage takes, by its first file; nothing for one that is not given."""
+    """Options of the command, quoted: each input that a stage takes, by its first file; none for one that is not given."""
     named = [
         (name, files[0]) for name, files in input.items() if name in OPTIONS and files
     ]
     named.sort(key=lambda item: item[0] != "index")
-    return " ".join(f"--{name.replace('_', '-')} {file}" for name, file in named)
+    return shlex.join(
+        word for name, file in named for word in (f"--{name.replace('_', '-')}", file)
+    )
 
 
 def index_of(wildcards):

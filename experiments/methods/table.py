@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
+from seedbed.runtime.scores import full_size_scores
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.datasets.table import open_dataset
@@ -26,7 +27,6 @@ from seedbed.report.overlays import overlay_heat, overlay_labels
 from seedbed.report.tables import spread
 from seedbed.runtime.judging import read_judgement
 from seedbed.runtime.paths import RUNS
-from seedbed.runtime.scores import full_size_scores
 
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
 EPOCHS = {"cam-epochs": "cam-randaugment", "puzzle-epochs": "puzzle", "pnoc-epochs": "pnoc"}

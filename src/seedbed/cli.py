@@ -1,5 +1,7 @@
 """`seedbed`: plan, recipes and data sets at a terminal. Stages have commands of their own in workflow_scripts/."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -36,11 +38,15 @@ def plan(
         disk: also say how large what is on disk is.
         forecast: also say what a run will cost, by the median of earlier runs of each stage on this data set.
     """
+    from seedbed.engines.tree_lock import is_locked
     from seedbed.verbs.show import Columns, plan_text
 
     workflow = Workflow.read()
     name = "sweep" if sweep else "all"
-    _write_slices(workflow)
+    if is_locked(workflow):
+        print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
+    else:
+        workflow.write_slices()
     if shell:
         print("set -e")
         for command in workflow.commands((name,)):
@@ -220,26 +226,20 @@ def resume(
 def dvc(*, sweep: bool = False) -> None:
     """Write dvc.yaml for what params.yaml and the recipes ask for, and the parameter slices that its stages read.
 
+    Refuses while a run writes.
+
     Args:
         sweep: also with the sweep over params.yaml's thresholds.
     """
     from seedbed.engines.dvc_yaml import FILE, write
+    from seedbed.engines.resolve import write_slices
+    from seedbed.engines.tree_lock import refuse_runs
 
     workflow = Workflow.read()
+    refuse_runs(workflow)
     written = write(workflow, sweep=sweep)
-    _write_slices(workflow)
+    write_slices(workflow)
     print(f"{FILE}: {'written' if written else 'up to date'}")
-
-
-def _write_slices(workflow: Workflow) -> None:
-    """Bring the slices up to date; a run that writes here goes on with those that it has."""
-    from seedbed.engines.resolve import write_slices
-    from seedbed.engines.tree_lock import is_locked
-
-    if is_locked(workflow):
-        print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
-    else:
-        write_slices(workflow)
 
 
 @app.command(name="sync-dvc")
@@ -253,9 +253,15 @@ def sync_dvc() -> int:
 
 
 def main() -> None:
-    """Entry point: mistakes of a user are answered with one line."""
+    """Entry point: mistakes of a user are answered with one line, and a reader who has enough with none."""
     try:
-        sys.exit(app())
+        try:
+            sys.exit(app())
+        finally:
+            sys.stdout.flush()
     except SeedbedError as error:
         print(f"seedbed: error: {error}", file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        sys.exit(128 + signal.SIGPIPE)

@@ -17,14 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from seedbed.artifacts.manifest import GroundTruthUse
 from seedbed.artifacts.meanings import TRUE_MASKS, takes
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.names import NODE, RECIPE
 from seedbed.runtime.contract import Parameters, Stage
 from seedbed.runtime.validation import validate_model
 from seedbed.stages.registry import STAGES
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_RECIPE_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 _REFERENCE = re.compile(
-    r"(?:(?P<recipe>[a-z][a-z0-9-]*)\.)?(?P<node>[a-z][a-z0-9_]*)(?:@rng(?P<rng>\d+))?(?:@epoch(?P<epoch>\d+))?\Z"
+    rf"(?:(?P<recipe>{RECIPE.pattern})\.)?(?P<node>{NODE.pattern})(?:@rng(?P<rng>\d+))?(?:@epoch(?P<epoch>\d+))?\Z"
 )
 
 
@@ -177,10 +176,8 @@ class RecipeBook:
     def _file(self, name: str, asked_by: str) -> RecipeFile:
         if name not in self._paths:
             raise SeedbedError(f"{asked_by}{unknown_name('recipe', name, self._paths)}")
-        if not _RECIPE_NAME.match(name):
-            raise SeedbedError(
-                f"recipe {name!r}: a name is made of a-z, 0-9 and '-'; rename {self._paths[name].name}"
-            )
+        if fault := RECIPE.fault(name):
+            raise SeedbedError(f"{self._paths[name].name}: {fault}")
         if name not in self._files:
             content = load_yaml(self._paths[name]) or {}
             if not isinstance(content, dict):
@@ -204,10 +201,8 @@ class RecipeBook:
         for link in chain:
             file = self._file(link, "")
             for node_name, node in file.nodes.items():
-                if not _NAME.match(node_name) or node_name == TRUE_MASKS:
-                    raise SeedbedError(
-                        f"recipe {link}, node {node_name!r}: a name is made of a-z, 0-9 and '_', not 'masks'"
-                    )
+                if fault := NODE.fault(node_name):
+                    raise SeedbedError(f"recipe {link}: {fault}")
                 if node is None:
                     if merged.pop(node_name, None) is None:
                         raise SeedbedError(f"recipe {link} removes {unknown_name('node', node_name, merged)}")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import yaml
 
 from recipe_files import CONFIG, write_recipes
 from seedbed import cli
+from seedbed.engines import dvc_yaml
+from seedbed.engines.tree_lock import hold_tree
+from seedbed.plan.commands import Workflow
 from seedbed.runtime.locks import output_lock
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
@@ -261,3 +265,59 @@ def test_an_unknown_command_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(monkeypatch, "plann") != 0
+
+
+class TestWhileARunWrites:
+    """Slices that change under a run would make what it writes pass for made with them."""
+
+    @pytest.fixture
+    def slices(self, checkout: Path) -> Iterator[dict[str, bytes]]:
+        """Contents of the slices, while a run holds the tree and params.yaml says something else than they do."""
+        workflow = Workflow.read()
+        workflow.write_slices()
+        with hold_tree(workflow):
+            configure(checkout, settings={"toy": {"train_segmenter": {"epochs": 3}}})
+            yield self.contents(checkout)
+
+    def contents(self, checkout: Path) -> dict[str, bytes]:
+        return {str(p): p.read_bytes() for p in (checkout / "results/.params").rglob("*.json")}
+
+    def test_plan_leaves_the_slices_alone_and_says_so(
+        self,
+        checkout: Path,
+        slices: dict[str, bytes],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        assert call(monkeypatch, "plan") == 0
+        told = capsys.readouterr()
+        assert told.err == "seedbed: note: a run writes here, so the slices stay as they are\n"
+        assert told.out.startswith("data set toy\n")
+        assert self.contents(checkout) == slices
+
+    @pytest.mark.parametrize("verb", ["dvc", "sync-dvc"])
+    def test_dvc_is_refused(
+        self,
+        checkout: Path,
+        slices: dict[str, bytes],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        verb: str,
+    ) -> None:
+        if verb == "sync-dvc":
+            dvc_yaml.write(Workflow.read())
+        told = refused(monkeypatch, capsys, verb)
+        assert "(run) is being written by another run" in told
+        assert (checkout / "dvc.yaml").exists() is (verb == "sync-dvc")
+        assert self.contents(checkout) == slices
+
+
+@pytest.mark.usefixtures("checkout")
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    """The pipe is closed before the first line, as `head` closes it after its last."""
+    read, write = os.pipe()
+    os.close(read)
+    words = [sys.executable, "-c", "from seedbed.cli import main; main()", "plan"]
+    done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + 13, "")

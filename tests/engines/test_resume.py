@@ -4,12 +4,22 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from seedbed.engines.resume import LeftJob, cancel, local_processes, queued_jobs, resume, wait_for
+from seedbed.engines import resume as resume_module
+from seedbed.engines.resume import (
+    LeftJob,
+    cancel,
+    is_snakemake,
+    is_stage_command,
+    local_processes,
+    queued_jobs,
+    resume,
+    wait_for,
+)
 from seedbed.errors import SeedbedError
 
 SOURCES = Path(__file__).resolve().parents[1] / "src"
@@ -88,7 +98,7 @@ def test_a_snakemake_that_still_runs_is_refused(checkout: Path) -> None:
     (checkout / "snakemake").write_text("import time\ntime.sleep(60)\n")
     process = subprocess.Popen([sys.executable, "snakemake"], cwd=checkout)
     try:
-        _until_seen(checkout, "snakemake")
+        _until_seen(checkout, is_snakemake)
         with pytest.raises(SeedbedError, match=rf"still runs in .*process {process.pid}"):
             resume([], queue=False, folder=checkout)
     finally:
@@ -96,12 +106,32 @@ def test_a_snakemake_that_still_runs_is_refused(checkout: Path) -> None:
         process.wait()
 
 
+@pytest.mark.parametrize(
+    ("words", "snakemake", "stage"),
+    [
+        ([sys.executable, "-u", "-X", "dev", "/bin/snakemake", "--cores", "1"], True, False),
+        ([sys.executable, "-m", "snakemake"], True, False),
+        ([sys.executable, "/lib/snakemake/__main__.py"], True, False),
+        ([sys.executable, "/home/me/snakemake-notes/plot.py"], False, False),
+        ([sys.executable, "tool.py", "snakemake"], False, False),
+        ([sys.executable, "-c", "pass", "workflow_scripts/evaluate.py"], False, False),
+        (["vim", "snakemake"], False, False),
+        ([sys.executable, "workflow_scripts/evaluate.py"], False, True),
+        ([sys.executable, "-W", "ignore", "/a/workflow_scripts/evaluate.py"], False, True),
+        ([sys.executable, "plot.py", "/a/workflow_scripts/evaluate.py"], False, False),
+    ],
+)
+def test_a_process_is_known_by_what_python_runs(words: list[str], snakemake: bool, stage: bool) -> None:
+    program = resume_module._python_program(words)
+    assert (is_snakemake(program), is_stage_command(program)) == (snakemake, stage)
+
+
 def test_local_commands_of_the_killed_run_are_seen(
     checkout: Path, tmp_path: Path, left_process: subprocess.Popen[bytes]
 ) -> None:
-    _until_seen(checkout, "workflow_scripts/")
-    assert [job.number for job in local_processes(checkout, "workflow_scripts/")] == [left_process.pid]
-    assert local_processes(tmp_path, "workflow_scripts/") == []
+    _until_seen(checkout, is_stage_command)
+    assert [job.number for job in local_processes(checkout, is_stage_command)] == [left_process.pid]
+    assert local_processes(tmp_path, is_stage_command) == []
 
 
 def test_cancel_takes_jobs_out_of_the_queue_and_ends_processes(
@@ -143,7 +173,7 @@ def test_a_killed_local_run_goes_on(checkout: Path) -> None:
     run = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet"], cwd=checkout, env=env
     )
-    _until_seen(checkout, "workflow_scripts/")
+    _until_seen(checkout, is_stage_command)
     run.kill()
     run.wait()
     code = "from seedbed.engines.resume import resume; resume(['--cores', '1'], queue=False, poll_s=0.1)"
@@ -164,8 +194,8 @@ def test_a_killed_local_run_goes_on(checkout: Path) -> None:
     assert (checkout / "starts").read_text().split() == ["start", "start"]
 
 
-def _until_seen(checkout: Path, word: str) -> None:
+def _until_seen(checkout: Path, is_meant: Callable[[Path], bool]) -> None:
     deadline = time.monotonic() + 60
-    while not local_processes(checkout, word):
-        assert time.monotonic() < deadline, f"no process with {word} started"
+    while not local_processes(checkout, is_meant):
+        assert time.monotonic() < deadline, "no such process started"
         time.sleep(0.1)

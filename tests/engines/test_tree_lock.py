@@ -3,6 +3,9 @@
 import fcntl
 import json
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,7 +41,9 @@ def test_a_claimed_tree_is_refused_to_others_until_it_is_let_go(workflow: Workfl
 def test_an_output_that_is_written_locks_the_tree(workflow: Workflow) -> None:
     with output_lock(workflow.tasks[2].folder, "train-0"):
         assert is_locked(workflow)
-        with pytest.raises(SeedbedError, match=r"rng0/cams \(train-0\) is being written by another run"):
+        with pytest.raises(
+            SeedbedError, match=r"rng0/classification \(train-0\) is being written by another run"
+        ):
             refuse_writers(workflow)
     refuse_writers(workflow)
 
@@ -96,18 +101,77 @@ def test_a_mistake_in_a_recipe_is_not_taken_for_a_lock(tmp_path: Path) -> None:
         is_locked(workflow)
 
 
-@pytest.fixture(params=[(os.getpid(), True), (2**22 + 1, False)], ids=["lives", "ended"])
-def dvc(request: pytest.FixtureRequest, workflow: Workflow) -> tuple[int, bool]:
-    """A process in DVC's rwlock, as its source writes it (writers by path, readers by path); whether it lives."""
-    DVC_LOCK.parent.mkdir(parents=True)
-    info = {"pid": request.param[0], "cmd": "dvc repro"}
+ENDED = 2**22 + 1
+"""A number that no process of Linux has."""
+
+
+def note_writer(pid: object, command: str) -> None:
+    """DVC's rwlock, as its source writes it: writers by path, readers by path."""
+    DVC_LOCK.parent.mkdir(parents=True, exist_ok=True)
+    info = {"pid": pid, "cmd": command}
     DVC_LOCK.write_text(json.dumps({"write": {"results/a": info}, "read": {"results/b": [info]}}))
-    return request.param
 
 
-def test_dvc_locks_the_tree_while_its_process_lives(workflow: Workflow, dvc: tuple[int, bool]) -> None:
-    pid, lives = dvc
+@pytest.fixture
+def asleep(tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Starts a script of a name with arguments; gives its process."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, *arguments: str) -> int:
+        script = tmp_path / name
+        script.write_text("print(flush=True)\nimport time\ntime.sleep(60)\n")
+        words = [sys.executable, str(script), *arguments]
+        started.append(subprocess.Popen(words, stdout=subprocess.PIPE))
+        assert started[-1].stdout is not None
+        started[-1].stdout.readline()
+        return started[-1].pid
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("name", "noted", "lives"),
+    [
+        ("dvc", "/elsewhere/dvc repro", True),
+        ("own_tool", "{folder}/own_tool repro", True),
+        ("editor", "/elsewhere/dvc repro --force", False),
+    ],
+    ids=["DVC", "a script that calls DVC", "another process with the number"],
+)
+def test_dvc_locks_the_tree_while_its_process_lives(
+    workflow: Workflow, tmp_path: Path, asleep: Callable[..., int], name: str, noted: str, lives: bool
+) -> None:
+    pid = asleep(name, "repro")
+    note_writer(pid, noted.format(folder=tmp_path))
     assert is_locked(workflow) is lives
     if lives:
         with pytest.raises(SeedbedError, match=rf"is being written by DVC \(pid {pid}\); wait for it"):
             hold_tree(workflow)
+
+
+@pytest.mark.parametrize("pid", [ENDED, 0, -1, 2**70, "x", None])
+def test_a_writer_that_is_no_living_process_locks_nothing(workflow: Workflow, pid: object) -> None:
+    note_writer(pid, "dvc repro")
+    assert not is_locked(workflow)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[]",
+        b"3",
+        b"{}",
+        b'{"write": []}',
+        b'{"write": {"a": 1}}',
+        b'{"write": {"a": {}}}',
+        b"\xff\x00",
+        b"[" * 99_999,
+    ],
+)
+def test_a_lock_file_that_dvc_did_not_write_locks_nothing(workflow: Workflow, content: bytes) -> None:
+    DVC_LOCK.parent.mkdir(parents=True)
+    DVC_LOCK.write_bytes(content)
+    assert not is_locked(workflow)

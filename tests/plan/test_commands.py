@@ -11,6 +11,7 @@ import pytest
 from recipe_files import BASE, make_workflow
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import ALL_STAGES, Command, Workflow
+from seedbed.plan.config import parse_config
 from seedbed.runtime.options import parser
 
 TWO = {"toy": {"kind": "folder", "shards": 2, "splits": {"train": {}, "val": {}}}}
@@ -294,6 +295,21 @@ def test_without_thresholds_there_is_no_sweep(tmp_path: Path) -> None:
             "params.yaml: datasets.toy: unknown key 'shard'; did you mean shards?",
         ),
         ({"datasets": {"toy": {"kind": "folder", "splits": {}}}}, "params.yaml: datasets.toy.splits: "),
+        (
+            {"datasets": {"my birds": TWO["toy"]}},
+            "params.yaml: datasets: data set name 'my birds' does not match [A-Za-z0-9][A-Za-z0-9_-]{0,63}; "
+            "for instance my-birds",
+        ),
+        (
+            {"datasets": {"toy": {"kind": "folder", "splits": {"train-aug": {}}}}},
+            "params.yaml: datasets.toy.splits: split name 'train-aug' does not match [A-Za-z0-9][A-Za-z0-9_]{0,63}; "
+            "for instance train_aug",
+        ),
+        ({"rngs": [0, -1]}, "params.yaml: rngs.1: Input should be greater than or equal to 0, got -1"),
+        (
+            {"datasets": {"toy": TWO["toy"] | {"shards": 1_000_000_000}}},
+            "params.yaml: datasets.toy.shards: Input should be less than or equal to 4096, got 1000000000",
+        ),
     ],
 )
 def test_a_mistake_in_the_configuration_is_one_line(
@@ -303,6 +319,12 @@ def test_a_mistake_in_the_configuration_is_one_line(
         make_workflow(tmp_path, config)
     assert str(caught.value).startswith(problem)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", [["a"], "composites", 3, None])
+def test_a_configuration_that_is_no_mapping_is_one_line(raw: Any) -> None:
+    with pytest.raises(SeedbedError, match=r"^params\.yaml: expected a mapping of keys, got \w+$"):
+        parse_config(raw)
 
 
 def test_a_wrong_setting_names_the_recipe_that_meets_it(tmp_path: Path) -> None:

@@ -286,8 +286,11 @@ def child(**nodes: Any) -> dict[str, Any]:
             child(new={"stage": "dump_cams"}),
             "recipe child, node new: stage dump_cams needs `from: {classifier: NODE}`",
         ),
-        (child(masks={"stage": "dump_cams"}), "recipe child, node 'masks': a name is made of"),
-        (child(Cams={"stage": "dump_cams"}), "recipe child, node 'Cams': a name is made of"),
+        (child(masks={"stage": "dump_cams"}), "recipe child: node name 'masks' has a meaning of its own"),
+        (
+            child(Cams={"stage": "dump_cams"}),
+            "recipe child: node name 'Cams' does not match [a-z][a-z0-9_]{0,63}; for instance cams",
+        ),
         (
             child(cams={"inherited": {"thresholds": "x"}}),
             "recipe child, node cams: unknown use of ground truth 'thresholds'; did you mean threshold?",
@@ -435,4 +438,14 @@ def test_an_empty_recipe_is_one_without_nodes(tmp_path: Path) -> None:
 
 def test_a_file_name_that_no_path_could_carry_is_refused(tmp_path: Path) -> None:
     book = write_recipes(tmp_path, Child={"extends": "base"})
-    assert refusal(book, "Child") == "recipe 'Child': a name is made of a-z, 0-9 and '-'; rename Child.yaml"
+    assert refusal(book, "Child") == (
+        "Child.yaml: recipe name 'Child' does not match [a-z][a-z0-9-]{0,63}; for instance child"
+    )
+
+
+@pytest.mark.parametrize("name", ["index", "reports"])
+def test_a_recipe_is_not_named_like_a_folder_beside_the_recipes(tmp_path: Path, name: str) -> None:
+    book = write_recipes(tmp_path, **{name: {"extends": "base"}})
+    assert refusal(book, name) == (
+        f"{name}.yaml: recipe name '{name}' has a meaning of its own; choose another name"
+    )

@@ -4,6 +4,7 @@ Toy stages over a data set of five tiny photographs; a real `prepare_dataset` ma
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +163,40 @@ def test_a_stage_that_writes_one_file_writes_no_manifest(place: Place) -> None:
     options = {"index": place.index, "target": maps / "manifest.json"}
     assert place.run(SCORE, "scores/x.json", options).read_bytes() == b"{}"
     assert files_of(place.folder / "results/toy/scores") == {"x.json"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "declared"),
+    [
+        ("whole", "model", "model/manifest.json"),
+        ("maps", "maps1", "maps1/train-0.json"),
+        ("score", "x.json", "x.json"),
+    ],
+)
+def test_nothing_is_written_where_the_slice_changed_meanwhile(
+    place: Place, kind: str, name: str, declared: str
+) -> None:
+    """What is written would be younger than the new slice, and pass for made with it."""
+    if kind != "whole":
+        place.whole()
+    if kind == "score":
+        shutil.copy(place.maps() / "train-0.json", place.folder / "results/toy/target.json")
+    target = {"index": place.index, "target": place.folder / "results/toy/target.json"}
+    make = {"whole": place.whole, "maps": place.maps, "score": lambda: place.run(SCORE, name, target)}[kind]
+    params = place.folder / f"results/.params/toy/{name}.json"
+    original = WORK[kind]
+
+    def meanwhile(job: Job) -> Any:
+        params.write_bytes(to_json({**job.slice, "rng": 7}))
+        return original(job)
+
+    WORK[kind] = meanwhile
+    with pytest.raises(SeedbedError, match=r"\.json: the slice changed while the stage ran; run again$"):
+        make()
+    assert not (place.folder / "results/toy" / declared).exists()
+    WORK[kind] = original
+    make()
+    assert (place.folder / "results/toy" / declared).exists()
 
 
 def test_a_slice_of_another_version_is_refused(place: Place) -> None:

@@ -34,7 +34,10 @@ rule two:
 
 JOB = """
 import os, sys, time
+from pathlib import Path
+from seedbed.runtime import gpu
 from seedbed.runtime.gpu import gpu_slot
+gpu.LOCKS = Path(os.environ["TEST_LOCKS"])
 with gpu_slot(int(sys.argv[1]), sys.argv[2], poll_s=0.02) as devices:
     start = time.time()
     time.sleep(0.4)
@@ -63,7 +66,7 @@ def make_checkout(folder: Path) -> Path:
 def environment(locks: Path, **extra: str) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if k not in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")}
     path = f"{Path(sys.executable).parent}:{inherited.get('PATH', '')}"
-    return {**inherited, "PATH": path, "PYTHONPATH": str(SOURCES), "TMPDIR": str(locks), **extra}
+    return {**inherited, "PATH": path, "PYTHONPATH": str(SOURCES), "TEST_LOCKS": str(locks), **extra}
 
 
 def start_snakemake(checkout: Path, env: Mapping[str, str]) -> subprocess.Popen[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -109,6 +110,15 @@ def test_logs_are_those_of_the_plan(here: Planned) -> None:
     workflow = Workflow.read(here.folder)
     logs = sorted(shlex.split(job["command"])[-1] for job in here.jobs)
     assert logs == sorted(f"logs/{c.log}.log" for c in workflow.commands(("all", "sweep"), by_shard=True))
+
+
+def test_whatever_a_rule_puts_into_a_shell_is_quoted() -> None:
+    """The script is a name of ours, and `options_of` quotes the inputs itself."""
+    text = "".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
+    shells = re.findall(r"^    shell:\n((?:^        .*\n)+)", text, re.MULTILINE)
+    fields = set(re.findall(r"\{([^}]*)\}", "".join(shells)))
+    assert {field for field in fields if not field.endswith(":q")} == {"params.script", "params.inputs"}
+    assert len(shells) == 2
 
 
 GPU, NO_GPU = {"gpu": 1, "mem_mb": 8000}, {"gpu": 0, "mem_mb": 3000}

@@ -6,10 +6,11 @@ a fact of the machine and appears in neither slices nor manifests.
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-SplitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
-"""Names of splits are parts of file names (`<split>-<shard>`), so they contain neither dash nor slash."""
+from seedbed.names import SPLIT
+
+SplitName = Annotated[str, AfterValidator(SPLIT.checked), WithJsonSchema(SPLIT.schema)]
 
 
 class SplitDeclaration(BaseModel):
@@ -32,7 +33,7 @@ class DatasetDeclaration(BaseModel):
     """A name in `seedbed.datasets.DATASETS`."""
     root: str | None = None
     """Folder of the data set on this machine; `~` and `$VARIABLES` are expanded."""
-    shards: int = Field(default=1, ge=1)
+    shards: int = Field(default=1, ge=1, le=4096)
     """Number of parts in which its artifacts are written (small sets 1, VOC 16, COCO 64)."""
     splits: dict[SplitName, SplitDeclaration] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict, alias="with")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from seedbed.artifacts.atomic import write_if_changed
 from seedbed.engines.dvc_yaml import RESOLVE, check_fresh, stamp
-from seedbed.engines.tree_lock import refuse_writers
+from seedbed.engines.tree_lock import refuse_dvc, refuse_writers
 from seedbed.plan.commands import Workflow
 from seedbed.runtime.log import Log, guarded
 
@@ -29,8 +29,11 @@ class Resolved(NamedTuple):
     written: list[Path]
 
 
-def resolve(folder: Path = Path()) -> Resolved:
+def resolve(folder: Path = Path(), by_dvc: bool = False) -> Resolved:
     """Bring the slices of a checkout up to date.
+
+    Args:
+        by_dvc: called by a run of DVC, which otherwise counts as another run.
 
     Raises:
         SeedbedError: dvc.yaml does not match params.yaml and the recipes, or another run writes here.
@@ -38,6 +41,8 @@ def resolve(folder: Path = Path()) -> Resolved:
     workflow = Workflow.read(folder)
     reports = check_fresh(workflow, folder)
     refuse_writers(workflow)
+    if not by_dvc:
+        refuse_dvc(workflow, folder)
     return Resolved(workflow, reports, write_slices(workflow))
 
 
@@ -60,7 +65,7 @@ def main() -> int:
     """
 
     def work(log: Log) -> None:
-        for path in resolve().written:
+        for path in resolve(by_dvc=True).written:
             log.line(f"wrote {path}")
 
     return guarded(RESOLVE, None, work)

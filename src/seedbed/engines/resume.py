@@ -64,10 +64,13 @@ def queued_jobs(folder: Path, prefix: str = JOB_PREFIX) -> list[LeftJob]:
     return jobs
 
 
-def local_processes(folder: Path, word: str) -> list[LeftJob]:
-    """Processes of this machine, outside SLURM, that run in `folder` with `word` in a command word.
+def local_processes(folder: Path, is_meant: Callable[[Path], bool]) -> list[LeftJob]:
+    """Processes of this machine, outside SLURM, in which Python runs a program in `folder`.
 
     Reads /proc; finds none on a system without it. This process and its parents are left out.
+
+    Args:
+        is_meant: tells by a program's path, or the name of its module, whether it counts.
     """
     own = _ancestors(os.getpid())
     found = []
@@ -78,16 +81,36 @@ def local_processes(folder: Path, word: str) -> list[LeftJob]:
             on_slurm = b"\0SLURM_JOB_ID=" in b"\0" + (entry / "environ").read_bytes()
         except OSError:
             continue
-        python = Path(words[0]).name.startswith("python")
-        if (
-            here
-            and python
-            and not on_slurm
-            and int(entry.name) not in own
-            and any(word in part for part in words[1:4])
-        ):
+        if here and not on_slurm and int(entry.name) not in own and is_meant(_python_program(words)):
             found.append(LeftJob(int(entry.name), "local", " ".join(words[1:]).strip()))
     return sorted(found, key=lambda job: job.number)
+
+
+def is_snakemake(program: Path) -> bool:
+    """Whether a program of Python is Snakemake: its module, its command, or its main file."""
+    return program.name == "snakemake" or program.parts[-2:] == ("snakemake", "__main__.py")
+
+
+def is_stage_command(program: Path) -> bool:
+    """Whether a program of Python is a script of workflow_scripts/."""
+    return program.parent.name == "workflow_scripts"
+
+
+def _python_program(words: Sequence[str]) -> Path:
+    """Script or module that a command line has Python run; an empty path where it is another program's."""
+    if not Path(words[0]).name.startswith("python"):
+        return Path()
+    rest = iter(words[1:])
+    for word in rest:
+        if word == "-m":
+            return Path(next(rest, ""))
+        if word == "-c":
+            break
+        if word in ("-W", "-X"):
+            next(rest, "")
+        elif not word.startswith("-"):
+            return Path(word)
+    return Path()
 
 
 def _ancestors(pid: int) -> set[int]:
@@ -164,14 +187,14 @@ def resume(
         raise SeedbedError(
             f"no Snakefile in {where}; call `seedbed resume` in the folder in which snakemake ran"
         )
-    running = [job for job in local_processes(where, "snakemake") if "--mode" not in job.what.split()]
+    running = [job for job in local_processes(where, is_snakemake) if "--mode" not in job.what.split()]
     if running:
         raise SeedbedError(
             f"snakemake still runs in {where} (process {running[0].number}); wait for it, or stop it with Ctrl-C"
         )
 
     def left() -> list[LeftJob]:
-        return (queued_jobs(where) if queue else []) + local_processes(where, "workflow_scripts/")
+        return (queued_jobs(where) if queue else []) + local_processes(where, is_stage_command)
 
     def say(text: str) -> None:
         print(f"resume: {text}", file=sys.stderr, flush=True)

@@ -39,6 +39,16 @@ def refuse_dvc(workflow: Workflow, folder: Path = Path()) -> None:
         )
 
 
+def refuse_runs(workflow: Workflow) -> None:
+    """Refuse to go on where a run of Snakemake, of DVC or of a stage command writes; nothing on disk is touched.
+
+    Raises:
+        SeedbedError: naming what is being written, and by whom.
+    """
+    refuse_writers(workflow)
+    refuse_dvc(workflow)
+
+
 def is_locked(workflow: Workflow) -> bool:
     """Whether another run writes to the results: its slices are then left as they are. Nothing on disk is touched.
 
@@ -63,8 +73,7 @@ def hold_tree(workflow: Workflow) -> ExitStack:
     Raises:
         SeedbedError: another run writes there.
     """
-    refuse_writers(workflow)
-    refuse_dvc(workflow)
+    refuse_runs(workflow)
     stack = ExitStack()
     stack.enter_context(output_lock(workflow.results, RUN))
     return stack
@@ -76,20 +85,30 @@ def _refuse_locked(folders: Iterable[Path]) -> None:
 
 
 def dvc_processes(path: Path) -> Iterable[int]:
-    """Living processes that DVC's own lock file names as writers."""
+    """Living processes of DVC that its own lock file names as writers; none if the file is not as DVC writes it."""
     try:
-        writers = json.loads(path.read_text()).get("write", {}).values()
-    except (FileNotFoundError, ValueError):
+        writers = json.loads(path.read_bytes())["write"].values()
+        commands = {int(writer["pid"]): str(writer.get("cmd", "")) for writer in writers}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
-    pids = {writer["pid"] for writer in writers}
-    return [pid for pid in sorted(pids) if _alive(pid)]
+    return [pid for pid, command in sorted(commands.items()) if pid > 0 and _runs(pid, command)]
 
 
-def _alive(pid: int) -> bool:
+def _runs(pid: int, command: str) -> bool:
+    """Whether a process lives and is DVC's, which another one may be that got its number.
+
+    Args:
+        command: the words that DVC noted of itself, with blanks between them.
+    """
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass
-    return True
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").strip("\0").split("\0")
+    except OSError:
+        return True
+    is_dvc = any(Path(word).name == "dvc" for word in words)
+    return is_dvc or bool(command and " ".join(words).endswith(command))

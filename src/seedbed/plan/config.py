@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from seedbed.cam.thresholds import Regions
 from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.names import DATASET
 from seedbed.recipes import checked_inherited, load_yaml
 from seedbed.runtime.validation import validate_model
+
+DatasetName = Annotated[str, AfterValidator(DATASET.checked), WithJsonSchema(DATASET.schema)]
+RandomSeed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 class RunConfig(BaseModel):
@@ -20,9 +24,9 @@ class RunConfig(BaseModel):
 
     dataset: str = Field(description="data set to run on, one of `datasets`")
     recipes: tuple[str, ...] = Field(min_length=1, description="recipes to run, files of recipes/")
-    rngs: tuple[int, ...] = Field(default=(0,), min_length=1, description="random seeds")
+    rngs: tuple[RandomSeed, ...] = Field(default=(0,), min_length=1, description="random seeds")
     thresholds: tuple[str, ...] = Field(default=(), description="confident-region settings of the sweep")
-    datasets: dict[str, DatasetDeclaration] = Field(description="data sets by name")
+    datasets: dict[DatasetName, DatasetDeclaration] = Field(description="data sets by name")
     settings: dict[str, dict[str, dict[str, Any]]] = Field(
         default_factory=dict,
         description="defaults that a data set (its size, the budget for it) brings: {dataset: {stage: {key: value}}}; "
@@ -63,12 +67,14 @@ class RunConfig(BaseModel):
         return dict(checked_inherited(declared, f"settings.{dataset}.{stage}"))
 
 
-def parse_config(raw: Mapping[str, Any], where: str = "params.yaml") -> RunConfig:
+def parse_config(raw: Any, where: str = "params.yaml") -> RunConfig:
     """Validate the contents of `params.yaml`.
 
     Raises:
         SeedbedError: in one line, naming the key.
     """
+    if not isinstance(raw, Mapping):
+        raise SeedbedError(f"{where}: expected a mapping of keys, got {type(raw).__name__}")
     config = validate_model(RunConfig, raw, where)
     config.declaration(config.dataset)
     for dataset in config.settings:

@@ -121,6 +121,16 @@ def read_slice(path: Path, stage: Stage | None = None) -> dict[str, Any]:
     return content
 
 
+def refuse_changed_slice(path: Path, started_with: Mapping[str, Any]) -> None:
+    """Refuse to finish with another slice than the one on disk, than which the result would be younger.
+
+    Raises:
+        SeedbedError: the slice at `path` is not `started_with`.
+    """
+    if read_slice(path) != started_with:
+        raise SeedbedError(f"{path}: the slice changed while the stage ran; run again")
+
+
 def _open(stage: Stage, name: str, path: Path) -> Artifact | TrueMasks:
     spec = stage.inputs[name]
     if path.name == MASKS:

@@ -26,7 +26,7 @@ from seedbed.runtime.contract import Job, Products, Stage
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.locks import output_lock
 from seedbed.runtime.log import Log
-from seedbed.runtime.opening import Opened, open_inputs
+from seedbed.runtime.opening import Opened, open_inputs, refuse_changed_slice
 from seedbed.runtime.paths import WORK
 from seedbed.runtime.run_facts import write_run_facts
 
@@ -93,7 +93,7 @@ class _Run:
     def file(self, output: Path) -> None:
         """Make the one file of a judge."""
         with self._held(output.name):
-            self._timed(output.name, self._open(), lambda job: write_bytes(output, self.work(job)))
+            self._timed(output.name, self._open(), lambda job: self._write_file(job, output))
 
     def _open(self) -> Opened:
         return open_inputs(self.stage, self.options)
@@ -165,6 +165,11 @@ class _Run:
         sidecar = manifest.model_copy(update={"records": records})
         write_bytes(folder / f"{job.shard}.json", sidecar.to_bytes())
 
+    def _write_file(self, job: Job, output: Path) -> None:
+        made = self.work(job)
+        refuse_changed_slice(self.options.params, job.slice)
+        write_bytes(output, made)
+
     def _write_whole(self, job: Job) -> None:
         made: Products = self.work(job)
         files = {n: FileEntry(size=len(d), sha256=sha256_bytes(d)) for n, d in made.files.items()}
@@ -185,6 +190,7 @@ class _Run:
         facts: dict[str, Any],
         records: list[Record],
     ) -> Manifest:
+        refuse_changed_slice(self.options.params, job.slice)
         told = {"meaning": self.stage.makes, "classes": list(job.dataset.classes)} if self.stage.makes else {}
         return Manifest(
             stage=self.stage.name,

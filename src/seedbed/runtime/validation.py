@@ -25,6 +25,8 @@ def validate_model(model: type[M], raw: Mapping[str, Any], where: str) -> M:
 
 def _problem(model: type[BaseModel], problem: Any) -> str:
     location = [str(part) for part in problem["loc"]]
+    if location[-1:] == ["[key]"]:  # the message tells which key
+        del location[-2:]
     if problem["type"] == "extra_forbidden":
         *above, key = location
         prefix = f"{'.'.join(above)}: " if above else ""
