@@ -9,13 +9,13 @@ STAMP := $(VENV)/.installed
 
 .PHONY: demo test check generate bench lock clean
 
-# The chain on composites, with a sweep of 3 pairs; then the score of each node and the path of the page.
+# The chain on composites, with a sweep of 3 pairs; then the score of each node and the path of the report page.
 demo: $(STAMP)
 	snakemake all sweep --cores $(CORES) --quiet progress
 	seedbed scores --sweep
 	seedbed scores
 
-# The workflow's tests wait for their jobs much of the time, so they run beside the others; what they print follows.
+# The workflow's tests wait for their jobs much of the time, so they run alongside the others; their output follows.
 test: $(STAMP) check
 	@told=$$(mktemp); python -m pytest tests/workflow >"$$told" 2>&1 & beside=$$!; trap 'kill $$beside' INT TERM; \
 	python -m pytest tests --ignore tests/workflow; library=$$?; \

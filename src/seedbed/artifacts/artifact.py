@@ -1,4 +1,4 @@
-"""Reading artifacts: a file is handed out only when it agrees with what the manifest says of it."""
+"""Reading artifacts: a file is handed out only if it agrees with its manifest."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from seedbed.errors import SeedbedError
 
 
 class Artifact:
-    """A folder with a manifest and the files that it names.
+    """A folder with a manifest and the files that the manifest names.
 
     Args:
         manifest: path of `manifest.json`, or of its folder.
@@ -25,10 +25,10 @@ class Artifact:
         self._verified: set[str] = set()
 
     def file(self, name: str) -> Path:
-        """Path of a file of the artifact, verified against the manifest (once a process).
+        """Path of a file of the artifact, verified against the manifest (once per process).
 
         Raises:
-            SeedbedError: the manifest names no such file, it is missing, or its bytes are not those of the manifest.
+            SeedbedError: the manifest names no such file, it is missing, or its bytes do not match the manifest.
         """
         entry = self.manifest.files.get(name)
         if entry is None:
@@ -43,7 +43,7 @@ class Artifact:
         return path
 
     def shard_files(self, split: str | None = None, shard: str | None = None) -> list[Path]:
-        """Data files of all shards, of one split's, or of one shard (`train-0`), verified."""
+        """Data files of all shards, of one split's shards, or of one shard (`train-0`), verified."""
         names = [
             name
             for name in sorted(self.manifest.files)
@@ -58,7 +58,7 @@ class Artifact:
         """What the artifact is, as its manifest says.
 
         Raises:
-            SeedbedError: it does not say so, as the index and reports, or says something unknown.
+            SeedbedError: the manifest does not say (as for the index and reports), or names an unknown meaning.
         """
         name = self.manifest.facts.get("meaning")
         if name not in MEANINGS:
@@ -68,10 +68,10 @@ class Artifact:
         return MEANINGS[name]
 
     def open(self, split: str | None = None, shard: str | None = None) -> Any:
-        """The reader of the artifact's form (`seedbed.artifacts.forms`): of all of it, of a split, or of a shard.
+        """The reader for the artifact's form (`seedbed.artifacts.forms`): for all of it, a split, or a shard.
 
         Raises:
-            SeedbedError: a network, which `seedbed.methods.trained` reads; or a file that disagrees with the manifest.
+            SeedbedError: it is a network, which `seedbed.methods.trained` reads; or a file disagrees with the manifest.
         """
         form = self.meaning.form
         if form.open is None:
@@ -81,7 +81,7 @@ class Artifact:
 
 
 def verify(path: Path, entry: FileEntry) -> None:
-    """Refuse a file whose bytes are not what its manifest says.
+    """Refuse a file whose bytes do not match its manifest.
 
     Raises:
         SeedbedError: naming the file.
@@ -90,13 +90,13 @@ def verify(path: Path, entry: FileEntry) -> None:
     digest = sha256_file(path)
     if digest != entry.sha256:
         raise SeedbedError(
-            f"{path} has SHA-256 {digest[:12]}…, its manifest says {entry.sha256[:12]}…: it was changed; "
+            f"{path} has SHA-256 {digest[:12]}…, but its manifest says {entry.sha256[:12]}…: it was changed; "
             "run its stage again"
         )
 
 
 def verify_size(path: Path, entry: FileEntry) -> None:
-    """Refuse a file that is missing or has another size than its manifest says; this reads no data.
+    """Refuse a file that is missing or whose size does not match its manifest; this reads no data.
 
     Raises:
         SeedbedError: naming the file.
@@ -107,5 +107,5 @@ def verify_size(path: Path, entry: FileEntry) -> None:
         raise SeedbedError(f"{path} is missing, though its manifest names it; run its stage again") from None
     if size != entry.size:
         raise SeedbedError(
-            f"{path} has {size} bytes, its manifest says {entry.size}: truncated or replaced; run its stage again"
+            f"{path} has {size} bytes, but its manifest says {entry.size}: truncated or replaced; run its stage again"
         )

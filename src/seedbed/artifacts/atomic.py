@@ -1,4 +1,4 @@
-"""Writing that never leaves half a file under a final name: temporary name in the same folder, fsync, rename."""
+"""Writing that never leaves half a file under a final name: temporary file in the same folder, fsync, rename."""
 
 import errno
 import os
@@ -13,13 +13,13 @@ from seedbed.errors import SeedbedError
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and run again",
     errno.EDQUOT: "the disk quota is used up; free some space and run again",
-    errno.EFBIG: "it would pass the limit on file sizes; raise the limit (`ulimit -f`), or use more shards",
+    errno.EFBIG: "it would exceed the limit on file sizes; raise the limit (`ulimit -f`), or use more shards",
     errno.EACCES: "no permission to write there; change the folder's owner or mode, or choose another one",
     errno.EPERM: "no permission to write there; change the folder's owner or mode, or choose another one",
     errno.EROFS: "the file system is read-only; choose another folder",
-    errno.ENOTDIR: "a part of the path is a file, not a folder; move that file away",
-    errno.EISDIR: "a folder stands where the file should go; move that folder away",
-    errno.EEXIST: "a file stands where a folder should go; move that file away",
+    errno.ENOTDIR: "part of the path is a file, not a folder; move that file away",
+    errno.EISDIR: "there is a folder where the file should go; move that folder away",
+    errno.EEXIST: "there is a file where a folder should go; move that file away",
 }
 
 
@@ -41,11 +41,11 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_file(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path` for binary writing; it takes the name `path` only when all went well.
+    """Open a temporary file beside `path` for binary writing; it is renamed to `path` only if all goes well.
 
     Args:
-        path: the final name; its folder is made where it is missing.
-        durable: wait until the disk has it, so that not even a loss of power leaves an empty file.
+        path: the final name; its folder is made if it is missing.
+        durable: wait until it is on disk, so that not even a loss of power leaves an empty file.
 
     Raises:
         SeedbedError: see `writing`.
@@ -75,13 +75,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_if_changed(path: Path, content: bytes) -> bool:
-    """Write `content` unless `path` holds it already, so that an equal file keeps its time.
+    """Write `content` unless `path` holds it already, so that an equal file keeps its modification time.
 
-    For what is derived and small, as slices are: after a loss of power the next call repairs it, so none waits for the
-    disk.
+    For small derived files such as slices: after a loss of power the next call repairs them, so this does not wait for
+    the disk.
 
     Returns:
-        whether the file was written.
+        Whether the file was written.
     """
     try:
         if path.read_bytes() == content:

@@ -1,6 +1,6 @@
 """The forms that artifacts have on disk: how one image's part is encoded, how a shard is packed, how it is opened.
 
-A new form is one file beside this one and one row here.
+A new form is one file next to this one and one row here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +23,8 @@ class Sharding:
 
     Attributes:
         suffix: ending of a shard's data file.
-        encode: one image's payload to its digest and what `pack` takes.
-        pack: a shard's file from what `encode` gave, by image id.
+        encode: from one image's payload to its digest and what `pack` takes.
+        pack: makes a shard's file from what `encode` returned, by image id.
     """
 
     suffix: str
@@ -37,11 +37,11 @@ class Form:
     """One form.
 
     Attributes:
-        files: of an artifact that is written whole; empty where it is sharded.
-        sharding: how shards are written; None where it is written whole.
+        files: of an artifact that is written whole; empty if it is sharded.
+        sharding: how shards are written; None if it is written whole.
         open: a reader from verified files and the manifest's facts; its `fields(image_id)` is what training reads.
-            None where `seedbed.methods.trained` reads it.
-        shown: which of `files` the page reads.
+            None if `seedbed.methods.trained` reads it.
+        shown: which of `files` the report page reads.
     """
 
     name: str

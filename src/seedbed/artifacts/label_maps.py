@@ -1,4 +1,4 @@
-"""Label maps on disk: one `.zip` of palette PNGs per shard, stored, with fixed dates, which any person can open."""
+"""Label maps on disk: one `.zip` of palette PNGs per shard, uncompressed, with fixed dates, which anybody can open."""
 
 import io
 import os
@@ -18,7 +18,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def voc_palette() -> list[int]:
-    """The palette of VOC's masks: 256 RGB triples, bit-reversed from the index; 255 is the cream of the void label."""
+    """The palette of VOC's masks: 256 RGB triples, bit-reversed from the index; 255 is the cream colour of the void label."""
     palette = []
     for index in range(256):
         rgb = [0, 0, 0]
@@ -39,7 +39,7 @@ def label_map_png(label_map: UInt8[np.ndarray, "height width"]) -> bytes:
 
 
 def decode_label_map(content: bytes) -> UInt8[np.ndarray, "height width"]:
-    """Label map of a palette or grey PNG."""
+    """Label map from a palette or greyscale PNG."""
     with Image.open(io.BytesIO(content)) as image:
         return np.array(image, dtype=np.uint8)
 
@@ -51,7 +51,7 @@ def encode_label_map(payload: UInt8[np.ndarray, "height width"]) -> tuple[str, b
 
 
 def pack_label_maps(pngs: Mapping[str, bytes]) -> bytes:
-    """Zip archive of encoded label maps by image id, sorted, stored and with a fixed date: equal maps, equal bytes."""
+    """Zip archive of encoded label maps by image id, sorted, uncompressed, with a fixed date: equal maps, equal bytes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for image_id in sorted(pngs):
@@ -62,7 +62,7 @@ def pack_label_maps(pngs: Mapping[str, bytes]) -> bytes:
 
 
 class LabelMaps:
-    """Label maps of one or more archives, read on demand.
+    """Label maps in one or more archives, read on demand.
 
     Args:
         archives: the `.zip` files of an artifact's shards.
@@ -85,7 +85,7 @@ class LabelMaps:
         """The label map of an image.
 
         Raises:
-            SeedbedError: the archives hold none for it.
+            SeedbedError: the archives have none for it.
         """
         try:
             path = self._where[image_id]
@@ -96,11 +96,11 @@ class LabelMaps:
         return decode_label_map(self._archive(path).read(f"{image_id}.png"))
 
     def _archive(self, path: Path) -> zipfile.ZipFile:
-        key = (os.getpid(), path)  # a loader's process must not share its place in the file with others
+        key = (os.getpid(), path)  # a loader's process must not share its file position with others
         if key not in self._open:
             self._open[key] = zipfile.ZipFile(path)
         return self._open[key]
 
     def fields(self, image_id: str) -> dict[str, UInt8[np.ndarray, "height width"]]:
-        """What a training method reads of an image: its label map."""
+        """What a training method reads for an image: its label map."""
         return {"": self[image_id]}

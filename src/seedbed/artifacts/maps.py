@@ -1,8 +1,8 @@
 """Float maps on disk: one `.safetensors` per shard, one float32 map per scale at its native resolution.
 
-CAMs, refined CAMs and saliency have this form. The strided and the full-resolution stack are linear in the stored maps
-(`seedbed.cam.rebuild`), at about 1/35 of the bytes. All facts stand in one JSON string under one metadata key: several
-keys would be written in random order.
+CAMs, refined CAMs and saliency have this form. The strided and the full-resolution stacks are linear in the stored maps
+(`seedbed.cam.rebuild`), which take about 1/35 of the bytes. All facts are in one JSON string under one metadata key:
+several keys would be written in random order.
 """
 
 import json
@@ -21,7 +21,7 @@ from seedbed.errors import SeedbedError, unknown_name
 
 _KEY = "seedbed"
 NORMALISATION = "normalisation"
-"""Key of a manifest's facts: how the maps become scores in [0, 1], a name of `seedbed.cam.normalisation`."""
+"""Key in a manifest's facts: how the maps become scores in [0, 1], a name in `seedbed.cam.normalisation`."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Maps:
         size: (height, width) of the photograph, in pixels.
         maps: one map per scale, Float32[C, h_s, w_s], at native resolution: ReLU(CAM) plus the mirrored ReLU(CAM) of
             the flipped image; or a single refined map.
-        flips: with `keep_flips`, the mirrored half of each map on its own; else empty.
+        flips: with `keep_flips`, the mirrored half of each map on its own; otherwise empty.
     """
 
     class_ids: tuple[int, ...]
@@ -63,7 +63,7 @@ def encode_map(payload: Maps) -> tuple[str, Maps]:
 
 
 def pack_maps(maps: Mapping[str, Maps]) -> bytes:
-    """One safetensors file of the maps of many images, by image id."""
+    """One safetensors file with the maps of many images, by image id."""
     tensors: dict[str, np.ndarray] = {}
     facts: dict[str, Any] = {}
     for image_id in sorted(maps):
@@ -86,7 +86,7 @@ class MapStore:
 
     Args:
         shards: the `.safetensors` files of an artifact's shards.
-        facts: of the artifact's manifest; `normalisation` says how scores are made of the maps.
+        facts: of the artifact's manifest; `normalisation` says how scores are made from the maps.
     """
 
     def __init__(self, shards: Sequence[Path], facts: Mapping[str, Any]) -> None:
@@ -107,7 +107,7 @@ class MapStore:
         """The maps of an image.
 
         Raises:
-            SeedbedError: the shards hold none for it.
+            SeedbedError: the shards have none for it.
         """
         try:
             handle, fact = self._where[image_id]
@@ -128,10 +128,10 @@ class MapStore:
         """Scores in [0, 1] of the classes of an image, at its size or on a grid over it.
 
         Raises:
-            SeedbedError: the shards hold no maps of the image, or the manifest does not say how to normalise them.
+            SeedbedError: the shards have no maps for the image, or the manifest does not say how to normalise them.
         """
         from seedbed.cam.normalisation import NORMALISATIONS, normalise
-        from seedbed.cam.rebuild import full_resolution  # numba, which planning does without
+        from seedbed.cam.rebuild import full_resolution  # imports numba, which planning does without
 
         stored = self[image_id]
         size = stored.size if grid is None else grid
@@ -143,7 +143,7 @@ class MapStore:
         return normalise(full_resolution(list(stored.maps), size), form)
 
     def fields(self, image_id: str) -> dict[str, Float32[np.ndarray, "all_classes H W"]]:
-        """What a training method reads of an image: scores of all classes at image size, 0 for absent ones."""
+        """What a training method reads for an image: scores of all classes at image size, 0 for absent ones."""
         stored = self[image_id]
         dense = np.zeros((len(self._facts["classes"]), *stored.size), np.float32)
         dense[list(stored.class_ids)] = self.scores(image_id)

@@ -1,6 +1,6 @@
-"""What artifacts mean: one row per meaning, with its form, how it is scored, and its heading on the page.
+"""What artifacts mean: one row per meaning, with its form, how it is scored, and its heading on the report page.
 
-A stage makes one meaning (`Stage.makes`); an input names the meanings, or whole forms, that it takes (`Input.takes`).
+A stage makes one meaning (`Stage.makes`); an input lists the meanings, or whole forms, that it takes (`Input.takes`).
 """
 
 from collections.abc import Iterable
@@ -18,9 +18,9 @@ class Meaning:
     """One row.
 
     Attributes:
-        heading: on the page, and of a column of sample pictures.
-        score: kind of its scores; empty where it is not scored.
-        truth: what its scores compare it with: the true masks, or the image-level labels.
+        heading: on the report page, and for a column of sample pictures.
+        score: kind of its scores; empty if it is not scored.
+        truth: what it is scored against: the true masks, or the image-level labels.
         keeps_epochs: whether `node@epoch30` can be asked for.
     """
 

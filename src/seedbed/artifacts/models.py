@@ -1,4 +1,4 @@
-"""Networks on disk: safetensors, with the kept epochs of a training run in one file beside the final weights."""
+"""Networks on disk: safetensors, with the kept epochs of a training run in one file next to the final weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table on disk: `table.csv`, one row per image and class where it tells of images (sub-categories: SC-CAM)."""
+"""A table on disk: `table.csv`, one row per image and class if it is about images (sub-categories: SC-CAM)."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ def encode_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> by
     """CSV text with a heading; equal rows give equal bytes.
 
     Args:
-        columns: names; of a table that training reads, `image_id` and `class` (from 0) come first.
+        columns: names; in a table that training reads, `image_id` and `class` (from 0) come first.
         rows: one value per column.
     """
     text = io.StringIO()
@@ -45,14 +45,14 @@ class TableStore:
         self._path = files[0]
 
     def fields(self, image_id: str) -> dict[str, Float32[np.ndarray, " classes"]]:
-        """What a training method reads of an image: per column of values, one value per class, -1 without a row.
+        """What a training method reads for an image: for each column of values, one value per class, -1 if no row.
 
         Raises:
             SeedbedError: the table has no columns `image_id` and `class`.
         """
         if not {IMAGE, CLASS} <= set(self.columns):
             raise SeedbedError(
-                f"{self._path}: training reads tables with columns {IMAGE} and {CLASS}, this one has "
+                f"{self._path}: training reads tables with columns {IMAGE} and {CLASS}, but this one has "
                 f"{', '.join(self.columns)}"
             )
         found = {

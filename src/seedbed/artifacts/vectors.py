@@ -27,10 +27,10 @@ def encode_vectors(payload: Vectors) -> tuple[str, dict[str, np.ndarray]]:
 
 
 def pack_vectors(vectors: Mapping[str, Vectors]) -> bytes:
-    """One safetensors file of the vectors of many images: per name one matrix, a row per image id in sorted order.
+    """One safetensors file with the vectors of many images: one matrix per name, one row per image id, sorted.
 
     Raises:
-        ValueError: images with other names or lengths than the first.
+        ValueError: an image has vectors of other names or lengths than the first.
     """
     ids = sorted(vectors)
     names = sorted(vectors[ids[0]]) if ids else []
@@ -67,7 +67,7 @@ class VectorStore:
         """The vectors of an image by name.
 
         Raises:
-            SeedbedError: the shards hold none for it.
+            SeedbedError: the shards have none for it.
         """
         if image_id not in self._where:
             raise SeedbedError(
@@ -77,5 +77,5 @@ class VectorStore:
         return {name: matrix[row] for name, matrix in tensors.items()}
 
     def fields(self, image_id: str) -> dict[str, Float32[np.ndarray, "_"]]:
-        """What a training method reads of an image: each vector by its name."""
+        """What a training method reads for an image: each vector by its name."""
         return self[image_id]

@@ -1,4 +1,4 @@
-"""Parameters of training augmentation; defaults of IRN (Ahn et al. 2019) and Puzzle-CAM (Jo & Yu 2021)."""
+"""Parameters of training augmentation; the defaults are those of IRN (Ahn et al. 2019) and Puzzle-CAM (Jo & Yu 2021)."""
 
 from typing import Annotated, Literal
 
@@ -12,24 +12,24 @@ class _Model(BaseModel):
 
 
 class ColourJitter(_Model):
-    """Factors are drawn from [1 − x, 1 + x], the turn of the hue from [−hue, hue]; in random order."""
+    """Factors are drawn from [1 − x, 1 + x], the shift of the hue from [−hue, hue]; in random order."""
 
     brightness: Share = 0.3
     contrast: Share = 0.3
     saturation: Share = 0.3
     hue: float = Field(default=0.1, ge=0, le=0.5)
-    """As a share of the full circle."""
+    """As a fraction of the full circle."""
 
 
 class RandAugment(_Model):
     """RandAugment (Cubuk et al. 2020)."""
 
     n: PositiveInt = 2
-    """Operations an image."""
+    """Operations per image."""
     m: int = Field(default=10, ge=0, le=30)
-    """Magnitude, of 30."""
+    """Magnitude, out of 30."""
     geometric: bool = False
-    """Shear, shift and rotate too. Label maps are moved along; what is moved in carries no label."""
+    """Also shear, shift and rotate. Label maps move along; what moves in from outside has no label."""
 
 
 class Augmentation(_Model):
@@ -38,9 +38,9 @@ class Augmentation(_Model):
     resize_long: tuple[PositiveInt, PositiveInt] | None = (320, 640)
     """The longer side becomes an integer drawn uniformly from [low, high]."""
     rescale: tuple[PositiveFloat, PositiveFloat] | None = None
-    """Instead: both sides times a factor drawn uniformly from [low, high] (segmenters: 0.5 to 1.5)."""
+    """Instead: both sides are multiplied by a factor drawn uniformly from [low, high] (segmenters: 0.5 to 1.5)."""
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
-    """Of images, always antialiased; label maps take the nearest pixel."""
+    """How images are resized, always antialiased; label maps take the nearest pixel."""
     crop: PositiveInt = 512
     """Side of the square crop. Smaller images are placed at random and padded."""
     flip: Share = 0.5
@@ -53,7 +53,7 @@ class Augmentation(_Model):
         for name in ("resize_long", "rescale"):
             bounds = getattr(self, name)
             if bounds is not None and bounds[0] > bounds[1]:
-                raise ValueError(f"{name}: expected [low, high], but {bounds[0]} is over {bounds[1]}")
+                raise ValueError(f"{name}: expected [low, high], but {bounds[0]} is greater than {bounds[1]}")
         if self.rescale is not None and self.resize_long is not None:
             if "resize_long" in self.model_fields_set:
                 raise ValueError("expected resize_long or rescale, but both are set; set one to null")

@@ -1,4 +1,4 @@
-"""A batch as methods see it: normalised images on the device, image-level labels, and what else a method reads."""
+"""A batch as methods see it: normalised images on the device, image-level labels, and whatever else a method reads."""
 
 from __future__ import annotations
 

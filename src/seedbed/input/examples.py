@@ -1,4 +1,4 @@
-"""What training reads of a split: photographs, image-level labels and per-image fields, by image id."""
+"""What training reads from a split: photographs, image-level labels and per-image fields, by image id."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from seedbed.datasets.base import Dataset
 from seedbed.input.field_store import FieldStore
 
 ReadFields = Callable[[str], Mapping[str, np.ndarray]]
-"""From an image id to the fields of an input: the input's own under the empty name, or several by name."""
+"""From an image id to the fields of an input: a single field under the empty name, or several by name."""
 
 
 @runtime_checkable
 class Examples(Protocol):
-    """What a loader reads, and what a method may look through at an epoch's start."""
+    """What a loader reads, and what a method may look through at the start of an epoch."""
 
     @property
     def ids(self) -> Sequence[str]:
-        """Of all images."""
+        """Ids of all images."""
         ...
 
     def image(self, image_id: str) -> Image.Image:
@@ -44,7 +44,7 @@ class SplitExamples:
     """A split of a data set.
 
     Attributes:
-        reads: by the name of an input.
+        reads: by input name.
         store: fields that the method itself has written; they win over inputs of the same name.
     """
 
@@ -55,7 +55,7 @@ class SplitExamples:
 
     @property
     def ids(self) -> Sequence[str]:
-        """Of the split."""
+        """Ids of the split."""
         return self.dataset.image_ids(self.split)
 
     def image(self, image_id: str) -> Image.Image:
@@ -67,7 +67,7 @@ class SplitExamples:
         return self.dataset.labels(image_id)
 
     def fields(self, image_id: str) -> Mapping[str, Shaped[np.ndarray, ...]]:
-        """`labels` for what an input itself is, `features.pooled` for one of several that it holds."""
+        """`labels` for an input with a single field, `features.pooled` for one of several."""
         found = {
             f"{name}.{part}" if part else name: value
             for name, read in self.reads.items()

@@ -66,10 +66,10 @@ class TrainingLoader:
         Args:
             examples: what to read.
             augmentation: what to do with it.
-            batch_size: images a batch.
+            batch_size: images per batch.
             rng: random seed of the run.
             workers: processes that read; 0 reads in this one. The batches are the same.
-            drop_last: leave out the images of an epoch that fill no batch.
+            drop_last: leave out the last images of an epoch if they do not fill a batch.
 
         Raises:
             SeedbedError: no batch can be filled.
@@ -82,17 +82,17 @@ class TrainingLoader:
         self.drop_last = drop_last
         if len(self) == 0:
             raise SeedbedError(
-                f"expected images for one batch of {batch_size} at least, but there are {len(examples.ids)};"
+                f"expected enough images for one batch of {batch_size}, but there are {len(examples.ids)};"
                 " lower batch_size or add images"
             )
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         count = len(self.examples.ids)
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
     def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[HostBatch]:
-        """The batches of an epoch, from `start_batch` on.
+        """The batches of an epoch, starting at `start_batch`.
 
         Raises:
             SeedbedError: an image cannot be read; the same line whatever the number of workers.
@@ -143,7 +143,7 @@ def _collate(items: list[Any]) -> HostBatch | SeedbedError:
         if list(sample.fields) != names:
             had = ", ".join(sample.fields) or "none"
             return SeedbedError(
-                f"expected fields {', '.join(names) or 'none'} of every image, but {image_id} has {had}"
+                f"expected fields {', '.join(names) or 'none'} for every image, but {image_id} has {had}"
             )
     return HostBatch(
         image_ids=ids,
@@ -166,7 +166,7 @@ def normalise(
     std: Sequence[float],
     device: torch.device | str = "cpu",
 ) -> Float[Tensor, "batch 3 height width"]:
-    """(x / 255 − mean) / std on the device, and 0, the mean colour, on padding.
+    """(x / 255 − mean) / std on the device; 0, the mean colour, on padding.
 
     Args:
         images: uint8, on the host or the device.

@@ -1,7 +1,7 @@
 """Colour jitter and RandAugment (Cubuk et al. 2020) on PIL images, with an explicit generator.
 
-Ranges of RandAugment are those of its paper's operations (AutoAugment's, Cubuk et al. 2019, table 6) with
-magnitudes of 30. Operations never change the size of an image.
+The ranges of RandAugment are those of its paper's operations (AutoAugment's, Cubuk et al. 2019, table 6) with
+magnitudes out of 30. Operations never change the size of an image.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from seedbed.input.augmentation import ColourJitter, RandAugment
 from seedbed.labels import IGNORE
 
 MEAN_COLOUR = (124, 116, 104)
-"""ImageNet's mean, in uint8: what moves in from outside of an image."""
+"""ImageNet's mean, in uint8: what moves in from outside the image."""
 
 Affine = tuple[float, float, float, float, float, float]
 """Output pixel (x, y) is input pixel (a x + b y + c, d x + e y + f)."""
@@ -25,7 +25,7 @@ def jitter_colours(image: Image.Image, jitter: ColourJitter, rng: np.random.Gene
     Args:
         image: RGB.
         jitter: the ranges.
-        rng: how much is drawn from it does not depend on the image.
+        rng: the number of draws does not depend on the image.
     """
     factors = {
         "brightness": rng.uniform(1 - jitter.brightness, 1 + jitter.brightness),
@@ -40,7 +40,7 @@ def jitter_colours(image: Image.Image, jitter: ColourJitter, rng: np.random.Gene
 
 
 def turn_hue(image: Image.Image, turn: float) -> Image.Image:
-    """Shift the hue by a share of the full circle."""
+    """Shift the hue by a fraction of the full circle."""
     hue, saturation, value = image.convert("HSV").split()
     shift = round(turn * 256) % 256
     return Image.merge("HSV", (hue.point(lambda h: (h + shift) % 256), saturation, value)).convert("RGB")
@@ -96,9 +96,9 @@ def rand_augment(
         image: RGB.
         planes: label maps (uint8 [h w]; 255 moves in) and maps (float32 [classes h w]; 0 moves in), moved along with
             geometric operations.
-        valid: grey, moved along; 0 moves in.
+        valid: greyscale, moved along; 0 moves in.
         parameters: n, m, and whether operations may be geometric.
-        rng: drawn from 2 n times, independently of the image.
+        rng: drawn from 2 n times, whatever the image.
     """
     moved = dict(planes)
     names = [*COLOUR_OPERATIONS, *(GEOMETRIC_OPERATIONS if parameters.geometric else ())]

@@ -1,8 +1,8 @@
 """From a photograph to a uint8 crop: resize, flip, colours, random crop (PSA, Ahn & Kwak 2018; IRN, 2019).
 
 Images stay uint8 until they are on the device (`loaders.normalise`): a quarter of the bytes, and torch's
-antialiased bicubic on uint8 is several times faster than PIL's, with which it agrees to one grey level.
-The published codes jitter colours before they crop; here after it, so contrast is taken relative to the crop.
+antialiased bicubic on uint8 is several times faster than PIL's and agrees with it to within one grey level.
+The published code jitters colours before cropping; here it comes after, so contrast is relative to the crop.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
     image: UInt8[np.ndarray, "crop crop 3"]
     fields: Mapping[str, Shaped[np.ndarray, "..."]]
-    """Of the crop's size where they have one."""
+    """Cropped to the same size, except vectors."""
     valid: Bool[np.ndarray, "crop crop"]
     """False on padding."""
 
@@ -49,7 +49,7 @@ def augment(
         rng: all randomness comes from it.
 
     Raises:
-        ValueError: a field is of none of the kinds, or has another size than the image.
+        ValueError: a field is of no known kind, or its size is not the image's.
     """
     planes = {name: value for name, value in fields.items() if _is_plane(name, value, image)}
     width, height = draw_size(image.size, augmentation, rng)
@@ -105,7 +105,7 @@ def draw_size(size: tuple[int, int], augmentation: Augmentation, rng: np.random.
     Args:
         size: width and height of the image.
         augmentation: `resize_long`, else `rescale`, else the image keeps its size.
-        rng: drawn from once, or not at all where the size is kept.
+        rng: drawn from once, or not at all if the size is kept.
     """
     if augmentation.resize_long is not None:
         low, high = augmentation.resize_long
@@ -139,7 +139,7 @@ def resize(
     """
     if pixels.shape[:2] == (height, width):
         return pixels
-    # A true channels-last batch (strides too) takes torch's fast path and comes back channels-last.
+    # A batch that is truly channels-last (in its strides) takes torch's fast path and comes back channels-last.
     batch = torch.from_numpy(_own(pixels)[None]).permute(0, 3, 1, 2)
     resized = functional.interpolate(
         batch, size=(height, width), mode=mode, antialias=mode != "nearest-exact"
@@ -150,12 +150,12 @@ def resize(
 def mirror(
     pixels: UInt8[np.ndarray, "height width *channels"],
 ) -> UInt8[np.ndarray, "height width *channels"]:
-    """Flip left and right; torch does this twenty times faster than a copy of numpy's reversed view."""
+    """Flip left to right; torch does this twenty times faster than copying numpy's reversed view."""
     return torch.from_numpy(_own(pixels)).flip(1).numpy()
 
 
 def _own(pixels: UInt8[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
-    """Contiguous and writable, which torch asks for; a copy only where it is not."""
+    """Contiguous and writable, as torch requires; copied only if it is not."""
     return np.require(pixels, requirements=["C", "W"])
 
 
@@ -173,7 +173,7 @@ def resize_plane(plane: Shaped[np.ndarray, "*channels h w"], width: int, height:
 
 
 def mirror_plane(plane: Shaped[np.ndarray, "*channels h w"]) -> np.ndarray:
-    """Flip left and right."""
+    """Flip left to right."""
     return mirror(plane) if plane.dtype == np.uint8 else np.ascontiguousarray(plane[..., ::-1])
 
 

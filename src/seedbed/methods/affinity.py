@@ -1,4 +1,4 @@
-"""AffinityNet in PSA's feature form (Ahn & Kwak 2018, §3.2): near features, high affinity; the backbone learns too."""
+"""AffinityNet in PSA's feature form (Ahn & Kwak 2018, §3.2): similar features, high affinity; the backbone is trained as well."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AffinityParameters(PairParameters):
 
 
 class AffinityMethod(PairMethod):
-    """The walk takes the pairs that were trained, unless another radius is asked for."""
+    """The walk uses the pairs of training, unless another radius is asked for."""
 
     GRID_STRIDE = SMALLEST_REDUCTION = 8
 

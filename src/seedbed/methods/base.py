@@ -28,23 +28,23 @@ TrainingStageName = Literal["train_classifier", "train_affinitynet", "train_segm
 
 
 class MethodParameters(BaseModel):
-    """What every method on a backbone has."""
+    """Parameters that every method with a backbone has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     backbone: str = "tf_efficientnet_lite0"
-    """timm's name of the architecture, without tag."""
+    """timm's name for the architecture, without the tag."""
     weights: str = "embedded"
     """Initial weights: `none`, `embedded` (EfficientNet-Lite0 only), `timm:<tag>`, `file:<path>`."""
     allow_mask_trained: bool = False
-    """Accept initial weights that saw pixel masks; the ledger records it."""
+    """Accept initial weights that were trained on pixel masks; the ledger records it."""
     batch_norm: Literal["trained", "frozen"] = "trained"
-    """The backbone's batch norm: `frozen` keeps running statistics, scale and shift."""
+    """The backbone's batch norm: `frozen` keeps running statistics, scale and shift fixed."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where in training a step stands; all from 0."""
+    """The position of a step in training; all counted from 0."""
 
     step: int
     steps: int
@@ -63,7 +63,7 @@ class EpochContext:
 
     Attributes:
         generator: keyed by (rng, epoch).
-        scratch: folder for files of the method's own, which no checkpoint names.
+        scratch: folder for the method's own files, which no checkpoint names.
         examples: whole images and labels, to look through the training set.
         fields: takes per-image fields, which the loader reads from then on and the checkpoint names.
     """
@@ -79,7 +79,7 @@ class Objective(NamedTuple):
     """One optimiser step asked for by a method."""
 
     player: str
-    """Key of `Method.networks()`: whose optimiser steps."""
+    """Key in `Method.networks()`: whose optimiser steps."""
     loss: Tensor
     parts: dict[str, Tensor]
     """Scalars, logged by name."""
@@ -108,15 +108,15 @@ class Method:
         raise NotImplementedError
 
     def networks(self) -> dict[str, nn.Module]:
-        """The networks that are trained, by player, which is also the attribute that holds the network.
+        """The networks to train, by player, which is also the attribute that holds the network.
 
         Fabric sets up each entry, never the method as a whole, and the loop puts what fabric returns into
-        that attribute for the time of training: a network is called, never reached into.
+        that attribute during training: call a network, never use its submodules.
         """
         raise NotImplementedError
 
     def judges(self) -> dict[str, nn.Module]:
-        """Networks that are given and not trained: they go to the device with the others, in evaluation mode."""
+        """Given networks that are not trained: they go to the device with the others, in evaluation mode."""
         return {}
 
     def state(self) -> dict[str, Tensor]:
@@ -124,10 +124,10 @@ class Method:
         return {}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state` gave."""
+        """Restore what `state` returned."""
 
     def on_epoch_start(self, epoch: int, context: EpochContext) -> None:
-        """Called before each epoch, not when one is resumed in its middle.
+        """Called before each epoch, but not when a run resumes in the middle of one.
 
         What is produced here must be in `state` or in `context.fields`, to enter the checkpoint.
         """
@@ -158,7 +158,7 @@ class Method:
         return found
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state_dict` gave.
+        """Restore what `state_dict` returned.
 
         Raises:
             RuntimeError: names or shapes of a network's weights do not fit.
@@ -177,15 +177,15 @@ class MethodEntry(NamedTuple):
     """One row of the table of methods.
 
     Attributes:
-        parameters: model of the method's own parameters; none may be named like one of training.
+        parameters: model of the method's own parameters; none may have the name of a training parameter.
         method: the class: (parameters, classes=, rng=, weights=, and each of `networks`).
         stage: the training stage that it belongs to.
-        networks: trained networks that it is built with, an optional input of the stage each: name and meaning. Each
-            is also a keyword of the class, which takes a `GivenNetwork`, or None where it is built for inference.
-        reads: per-image inputs, an optional input of the stage each: name, and the meanings or forms that it takes
+        networks: trained networks that it is built with, each an optional input of the stage: name and meaning. Each
+            is also a keyword of the class, which takes a `GivenNetwork`, or None if it is built for inference.
+        reads: per-image inputs, each an optional input of the stage: name, and the meanings or forms that it takes
             (`masks` for the true masks). They arrive as `Batch.fields`.
-        needs: which of `networks` and `reads` a method with these parameters cannot do without; all where None.
-        optional: which of `networks` and `reads` may be given, and are not needed.
+        needs: which of `networks` and `reads` a method with these parameters cannot do without; all if None.
+        optional: which of `networks` and `reads` may be given but are not needed.
     """
 
     parameters: type[BaseModel]

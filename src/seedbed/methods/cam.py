@@ -20,17 +20,17 @@ class CamParameters(MethodParameters):
     """A classifier whose last feature map is scored cell by cell."""
 
     output_stride: Literal[8, 16, 32] = 16
-    """Input pixels to one cell of the class maps."""
+    """Input pixels per cell of the class maps."""
     dilated: bool = True
-    """Dilate what follows a stride that the output stride leaves out; false is IRN's and Puzzle-CAM's ResNet."""
+    """Dilate the layers after a stride that the output stride removes; false is IRN's and Puzzle-CAM's ResNet."""
     conv_head: bool | None = None
-    """Score behind the 1x1 convolution with which EfficientNets end; null for where the family has one."""
+    """Score after the 1x1 convolution at the end of EfficientNets; null: if the family has one."""
     frozen_stages: int = Field(0, ge=0)
     """First stages of the backbone that are not trained."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Probability of dropping a channel of the last feature map."""
     head_init: Literal["kaiming", "xavier", "torch"] = "kaiming"
-    """Initialisation of the class scores' convolution."""
+    """Initialisation of the convolution that gives the class scores."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """a in (1 - a) y + a/2."""
 

@@ -1,6 +1,6 @@
 """AffinityNet in IRN's edge form (Ahn, Cho & Kwak 2019, §4), without displacement, as Puzzle-CAM and P-NOC train it.
 
-The affinity of two pixels is 1 − the strongest edge on the straight way between them, so that only edges are learnt,
+The affinity of two pixels is 1 − the strongest edge on the straight line between them, so only edges are learnt,
 from the frozen features of the initial weights.
 """
 
@@ -34,7 +34,7 @@ class EdgeAffinityParameters(PairParameters):
 class EdgeAffinityMethod(PairMethod):
     """The walk takes all pairs nearer than 5 cells (IRN's code) unless another radius is asked for.
 
-    A wall of edges stands around the image, which is to say that no pair leaves it.
+    Edges are set all around the image, so that no pair leaves it.
     """
 
     GRID_STRIDE = 4

@@ -1,4 +1,4 @@
-"""Guards against collapse: what no method can learn from stops the run with one line."""
+"""Guards against collapse: a state that no method can learn from stops the run with one line."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -7,19 +7,19 @@ from seedbed.errors import SeedbedError
 from seedbed.methods.base import Progress
 
 FLAT = 1e-7
-"""Largest spread of a constant map, as a share of its largest value: float32's roundings."""
+"""Largest spread of a constant map, as a share of its largest value: float32 rounding."""
 
 
 def check_cams_vary(
     cam_logits: Float[Tensor, "batch classes h w"], labels: Float[Tensor, "batch classes"], progress: Progress
 ) -> None:
-    """Stop where every present class's map is constant, as when all features have died.
+    """Stop if every present class's map is constant, as when all features have died.
 
     Maps of a single cell and batches without a class are not judged, nor are maps that are not finite, which
-    the loop names.
+    the loop reports.
 
     Raises:
-        SeedbedError: naming epoch and step.
+        SeedbedError: names the epoch and the step.
     """
     present = cam_logits.detach()[labels > 0.5].flatten(1)
     if not present.numel() or present.shape[1] == 1 or not bool(present.isfinite().all()):

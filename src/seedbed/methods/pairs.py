@@ -1,6 +1,6 @@
 """What the forms of AffinityNet share: training on the pairs of confident regions, and an image's pairs for the walk.
 
-A form says how the affinities come from its network's output; all else is here (Ahn & Kwak 2018, §3.2).
+A form says how the affinities follow from its network's output; everything else is here (Ahn & Kwak 2018, §3.2).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PairParameters(MethodParameters):
     """What the forms of AffinityNet share."""
 
     output_stride: Literal[8, 16, 32] = 16
-    """Input pixels to one cell of the backbone's last map; the affinity's own grid is finer."""
+    """Input pixels per cell of the backbone's last map; the affinity's own grid is finer."""
     radius: int = Field(5, ge=2)
     """Pairs nearer than this are trained on, in cells of the grid."""
     pairs: Literal["all", "published"] = "all"
@@ -39,7 +39,7 @@ class PairParameters(MethodParameters):
 
 
 class PixelPairs(NamedTuple):
-    """How strongly the grid points of one image hang together."""
+    """How strongly the grid points of one image are connected."""
 
     affinity: Float32[np.ndarray, "offsets h w"]
     """In [0, 1]; 0 where there is no pair."""
@@ -54,7 +54,7 @@ class PairMethod(Method):
 
     Args:
         parameters: of the form.
-        classes: number of foreground classes, which no form needs.
+        classes: number of foreground classes, which no form uses.
         rng: keys the initialisation of what is trained from scratch.
         weights: see `seedbed.methods.table.build_method`.
     """
@@ -62,7 +62,7 @@ class PairMethod(Method):
     GRID_STRIDE: ClassVar[int]
     """Input pixels to one cell of the grid."""
     SMALLEST_REDUCTION: ClassVar[int] = 1
-    """The form does not read maps of the backbone that are finer than this."""
+    """The form does not read backbone maps with a smaller stride than this."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class PairMethod(Method):
         self.train()
 
     def build_network(self, backbone: Backbone, parameters: Any) -> nn.Module:
-        """The form's network on the backbone; random numbers are keyed."""
+        """The form's network on the backbone; its random numbers are keyed."""
         raise NotImplementedError
 
     def networks(self) -> dict[str, nn.Module]:
@@ -107,7 +107,7 @@ class PairMethod(Method):
     def walk_pairs(
         self, output: Tensor, radius: int | None
     ) -> tuple[Tensor, tuple[tuple[int, int], ...], Tensor | None]:
-        """Affinities [offsets h w], offsets and edges [h w] of one image's output [1 *channels h w], for the walk.
+        """Affinities [offsets h w], offsets and edges [h w] from one image's output [1 *channels h w], for the walk.
 
         Args:
             radius: pairs nearer than this, in cells; None for the form's own.
@@ -145,13 +145,13 @@ class PairMethod(Method):
     ) -> PixelPairs:
         """The pairs of an image's grid points; the network is in evaluation mode, on `device`.
 
-        The image is padded at the right and the bottom to whole cells of the coarsest feature map, so that the maps
-        lie on each other and on those of the mirrored image, and the grid is cropped to ⌈H/stride⌉ × ⌈W/stride⌉.
+        The image is padded on the right and at the bottom to whole cells of the coarsest feature map, so that the maps
+        align with each other and with those of the mirrored image, and the grid is cropped to ⌈H/stride⌉ × ⌈W/stride⌉.
 
         Args:
             image: RGB.
             scale: the image is resized by this factor first.
-            flip: average the network's output (features or logits of edges) with the mirrored image's.
+            flip: average the network's output (features or edge logits) with the mirrored image's.
             radius: pairs nearer than this, in cells; None for the form's own.
             device: where to compute.
         """

@@ -1,10 +1,10 @@
-"""Puzzle-CAM, OC-CSE, P-OC and P-NOC: one equation with other weights (P-NOC paper, eq. 3, 6, 8–10).
+"""Puzzle-CAM, OC-CSE, P-OC and P-NOC: one equation with different weights (P-NOC paper, eq. 3, 6, 8–10).
 
     L_classifier = ℓ(p, y) + ℓ(p_re, y) + λ_re ‖A − A_re‖₁ + λ_cse ℓ(p_oc, y ∖ {r})
     L_adversary  = λ_noc ℓ(p_noc, y)
 
 Puzzle-CAM (Jo & Yu 2021) has the first three terms, OC-CSE (Kweon et al. 2021) the first and the fourth, P-OC
-all four, P-NOC the adversary as well, which is the ordinary classifier trained on.
+all four, P-NOC also has the adversary, which is the ordinary classifier trained further.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 
 class PuzzleErasingParameters(CamParameters):
-    """Puzzle-CAM, OC-CSE, P-OC and P-NOC: one equation, in which a weight of null leaves a term out.
+    """Puzzle-CAM, OC-CSE, P-OC and P-NOC: one equation, in which a null weight drops a term.
 
     A weight is [start, end] and rises linearly.
     """
 
     reconstruction_weight: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
-    """λ_re of Puzzle-CAM's L1 between class maps of the image and of its tiles; the tiles are classified, too."""
+    """λ_re of Puzzle-CAM's L1 between class maps of the image and of its tiles; the tiles are also classified."""
     reconstruction_until: float = Field(0.5, gt=0, le=1)
     """Share of training after which λ_re stays at its end."""
     reconstruction_mean: Literal["all", "present"] = "all"
-    """Mean of the L1 over `all` maps, absent classes counting 0 (published code), or over the `present` ones."""
+    """Mean of the L1 over `all` maps, with absent classes as 0 (published code), or over the `present` ones."""
     tiles: int = Field(2, ge=2)
     """Tiles along each side of the image."""
     erasing_weight: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
     """λ_cse of class-specific erasing, judged by the input `ordinary_classifier`."""
     erasing_ramp: Literal["step", "epoch"] = "step"
-    """λ_cse rises each `step` (P-OC, P-NOC) or each `epoch`, to its end in the last one (OC-CSE)."""
+    """λ_cse rises every `step` (P-OC, P-NOC) or every `epoch`, reaching its end in the last one (OC-CSE)."""
     erasing_norm: Literal["batch", "image"] = "batch"
-    """Maximum that makes the soft mask: of the `batch` (published code) or of each `image` (papers)."""
+    """Maximum that scales the soft mask: of the `batch` (published code) or of each `image` (papers)."""
     smoothed: tuple[Literal["classification", "tiles", "erasing", "adversary"], ...] = (
         "classification",
         "tiles",
@@ -52,11 +52,11 @@ class PuzzleErasingParameters(CamParameters):
     )
     """Terms whose labels `label_smoothing` applies to."""
     adversary_weight: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
-    """λ_noc of P-NOC: the ordinary classifier is trained on as the adversary."""
+    """λ_noc of P-NOC: the ordinary classifier is trained further, as the adversary."""
     adversary_every: int = Field(1, ge=1)
-    """k_noc, optimiser steps of the classifier to one of the adversary; the code has 1, the paper is silent."""
+    """k_noc, optimiser steps of the classifier per step of the adversary; the code has 1, the paper does not say."""
     adversary_threshold: float = Field(0.2, gt=0, lt=1)
-    """δ_noc: the adversary sees images without what lies above it (code; the paper's formula is ambiguous)."""
+    """δ_noc: the adversary sees images in which everything above it is erased (code; the paper's formula is ambiguous)."""
 
     @model_validator(mode="after")
     def _adversary_erases(self) -> PuzzleErasingParameters:
@@ -65,7 +65,7 @@ class PuzzleErasingParameters(CamParameters):
         return self
 
     def needed_networks(self) -> tuple[str, ...]:
-        """The ordinary classifier, where something is erased."""
+        """The ordinary classifier, if something is erased."""
         return () if self.erasing_weight is None else ("ordinary_classifier",)
 
 
@@ -77,8 +77,8 @@ class PuzzleErasingMethod(CamMethod):
         classes: number of foreground classes, C.
         rng: keys the initialisation of what is trained from scratch.
         weights: see `seedbed.methods.table.build_method`.
-        ordinary_classifier: judges what erasing leaves. It is frozen; with `adversary_weight` it is trained on,
-            but for its batch norm. May be missing where nothing is trained.
+        ordinary_classifier: judges what erasing leaves. It is frozen; with `adversary_weight` it is trained further,
+            except for its batch norm. May be missing if nothing is trained.
     """
 
     def __init__(
@@ -107,30 +107,30 @@ class PuzzleErasingMethod(CamMethod):
         self.train()
 
     def networks(self) -> dict[str, nn.Module]:
-        """The classifier and, where there is one, the adversary."""
+        """The classifier and, if there is one, the adversary."""
         players = {"classifier": self.classifier}
         if self.adversary is not None:
             players["adversary"] = self.adversary
         return players
 
     def judges(self) -> dict[str, nn.Module]:
-        """The ordinary classifier where it is frozen."""
+        """The ordinary classifier, if it is frozen."""
         return {} if self.ordinary_classifier is None else {"ordinary_classifier": self.ordinary_classifier}
 
     def train(self, mode: bool = True) -> PuzzleErasingMethod:
-        """Switch training mode; the adversary judges in evaluation mode but for its own step."""
+        """Switch training mode; the adversary judges in evaluation mode, except in its own step."""
         super().train(mode)
         if self.adversary is not None:
             self.adversary.eval()
         return self
 
     def objectives(self, batch: Batch, progress: Progress) -> Iterator[Objective]:
-        """Algorithm 1 of the P-NOC paper: the classifier's step, then each k-th time the adversary's.
+        """Algorithm 1 of the P-NOC paper: the classifier's step, then every k-th time the adversary's.
 
         Raises:
             SeedbedError: the class maps have collapsed.
-            ValueError: no ordinary classifier where erasing needs one, or a crop whose tiles' maps do not make up
-                the whole image's.
+            ValueError: there is no ordinary classifier though erasing needs one, or the tiles' maps do not merge to
+                the size of the whole crop's.
         """
         import torch
 
@@ -192,7 +192,7 @@ class PuzzleErasingMethod(CamMethod):
         return linear_ramp(share, *self.settings.erasing_weight)
 
     def _judge(self, images: Tensor) -> Tensor:
-        """Class logits [batch classes] of what judges, of images normalised as the classifier wants them."""
+        """Class logits [batch classes] from the judging network, for images normalised as the classifier expects."""
         judge = self.ordinary_classifier if self.adversary is None else self.adversary
         if judge is None:
             raise ValueError(
@@ -211,7 +211,7 @@ class PuzzleErasingMethod(CamMethod):
 def _check_sizes(whole: Tensor, merged: Tensor, images: Tensor, side: int) -> None:
     if whole.shape != merged.shape:
         raise ValueError(
-            f"class maps of {side} x {side} tiles merge to {tuple(merged.shape[2:])} cells, those of the whole "
+            f"class maps of {side} x {side} tiles merge to {tuple(merged.shape[2:])} cells, but those of the whole "
             f"{images.shape[2]} x {images.shape[3]} crop have {tuple(whole.shape[2:])}; choose a crop that is a "
             f"multiple of {side} x output_stride"
         )

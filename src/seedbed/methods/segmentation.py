@@ -25,7 +25,7 @@ class SegmentationParameters(MethodParameters):
     architecture: str = "deeplabv3plus"
     """A key of `seedbed.networks.segmenters.SEGMENTERS`."""
     output_stride: Literal[8, 16, 32] | None = None
-    """Of the encoder; null for the architecture's usual one."""
+    """Output stride of the encoder; null for the architecture's usual one."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """a in (1 - a) y + a/K."""
 

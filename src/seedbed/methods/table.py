@@ -1,6 +1,6 @@
-"""The table of methods. Each row lies with its parameters and its class in the method's own file.
+"""The table of methods. Each row is in the method's own file, with its parameters and its class.
 
-A package outside of this one adds a method by an entry point of the group `seedbed.methods` that names a `MethodEntry`.
+Another package adds a method with an entry point in the group `seedbed.methods` that names a `MethodEntry`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ METHODS: dict[str, MethodEntry] = {
 
 @cache
 def all_methods() -> Mapping[str, MethodEntry]:
-    """`METHODS` and the entries that installed packages add.
+    """`METHODS` and the entries of installed packages.
 
     Raises:
-        SeedbedError: an entry point that cannot be imported, is not a `MethodEntry`, or takes a name of ours.
+        SeedbedError: an entry point cannot be imported, is not a `MethodEntry`, or takes one of our names.
     """
     found = dict(METHODS)
     for point in entry_points(group=GROUP):
@@ -63,7 +63,7 @@ def method_entry(name: str, stage: str | None = None) -> MethodEntry:
         stage: only methods of this stage count.
 
     Raises:
-        SeedbedError: no method has this name; near names are offered.
+        SeedbedError: no method has this name; similar names are suggested.
     """
     known = {key: entry for key, entry in all_methods().items() if stage in (None, entry.stage)}
     if name not in known:
@@ -87,13 +87,13 @@ def build_method(
         parameters: an instance of the entry's model.
         classes: number of foreground classes, C.
         rng: keys the initialisation of what is trained from scratch.
-        weights: initial weights instead of those that `parameters` name, for a network whose trained state is loaded
+        weights: initial weights instead of those named in `parameters`, for a network whose trained state is loaded
             afterwards.
-        given: trained networks by name, of those that `MethodEntry.networks` names; needed for training only.
+        given: trained networks by name, from those in `MethodEntry.networks`; needed for training only.
 
     Raises:
         SeedbedError: no such method.
-        ValueError: what the networks refuse.
+        ValueError: the networks refuse their parameters.
     """
     options: dict[str, Any] = dict(given or {})
     return method_entry(name).method(parameters, classes=classes, rng=rng, weights=weights, **options)

@@ -24,11 +24,11 @@ class TrainedNetwork:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     method: Method
-    """That trained it and holds it."""
+    """The method that trained it and holds it."""
 
 
 def network_facts(name: str, parameters: Any, method: Method) -> dict[str, Any]:
-    """What a manifest says of a trained network, for `load_network`.
+    """What a manifest says about a trained network, for `load_network`.
 
     Args:
         name: of the method.
@@ -46,11 +46,11 @@ def network_facts(name: str, parameters: Any, method: Method) -> dict[str, Any]:
 
 
 def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedNetwork:
-    """Build the network that a training stage left, and load its weights.
+    """Build the network that a training stage made, and load its weights.
 
     Args:
         artifact: of a training stage.
-        epoch: kept epoch; the final weights where None.
+        epoch: kept epoch; the final weights if None.
         device: torch device.
 
     Raises:
@@ -71,15 +71,15 @@ def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedN
 
 
 def load_affinitynet(artifact: Artifact, epoch: int | None, device: str) -> PairMethod:
-    """The method of an AffinityNet, whose `image_pairs` the random walk asks for.
+    """The method of an AffinityNet, whose `image_pairs` the random walk uses.
 
     Args:
         artifact: of `train_affinitynet`.
-        epoch: kept epoch; the final weights where None.
+        epoch: kept epoch; the final weights if None.
         device: torch device.
 
     Raises:
-        SeedbedError: a method without `image_pairs`, and what `load_network` raises.
+        SeedbedError: the method has no `image_pairs`, or `load_network` refuses.
     """
     method = load_network(artifact, epoch, device).method
     if not isinstance(method, PairMethod):
