@@ -94,9 +94,9 @@ def _read(work: Path, key: str) -> Checkpoint:
         raise SeedbedError(f"{path} is not a checkpoint of this version") from None
     if found.key != key:
         raise SeedbedError(f"{path} is of other parameters or inputs")
-    for name, digest in found.files.items():
+    for name, sha256 in found.files.items():
         if not (work / name).is_file():
             raise SeedbedError(f"{work / name} is missing, though {NAME} names it")
-        if sha256_file(work / name) != digest:
+        if sha256_file(work / name) != sha256:
             raise SeedbedError(f"{work / name} is not the file that {NAME} names")
     return found
