@@ -52,8 +52,8 @@ def test_a_folder_stands_for_its_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        (lambda p: p.write_bytes(b"wei"), "has 3 bytes, its manifest says 7: truncated or replaced"),
-        (lambda p: p.write_bytes(b"Weights"), "SHA-256 .* its manifest says .*: it was changed"),
+        (lambda p: p.write_bytes(b"wei"), "has 3 bytes, but its manifest says 7: truncated or replaced"),
+        (lambda p: p.write_bytes(b"Weights"), "SHA-256 .* but its manifest says .*: it was changed"),
         (lambda p: p.unlink(), "is missing, though its manifest names it"),
     ],
     ids=["truncated", "changed", "missing"],

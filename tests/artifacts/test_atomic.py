@@ -154,7 +154,7 @@ def test_a_file_in_the_way_of_a_folder_is_one_line(tmp_path: Path) -> None:
 
 def test_a_folder_in_the_way_of_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "name").mkdir()
-    with pytest.raises(SeedbedError, match="a folder stands where the file should go"):
+    with pytest.raises(SeedbedError, match="there is a folder where the file should go"):
         write_bytes(tmp_path / "name", b"x")
     assert [p.name for p in tmp_path.iterdir()] == ["name"]
 

@@ -358,7 +358,7 @@ def test_scores_say_what_they_were_made_from(tmp_path: Path) -> None:
 def test_a_report_of_other_scores_is_stale(tmp_path: Path) -> None:
     workflow, path = judged(tmp_path)
     change(path, scores={"mean_iou": 1.0})
-    assert of_scores_and_page(workflow) == [CACHED, State("stale", "what the page shows changed since")]
+    assert of_scores_and_page(workflow) == [CACHED, State("stale", "what the page shows has changed since")]
 
 
 @pytest.mark.parametrize(

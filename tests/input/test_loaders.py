@@ -137,7 +137,7 @@ def test_an_unreadable_image_is_one_line_from_any_worker(workers):
 
 def test_too_few_images_for_a_batch():
     with pytest.raises(
-        SeedbedError, match="images for one batch of 11 at least, but there are 10; lower batch_size"
+        SeedbedError, match="enough images for one batch of 11, but there are 10; lower batch_size"
     ):
         TrainingLoader(Noise(), AUGMENTATION, 11, rng=0)
     assert len(TrainingLoader(Noise(), AUGMENTATION, 11, rng=0, drop_last=False)) == 1
@@ -148,7 +148,7 @@ def test_fields_of_some_images_only():
         def fields(self, image_id: str) -> dict[str, np.ndarray]:
             return {} if image_id == "i3" else super().fields(image_id)
 
-    with pytest.raises(SeedbedError, match=r"expected fields .* of every image, but i\d has"):
+    with pytest.raises(SeedbedError, match=r"expected fields .* for every image, but i\d has"):
         list(TrainingLoader(Some(), AUGMENTATION, 10, rng=0).epoch(0))
 
 

@@ -252,9 +252,9 @@ def test_a_path_that_is_not_the_place_is_refused_with_the_place(
 ) -> None:
     child = {"extends": "base", "nodes": {"segmenter": {"with": {"lr": 0.5}}}}
     made = graph(tmp_path, child=child)
-    with pytest.raises(SeedbedError, match=r"lies at .*; ask for that path") as caught:
+    with pytest.raises(SeedbedError, match=r"is at .*; ask for that path") as caught:
         made.from_path(owner, where, node)
-    assert f"lies at {tmp_path / 'results' / place};" in str(caught.value)
+    assert f"is at {tmp_path / 'results' / place};" in str(caught.value)
 
 
 @pytest.mark.parametrize("where", ["rng", "rngx", "rng0/rng1", "rng0/", "/rng0", "rng-1", "x", "rng0/bg0.10"])
@@ -280,17 +280,17 @@ def test_axes_that_are_none_are_refused(tmp_path: Path, where: str) -> None:
         ),
         (
             {"masks_": {"with": {"splits": ["train", "val"]}}},
-            "recipe child, node masks_: split val is asked for, input cams (refined) has only train; "
+            "recipe child, node masks_: split val is asked for, but input cams (refined) has only train; "
             "add it to its `splits`",
         ),
         (
             {"segmenter": {"with": {"split": "val"}}},
-            "recipe child, node segmenter: split val is asked for, input labels (masks_) has only train; "
+            "recipe child, node segmenter: split val is asked for, but input labels (masks_) has only train; "
             "add it to its `splits`",
         ),
         (
             {"segmenter": {"from": {"labels": "masks"}}},
-            "recipe child, node segmenter: input labels is the true masks, split train is declared without masks",
+            "recipe child, node segmenter: input labels is the true masks, but split train is declared without masks",
         ),
     ],
 )

@@ -94,7 +94,7 @@ def test_gathering_twice_gives_equal_bytes(tmp_path: Path) -> None:
         (lambda folder: (folder / "train-1.zip").unlink(), r"train-1\.zip is missing"),
         (
             lambda folder: (folder / "train-1.zip").write_bytes(b"PK"),
-            r"train-1\.zip has 2 bytes, its manifest says",
+            r"train-1\.zip has 2 bytes, but its manifest says",
         ),
     ],
     ids=["sidecar", "data", "truncated"],
@@ -112,7 +112,7 @@ def test_a_shard_of_other_parameters_is_named(tmp_path: Path) -> None:
     wanted = tmp_path / "wanted.json"
     wanted.write_bytes(to_json(slice_of(2, parameters={"background_score": 0.3})))
     with pytest.raises(
-        SeedbedError, match=r"train-0\.json was made with other parameters than .*wanted\.json"
+        SeedbedError, match=r"train-0\.json was not made with the parameters in .*wanted\.json"
     ):
         gather(STAGES, wanted, tmp_path / "out")
 

@@ -201,7 +201,7 @@ def test_nothing_is_written_where_the_slice_changed_meanwhile(
 
 def test_a_slice_of_another_version_is_refused(place: Place) -> None:
     with pytest.raises(
-        SeedbedError, match=r"is for stage whole version 2, this is whole version 3; `seedbed plan`"
+        SeedbedError, match=r"is for stage whole version 2, but this is whole version 3; `seedbed plan`"
     ):
         place.whole(stage_version=2)
 

@@ -142,7 +142,7 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
         export(node, tmp_path / "o", "tiff")
     with pytest.raises(SeedbedError, match="unknown split 'tran'; did you mean train"):
         export(node, tmp_path / "o", split="tran")
-    with pytest.raises(SeedbedError, match=r"an archive holds one split, .* has train, val; name one"):
+    with pytest.raises(SeedbedError, match=r"an archive holds one split, but .* has train, val; name one"):
         export(node, tmp_path / "o", "voc")
     neutral = locate(make(tmp_path / "b", {"val": ({"a": 255},)}))
     with pytest.raises(SeedbedError, match=r"image a has neutral pixels \(255\)"):
@@ -151,13 +151,13 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SeedbedError, match="data set toy: unknown class of VOC 'unicorn'"):
         export(other, tmp_path / "o", "voc")
     climbing = locate(make(tmp_path / "d", {"val": ({"../../a": 1},)}))
-    with pytest.raises(SeedbedError, match="leads out of the folder"):
+    with pytest.raises(SeedbedError, match="leads out of the output folder"):
         export(climbing, tmp_path / "o")
     artifact(tmp_path / "e/toy/psa/rng0/cams", "dump_cams", {}, {"val": 1}, "cams", CLASSES)
     with pytest.raises(SeedbedError, match="holds cams; expected label maps"):
         export(locate(str(tmp_path / "e/toy/psa/rng0/cams")), tmp_path / "o")
     (tmp_path / "file").write_text("")
-    with pytest.raises(SeedbedError, match=r"a file stands where a folder should go|not a folder"):
+    with pytest.raises(SeedbedError, match=r"there is a file where a folder should go|not a folder"):
         export(node, tmp_path / "file", split="train")
     assert not (tmp_path / "o").exists()
 
@@ -165,7 +165,7 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
 def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     node = make(tmp_path, {"val": ({"a": 1},)})
     (Path(node) / "val-0.zip").write_bytes(b"x")
-    with pytest.raises(SeedbedError, match=r"val-0.zip has 1 bytes, its manifest says"):
+    with pytest.raises(SeedbedError, match=r"val-0.zip has 1 bytes, but its manifest says"):
         export(locate(node), tmp_path / "o")
 
 

@@ -117,7 +117,7 @@ def test_a_run_from_nothing(tree: Any) -> None:
     assert shown["base classifier"][-2:] == ["3", "min"]
     assert shown["base cams"][-2:] == ["30", "s"]
     assert text.endswith(
-        "a run takes about 12 min of one worker with all scores, by the median of earlier runs"
+        "a run takes about 12 min on one worker including all scores, by the median of earlier runs"
     )
 
 
@@ -128,7 +128,7 @@ def test_what_is_there_costs_nothing_and_missing_shards_are_counted(tree: Any) -
     tree.make(workflow)
     tree.judge(workflow)
     only_the_report = plan_text(workflow, ("all",), Columns(forecast=True))
-    assert "a run takes about 3 s of one worker" in only_the_report
+    assert "a run takes about 3 s on one worker" in only_the_report
     tree.report(workflow)
     assert plan_text(workflow, ("all",), Columns(forecast=True)).endswith("a run has nothing to do")
     (tree.results / "toy/base/rng0/cams/manifest.json").unlink()
@@ -145,7 +145,7 @@ def test_a_score_of_other_parameters_is_due(tree: Any) -> None:
     tree.make(workflow)
     tree.judge(workflow)
     (tree.results / "toy/base/rng0/scores/cams-train.json").write_text('{"parameters": {}, "inputs": {}}')
-    assert "about 4 s of one worker" in plan_text(workflow, ("all",), Columns(forecast=True))
+    assert "about 4 s on one worker" in plan_text(workflow, ("all",), Columns(forecast=True))
 
 
 def test_stages_that_never_ran_are_unknown(tree: Any) -> None:
@@ -153,7 +153,7 @@ def test_stages_that_never_ran_are_unknown(tree: Any) -> None:
     remember(tree, {k: v for k, v in SECONDS.items() if k not in ("train_segmenter", "predict")})
     text = plan_text(base_only(tree), ("all",), Columns(forecast=True))
     assert rows(text)["base segmenter"][-1] == "unknown"
-    assert text.endswith("to that comes what has not run on this data set: 1 x train_segmenter, 2 x predict")
+    assert text.endswith("not counting what has not run on this data set: 1 x train_segmenter, 2 x predict")
 
 
 def test_nothing_is_known_at_first(tree: Any) -> None:

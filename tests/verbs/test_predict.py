@@ -288,7 +288,7 @@ def test_names_of_what_is_written(photos: Path, tmp_path: Path) -> None:
 def test_masks_are_never_written_among_or_over_photographs(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.png"):
         (tmp_path / name).write_bytes(b"")
-    with pytest.raises(SeedbedError, match=r"masks would lie among the photographs of .*name another --out"):
+    with pytest.raises(SeedbedError, match=r"masks would be among the photographs of .*name another --out"):
         find_photos([tmp_path], tmp_path)
     with pytest.raises(SeedbedError, match=r"the photograph .*b\.png would be overwritten by a mask"):
         find_photos([tmp_path / "a.jpg", tmp_path / "b.png"], tmp_path)

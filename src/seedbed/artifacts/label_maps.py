@@ -18,7 +18,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def voc_palette() -> list[int]:
-    """The palette of VOC's masks: 256 RGB triples, bit-reversed from the index; 255 is the cream colour of the void label."""
+    """The palette of VOC's masks: 256 RGB triples, bit-reversed from the index; 255 is VOC's void cream."""
     palette = []
     for index in range(256):
         rgb = [0, 0, 0]
@@ -51,7 +51,7 @@ def encode_label_map(payload: UInt8[np.ndarray, "height width"]) -> tuple[str, b
 
 
 def pack_label_maps(pngs: Mapping[str, bytes]) -> bytes:
-    """Zip archive of encoded label maps by image id, sorted, uncompressed, with a fixed date: equal maps, equal bytes."""
+    """Zip archive of encoded label maps by image id, sorted, stored, with a fixed date: equal maps, equal bytes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for image_id in sorted(pngs):

@@ -1,7 +1,7 @@
 """dvc.yaml: one DVC stage per node, judgement, index and report, with the files that it reads and declares.
 
-Everything is written out: `dvc.yaml` says for the committed params.yaml and recipes what runs. Where it no longer
-matches them, the stage `resolve` stops with one line. DVC runs one stage after another, so shards would buy it nothing:
+Everything is written out: `dvc.yaml` says what runs for the committed params.yaml and recipes. If it no longer
+matches them, the stage `resolve` stops with one line. DVC runs one stage at a time, so shards would gain nothing:
 a node's command makes all of them.
 """
 
@@ -27,18 +27,18 @@ RECIPES = "recipes"
 
 HEAD = """\
 # Written by `seedbed dvc` from params.yaml and recipes/; do not edit. `dvc repro` runs what is out of date.
-# A stage reads its slice of the parameters (results/.params/…), which `resolve` writes where it changed.
+# A stage reads its slice of the parameters (results/.params/…), which `resolve` writes if it changed.
 # Without git: `dvc config --local core.no_scm true`.
 """
 
 
 def stamp(workflow: Workflow) -> Path:
-    """The constant file that `resolve` leaves and on which every other stage depends."""
+    """The constant file that `resolve` writes and on which every other stage depends."""
     return workflow.results / PARAMS / STAMP
 
 
 def stage_name(unit: str) -> str:
-    """A command's unit as a DVC stage name, which may hold letters, digits, dashes and underscores only.
+    """A command's unit as a DVC stage name, which may contain only letters, digits, dashes and underscores.
 
     `composites/psa/rng0/bg0.10-fg0.40/cams` is `composites--psa--rng0--bg0_10-fg0_40--cams`.
     """
@@ -49,7 +49,7 @@ def reports_with(workflow: Workflow, sweep: bool) -> tuple[str, ...]:
     """The reports of a dvc.yaml with or without the sweep.
 
     Raises:
-        SeedbedError: the sweep is wanted, and params.yaml names no thresholds.
+        SeedbedError: the sweep is requested, but params.yaml names no thresholds.
     """
     return (ALL, workflow.asked(SWEEP).name) if sweep else (ALL,)
 
@@ -58,7 +58,7 @@ def stages(workflow: Workflow, reports: Sequence[str]) -> dict[str, Command]:
     """Every command of the reports by the name of its DVC stage, in an order that runs.
 
     Raises:
-        SeedbedError: two units would have one name.
+        SeedbedError: two units would have the same name.
     """
     found: dict[str, Command] = {}
     for command in workflow.commands(tuple(reports)):
@@ -110,7 +110,7 @@ class _Plain(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mis
 
 
 def text(workflow: Workflow, reports: Sequence[str] = (ALL,)) -> str:
-    """dvc.yaml as it should stand in the checkout."""
+    """dvc.yaml as it should be in the checkout."""
     content = pipeline(workflow, reports)
     return HEAD + yaml.dump(content, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True)
 
@@ -119,22 +119,22 @@ def write(workflow: Workflow, folder: Path = Path(), sweep: bool = False) -> boo
     """Write dvc.yaml unless it is up to date.
 
     Returns:
-        whether it was written.
+        Whether it was written.
 
     Raises:
-        SeedbedError: the sweep is wanted, and params.yaml names no thresholds.
+        SeedbedError: the sweep is requested, but params.yaml names no thresholds.
     """
     return write_if_changed(folder / FILE, text(workflow, reports_with(workflow, sweep)).encode())
 
 
 def check_fresh(workflow: Workflow, folder: Path = Path()) -> tuple[str, ...]:
-    """Refuse a dvc.yaml that says something else than params.yaml and the recipes.
+    """Refuse a dvc.yaml that does not match params.yaml and the recipes.
 
     Returns:
-        the reports that it has: `all`, or `all` and `sweep`.
+        The reports that it has: `all`, or `all` and `sweep`.
 
     Raises:
-        SeedbedError: in one line, with the stages that are too many or too few.
+        SeedbedError: in one line, with the stages that it lacks, has too many or that differ.
     """
     try:
         found = yaml.load((folder / FILE).read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -148,7 +148,7 @@ def check_fresh(workflow: Workflow, folder: Path = Path()) -> tuple[str, ...]:
     wanted = pipeline(workflow, reports)
     if found == wanted:
         return reports
-    told = "; ".join(_differences(have, wanted["stages"])) or "it holds more than stages"
+    told = "; ".join(_differences(have, wanted["stages"])) or "it contains more than stages"
     command = "seedbed dvc" if reports == (ALL,) else "seedbed dvc --sweep"
     raise SeedbedError(
         f"{FILE} does not match params.yaml and {RECIPES}/ ({told}): run `{command}`, then again"

@@ -1,7 +1,7 @@
 """The DVC stage `resolve`: write the slices that changed, leave the stamp on which every other stage depends.
 
-It always runs and its only output is constant, so that the other stages follow their slices alone. (As outputs of DVC,
-slices would get new times on any change, and Snakemake would run again what is not stale.)
+It always runs and its only output is constant, so the other stages depend only on their slices. (As outputs of DVC,
+slices would get new modification times on any change, and Snakemake would run again what is not stale.)
 """
 
 from pathlib import Path
@@ -50,7 +50,7 @@ def write_slices(workflow: Workflow) -> list[Path]:
     """Write the slices that changed, and the stamp.
 
     Returns:
-        slices that were written.
+        The slices that were written.
     """
     written = workflow.write_slices()
     write_if_changed(stamp(workflow), CONTENT)
@@ -61,7 +61,7 @@ def main() -> int:
     """Run the stage's command.
 
     Returns:
-        exit status: 0, or 1 after one line on stderr.
+        Exit status: 0, or 1 after one line on stderr.
     """
 
     def work(log: Log) -> None:

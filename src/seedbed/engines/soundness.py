@@ -1,7 +1,7 @@
-"""One examiner: are results what their commands would write now? Cached, stale (and why), partial or missing.
+"""The examiner of results: are they what their commands would write now? Cached, stale (and why), partial or missing.
 
-The files say it themselves: manifests, sidecars and judges' files hold the whole slice and the digests of their inputs;
-manifests and sidecars also size and SHA-256 of every file. Neither engine's records are asked.
+The files themselves tell: manifests, sidecars and judges' files hold the whole slice and the digests of their inputs;
+manifests and sidecars also size and SHA-256 of every file. Neither engine's records are used.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ class State:
     """State of a result.
 
     Attributes:
-        why: reason for anything but cached; empty where there is none to give.
+        why: reason for any state but cached; empty if there is none to give.
     """
 
     status: Status
@@ -56,7 +56,7 @@ class Examiner:
         self._verified: set[Path] = set()
 
     def states(self, reports: Iterable[Report]) -> dict[str, State]:
-        """State of all that the reports need, and of the reports, by unit of the command per node that makes it."""
+        """State of everything that the reports need, and of the reports, by unit of the command (one per node)."""
         found = {self.graph.index_key: self.index()}
         for report in reports:
             found |= {task.key: self.task(task) for task in report.tasks}
@@ -65,31 +65,31 @@ class Examiner:
         return found
 
     def index(self) -> State:
-        """Of the data set's index."""
+        """State of the data set's index."""
         return self._once(self.graph.index_key, False, self._index)
 
     def task(self, task: Task, alone: bool = False) -> State:
-        """Of a node.
+        """State of a node.
 
         Args:
-            alone: compare it with the inputs that lie there, whatever their own state is.
+            alone: compare it with the inputs as they are on disk, whatever their own state.
         """
         return self._once(task.key, alone, lambda: self._task(task, alone))
 
     def judgement(self, judgement: Judgement, alone: bool = False) -> State:
-        """Of a judge's file; `alone` as for a node."""
+        """State of a judge's file; `alone` as for a node."""
         if not judgement.path.exists():
             return MISSING
         return self._once(judgement.key, alone, lambda: _state(self._judgement_faults(judgement, alone)))
 
     def report(self, report: Report, alone: bool = False) -> State:
-        """Of a report; `alone` as for a node."""
+        """State of a report; `alone` as for a node."""
         if not (report.folder / MANIFEST).exists():
             return MISSING
         return self._once(report.key, alone, lambda: _state(self._report_faults(report, alone)))
 
     def shard(self, task: Task, shard: str) -> State:
-        """Of one shard of a node, by its sidecar, alone."""
+        """State of one shard of a node, by its sidecar, alone."""
         if not all(file.exists() for file in task.shard_files(shard)):
             return MISSING
         return _state(self._shard_faults(task, task.shard_files(shard)[1]))
@@ -152,10 +152,10 @@ class Examiner:
         files = [path for path in report.outputs() if path.name != MANIFEST]
         yield self._changed_file(report.folder, manifest, files, ())
         shown = report_sources(content, self.graph.results)
-        yield "" if manifest.facts.get("sources") == shown else "what the page shows changed since"
+        yield "" if manifest.facts.get("sources") == shown else "what the page shows has changed since"
 
     def _blocked(self, tasks: Iterable[Task], judgements: Iterable[Judgement] = ()) -> str:
-        """Which input is not cached itself."""
+        """Which input is itself not cached."""
         if self.index().status != "cached":
             return "the index of the data set will be made again"
         for task in tasks:
@@ -172,7 +172,7 @@ class Examiner:
         sources: Mapping[str, Task | TrueMasks],
         reads_masks: bool = False,
     ) -> str:
-        """Which inputs have another content now than the one that was used."""
+        """Which inputs now have a different content from the one that was used."""
         path = self.graph.index_folder / MASKS
         masks = [masks_digest(path)] if path.exists() else []
         now = {"index": [self._manifest(self.graph.index_folder / MANIFEST).content]}
@@ -185,11 +185,11 @@ class Examiner:
     def _changed_file(
         self, folder: Path, manifest: Manifest, declared: Iterable[Path], beside: Iterable[Path]
     ) -> str:
-        """Which file is missing or is not as the manifest says.
+        """Which file is missing or does not match the manifest.
 
         Args:
             declared: files that the manifest should name.
-            beside: files that should be there, of which the manifest says nothing.
+            beside: files that should exist although the manifest does not name them.
         """
         names = {*manifest.files, *(str(file.relative_to(folder)) for file in declared)}
         for name in sorted({*names, *(str(file.relative_to(folder)) for file in beside)}):
@@ -214,14 +214,14 @@ class Examiner:
 
 
 def finished_shards(task: Task) -> int:
-    """How many shards of a node are there, in their place or with a run of all shards that was interrupted."""
+    """How many shards of a node exist, in place or left by an interrupted run of all shards."""
     aside = task.folder / WORK / WHOLE
     placed = sum(all(file.exists() for file in task.shard_files(shard)) for shard in task.shard_names)
     return max(placed, sum((aside / f"{shard}.json").exists() for shard in task.shard_names))
 
 
 def difference(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """What a slice has that another has not, in words; empty where they are equal."""
+    """How one slice differs from another, in words; empty if they are equal."""
     changes = []
     for key in sorted({*made, *wanted}):
         old, new = made.get(key), wanted.get(key)
@@ -240,7 +240,7 @@ def _shown(value: Any) -> str:
 
 
 def _state(faults: Iterator[str]) -> State:
-    """Stale for the first fault that there is; what cannot be read is a fault too."""
+    """Stale for the first fault, if there is one; what cannot be read is also a fault."""
     try:
         why = next(filter(None, faults), "")
     except (SeedbedError, OSError, ValueError) as error:

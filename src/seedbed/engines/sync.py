@@ -1,6 +1,6 @@
 """Handing DVC what Snakemake (or a person) made: `dvc commit` of every stage whose files are sound.
 
-A bare `dvc commit -f` also certifies what is out of date; here each stage's files must have been made with its slice
+A bare `dvc commit -f` also accepts what is out of date; here each stage's files must have been made with its slice
 from its inputs, and be unchanged since (`seedbed.engines.soundness`).
 """
 
@@ -22,8 +22,8 @@ class Handover:
 
     Attributes:
         committed: DVC stages.
-        refused: why, by DVC stage.
-        missing: DVC stages whose files are not made yet, or only in part.
+        refused: reasons, by DVC stage.
+        missing: DVC stages whose files have not been made yet, or only in part.
     """
 
     committed: tuple[str, ...]
@@ -48,7 +48,7 @@ class Handover:
 
 
 def sync() -> Handover:
-    """Hand DVC all that is sound in the checkout in which this runs.
+    """Hand DVC everything that is sound in the current checkout.
 
     Raises:
         SeedbedError: dvc.yaml is out of date, another run writes here, or DVC itself fails.

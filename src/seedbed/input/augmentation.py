@@ -1,4 +1,4 @@
-"""Parameters of training augmentation; the defaults are those of IRN (Ahn et al. 2019) and Puzzle-CAM (Jo & Yu 2021)."""
+"""Parameters of training augmentation; the defaults are from IRN (Ahn et al. 2019) and Puzzle-CAM (Jo & Yu 2021)."""
 
 from typing import Annotated, Literal
 

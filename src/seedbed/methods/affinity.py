@@ -1,4 +1,4 @@
-"""AffinityNet in PSA's feature form (Ahn & Kwak 2018, §3.2): similar features, high affinity; the backbone is trained as well."""
+"""AffinityNet in PSA's feature form (Ahn & Kwak 2018, §3.2): similar features, high affinity; trains the backbone."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class PairMethod(Method):
     """
 
     GRID_STRIDE: ClassVar[int]
-    """Input pixels to one cell of the grid."""
+    """Input pixels per cell of the grid."""
     SMALLEST_REDUCTION: ClassVar[int] = 1
     """The form does not read backbone maps with a smaller stride than this."""
 
@@ -145,8 +145,8 @@ class PairMethod(Method):
     ) -> PixelPairs:
         """The pairs of an image's grid points; the network is in evaluation mode, on `device`.
 
-        The image is padded on the right and at the bottom to whole cells of the coarsest feature map, so that the maps
-        align with each other and with those of the mirrored image, and the grid is cropped to ⌈H/stride⌉ × ⌈W/stride⌉.
+        The image is padded on the right and at the bottom to whole cells of the coarsest feature map, so that the
+        maps align with each other and with those of the mirrored image; the grid is cropped to ⌈H/stride⌉ × ⌈W/stride⌉.
 
         Args:
             image: RGB.

@@ -56,7 +56,7 @@ class PuzzleErasingParameters(CamParameters):
     adversary_every: int = Field(1, ge=1)
     """k_noc, optimiser steps of the classifier per step of the adversary; the code has 1, the paper does not say."""
     adversary_threshold: float = Field(0.2, gt=0, lt=1)
-    """δ_noc: the adversary sees images in which everything above it is erased (code; the paper's formula is ambiguous)."""
+    """δ_noc: the adversary sees images with everything above it erased (code; the paper's formula is ambiguous)."""
 
     @model_validator(mode="after")
     def _adversary_erases(self) -> PuzzleErasingParameters:

@@ -1,4 +1,4 @@
-"""What there is to do: the instances of the selected recipes' nodes, where they lie, and what state they are in.
+"""What there is to do: the instances of the selected recipes' nodes, their folders, and their states.
 
 Both workflow engines, `seedbed plan` and a person with a shell get their commands and paths from here.
 """

@@ -28,16 +28,16 @@ JUDGE_STAGES: dict[str, Stage] = {judge.stage.name: judge.stage for judge in JUD
 ALL_STAGES: dict[str, Stage] = (
     STAGES | {PREPARE_DATASET.name: PREPARE_DATASET} | JUDGE_STAGES | {REPORT.name: REPORT}
 )
-"""Every stage: the nodes' and those that the plan places itself."""
+"""Every stage: those of nodes and those that the plan adds itself."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command with the files that it reads and declares.
+    """One command, with the files that it reads and declares.
 
     Attributes:
         unit: name for people: the task's key, with the shard.
-        log: of the engines' log and benchmark: path below `logs/` without suffix.
+        log: path of the engine's log and benchmark under `logs/`, without suffix.
     """
 
     unit: str
@@ -60,7 +60,7 @@ class Workflow:
         results: folder of the results.
 
     Raises:
-        SeedbedError: settings of a stage that there is not.
+        SeedbedError: there are settings for a stage that does not exist.
     """
 
     def __init__(self, config: RunConfig, book: RecipeBook, results: Path = RESULTS) -> None:
@@ -81,7 +81,7 @@ class Workflow:
         return cls(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
 
     def graph(self, dataset: str | None = None) -> TaskGraph:
-        """The tasks of a data set (the configured one where None)."""
+        """The tasks of a data set (the configured one if None)."""
         name = dataset or self.config.dataset
         if name not in self._graphs:
             self._graphs[name] = TaskGraph(self.config, self.book, name, self.results)
@@ -91,7 +91,7 @@ class Workflow:
         """The points of the report `all` or `sweep`.
 
         Args:
-            recipes: those that params.yaml selects where empty.
+            recipes: those selected in params.yaml if empty.
         """
         for recipe in recipes or self.config.recipes:
             for rng in self.config.rngs:
@@ -103,7 +103,7 @@ class Workflow:
 
     @cached_property
     def reports(self) -> dict[str, Report]:
-        """Both reports; `sweep` only where params.yaml names thresholds."""
+        """Both reports; `sweep` only if params.yaml names thresholds."""
         names = [ALL, SWEEP] if self.config.thresholds else [ALL]
         return {name: Report(self.graph(), name, tuple(self.points(name))) for name in names}
 
@@ -134,14 +134,14 @@ class Workflow:
         """Names of the selected recipes' nodes, by stage.
 
         Raises:
-            SeedbedError: a node is named like a judge, or two recipes give one name to nodes of different stages, so
-                that a path would be ambiguous.
+            SeedbedError: a node has the name of a judge, or two recipes give one name to nodes of different stages,
+                which would make a path ambiguous.
         """
         stage_of: dict[str, str] = {}
         for task in self.tasks:
             if task.name in JUDGES:
                 raise SeedbedError(
-                    f"node name {task.name} is that of a judge, whose files would lie among the node's; rename it in "
+                    f"node name {task.name} is that of a judge, whose files would be among the node's; rename it in "
                     f"recipe {task.owner}"
                 )
             known = stage_of.setdefault(task.name, task.stage.name)
@@ -153,7 +153,7 @@ class Workflow:
         return {stage: sorted(n for n, s in stage_of.items() if s == stage) for stage in STAGES}
 
     def judgement(self, path: Path) -> Judgement:
-        """The judgement whose file lies at `path`.
+        """The judgement whose file is at `path`.
 
         Raises:
             SeedbedError: params.yaml asks for no such file.
@@ -165,10 +165,10 @@ class Workflow:
         return self.judgements[path]
 
     def write_slices(self) -> list[Path]:
-        """Write every slice whose content changed, and the roots of the data sets; a fact of the machine, no input.
+        """Write every slice whose content changed, and the roots of the data sets, which are not an input of anything.
 
         Returns:
-            the files that were written.
+            The files that were written.
         """
         graph = self.graph()
         wanted = {graph.index_slice_path: graph.index_slice()}
@@ -190,7 +190,7 @@ class Workflow:
         """Every command of the named reports, in an order that runs.
 
         Args:
-            by_shard: one command per shard and one that gathers them, as Snakemake runs them; else one per node.
+            by_shard: one command per shard and one that gathers them, as Snakemake runs them; otherwise one per node.
         """
         found: dict[str, Command] = {}
         for name in names:
@@ -205,7 +205,7 @@ class Workflow:
 
 
 def index_files(graph: TaskGraph) -> list[Path]:
-    """What a stage reads of the index."""
+    """What a stage reads from the index."""
     return [graph.index_folder / MANIFEST, graph.index_folder / INDEX]
 
 
@@ -218,7 +218,7 @@ def prepare_command(graph: TaskGraph) -> Command:
 
 
 def input_files(graph: TaskGraph, task: Task, shard: str | None = None) -> dict[str, list[Path]]:
-    """By input name, first the manifest, then the files that the command reads: of a sharded node its own shards'."""
+    """By input name: the manifest, then the files that the command reads; for a sharded node only its own shards."""
     shards = (shard,) if shard else task.shard_names
     files: dict[str, list[Path]] = {}
     for name, source in task.inputs.items():
@@ -232,7 +232,7 @@ def input_files(graph: TaskGraph, task: Task, shard: str | None = None) -> dict[
 
 
 def task_commands(graph: TaskGraph, task: Task, by_shard: bool = False) -> list[Command]:
-    """The commands of a task: one; or, by shard, one per shard and the gather step."""
+    """The commands of a task: one command, or with `by_shard` one per shard and the gather step."""
     options: list[str | Path] = ["--params", task.slice_path, "--index", graph.index_folder / MANIFEST]
     for name, files in input_files(graph, task).items():
         options += [f"--{name.replace('_', '-')}", files[0]]
@@ -291,7 +291,7 @@ def judge_main(arguments: Sequence[str] | None = None) -> int:
     """Run a judge's command, whose first word is the name of the judge's stage.
 
     Returns:
-        exit status, as `seedbed.runtime.options.main`.
+        Exit status, as `seedbed.runtime.options.main`.
     """
     name, *options = (sys.argv[1:] if arguments is None else arguments) or [""]
     if name not in JUDGE_STAGES:

@@ -1,7 +1,7 @@
-"""Judges: scores and qualities of nodes, which the plan adds to the recipes' nodes. A new one is one row of `JUDGES`.
+"""Judges: scores and qualities of nodes, which the plan adds to the recipes' nodes. A new judge is one row of `JUDGES`.
 
 A judge is a stage that reads artifacts of one split and writes one file, `<judge>/<node>-<split>.json`, beside the
-nodes of a point of the axes.
+nodes at a point on the axes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,12 +19,12 @@ from seedbed.stages.threshold_quality import STAGE as THRESHOLD_QUALITY
 
 
 class Point(NamedTuple):
-    """A recipe at a point of the axes, in a report.
+    """A recipe at a point on the axes, in a report.
 
     Attributes:
-        regions: the recipe's own setting where None.
-        role: `own` in the report of the recipes as they are; in that of the sweep `pair` for each setting, and
-            `reference` for the recipe's own setting, on which all pairs are judged together.
+        regions: the recipe's own setting if None.
+        role: `own` in the report of the recipes at their own settings; in the report of the sweep `pair` for each
+            setting, and `reference` for the recipe's own setting, on which all pairs are judged together.
     """
 
     recipe: str
@@ -38,12 +38,12 @@ class Judgement:
     """One file that judges a task on a split.
 
     Attributes:
-        judge: key of `JUDGES`, and folder of the file.
-        stage: that judges.
+        judge: key in `JUDGES`, and folder of the file.
+        stage: stage that judges.
         task: what is judged.
-        sources: by input name of the stage.
-        content: what the slice says beside stage, node, split and parameters.
-        suffix: of the file's name, where a judge has several files of a node.
+        sources: tasks by input name of the stage.
+        content: what the slice holds besides stage, node, split and parameters.
+        suffix: of the file's name, if a judge has several files for a node.
     """
 
     judge: str
@@ -98,7 +98,7 @@ def _files_of_split(task: Task, split: str) -> Iterator[Path]:
 
 
 Find = Callable[[TaskGraph, Point], Iterable[tuple[Task, str, Mapping[str, Task], Mapping[str, Any], str]]]
-"""What is judged at a point: (task, split, sources, content, suffix) of each judgement."""
+"""What is judged at a point: the (task, split, sources, content, suffix) of each judgement."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ class Judge:
     """One row.
 
     Attributes:
-        stage: that judges; the plan places it, recipes have no nodes of it.
-        find: what it judges at a point of a report.
+        stage: stage that judges; the plan adds it, recipes have no such nodes.
+        find: finds what it judges at a point in a report.
     """
 
     stage: Stage
@@ -115,7 +115,7 @@ class Judge:
 
 
 def scores_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
-    """Scores of all nodes that the recipe names, on every split that the node has and that can be scored."""
+    """Scores of all nodes that the recipe names, on every split of the node that can be scored."""
     if point.role == "reference":
         return
     tasks = graph.recipe_tasks(point.recipe, point.rng, point.regions)
@@ -125,7 +125,7 @@ def scores_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
 
 
 def threshold_quality_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
-    """Each pair on the refined CAMs of its own AffinityNet; at the reference all pairs on its refined CAMs."""
+    """Each pair on the refined CAMs of its own AffinityNet; at the reference, all pairs on its refined CAMs."""
     pairs = pairs_among(graph.config.thresholds)
     if point.role == "own" or not pairs:
         return
@@ -148,11 +148,11 @@ JUDGES: dict[str, Judge] = {
     "thresholds": Judge(THRESHOLD_QUALITY, threshold_quality_at),
 }
 SCORES, THRESHOLDS = "scores", "thresholds"
-"""The two that the page and the tables know by name."""
+"""The two that the report page and the tables refer to by name."""
 
 
 def judgements_at(graph: TaskGraph, point: Point) -> Iterator[Judgement]:
-    """What every judge judges at a point of a report."""
+    """What every judge judges at a point in a report."""
     for name, judge in JUDGES.items():
         settings = graph.config.stage_defaults(graph.dataset, judge.stage.name)
         parameters = judge.stage.validate(settings, f"settings.{graph.dataset}").slice()
@@ -161,7 +161,7 @@ def judgements_at(graph: TaskGraph, point: Point) -> Iterator[Judgement]:
 
 
 def scored_splits(graph: TaskGraph, task: Task) -> tuple[str, ...]:
-    """Splits on which a task can be scored: of those that it has, those with the truth that its meaning needs."""
+    """Splits on which a task can be scored: those of its splits with the truth that its meaning needs."""
     meaning = task.stage.meaning
     if not meaning.score:
         return ()
@@ -171,7 +171,7 @@ def scored_splits(graph: TaskGraph, task: Task) -> tuple[str, ...]:
 
 
 def pairs_among(labels: Iterable[str]) -> tuple[str, ...]:
-    """The settings that are pairs of thresholds, rising, so that their order in params.yaml changes no file."""
+    """The settings that are pairs of thresholds, sorted, so that their order in params.yaml changes no file."""
     settings = [Regions.parse(label) for label in labels]
     pairs = [setting for setting in settings if setting.kind == "thresholds"]
     return tuple(str(pair) for pair in sorted(pairs, key=lambda pair: (pair.low, pair.high)))

@@ -1,4 +1,4 @@
-"""What the plan knows of a page: which recipes, nodes and judgements it shows, and which files it is made of."""
+"""What the plan knows about a report page: the recipes, nodes and judgements that it shows, and its source files."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ALL, SWEEP = "all", "sweep"
 
 @dataclass(frozen=True)
 class Report:
-    """One page about some recipes: `all` at their own regions settings, or the `sweep` over those of params.yaml."""
+    """One page about some recipes: `all` at their own regions settings, or the `sweep` over those in params.yaml."""
 
     graph: TaskGraph
     name: str
@@ -38,12 +38,12 @@ class Report:
         return unique_tasks(asked)
 
     def judged_by(self, judge: str) -> list[Judgement]:
-        """The judgements of one judge, a key of `JUDGES`."""
+        """The judgements of one judge, a key in `JUDGES`."""
         return [j for j in self.judgements.values() if j.judge == judge]
 
     @property
     def key(self) -> str:
-        """Unique, and the path below `results/`."""
+        """Unique, and the path under `results/`."""
         return f"{self.graph.dataset}/reports/{self.name}"
 
     @property
@@ -55,7 +55,7 @@ class Report:
         return self.graph.results / PARAMS / f"{self.key}.json"
 
     def slice(self) -> dict[str, Any]:
-        """Everything that the page is made of, by path below `results/`."""
+        """Everything from which the page is made, by path under `results/`."""
         settings = self.graph.config.stage_defaults(self.graph.dataset, REPORT.name)
         return {
             "stage": REPORT.name,
@@ -91,7 +91,7 @@ class Report:
         return [self.folder / name for name in (MANIFEST, *REPORT.files)]
 
     def inputs(self) -> list[Path]:
-        """Every file that the page reads, so that both engines know."""
+        """Every file that the page reads, for both engines."""
         files = [j.path for j in self.judgements.values()]
         for task in self.tasks:
             files += [task.manifest, *_shown_files(task)]
@@ -99,7 +99,7 @@ class Report:
 
 
 def _shown_files(task: Task) -> Iterator[Path]:
-    """The first shard of each split, where the page takes its sample images from; of whole artifacts what it reads."""
+    """The first shard of each split, for the page's sample images; for whole artifacts, what the page reads."""
     if not task.stage.sharded:
         yield from (task.folder / name for name in task.stage.meaning.form.shown)
     for shard in task.shard_names:
@@ -108,7 +108,7 @@ def _shown_files(task: Task) -> Iterator[Path]:
 
 
 def report_sources(content: Mapping[str, Any], results: Path) -> dict[str, str]:
-    """Digests of all that a page is made of, by path below `results/`; what its manifest says that it was made from.
+    """Digests of everything from which a page is made, by path under `results/`, as its manifest states them.
 
     Args:
         content: the report's slice.

@@ -1,8 +1,8 @@
-"""Tasks: instances of recipe nodes at a point of the axes (rng, regions), each with one owner and one folder.
+"""Tasks: instances of recipe nodes at a point on the axes (rng, regions), each with one owner and one folder.
 
 Identity of a node = hash of (stage, its version, its parameters, the identities of its inputs, the data set).
 Owner = the first recipe along the `extends` chain, root first, in which the node of that name has that identity.
-Paths carry the owner, so what is equal is shared, and what is not never is.
+Paths contain the owner, so equal nodes are shared and different ones never are.
 """
 
 import json
@@ -31,7 +31,7 @@ class Task:
 
     Attributes:
         owner: recipe that owns the folder.
-        rng: random seed, where the node or an ancestor depends on it; else None.
+        rng: random seed, if the node or an ancestor depends on it; otherwise None.
         regions: label of the confident-region setting, likewise.
         inputs: tasks by input name, or the true masks; one that is not given is absent.
         epochs: kept epoch asked for, by input name.
@@ -58,7 +58,7 @@ class Task:
 
     @cached_property
     def key(self) -> str:
-        """`dataset/owner/axes/name`: unique, and the path below `results/`."""
+        """`dataset/owner/axes/name`: unique, and the path under `results/`."""
         return f"{self.dataset}/{self.owner}/{self.axes}/{self.name}"
 
     @cached_property
@@ -76,12 +76,12 @@ class Task:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Splits that a sharded stage processes; empty for whole stages."""
+        """Splits that a sharded stage processes; empty for a stage that writes whole artifacts."""
         return self.parameters.splits if isinstance(self.parameters, ShardedParameters) else ()
 
     @cached_property
     def shard_names(self) -> tuple[str, ...]:
-        """`train-0`, `train-1`, …; empty for whole stages."""
+        """`train-0`, `train-1`, …; empty for a stage that writes whole artifacts."""
         return shard_names(self.splits, self.shards) if self.stage.sharded else ()
 
     @cached_property
@@ -135,7 +135,7 @@ class TaskGraph:
     Args:
         config: contents of params.yaml.
         book: the recipes.
-        dataset: data set, `config.dataset` where None.
+        dataset: data set, `config.dataset` if None.
         results: folder of the results.
     """
 
@@ -152,7 +152,7 @@ class TaskGraph:
 
     @property
     def index_key(self) -> str:
-        """Of the data set's index: its path below `results/`."""
+        """Key of the data set's index: its path under `results/`."""
         return f"{self.dataset}/index"
 
     @property
@@ -164,7 +164,7 @@ class TaskGraph:
         return self.results / PARAMS / f"{self.index_key}.json"
 
     def index_slice(self) -> dict[str, Any]:
-        """Slice of `prepare_dataset`: the declaration without what is a fact of a machine or of the schedule."""
+        """Slice of `prepare_dataset`: the declaration without what depends on the machine or the schedule."""
         return {
             "stage": PREPARE_DATASET.name,
             "stage_version": PREPARE_DATASET.version,
@@ -175,7 +175,7 @@ class TaskGraph:
         }
 
     def regions_of(self, recipe: Recipe) -> str:
-        """The recipe's own setting of the regions axis: that of its nodes, else that of the nodes that it refers to.
+        """The recipe's own setting of the regions axis: that of its nodes, or else that of the nodes that it refers to.
 
         Raises:
             SeedbedError: two nodes name different ones.
@@ -205,13 +205,13 @@ class TaskGraph:
                 self._collect_regions(source, settings)
 
     def task(self, recipe: str, node: str, rng: int, regions: str | None = None) -> Task:
-        """The task of a node at a point of the axes.
+        """The task of a node at a point on the axes.
 
         Args:
-            regions: the recipe's own setting where empty or None.
+            regions: the recipe's own setting if empty or None.
 
         Raises:
-            SeedbedError: unknown recipe or node, a label that is none, splits that an input lacks.
+            SeedbedError: unknown recipe or node, an invalid regions label, or splits that an input lacks.
         """
         self.book.check(recipe)
         found, target, pins = self.book.follow(Reference(recipe, node), f"recipe {recipe}")
@@ -233,14 +233,12 @@ class TaskGraph:
         """The task that a path names.
 
         Raises:
-            SeedbedError: the path is not where that node's result lies.
+            SeedbedError: the path is not where that node's result is.
         """
         point = Axes.parse(axes)
         task = self.task(owner, node, point.rng or 0, point.regions)
         if (task.owner, task.axes, task.name) != (owner, axes, node):
-            raise SeedbedError(
-                f"{self.dataset}/{owner}/{axes}/{node} lies at {task.folder}; ask for that path"
-            )
+            raise SeedbedError(f"{self.dataset}/{owner}/{axes}/{node} is at {task.folder}; ask for that path")
         return task
 
     def _parameters(self, recipe: Recipe, node: Node) -> Parameters:
@@ -249,7 +247,7 @@ class TaskGraph:
         return node.parameters(defaults, f"recipe {recipe.name}, node {node.name}")
 
     def _inherited_by_settings(self, node: Node) -> dict[str, str]:
-        """What a data set's settings declare, where the recipe leaves any value to them."""
+        """What a data set's settings declare, if the recipe leaves any value to them."""
         assert node.stage is not None
         left = set(self.config.stage_defaults(self.dataset, node.stage.name)) - set(node.raw)
         return self.config.inherited(self.dataset, node.stage.name) if left else {}
@@ -261,7 +259,7 @@ class TaskGraph:
         inherited = {**node.inherited, **self._inherited_by_settings(node)}
         if parameters.uses_regions():
             if regions != str(parameters.regions):  # type: ignore[attr-defined]
-                inherited.pop("threshold", None)  # it tells of the recipe's own pair, not of a sweep's
+                inherited.pop("threshold", None)  # it is about the recipe's own pair, not a sweep's
             parameters = node.stage.validate(
                 {**parameters.model_dump(exclude_unset=True), "regions": regions}, where
             )
@@ -342,11 +340,11 @@ class TaskGraph:
             for key, source in task.inputs.items():
                 if isinstance(source, TrueMasks) and not self.declaration.splits[split].masks:
                     raise SeedbedError(
-                        f"{where}: input {key} is the true masks, split {split} is declared without masks"
+                        f"{where}: input {key} is the true masks, but split {split} is declared without masks"
                     )
                 if isinstance(source, Task) and source.stage.sharded and split not in source.splits:
                     raise SeedbedError(
-                        f"{where}: split {split} is asked for, input {key} ({source.name}) has only "
+                        f"{where}: split {split} is asked for, but input {key} ({source.name}) has only "
                         f"{', '.join(source.splits)}; add it to its `splits`"
                     )
 

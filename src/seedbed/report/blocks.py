@@ -1,4 +1,4 @@
-"""What sections are made of. The page renders each block with the template of its name, `templates/<template>.html`."""
+"""What sections consist of. The page renders each block with the template of its name, `templates/<template>.html`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Paragraph(Block):
 
 @dataclass(frozen=True)
 class Terms(Block):
-    """Names, each with lines of what is to be said of it: (key or nothing, text)."""
+    """Names, each with lines about it: (key or nothing, text)."""
 
     template = "terms"
     entries: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
@@ -34,10 +34,10 @@ class Table(Block):
     """Rows of text.
 
     Attributes:
-        figures: of each column, whether it holds figures, which are right-aligned.
+        figures: for each column, whether it holds figures, which are right-aligned.
         notes: below the table, numbered from 1.
         title, text: above it.
-        summary: where not empty, the table is folded behind it.
+        summary: if not empty, the table is folded behind it.
     """
 
     template = "table"
@@ -52,7 +52,7 @@ class Table(Block):
 
 @dataclass(frozen=True)
 class Picture(Block):
-    """A figure: PNG bytes, the words that stand for it, and its caption."""
+    """A figure: PNG bytes, its alternative text, and its caption."""
 
     template = "picture"
     png: bytes
@@ -70,7 +70,7 @@ class Legend(Block):
 
 @dataclass(frozen=True)
 class Cell:
-    """One JPEG with its caption; without a picture where an earlier line shows the same."""
+    """One JPEG with its caption; without a picture if an earlier line shows the same."""
 
     picture: bytes
     caption: str
@@ -79,7 +79,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image: the photograph, a line of cells for each chain of nodes, and the truth where the split has it."""
+    """One image: the photograph, a line of cells for each chain of nodes, and the truth if the split has it."""
 
     image_id: str
     photo: Cell

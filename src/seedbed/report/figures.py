@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 DPI = 90
 TEN = 10
-"""Colours of matplotlib's own cycle."""
+"""Colours of matplotlib's default cycle."""
 LEGEND_LINE = 0.17
-"""Height of a legend's line, in inches."""
+"""Height of one line of a legend, in inches."""
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -50,7 +50,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, bytes]:
 def new_figure(
     rows: int, columns: int, width: float, height: float, below: float = 0
 ) -> tuple[Figure, list[Axes]]:
-    """A figure without a display behind it, and its axes in reading order.
+    """A figure that needs no display, and its axes in reading order.
 
     Args:
         width, height: of one of the axes, in inches.
@@ -65,7 +65,7 @@ def new_figure(
 
 
 def colours(number: int) -> list[Any]:
-    """Distinct colours of up to ten lines; of more, a scale from dark to light in their order."""
+    """Distinct colours of up to ten lines; for more, a scale from dark to light in their order."""
     import matplotlib as mpl
 
     if number <= TEN:

@@ -14,7 +14,7 @@ SHOWN = {
     "mean_average_precision": "mAP",
     "f1_macro": "F1",
 }
-"""Heading of each score that is shown; what was chosen with masks (a best threshold) is not among them."""
+"""Heading of each score that is shown; scores chosen with masks (a best threshold) are not among them."""
 DIGITS = 4
 
 

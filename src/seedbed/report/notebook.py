@@ -23,9 +23,9 @@ PER_CLASS = "per_class"
 def load_scores(results: str | Path = "results") -> pd.DataFrame:
     """Every number of every scores file, one row each.
 
-    Columns: `dataset`, `owner` (recipe), `rng` (<NA> where nothing depends on it), `regions` (empty likewise), `node`,
-    `split`, `kind`, `metric`, `class` (empty for what is of all classes), `value` (NaN where it is undefined), `ledger`
-    (uses of pixel ground truth in words, `nothing` where there is none). Parts of a metric are joined by a dot:
+    Columns: `dataset`, `owner` (recipe), `rng` (<NA> if nothing depends on it), `regions` (likewise empty), `node`,
+    `split`, `kind`, `metric`, `class` (empty for a score over all classes), `value` (NaN if undefined), `ledger`
+    (uses of pixel ground truth in words, `nothing` if there are none). Parts of a metric are joined by a dot:
     `mean_iou_by_neutral.missed`; the best point of a threshold curve, chosen with masks, is `best.mean_iou`.
 
     >>> from seedbed.report.notebook import load_scores
@@ -41,7 +41,7 @@ def load_scores(results: str | Path = "results") -> pd.DataFrame:
         results: folder of the results.
 
     Raises:
-        SeedbedError: no such folder, or an unreadable file.
+        SeedbedError: there is no such folder, or a file is unreadable.
     """
     import pandas as pd
 
@@ -55,15 +55,15 @@ def load_scores(results: str | Path = "results") -> pd.DataFrame:
 
 
 def load_thresholds(results: str | Path = "results", form: str = OWN) -> pd.DataFrame:
-    """One row per pair: where it stands, the pair, and NPR, PQS and TECM by name.
+    """One row per pair: its place, the pair, and NPR, PQS and TECM by name.
 
     Args:
         results: folder of the results.
         form: `own`, each pair on the refined CAMs of its own AffinityNet; or `shared`, all pairs on the refined CAMs of
-            one setting, which the column `reference` names. A table holds one form only.
+            one setting, which the column `reference` names. A table holds only one form.
 
     Raises:
-        SeedbedError: another form, no such folder, or an unreadable file.
+        SeedbedError: the form is unknown, there is no such folder, or a file is unreadable.
     """
     import pandas as pd
 
@@ -80,7 +80,7 @@ def load_thresholds(results: str | Path = "results", form: str = OWN) -> pd.Data
 
 
 def _with_rng(table: pd.DataFrame) -> pd.DataFrame:
-    """The random seeds as whole numbers, <NA> where nothing depends on them."""
+    """The random seeds as integers, <NA> if nothing depends on them."""
     return table.assign(rng=table["rng"].mask(table["rng"] == "").astype("Int64"))
 
 

@@ -25,7 +25,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass
 class Chapter:
-    """Neighbouring sections of one title, as the page shows them.
+    """Neighbouring sections with the same title, as the page shows them.
 
     Attributes:
         anchor: name of the first section, for links within the page.
@@ -65,7 +65,7 @@ def run(job: Job) -> Products:
 
 
 def chapters(sections: Mapping[str, Section], blocks: Mapping[str, Sequence[Block]]) -> list[Chapter]:
-    """What the page shows: sections that have blocks, neighbours of one title together."""
+    """What the page shows: sections that have blocks, neighbours with the same title together."""
     found: list[Chapter] = []
     for name, section in sections.items():
         if not blocks[name]:
@@ -95,12 +95,12 @@ def render(**values: Any) -> str:
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """An address that holds the picture itself."""
+    """A data URI that contains the picture itself."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """CSV with a heading; figures in the shortest form that gives them back exactly."""
+    """CSV with a heading; figures in the shortest form that restores them exactly."""
     stream = io.StringIO()
     frame.to_csv(stream, index=False, lineterminator="\n")
     return stream.getvalue().encode()

@@ -22,7 +22,7 @@ class Pictures(Protocol):
     def __contains__(self, image_id: str) -> bool: ...
 
     def strongest(self, image_id: str) -> int | None:
-        """Class (from 0) that a line of heat maps should show of an image; None where these do not decide."""
+        """Class (from 0) that a line of heat maps should show for an image; None if these pictures do not decide."""
 
     def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
         """The picture over the photograph, with its caption; heat maps show class `class_id`."""
@@ -44,7 +44,7 @@ class HeatPictures:
         return image_id in self._store
 
     def strongest(self, image_id: str) -> int | None:
-        """Class with the highest peaks, summed over the scales; None where the image has no class."""
+        """Class with the highest peaks, summed over the scales; None if the image has no class."""
         stored = self._store[image_id]
         if not stored.class_ids:
             return None
@@ -52,7 +52,7 @@ class HeatPictures:
         return stored.class_ids[int(np.argmax(peaks))]
 
     def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
-        """Heat of one class; cold all over where the image has no scores of it."""
+        """Heat map of one class; uniformly cold if the image has no scores for it."""
         size = (photo.shape[0], photo.shape[1])
         class_ids = self._store[image_id].class_ids
         if class_id is None or class_id not in class_ids:
@@ -104,7 +104,7 @@ def label_cell(label_map: UInt8[np.ndarray, "H W"], photo: overlays.Picture, cla
 
 
 def class_names(label_map: UInt8[np.ndarray, "H W"], classes: Sequence[str]) -> str:
-    """Names of the classes in a label map, the largest first."""
+    """Names of the classes in a label map, largest first."""
     values, pixels = np.unique(label_map, return_counts=True)
     found = sorted((-int(n), int(v)) for v, n in zip(values, pixels, strict=True) if 0 < v <= len(classes))
     return ", ".join(classes[value - 1] for _, value in found) or "background only"

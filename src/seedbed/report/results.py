@@ -1,4 +1,4 @@
-"""What a report is made of, read from `results/`: nodes with their manifests, and what every judge found."""
+"""The contents of a report, read from `results/`: nodes with their manifests, and what every judge found."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from seedbed.runtime.judging import read_judgement
 
 NOTHING = "nothing"
 LEDGER_SEPARATOR = " | "
-"""Between the entries of a ledger in words."""
+"""Separates the entries of a ledger in words."""
 CHOSEN_WITH_MASKS = "chosen with masks"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a result stands: the recipe that owns it, and its point on the axes."""
+    """The place of a result: the recipe that owns it, and its point on the axes."""
 
     owner: str
     axes: Axes
 
     def columns(self) -> dict[str, Any]:
-        """`owner`, `rng` and `regions` as every table has them; empty where nothing depends on the axis."""
+        """`owner`, `rng` and `regions` as every table has them; empty if nothing depends on the axis."""
         rng = "" if self.axes.rng is None else self.axes.rng
         return {"owner": self.owner, "rng": rng, "regions": self.axes.regions or ""}
 
     def __str__(self) -> str:
-        """Words: `psa rng0 bg0.10-fg0.40`; the owner alone where nothing depends on the axes."""
+        """Words: `psa rng0 bg0.10-fg0.40`; the owner alone if nothing depends on the axes."""
         axes = "" if self.axes == Axes() else str(self.axes).replace("/", " ")
         return f"{self.owner} {axes}".strip()
 
 
 @dataclass(frozen=True)
 class Node:
-    """One node at a point of the axes.
+    """One node at a point on the axes.
 
     Attributes:
-        key: its folder below `results/`.
+        key: its folder under `results/`.
         splits: splits that it has, in order; empty for networks.
         parents: keys of the nodes that it was made from.
     """
@@ -64,8 +64,8 @@ class Judged:
     """One file of a judge.
 
     Attributes:
-        key: folder of the judged node below `results/`.
-        place: where that node stands.
+        key: folder of the judged node under `results/`.
+        place: the place of that node.
         kind: of its scores: `cam`, `prediction`, `threshold_quality`, ….
         content: the whole file.
     """
@@ -84,7 +84,7 @@ class Judged:
 
     @property
     def ledger(self) -> str:
-        """Every use of pixel ground truth on the way to it, in words; `nothing` where there is none."""
+        """Every use of pixel ground truth on the way to it, in words; `nothing` if there are none."""
         return ledger_text(LedgerEntry.model_validate(entry) for entry in self.content["ledger"])
 
     def columns(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class Judged:
 
 
 def ledger_text(ledger: Iterable[LedgerEntry]) -> str:
-    """A ledger in words; `nothing` where it is empty."""
+    """A ledger in words; `nothing` if it is empty."""
     return LEDGER_SEPARATOR.join(f"{entry.use}: {entry.note} ({entry.stage})" for entry in ledger) or NOTHING
 
 
@@ -115,14 +115,14 @@ class Results:
 
     @cached_property
     def ancestors(self) -> Mapping[str, tuple[str, ...]]:
-        """Keys of all nodes that a node was made from and its own, in the order of `nodes`."""
+        """Keys of all nodes from which a node was made and its own, in the order of `nodes`."""
         above: dict[str, set[str]] = {}
         for key, node in self.nodes.items():
             above[key] = {key}.union(*(above[parent] for parent in node.parents))
         return {key: tuple(other for other in self.nodes if other in found) for key, found in above.items()}
 
     def descendants(self, key: str) -> tuple[str, ...]:
-        """Keys of all nodes that were made from a node, without itself, in the order of `nodes`."""
+        """Keys of all nodes that were made from a node, excluding itself, in the order of `nodes`."""
         return tuple(other for other, above in self.ancestors.items() if other != key and key in above)
 
 
@@ -131,7 +131,7 @@ def read_results(content: Mapping[str, Any], results: Path) -> Results:
 
     Args:
         content: the slice, `Report.slice()` of the plan.
-        results: the results folder, below which its paths lie.
+        results: the results folder, to which its paths are relative.
 
     Raises:
         SeedbedError: a file is missing or unreadable.

@@ -1,4 +1,4 @@
-"""Rows of score tables: which are judged against what, and which are one node's at several random seeds."""
+"""Rows of score tables: which are judged against what, and which belong to one node at several random seeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRUTH = {meaning.score: meaning.truth for meaning in MEANINGS.values() if meanin
 
 
 def scored_nodes(frame: pd.DataFrame, truth: Truth) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    """What is judged against the true masks, or the image-level labels: node, and its rows of all random seeds.
+    """What is judged against the true masks, or the image-level labels: each node, and its rows for all random seeds.
 
     Args:
         frame: with the columns of `Judged.columns`.

@@ -1,7 +1,7 @@
-"""A section of the page: one file in `sections/`, found by its name, with one table and what is shown of it.
+"""A section of the page: one file in `sections/`, found by its name, with one table and what the page shows of it.
 
 A file `sections/NAME.py` holds `SECTION = Section(...)` and writes `NAME.csv`; nothing else names it. Files that begin
-with an underscore are no sections.
+with an underscore are not sections.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Page:
 
     Attributes:
         parameters: of the report (`seedbed.stages.report.ReportParameters`).
-        progress: shows how far a loop is: items, their number, a label.
+        progress: shows the progress of a loop: items, their number, a label.
     """
 
     results: Results
@@ -42,9 +42,9 @@ class Section:
     """One section.
 
     Attributes:
-        title: its heading; neighbours of one title share the heading.
-        place: orders the page; sections of one place are ordered by name.
-        frame: the tidy table that is written; only its columns where there is nothing to tell.
+        title: its heading; neighbours with the same title share it.
+        place: position on the page; sections with the same place are ordered by name.
+        frame: the tidy table that is written; it has no rows if there is nothing to show.
         blocks: what the page shows, from that table; a section without blocks is left out.
         note: HTML below the heading; neighbours that share it show it once.
     """

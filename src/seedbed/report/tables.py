@@ -23,7 +23,7 @@ def filled(*tables: Table) -> list[Table]:
 
 
 def with_notes(table: Table, separator: str = LEDGER_SEPARATOR) -> Table:
-    """Move long texts of the last column, `use: note` each, below the table; `use` and the note's number stay."""
+    """Move long texts of the last column, each `use: note`, below the table; `use` and the note's number stay."""
     notes: dict[str, int] = {}
 
     def short(cell: str) -> str:
@@ -41,12 +41,12 @@ def with_notes(table: Table, separator: str = LEDGER_SEPARATOR) -> Table:
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """A number of fixed digits; a dash for None and NaN."""
+    """A number with fixed digits; a dash for None and NaN."""
     return MISSING if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
 def spread(values: Iterable[float | None], digits: int = 3) -> str:
-    """Mean ± sample standard deviation (ddof 1) of several values; a single value alone; a dash where there is none."""
+    """Mean ± sample standard deviation (ddof 1) of several values; a single value alone; a dash if there is none."""
     known = [float(v) for v in values if v is not None and not math.isnan(v)]
     if len(known) < 2:
         return figure(known[0] if known else None, digits)
@@ -54,12 +54,12 @@ def spread(values: Iterable[float | None], digits: int = 3) -> str:
 
 
 def one_of(values: Iterable[str]) -> str:
-    """Equal texts once, different ones in order."""
+    """Texts without duplicates, in order."""
     return ", ".join(dict.fromkeys(value for value in values if value))
 
 
 def groups(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    """Rows that agree in some columns of text, in the order of first appearance."""
+    """Rows that agree in some text columns, in order of first appearance."""
     for key, group in frame.groupby(list(columns), sort=False):
         assert isinstance(key, tuple)
         yield tuple(map(str, key)), group

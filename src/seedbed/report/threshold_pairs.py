@@ -1,4 +1,4 @@
-"""Quality of pairs of thresholds, in two forms that are never mixed, beside what came of the pairs downstream.
+"""Quality of pairs of thresholds, in two forms that are never mixed, beside the results of the pairs downstream.
 
 NPR, PQS and TECM (Tezcan and Cinbis, §3.2-3.3) as `threshold_quality` wrote them. `own`: each pair with the AffinityNet
 that was trained at it; `shared`: all pairs on the refined CAMs of one reference.
@@ -34,15 +34,15 @@ MEASURES: Mapping[str, str] = {
     "tecm_printed": "TECM (as printed)",
 }
 CRITERIA = ("pqs_initial", "pqs_pseudo", "pqs_mean", "tecm", "tecm_printed")
-"""Measures that a pair may be chosen by."""
+"""Measures by which a pair may be chosen."""
 DOWNSTREAM = "mean_iou:"
-"""Before the names of columns that hold a mean IoU downstream."""
+"""Prefix of the names of columns that hold a mean IoU downstream."""
 DOWNSTREAM_KINDS = ("pseudo_mask", "prediction")
 FEWEST = 3
-"""Pairs that a coefficient needs."""
+"""Number of pairs that a coefficient needs."""
 NOTE = (
     "NPR: share of neutral pixels; PQS: mean IoU · (1 − NPR), needs masks; TECM needs none, and is given here both by "
-    "its equation (4)\nand as the paper's table was computed."
+    "its equation (4)\nand as computed for the paper's table."
 )
 
 
@@ -52,7 +52,7 @@ def form_of(judged: Judged) -> str:
 
 
 def pairs_of(judged: Judged) -> Iterator[dict[str, Any]]:
-    """One row per pair of a thresholds file: `regions`, its two thresholds and what was measured by name.
+    """One row per pair in a thresholds file: `regions`, its two thresholds and the measures by name.
 
     In the shared form `reference` is the setting on whose refined CAMs the pairs were judged.
     """
@@ -92,7 +92,7 @@ def _downstream(results: Results, judged: Judged) -> dict[str, Any]:
 
 
 def shared_frame(results: Results) -> pd.DataFrame:
-    """One row per pair of each thresholds file of the shared form."""
+    """One row per pair in each thresholds file of the shared form."""
     import pandas as pd
 
     rows = [pair for judged in judged_in(results, SHARED) for pair in pairs_of(judged)]
@@ -110,7 +110,7 @@ def downstream_titles(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def series(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-    """Rows of one owner, node and split, random seeds averaged: one row per pair, pairs rising."""
+    """Rows of one owner, node and split, random seeds averaged: one row per pair, in ascending order."""
     values = [*QUALITY, *downstream_columns(frame)]
     for key, group in groups(frame, ("owner", "node", "split")):
         pairs = group.astype(dict.fromkeys(values, float)).groupby(

@@ -11,7 +11,7 @@ NO_AXES = "shared"
 RNG = r"rng\d+"
 REGIONS = r"(?:bg|alpha)[^/-]*-[^/]*"
 PATTERN = rf"{NO_AXES}|{RNG}(?:/{REGIONS})?|{REGIONS}"
-"""Of the axes part of a path, for rules and for what looks through folders."""
+"""Pattern of the axes part of a path, for rules and for searching folders."""
 
 _AXES = re.compile(rf"(?:{NO_AXES}|(?:rng(?P<rng>\d+))?(?:(?:^|/)(?P<regions>{REGIONS}))?)\Z")
 
@@ -21,8 +21,8 @@ class Axes:
     """A point on the axes.
 
     Attributes:
-        rng: random seed; None where nothing depends on it.
-        regions: label of the confident-region setting; None where nothing depends on it.
+        rng: random seed; None if nothing depends on it.
+        regions: label of the confident-region setting; None if nothing depends on it.
     """
 
     rng: int | None = None
@@ -33,7 +33,7 @@ class Axes:
         """Read the axes part of a path.
 
         Raises:
-            SeedbedError: it is not one.
+            SeedbedError: it is not valid.
         """
         match = _AXES.match(text)
         if match is None or not text:
@@ -48,10 +48,10 @@ class Axes:
 
 @cache
 def canonical_regions(label: str) -> str:
-    """A label of the regions axis as paths carry it.
+    """A label of the regions axis as it appears in paths.
 
     Raises:
-        SeedbedError: it is not one.
+        SeedbedError: it is not valid.
     """
     try:
         return str(Regions.parse(label))

@@ -1,7 +1,7 @@
 """The contract of a stage: one command that reads artifacts and a parameter file and writes one artifact.
 
 A stage's file holds a parameter model, the function that does the work, and the `Stage` that ties them. Its imports at
-the top are free of torch and timm (planning must be quick); the function imports what it needs when it is called.
+the top do not include torch or timm (planning must be quick); the function imports what it needs when it is called.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     torch_threads: int = Field(
-        default=1, ge=1, description="threads of one job; results depend on it, so it is set here"
+        default=1, ge=1, description="threads of one job; a parameter, since results depend on it"
     )
 
     REGIONS: ClassVar[bool] = False
@@ -80,7 +80,7 @@ class Input:
 class TrueMasks:
     """The data set's own masks as an input (`from: {labels: masks}`).
 
-    An object of its own: an input that is left out is absent, and can never be taken for pixel ground truth.
+    A separate type: an input that is left out is absent, and can never be mistaken for pixel ground truth.
     """
 
 
@@ -101,7 +101,7 @@ class Job:
     split: str
     shard: str
     image_ids: tuple[str, ...]
-    """Images of this shard, in the data set's order; empty for whole stages."""
+    """Images of this shard, in the data set's order; empty for stages that write whole artifacts."""
     work: Path
     """Folder for checkpoints; wiped when it belongs to other parameters or inputs."""
     key: str
@@ -112,15 +112,15 @@ class Job:
     ledger: list[LedgerEntry]
     """Uses of pixel ground truth so far; a stage that reads masks appends its own."""
     facts: dict[str, Any]
-    """What the manifest will say beside meaning and classes; a sharded stage adds to it, the same for every shard."""
+    """What the manifest will say besides meaning and classes; a sharded stage adds to it, the same for every shard."""
     results: Path = RESULTS
-    """Folder of all results, for the report; a fact of the machine, which no manifest takes up."""
+    """Folder of all results, for the report; it depends on the machine, so no manifest contains it."""
 
     def artifact(self, name: str) -> Artifact:
-        """The artifact of an input that the stage requires.
+        """The artifact given as an input that the stage requires.
 
         Raises:
-            SeedbedError: it is absent, or the true masks.
+            SeedbedError: it is absent, or is the true masks.
         """
         found = self.inputs.get(name)
         if found is None or isinstance(found, TrueMasks):
@@ -131,7 +131,7 @@ class Job:
         """The mask of an image, for evaluation.
 
         Raises:
-            SeedbedError: the data set has none for it.
+            SeedbedError: the data set has none for the image.
         """
         mask = self.dataset.mask(image_id)
         if mask is None:
@@ -144,13 +144,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Products:
-    """What a whole stage made: contents by file name."""
+    """What a stage made that writes a whole artifact: contents by file name."""
 
     files: Mapping[str, bytes]
     images: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, bytes] = field(default_factory=dict)
-    """Files written beside the artifact that are not part of it (true masks' checksums beside the index)."""
+    """Files written beside the artifact but not part of it (the true masks' checksums beside the index)."""
 
 
 @dataclass(frozen=True)
@@ -159,19 +159,19 @@ class Stage:
 
     Attributes:
         name: also the name of the rule, of the script and of the `stage:` in recipes.
-        version: raised whenever a default changes or the stage's meaning does, so that old results become stale.
+        version: raised whenever a default or the stage's meaning changes, so that old results become stale.
         parameters: the model, from the raw parameters (a method may add its own).
         inputs: by name; the names are the command's options.
         resources: what a job costs.
-        run: does the work: yields (image id, payload) where the artifact is sharded, returns `Products` where it is
-            whole, or the file's bytes where `writes_file`. The report's is handed over by its script, since what it
-            calls lies above this layer.
-        makes: meaning of the artifact; empty for what recipes have no nodes of (index, judges, report).
+        run: does the work: yields (image id, payload) if the artifact is sharded, returns `Products` if it is
+            whole, or the file's bytes if `writes_file`. The report's script supplies it, since what it
+            calls is above this layer.
+        makes: meaning of the artifact; empty for stages that recipes cannot use (index, judges, report).
         random: whether the rng axis enters here.
-        own_files: what a whole stage without a meaning writes beside the manifest.
+        own_files: what a stage without a meaning writes beside the manifest.
         reads_index: whether the stage reads the data set's index; the one that makes it does not.
         reads_masks: whether the stage reads true masks whatever its inputs are: the judges and the report.
-        writes_file: whether `--output` is one file that says everything of itself, instead of a folder with a manifest.
+        writes_file: whether `--output` is one self-describing file, instead of a folder with a manifest.
     """
 
     name: str
@@ -190,7 +190,7 @@ class Stage:
 
     @property
     def meaning(self) -> Meaning:
-        """What the stage makes; only of stages that recipes have nodes of."""
+        """What the stage makes; only for stages that recipes can use."""
         return MEANINGS[self.makes]
 
     @property
@@ -205,13 +205,13 @@ class Stage:
 
     @property
     def suffix(self) -> str:
-        """Ending of a shard's data file; empty for whole stages."""
+        """Ending of a shard's data file; empty for stages that write whole artifacts."""
         sharding = self.meaning.form.sharding if self.makes else None
         return sharding.suffix if sharding else ""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What a whole stage writes beside the manifest; empty for sharded stages."""
+        """What a stage with a whole artifact writes beside the manifest; empty for sharded stages."""
         return self.meaning.form.files if self.makes else self.own_files
 
     def validate(self, raw: Mapping[str, Any], where: str) -> Parameters:

@@ -32,17 +32,17 @@ class CrfOptions(Parameters):
 
     @property
     def has_crf(self) -> bool:
-        """Whether a dense CRF is asked for."""
+        """Whether a dense CRF is requested."""
         return self.crf != NO_CRF
 
     def label_refiner(self, image: Image.Image) -> RefineLabels:
-        """The CRF of a photograph on hard labels."""
+        """The CRF for a photograph on hard labels."""
         from seedbed.refine.crf.refiners import label_refiner
 
         return label_refiner(np.array(image), CRF_PRESETS[self.crf], self.crf_engine)
 
     def score_refiner(self, image: Image.Image) -> RefineScores:
-        """The CRF of a photograph on scores."""
+        """The CRF for a photograph on scores."""
         from seedbed.refine.crf.refiners import score_refiner
 
         return score_refiner(np.array(image), CRF_PRESETS[self.crf], self.crf_engine)

@@ -18,17 +18,17 @@ def gather(stages: Mapping[str, Stage], params: Path, folder: Path) -> Manifest:
     Args:
         stages: by name.
         params: the stage's slice.
-        folder: where the shards lie.
+        folder: where the shards are.
 
     Raises:
-        SeedbedError: a shard is missing, truncated, or was made with other parameters or inputs.
+        SeedbedError: a shard is missing or truncated, or was made with other parameters or inputs.
     """
     content = read_slice(params)
     if content["stage"] not in stages:
         raise SeedbedError(f"{params}: {unknown_name('stage', content['stage'], stages)}")
     stage = stages[content["stage"]]
     if not stage.sharded:
-        raise SeedbedError(f"{params}: stage {stage.name} is not sharded, there is nothing to gather")
+        raise SeedbedError(f"{params}: stage {stage.name} is not sharded, so there is nothing to gather")
     content = read_slice(params, stage)
     parameters = stage.validate(content["parameters"], str(params))
     sidecars = {}
@@ -36,9 +36,7 @@ def gather(stages: Mapping[str, Stage], params: Path, folder: Path) -> Manifest:
         path = folder / f"{shard}.json"
         sidecars[path.name] = read_manifest(path)
         if sidecars[path.name].parameters != content:
-            raise SeedbedError(
-                f"{path} was made with other parameters than {params} has; run that shard again"
-            )
+            raise SeedbedError(f"{path} was not made with the parameters in {params}; run that shard again")
         for name, entry in sidecars[path.name].files.items():
             verify_size(folder / name, entry)
     manifest = merge_shards(sidecars)

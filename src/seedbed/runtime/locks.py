@@ -1,8 +1,8 @@
-"""Locks: one writer per output, and the question whether somebody writes.
+"""Locks: one writer per output, and a check whether an output is being written.
 
 A lock is `flock` on `.work/UNIT.lock` beside the output, and the file holds the writer's process id for people to read.
-The kernel frees it on any death. Asking takes a shared lock for an instant and writes nothing; a writer that meets such
-an asker tries again.
+The kernel frees it however the process ends. A check takes a shared lock for an instant and writes nothing; a writer
+that meets such a check tries again.
 """
 
 import fcntl
@@ -18,15 +18,15 @@ from seedbed.errors import SeedbedError
 from seedbed.runtime.paths import WORK
 
 TRIES, PAUSE_S = 5, 0.05
-"""How often, and how far apart, a writer tries: an asker holds a lock for less than that."""
+"""How often, and how far apart, a writer tries: a check holds a lock for less than that."""
 
 
 @contextmanager
 def output_lock(folder: Path, unit: str) -> Iterator[None]:
-    """Be the one writer of a unit of an output.
+    """Become the only writer of a unit of an output.
 
     Raises:
-        SeedbedError: another run holds it, or the file system has no locks.
+        SeedbedError: another run holds it, or the file system does not support locks.
     """
     path = lock_path(folder, unit)
     with writing(path):
@@ -48,14 +48,14 @@ def output_lock(folder: Path, unit: str) -> Iterator[None]:
 
 
 def refuse_locked(folder: Path, unit: str | None = None) -> None:
-    """Refuse to go on where somebody writes an output; nothing on disk is touched.
+    """Refuse to continue while an output is being written; nothing on disk is touched.
 
     Args:
         folder: of the output.
-        unit: one unit of it; any where None.
+        unit: one unit of it; any if None.
 
     Raises:
-        SeedbedError: naming the output and who writes it.
+        SeedbedError: names the output and the writer.
     """
     found = [lock_path(folder, unit)] if unit else sorted((folder / WORK).glob("*.lock"))
     for path in found:
@@ -64,7 +64,7 @@ def refuse_locked(folder: Path, unit: str | None = None) -> None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody holds a lock file; nothing on disk is touched."""
+    """Whether a lock file is held; nothing on disk is touched."""
     try:
         with path.open("rb") as stream:
             return not try_lock(stream, fcntl.LOCK_SH)
@@ -76,10 +76,10 @@ def try_lock(stream: IO[str] | IO[bytes], kind: int = fcntl.LOCK_EX) -> bool:
     """Lock an open file without waiting, until it is closed.
 
     Returns:
-        whether the lock was free.
+        Whether the lock was free.
 
     Raises:
-        OSError: the file system has no locks.
+        OSError: the file system does not support locks.
     """
     try:
         fcntl.flock(stream, kind | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What a stage command says: lines in a log, and one line for the person at the terminal where something fails."""
+"""What a stage command says: lines in a log, and one line at the terminal if something fails."""
 
 import os
 import sys
@@ -11,14 +11,14 @@ from seedbed.artifacts.atomic import writing
 from seedbed.errors import SeedbedError
 
 CALLS = "SEEDBED_CALLS"
-"""Environment variable: a file to which every stage command appends one line, which tells what an engine ran."""
+"""Environment variable: a file to which every stage command appends one line, to show what an engine ran."""
 
 
 class Log:
     """Lines for a file (or stderr) and a one-line error for the person at the terminal.
 
     Args:
-        path: file that takes the lines and the tracebacks; stderr where None.
+        path: file for the lines and the tracebacks; stderr if None.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -33,7 +33,7 @@ class Log:
         print(text, file=self._stream, flush=True)
 
     def progress(self, items: Any, total: int, label: str) -> Iterator[Any]:
-        """Iterate with a bar in a terminal, and about ten lines in a log."""
+        """Iterate with a progress bar in a terminal, or about ten lines in a log."""
         if self._stream is sys.stderr and sys.stderr.isatty():
             from tqdm import tqdm
 

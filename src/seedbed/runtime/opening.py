@@ -34,9 +34,9 @@ class Opened:
     """Everything that a command was given.
 
     Attributes:
-        slice: what `--params` holds.
+        slice: contents of `--params`.
         inputs: by name; one that is not given is absent.
-        contents: digests of all that the stage reads.
+        contents: digests of everything that the stage reads.
         results: folder of all results.
     """
 
@@ -77,7 +77,7 @@ def open_inputs(stage: Stage, options: argparse.Namespace) -> Opened:
     """Read and verify what the options of a command name.
 
     Raises:
-        SeedbedError: a file is missing or disagrees with its manifest, or an input has another meaning.
+        SeedbedError: a file is missing or disagrees with its manifest, or an input has the wrong meaning.
     """
     content = read_slice(options.params, stage)
     parameters = stage.validate(content["parameters"], str(options.params))
@@ -101,7 +101,7 @@ def read_slice(path: Path, stage: Stage | None = None) -> dict[str, Any]:
     """The slice at `path`, checked to be one of this stage and version.
 
     Raises:
-        SeedbedError: missing, unreadable, or another stage's or version's.
+        SeedbedError: it is missing, unreadable, or for another stage or version.
     """
     try:
         content = json.loads(path.read_bytes())
@@ -115,8 +115,8 @@ def read_slice(path: Path, stage: Stage | None = None) -> dict[str, Any]:
         raise SeedbedError(f"{path}: expected keys {', '.join(keys)}; {ADVICE}")
     if stage is not None and (content["stage"], content["stage_version"]) != (stage.name, stage.version):
         raise SeedbedError(
-            f"{path} is for stage {content['stage']} version {content['stage_version']}, this is {stage.name} version "
-            f"{stage.version}; {ADVICE}"
+            f"{path} is for stage {content['stage']} version {content['stage_version']}, but this is {stage.name} "
+            f"version {stage.version}; {ADVICE}"
         )
     return content
 
@@ -140,7 +140,7 @@ def _open(stage: Stage, name: str, path: Path) -> Artifact | TrueMasks:
     artifact = Artifact(path)
     if not {artifact.meaning.name, artifact.meaning.form.name} & set(spec.takes):
         raise SeedbedError(
-            f"--{name} takes {' or '.join(spec.takes)}, {path} is {artifact.meaning.name}; name another artifact"
+            f"--{name} takes {' or '.join(spec.takes)}, but {path} is {artifact.meaning.name}; name another artifact"
         )
     return artifact
 
@@ -148,7 +148,7 @@ def _open(stage: Stage, name: str, path: Path) -> Artifact | TrueMasks:
 def _contents(
     stage: Stage, index: Artifact | None, inputs: Mapping[str, Artifact | TrueMasks]
 ) -> dict[str, list[str]]:
-    """Digests of all that the stage reads; masks count by the file of their checksums beside the index."""
+    """Digests of everything that the stage reads; for masks, the file of their checksums beside the index."""
     if index is None:
         return {}
     masks = [name for name, source in inputs.items() if isinstance(source, TrueMasks)]
@@ -177,7 +177,7 @@ def _declared_root(params: Path, dataset: str) -> str | None:
 
 
 def _results_folder(params: Path) -> Path:
-    """The folder that holds `.params`, where the slice lies in it; else `results`."""
+    """The folder that holds `.params` if the slice is in it; otherwise `results`."""
     for parent in params.resolve().parents:
         if parent.name == PARAMS:
             return parent.parent

@@ -28,12 +28,12 @@ def main(
     """Run a stage's command.
 
     Args:
-        arguments: of the command line; those of this process where None.
-        run: does the work, where the stage does not say (`Stage.run`).
-        command: words of the command line before the options, for the help; the stage's own script where empty.
+        arguments: of the command line; those of this process if None.
+        run: does the work, if the stage has no function (`Stage.run`).
+        command: words of the command line before the options, for the help; the stage's own script if empty.
 
     Returns:
-        exit status: 0, or 1 after one line on stderr.
+        Exit status: 0, or 1 after one line on stderr.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from seedbed.runtime.run import run_stage
@@ -49,10 +49,10 @@ def gather_main(stages: Mapping[str, Stage], arguments: Sequence[str] | None = N
     """Run the gather command.
 
     Args:
-        stages: by name, of which the slice names one.
+        stages: by name; the slice names one of them.
 
     Returns:
-        exit status, as `main`.
+        Exit status, as `main`.
     """
     result = argparse.ArgumentParser(
         prog="python workflow_scripts/gather.py",
@@ -60,7 +60,7 @@ def gather_main(stages: Mapping[str, Stage], arguments: Sequence[str] | None = N
         allow_abbrev=False,
     )
     result.add_argument("--params", type=Path, required=True, metavar="FILE", help="the stage's slice (JSON)")
-    result.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the shards lie")
+    result.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the shards")
     result.add_argument("--log", type=Path, metavar="FILE", help="file for tracebacks; default stderr")
     options = result.parse_args(arguments)
     count_call("gather", options.output)
@@ -68,7 +68,7 @@ def gather_main(stages: Mapping[str, Stage], arguments: Sequence[str] | None = N
 
 
 def parser(stage: Stage, command: str = "") -> argparse.ArgumentParser:
-    """Options of a stage's command; the parameters of its model stand below them in the help."""
+    """Options of a stage's command; the parameters of its model are listed below them in the help."""
     fields = stage.parameters({}).model_fields
     listing = "\n".join(
         f"  {field.alias or name} = {_default(field)}: {field.description or ''}"

@@ -20,6 +20,6 @@ def shard_names(splits: Sequence[str], shards: int) -> tuple[str, ...]:
 
 
 def shard_members(image_ids: Sequence[str], number: int, shards: int) -> tuple[str, ...]:
-    """Images of a shard: contiguous runs of the split's order, sizes differ by one at most."""
+    """Images of a shard: contiguous in the split's order; sizes differ by at most one."""
     total = len(image_ids)
     return tuple(image_ids[total * number // shards : total * (number + 1) // shards])

@@ -1,4 +1,4 @@
-"""Validation of what people write, by pydantic models, with all that is wrong in one line."""
+"""Validation of user input by pydantic models, with everything that is wrong in one line."""
 
 from collections.abc import Mapping, Sequence
 from types import UnionType
@@ -12,10 +12,10 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def validate_model(model: type[M], raw: Mapping[str, Any], where: str) -> M:
-    """An instance of a pydantic model; all that is wrong with `raw` in one line.
+    """An instance of a pydantic model; everything that is wrong with `raw` in one line.
 
     Raises:
-        SeedbedError: naming the key, what was expected and what came.
+        SeedbedError: names the key, what was expected and what came.
     """
     try:
         return model.model_validate(dict(raw))
@@ -37,7 +37,7 @@ def _problem(model: type[BaseModel], problem: Any) -> str:
 
 
 def _known_keys(annotation: Any, location: Sequence[str]) -> list[str]:
-    """Keys that a model has at a location inside it; none where the location leads to no model."""
+    """Keys that a model has at a location inside it; none if the location leads to no model."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         fields = {field.alias or name: field.annotation for name, field in annotation.model_fields.items()}
         return _known_keys(fields.get(location[0]), location[1:]) if location else list(fields)

@@ -1,7 +1,7 @@
-"""`classify`: what a classifier says of each whole image: class probabilities, and the pooled features behind them.
+"""`classify`: a classifier's output for each whole image: class probabilities, and the pooled features behind them.
 
 `probabilities` are the sigmoid of the class logits, one per class; `features` are the mean of the last feature map, one
-per channel. The classification scores are made from the probabilities.
+per channel. The classification scores are computed from the probabilities.
 """
 
 from __future__ import annotations

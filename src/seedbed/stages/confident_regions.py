@@ -7,7 +7,7 @@ first map's class where there is one, 0 where both say background, and 255 other
 With powers (`alpha4-24`; PSA, Ahn & Kwak 2018) the background score is (1 - max)^α, with the low α for the foreground
 and the high one for the background, each followed by a dense CRF on the scores.
 
-`regions` is the axis of that name: `snakemake all` takes the recipe's value, `snakemake sweep` each of `thresholds` in
+`regions` is the axis of that name: `snakemake all` uses the recipe's value, `snakemake sweep` each of `thresholds` in
 params.yaml. An image without classes is all background.
 """
 
@@ -34,9 +34,7 @@ class ConfidentRegionsParameters(CrfOptions, ShardedParameters):
         default=DEFAULT_REGIONS,
         description="background where score <= bg, foreground where score >= fg; or alpha4-24",
     )
-    crf: CrfChoice = Field(
-        default="irn", description="preset of the dense CRF behind each threshold, or none"
-    )
+    crf: CrfChoice = Field(default="irn", description="preset of the dense CRF after each threshold, or none")
 
 
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:

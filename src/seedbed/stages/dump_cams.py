@@ -1,9 +1,9 @@
 """`dump_cams`: multi-scale CAMs of a classifier; the scales 0.5, 1, 1.5 and 2 are those of PSA and IRN.
 
 A map is ReLU(CAM) plus the mirrored ReLU(CAM) of the mirrored image. It is stored at its native resolution and before
-normalisation: later stages sum the upsampled scales and bring the sum to [0, 1] as `normalisation` says. Only the
+normalisation: later stages sum the upsampled scales and normalise the sum to [0, 1] as `normalisation` says. Only the
 classes that the image-level labels name get a map. An image that is smaller than 32 pixels at some scale is padded with
-the mean colour for the network, and its map is cut back.
+the mean colour for the network, and its map is cropped back.
 """
 
 from __future__ import annotations
@@ -31,19 +31,21 @@ class DumpCamsParameters(ShardedParameters):
         description="instead of scales: sides in pixels of squares that the image is stretched to",
     )
     form: Literal["cam", "gradcam++"] = Field(
-        default="cam", description="ReLU of the class maps, or Grad-CAM++ with each map from 0 to 1"
+        default="cam", description="ReLU of the class maps, or Grad-CAM++ with each map stretched from 0 to 1"
     )
     flip: bool = Field(default=True, description="add the mirrored CAM of the mirrored image")
-    keep_flips: bool = Field(default=False, description="store the mirrored half on its own, too")
+    keep_flips: bool = Field(default=False, description="also store the mirrored half on its own")
     normalisation: Form = Field(
         default="max",
-        description="how later stages bring the maps to [0, 1]; SEAM's is min_max",
+        description="how later stages normalise the maps to [0, 1]; SEAM's is min_max",
     )
-    precision: Literal["32", "bf16"] = Field(default="32", description="bf16 is faster, and 8.5e-3 off")
+    precision: Literal["32", "bf16"] = Field(
+        default="32", description="bf16 is faster, with an error of 8.5e-3"
+    )
 
 
 def run(job: Job) -> Iterator[tuple[str, Maps]]:
-    """Yield the CAMs of each image: of the classes that its image-level labels name, no others.
+    """Yield the CAMs of each image, only for the classes that its image-level labels name.
 
     Raises:
         SeedbedError: every CAM of the shard is constant.

@@ -4,9 +4,9 @@ All scores are functions of counts. Classifications are scored on image-level la
 masks as they are; maps at a fixed threshold, and over a curve of thresholds whose best is marked as chosen with masks.
 Pixels whose truth is 255 are left out.
 
-The plan places this stage: once for each node of a recipe's `scores` and each split of the node whose truth is known.
-True masks are for the judges. Apart from them, `prepare_dataset` takes the masks' checksums, the page shows some masks
-beside the samples, and the supervised baseline trains on them.
+The plan adds this stage: once for each node in a recipe's `scores` and each split of the node whose truth is known.
+True masks are for the judges. Apart from them, `prepare_dataset` computes the masks' checksums, the report page shows
+some masks beside the samples, and the supervised baseline trains on them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from seedbed.runtime.judging import judgement_json
 
 
 class EvaluateParameters(CrfOptions):
-    """What is scored, and how."""
+    """How a node is scored."""
 
     background_score: float = Field(
         default=0.25,
@@ -36,13 +36,14 @@ class EvaluateParameters(CrfOptions):
     )
     curve_step: float = Field(default=0.01, gt=0, le=0.5, description="step of the threshold curve of CAMs")
     neutral: Literal["dropped", "missed"] = Field(
-        default="dropped", description="what a neutral prediction is: removed, or a miss of its true class"
+        default="dropped",
+        description="how a neutral prediction counts: not at all, or as a miss of its true class",
     )
     class_map: dict[str, str] = Field(default_factory=dict, description="classes to collapse: {breed: pet}")
 
 
 def run(job: Job) -> bytes:
-    """The scores file: everything that it says of itself, the ledger, the scores and the counts they come from."""
+    """The scores file: its header, the ledger, the scores and the counts from which they follow."""
     target = job.artifact("target")
     result = BY_FORM[target.meaning.form.name](job, target)
     return judgement_json(STAGE, job, target.meaning.score, result)

@@ -1,6 +1,6 @@
-"""`predict`: label maps from a segmentation network: softmax averaged over scales and mirror images, then the largest.
+"""`predict`: label maps from a segmentation network: softmax averaged over scales and mirror images, then argmax.
 
-A dense CRF, if one is asked for, sharpens the averaged probabilities. No pixel is neutral.
+A dense CRF, if requested, sharpens the averaged probabilities. No pixel is neutral.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """`prepare_dataset`: index a data set as users have it: image ids, splits, sizes, checksums and image-level labels.
 
 Every photograph is read once. The stage stops at the first fault and says how many more there are; `seedbed doctor`
-lists all of them. Later stages take ids, labels and splits from the index, and refuse a photograph that is no longer
-the one that was indexed. The plan places this stage; recipes have no node of it.
+lists all of them. Later stages take ids, labels and splits from the index, and refuse a photograph that has
+changed since it was indexed. The plan adds this stage; recipes have no node of it.
 
 - `index.csv` has one row per image and split, in the data set's order: `image_id`, `split`, `width` and `height` in
-  pixels, `sha256` of the file (of size and RGB pixels where images are generated), then one 0/1 column per class.
+  pixels, `sha256` of the file (of size and RGB pixels if images are generated), then one 0/1 column per class.
 - `masks.csv` has one row per mask of the splits that have masks: `image_id`, `split`, `sha256` of size and indices;
-  its last row has the `sha256` of all rows before it. It lies beside the artifact and is not part of its content, so
-  mending a mask makes evaluations stale and trains nothing again.
+  its last row has the `sha256` of all rows before it. It is beside the artifact and is not part of its content, so
+  correcting a mask makes evaluations stale but retrains nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from seedbed.runtime.paths import INDEX, MASKS
 
 
 class PrepareDatasetParameters(Parameters):
-    """The data set's declaration, less what is a fact of a machine."""
+    """The data set's declaration, without what depends on the machine."""
 
     kind: str = Field(description="kind of the data set: voc, folder, composites")
     splits: dict[str, SplitDeclaration] = Field(description="splits, their lists and whether they have masks")
@@ -33,7 +33,7 @@ class PrepareDatasetParameters(Parameters):
 
 
 def run(job: Job) -> Products:
-    """The index; masks get a file of their own, which only evaluation and the supervised baseline read.
+    """The index; masks get their own file, which only evaluation and the supervised baseline read.
 
     Raises:
         SeedbedError: the data set has faults; the first is named, `seedbed doctor` lists all.

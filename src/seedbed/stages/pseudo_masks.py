@@ -1,8 +1,8 @@
 """`pseudo_masks`: decide a label for each pixel from refined CAMs (or plain ones).
 
 `decide: argmax` takes the class of the largest score, or background where no score is above `background_score`.
-`decide: same_pair` takes the pair of the regions axis, as the threshold-quality paper does: what lies between the two
-thresholds stays 255. Only then does the node itself depend on that axis. A dense CRF, if one is asked for, sharpens the
+`decide: same_pair` uses the pair of the regions axis, as the threshold-quality paper does: what lies between the two
+thresholds stays 255. Only then does the node itself depend on that axis. A dense CRF, if requested, sharpens the
 labels.
 """
 
@@ -26,7 +26,7 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
 
     decide: Literal["argmax", "same_pair"] = Field(
         default="argmax",
-        description="argmax of one background score and the classes; or the pair of the regions axis, between neutral",
+        description="argmax of one background score and the classes; or the pair of the regions axis, else neutral",
     )
     background_score: float = Field(default=0.5, ge=0, le=1, description="score of background, for argmax")
     regions: RegionsLabel = Field(default=DEFAULT_REGIONS, description="the regions axis, for same_pair")

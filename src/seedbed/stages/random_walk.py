@@ -1,8 +1,8 @@
 """`random_walk`: spread CAMs along AffinityNet's affinities, sparse, at any image size.
 
 The scores x become x T^steps, where T holds the affinities to the power `beta`, with a self-loop of 1, normalised by
-column. T is a sparse stencil, so memory is linear in the size of the image. Background does not walk: it stays one
-constant score, which `pseudo_masks` and `evaluate` bring. The result is one map per class on AffinityNet's grid.
+column. T is a sparse stencil, so memory is linear in the size of the image. Background does not take part: it is one
+constant score, which `pseudo_masks` and `evaluate` add. The result is one map per class on AffinityNet's grid.
 
 `method: chebyshev` takes `products` matrix products instead of 2^`log2_steps`. Its error is bounded: 8.3e-8 of the
 input, in the norm in which T is symmetric, at 84 products and 256 steps.
@@ -26,10 +26,10 @@ from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 
 
 class RandomWalkParameters(ShardedParameters):
-    """The walk's shape."""
+    """How the walk is done."""
 
     beta: float = Field(
-        default=8.0, gt=0, description="power of the affinities: higher, fewer steps across edges"
+        default=8.0, gt=0, description="power of the affinities; a higher one means fewer steps across edges"
     )
     log2_steps: int = Field(
         default=8, ge=0, le=12, description="2 to this power steps (PSA's logt, IRN's exp_times)"
@@ -39,7 +39,7 @@ class RandomWalkParameters(ShardedParameters):
         description="chebyshev: a bounded approximation; power: every step, the reference",
     )
     products: int = Field(
-        default=84, ge=1, description="matrix products of chebyshev; the bound falls with them"
+        default=84, ge=1, description="matrix products of chebyshev; more of them lower the bound"
     )
     image_scale: float = Field(default=1.0, gt=0, description="scale of the image that AffinityNet sees")
     flip: bool = Field(default=False, description="average AffinityNet's output with the mirrored image's")
@@ -54,8 +54,8 @@ class RandomWalkParameters(ShardedParameters):
     )
     normalisation: Form = Field(
         default="global_max",
-        description="how later stages bring the maps to [0, 1]: by the maximum over all classes (IRN), since the walk "
-        "has put the classes on one scale",
+        description="how later stages normalise the maps to [0, 1]: by the maximum over all classes (IRN), since the "
+        "walk has put the classes on one scale",
     )
 
 
@@ -63,7 +63,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     """Yield the refined CAMs of each image: one map per class on AffinityNet's grid.
 
     Raises:
-        SeedbedError: `off_edges` with an AffinityNet that has no edges.
+        SeedbedError: `off_edges` is set, but the AffinityNet has no edges.
     """
     import torch
 

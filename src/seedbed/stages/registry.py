@@ -1,6 +1,6 @@
-"""The table of stages that recipes make nodes of. A new one is one file, one line here, a rule and a script.
+"""The table of stages that recipes can use in nodes. A new one is one file, one line here, a rule and a script.
 
-The plan places the others itself: `prepare_dataset`, `report`, and the judges (`seedbed.plan.judges`).
+The plan adds the others itself: `prepare_dataset`, `report`, and the judges (`seedbed.plan.judges`).
 """
 
 from seedbed.runtime.contract import Stage

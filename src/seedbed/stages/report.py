@@ -1,7 +1,7 @@
-"""`report`: tables, figures and one self-contained page of all that a run made.
+"""`report`: tables, figures and one self-contained page about everything that a run made.
 
 The page has one section per table. On the page several random seeds become mean ± sample standard deviation; the tables
-keep each of them. Which node was made from which is taken from the manifests. The plan places this stage, once for
+keep each of them. Which node was made from which is taken from the manifests. The plan adds this stage, once for
 `snakemake all` and once for `snakemake sweep`. `snakemake --report report.html` builds Snakemake's own report, which
 takes up this page and its tables.
 """
@@ -19,19 +19,19 @@ SECTIONS = Path(__file__).parents[1] / "report" / "sections"
 
 
 def section_names(folder: Path = SECTIONS) -> tuple[str, ...]:
-    """Sections of the page, one file each in the folder; the table of each is named like the file.
+    """Sections of the page, one file each in the folder; each section's table has the name of its file.
 
-    The files are listed, not imported: planning is quick, and the page lies above this layer.
+    The files are listed, not imported: planning must be quick, and the page is above this layer.
     """
     return tuple(sorted(path.stem for path in folder.glob("[!_]*.py")))
 
 
 class ReportParameters(Parameters):
-    """How much the page shows."""
+    """How much the report page shows."""
 
     samples: int = Field(default=6, ge=0, description="sample images per split, from its first shard")
     sample_rows: int = Field(
-        default=24, ge=1, description="most rows of samples per split, over all settings"
+        default=24, ge=1, description="maximum rows of samples per split, over all settings"
     )
     thumbnail: int = Field(default=150, ge=32, le=320, description="long side of a sample picture, pixels")
 

@@ -6,9 +6,9 @@
 
 Initial and refined CAMs are cut at the same pair, without a CRF. NPR counts all pixels and needs no masks; PQS needs
 them, and its mean IoU leaves out pixels whose truth is 255. What is measured on the initial CAMs is the same in both
-forms. NPR and PQS of the refined CAMs and TECM are not, because the walk differs.
+forms. NPR and PQS of the refined CAMs, and TECM, differ, because the walk differs.
 
-The plan places both forms in the sweep, for each node of refined CAMs on each of its splits. The reference may be PSA's
+The plan adds both forms to the sweep, for each node of refined CAMs on each of its splits. The reference may be PSA's
 powers of the background score; a judged pair may not. Threshold-quality paper, equations (1) to (4).
 """
 
@@ -35,11 +35,11 @@ FORMS = (OWN, SHARED)
 def run(job: Job) -> bytes:
     """The threshold file of one split.
 
-    `own`: `scores` holds one pair, that of the refined CAMs' regions axis. `shared`: `scores` holds a row per pair of
+    `own`: `scores` holds one pair, that of the refined CAMs' regions axis. `shared`: `scores` holds one row per pair of
     the slice, by label, all on the same refined CAMs; their AffinityNet was trained at the regions axis.
 
     Raises:
-        SeedbedError: another form, or a setting that is PSA's powers of the background score, which is no pair.
+        SeedbedError: an unknown form, or a setting of PSA's powers of the background score, which is not a pair.
     """
     form = str(job.slice.get("form", OWN))
     if form not in FORMS:

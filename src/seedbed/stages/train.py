@@ -1,16 +1,16 @@
-"""Train a network: a method (`seedbed.methods`) says what a step optimises, the parameters here how it is optimised.
+"""Train a network: a method (`seedbed.methods`) defines what a step optimises, the parameters here how.
 
 `train_classifier` learns from image-level labels. `train_affinitynet` learns from confident regions which pixels belong
 together (Ahn & Kwak 2018, §3.2). `train_segmenter` learns from pseudo masks, confident regions or, as an upper bound,
 the true masks (`from: {labels: masks}`); the ledger then says `training`.
 
-The backbone's weights learn at `lr`, its biases at `bias_lr_factor` times that without weight decay; what is trained
-from scratch learns at `head_lr_factor` times those. The schedule is lr (1 - step/steps)^poly_power, after a warm-up if
-one is asked for.
+The backbone's weights learn at `lr`, its biases at `bias_lr_factor` times that, without weight decay; what is
+trained from scratch learns at `head_lr_factor` times those rates. The schedule is lr (1 - step/steps)^poly_power, after
+a warm-up if one is requested.
 
 An epoch leaves out a last batch with fewer than `batch_size` images, and a data set with fewer than `batch_size` times
-`accumulate` images is refused. A training that was killed goes on from its last checkpoint, which is written after each
-epoch and every two minutes within long ones, and ends in the same bytes.
+`accumulate` images is refused. A training run that was killed resumes from its last checkpoint, which is written after
+each epoch and every two minutes within long ones, and ends in the same bytes.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class TrainingStageParameters(TrainingParameters, Parameters):
         return method_entry(self.method)
 
     def needed_inputs(self) -> tuple[str, ...]:
-        """What the method cannot do without."""
+        """Inputs that the method cannot do without."""
         return self.entry.needed(self)
 
     def unused_inputs(self) -> tuple[str, ...]:
-        """What is for other methods, or for this one with other parameters."""
+        """Inputs for other methods, or for this one with other parameters."""
         used = {*self.needed_inputs(), *self.entry.optional}
         return tuple(name for name in MethodInputs(self.entry.stage) if name not in used)
 
@@ -57,7 +57,7 @@ class TrainingStageParameters(TrainingParameters, Parameters):
 
 
 class MethodInputs(Mapping[str, Input]):
-    """Inputs of a training stage: all that one of its methods, those of installed packages too, is built with or reads.
+    """Inputs of a training stage: all that any of its methods, including those of installed packages, needs or reads.
 
     Args:
         stage: name of the training stage.
@@ -84,8 +84,8 @@ class MethodInputs(Mapping[str, Input]):
             for name, takes in own.items():
                 if found.setdefault(name, Input(takes, required=False)).takes != takes:
                     raise SeedbedError(
-                        f"method {method!r} takes {' or '.join(takes)} as input {name}, another of {self.stage} "
-                        f"{' or '.join(found[name].takes)}; give the input another name"
+                        f"method {method!r} takes {' or '.join(takes)} as input {name}, but another of {self.stage} "
+                        f"takes {' or '.join(found[name].takes)}; give the input another name"
                     )
         return found
 
@@ -119,12 +119,12 @@ def _joined(own: type[BaseModel], method: str, default: str) -> type[TrainingSta
     """The stages' model with the parameters of a method.
 
     Raises:
-        SeedbedError: one of them is named like one of training.
+        SeedbedError: one of them has the name of a training parameter.
     """
     taken = sorted(own.model_fields.keys() & TrainingStageParameters.model_fields.keys())
     if taken:
         raise SeedbedError(
-            f"method {method!r}: its parameter {', '.join(taken)} is named like one of training; rename it"
+            f"method {method!r}: its parameter {', '.join(taken)} has the name of a training parameter; rename it"
         )
     description = TrainingStageParameters.model_fields["method"].description
     bases: Any = (TrainingStageParameters, own)

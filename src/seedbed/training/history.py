@@ -1,4 +1,4 @@
-"""What training logged: one row an optimiser step, without times, so that equal runs log equal bytes."""
+"""What training logged: one row per optimiser step, without times, so that equal runs log equal bytes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ LEADING = ("epoch", "step", "lr")
 
 @dataclass
 class History:
-    """Rows by column name; epoch from 1, step from 0, lr of the backbone's weights, then values by name."""
+    """Rows by column name: epoch from 1, step from 0, lr of the backbone's weights, then values by name."""
 
     rows: list[dict[str, float | int]] = field(default_factory=list)
 
     def add(self, epoch: int, step: int, lr: float, values: Mapping[str, list[float]]) -> None:
-        """Add a row; several values of one name (micro-batches) are averaged."""
+        """Add a row; several values with the same name (micro-batches) are averaged."""
         row: dict[str, float | int] = {"epoch": epoch, "step": step, "lr": lr}
         row.update({name: sum(found) / len(found) for name, found in sorted(values.items())})
         self.rows.append(row)
 
     def to_csv(self) -> str:
-        """CSV text; a value that a step did not have is empty. Nine digits give a float32 back exactly."""
+        """CSV text; a value that a step does not have is empty. Nine digits restore a float32 exactly."""
         names = sorted({name for row in self.rows for name in row} - set(LEADING))
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -1,7 +1,7 @@
 """Optimisers with the field's parameter groups (as in PSA's released code, Ahn & Kwak 2018).
 
-Backbone weights learn at `lr`, backbone biases at twice that without decay; what is trained from scratch
-learns at ten times those rates. A network names its pretrained part by an attribute `backbone`; without one,
+Backbone weights learn at `lr`, backbone biases at twice that, without decay; what is trained from scratch
+learns at ten times those rates. A network's pretrained part is its attribute `backbone`; without one,
 all of it is from scratch.
 """
 
@@ -44,7 +44,7 @@ def build_optimiser(network: nn.Module, parameters: TrainingParameters) -> torch
     """The optimiser of one player; each group remembers its unscheduled rate as `base_lr`.
 
     Raises:
-        ValueError: nothing in the network is trainable, or Nesterov without momentum.
+        ValueError: nothing in the network is trainable, or Nesterov is set without momentum.
     """
     groups = parameter_groups(network, parameters)
     if not groups:

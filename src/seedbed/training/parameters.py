@@ -1,7 +1,7 @@
 """Parameters of training, free of torch so that planning stays quick.
 
-The published code of this field passes weight decay in the place of momentum, so that what its papers call
-"SGD, momentum 0.9" runs at a momentum of about 0 (reported in YudeWang/SEAM#21). Here momentum is explicit.
+The published code of this field passes weight decay in the position of momentum, so what its papers call
+"SGD, momentum 0.9" runs with a momentum of about 0 (reported in YudeWang/SEAM#21). Here momentum is explicit.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class TrainingParameters(BaseModel):
     lr: float = Field(0.01, gt=0)
     """Learning rate of the backbone's weights."""
     head_lr_factor: float = Field(10.0, gt=0)
-    """Factor on `lr` for what does not come from the backbone."""
+    """Factor on `lr` for everything that is not in the backbone."""
     bias_lr_factor: float = Field(2.0, gt=0)
     """Factor on `lr` for biases, which also get no weight decay."""
     momentum: float = Field(0.9, ge=0, lt=1)
-    """SGD's momentum. The published code runs at about 0 and ten times this `lr`, the same lr/(1 - momentum)."""
+    """SGD's momentum. The published code runs with about 0 and ten times this `lr`: the same lr/(1 - momentum)."""
     nesterov: bool = False
     """SGD's Nesterov variant; needs a momentum."""
     weight_decay: float = Field(1e-4, ge=0)
@@ -45,9 +45,9 @@ class TrainingParameters(BaseModel):
     precision: Literal["32", "bf16"] = "32"
     """Number format of the forward pass; weights and losses stay float32."""
     torch_threads: int = Field(1, ge=1)
-    """Threads of torch on the CPU; another number gives other roundings."""
+    """Torch's threads on the CPU; a different number rounds differently."""
     deterministic: bool = False
-    """On CUDA: only operations that repeat bit by bit (slower). The CPU always repeats."""
+    """On CUDA: use only operations that repeat bit by bit (slower). The CPU always does."""
     keep_epochs: tuple[PositiveEpoch, ...] | Literal["all"] = ()
     """Epochs, from 1, whose weights are kept beside the final ones."""
 

@@ -1,4 +1,4 @@
-"""Schedules: pure functions of where training stands."""
+"""Schedules: pure functions of the position in training."""
 
 
 def poly_decay(step: int, steps: int, power: float) -> float:
@@ -23,7 +23,7 @@ def warmup(step: int, steps: int) -> float:
 
 
 def linear_ramp(fraction: float, start: float, end: float, until: float = 1.0) -> float:
-    """From `start` at 0 linearly to `end` at fraction `until` of training, and `end` from there on.
+    """From `start` at 0 linearly to `end` at fraction `until` of training, and `end` from then on.
 
     Puzzle-CAM's weight is `linear_ramp(t, 0, 4, 0.5)`, OC-CSE's is `linear_ramp(t, 0.3, 1)`.
 

@@ -1,4 +1,4 @@
-"""`seedbed export`: label maps as people and evaluation servers take them: a folder of PNGs, or VOC's archive."""
+"""`seedbed export`: label maps as people and evaluation servers expect them: a folder of PNGs, or VOC's archive."""
 
 import gzip
 import io
@@ -31,15 +31,15 @@ def export(located: Located, out: Path, form: str = "png", split: str | None = N
     Args:
         located: a node that makes label maps.
         out: folder.
-        form: a key of `FORMS`: `png` writes `ID.png` (in one folder per split if there are several), palette PNGs with
-            the data set's indices; `voc` one archive with VOC's indices.
+        form: a key in `FORMS`: `png` writes `ID.png` (in one folder per split if there are several), palette PNGs with
+            the data set's indices; `voc` writes one archive with VOC's indices.
         split: one split only.
 
     Returns:
-        what was written, and how many label maps are in it.
+        What was written, and how many label maps are in it.
 
     Raises:
-        SeedbedError: no label maps, an unknown format or split, or what the test server would refuse.
+        SeedbedError: there are no label maps, the format or split is unknown, or the test server would refuse them.
     """
     if form not in FORMS:
         raise SeedbedError(unknown_name("format", form, FORMS))
@@ -56,7 +56,7 @@ def export(located: Located, out: Path, form: str = "png", split: str | None = N
 
 
 def export_pngs(located: Located, out: Path, splits: Sequence[str]) -> tuple[Path, int]:
-    """A folder of palette PNGs named like the images."""
+    """A folder of palette PNGs named after the images."""
     count = 0
     for split in splits:
         folder = out / split if len(splits) > 1 else out
@@ -73,18 +73,18 @@ def export_voc(located: Located, out: Path, splits: Sequence[str]) -> tuple[Path
     """The archive for VOC's test server; equal label maps give equal bytes.
 
     Raises:
-        SeedbedError: several splits, neutral pixels, or classes that VOC does not have.
+        SeedbedError: there are several splits, neutral pixels, or classes that VOC does not have.
     """
     if len(splits) > 1:
         raise SeedbedError(
-            f"an archive holds one split, {located.artifact.folder} has {', '.join(splits)}; name one"
+            f"an archive holds one split, but {located.artifact.folder} has {', '.join(splits)}; name one"
         )
     lookup = _voc_lookup(located)
     files = {}
     for image_id, name, label_map in _maps(located.artifact, splits[0]):
         if (label_map == IGNORE).any():
             raise SeedbedError(
-                f"image {image_id} has neutral pixels (255), which VOC's server does not take; export predictions"
+                f"image {image_id} has neutral pixels (255), which VOC's server does not accept; export predictions"
             )
         files[name] = label_map_png(lookup[label_map])
     write_bytes(out / VOC_ARCHIVE, _tgz(files))
@@ -98,19 +98,17 @@ FORMS: dict[str, Callable[[Located, Path, Sequence[str]], tuple[Path, int]]] = {
 
 
 def _maps(artifact: Artifact, split: str) -> Iterator[tuple[str, str, UInt8[np.ndarray, "height width"]]]:
-    """(image id, name of its file, label map) of each image of a split.
+    """(image id, name of its file, label map) for each image of a split.
 
     Raises:
-        SeedbedError: an id leads out of the folder that is written; ids may name folders in it.
+        SeedbedError: an id leads out of the output folder; ids may name folders inside it.
     """
     maps = artifact.open(split)
     image_ids = list(maps)
     for image_id, name in zip(image_ids, names_of(image_ids), strict=True):
         path = PurePosixPath(image_id)
         if path.is_absolute() or ".." in path.parts:
-            raise SeedbedError(
-                f"image id {image_id!r} leads out of the folder that is written; rename the image"
-            )
+            raise SeedbedError(f"image id {image_id!r} leads out of the output folder; rename the image")
         yield image_id, f"{name}.png", maps[image_id]
 
 

@@ -1,7 +1,7 @@
 """What a run will cost: the median seconds of earlier runs of the same stage on the same data set.
 
-Every stage command leaves `.runs/UNIT.json` beside its output; a sharded node costs its missing shards' runs. Seconds
-depend on parameters and device too, so this is a forecast, and it takes no account of checkpoints to resume from.
+Every stage command leaves `.runs/UNIT.json` beside its output; a sharded node costs the runs of its missing shards.
+Seconds also depend on parameters and device, so this is only a forecast; it ignores checkpoints to resume from.
 """
 
 import json
@@ -19,7 +19,7 @@ from seedbed.verbs.terminal import human_duration
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds of one worker.
+    """Seconds on one worker.
 
     Attributes:
         seconds: of everything whose stage has run before.
@@ -39,14 +39,14 @@ class Forecast:
         return cls(sum((part.seconds for part in parts), 0.0), unknown)
 
     def __str__(self) -> str:
-        """`unknown` where nothing is known, `3 min + unknown` where a part is."""
+        """`unknown` if nothing is known, `3 min + unknown` if only a part is."""
         if not self.unknown:
             return human_duration(self.seconds) if self.seconds else ""
         return f"{human_duration(self.seconds)} + unknown" if self.seconds else "unknown"
 
 
 def run_seconds(results: Path, dataset: str) -> dict[str, float]:
-    """Median seconds of one run by stage, from all `.runs/*.json` of a data set; unreadable ones are passed over."""
+    """Median seconds of one run by stage, from all `.runs/*.json` of a data set; unreadable ones are skipped."""
     seconds: dict[str, list[float]] = {}
     for path in (results / dataset).glob(f"**/{RUNS}/*.json"):
         try:
@@ -60,7 +60,7 @@ def run_seconds(results: Path, dataset: str) -> dict[str, float]:
 
 
 def task_forecast(task: Task, state: State, seconds: Mapping[str, float]) -> Forecast:
-    """Of what a run would do for a node: nothing if it is cached, the missing shards if it is partial."""
+    """Cost of what a run would do for a node: nothing if it is cached, the missing shards if it is partial."""
     runs = 1
     if task.stage.sharded:
         finished = 0 if state.status == "stale" else finished_shards(task)
@@ -69,7 +69,7 @@ def task_forecast(task: Task, state: State, seconds: Mapping[str, float]) -> For
 
 
 def forecast(stage: str, state: State, seconds: Mapping[str, float], runs: int = 1) -> Forecast:
-    """Of a number of runs of a stage; nothing if what they make is cached."""
+    """Cost of a number of runs of a stage; nothing if what they make is cached."""
     if state.status == "cached":
         return Forecast(0.0, {})
     known = seconds.get(stage)
@@ -77,6 +77,6 @@ def forecast(stage: str, state: State, seconds: Mapping[str, float], runs: int =
 
 
 def _stage_of(command: Sequence[str]) -> str:
-    """The stage of a command's words; a judge's is the first option of the script that all judges share."""
+    """The stage in a command's words; for a judge it is the first option of the script that all judges share."""
     script = Path(command[0]).stem
     return command[1] if script == "judge" else script

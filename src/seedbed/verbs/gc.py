@@ -1,6 +1,6 @@
-"""`seedbed gc`: what lies in `results/` and `logs/` though no recipe's commands write it, and clearing it away.
+"""`seedbed gc`: what is in `results/` and `logs/` though no recipe's commands write it, and deleting it.
 
-Indexes and reports of declared data sets stay, and so do files that are not ours.
+Indexes and reports of declared data sets stay, and so do files that seedbed did not write.
 """
 
 import os
@@ -33,9 +33,9 @@ class Leftover:
 
     Attributes:
         what: `data set`, `node`, the name of a judge, `work`, `slices`, `logs`, `temporary`.
-        where: what to show for it.
+        where: the path to show for it.
         paths: files and folders to delete.
-        why: no recipe owns it, because …
+        why: why no recipe owns it.
     """
 
     what: str
@@ -50,15 +50,15 @@ class Leftover:
 
 
 def collect(workflow: Workflow, yes: bool, each: bool = False, logs: Path = LOGS) -> str:
-    """List what no recipe wants, and with `yes` delete it.
+    """List what no recipe wants, and delete it with `yes`.
 
     Args:
         yes: delete.
-        each: one line per folder, instead of one for all of an owner's that go for one reason.
+        each: one line per folder, instead of one for all of an owner's folders that go for the same reason.
         logs: folder of the engines' logs.
 
     Returns:
-        the list and its sum, for a terminal.
+        The list and its total, for a terminal.
 
     Raises:
         SeedbedError: a run holds an output, a recipe cannot be loaded, or the disk refuses.
@@ -80,7 +80,7 @@ def collect(workflow: Workflow, yes: bool, each: bool = False, logs: Path = LOGS
 
 
 def leftovers(workflow: Workflow, kept: Mapping[str, Kept], logs: Path = LOGS) -> list[Leftover]:
-    """Everything that no recipe wants, given what is kept of each data set with results, slices or logs."""
+    """Everything that no recipe wants, given what is kept for each data set with results, slices or logs."""
     results, declared = workflow.results, workflow.config.datasets
     found = []
     for folder in _folders(results):
@@ -106,7 +106,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _nodes(workflow: Workflow, kept: Kept, dataset: Path) -> Iterator[Leftover]:
-    """Nodes, and files of judges beside them."""
+    """Nodes, and judges' files beside them."""
     for owner in _folders(dataset):
         if owner.name in ("index", "reports", *kept.held):
             continue
@@ -145,7 +145,7 @@ def _judged(folder: Path, key: str, kept: Kept) -> Iterator[Leftover]:
 
 
 def _work(kept: Kept) -> Iterator[Leftover]:
-    """Partial work of nodes that are complete; of others a run may resume from it."""
+    """Partial work of complete nodes; a run may resume from that of others."""
     examiner = Examiner(kept.graph)
     for task in kept.tasks.values():
         work = task.folder / WORK
@@ -171,7 +171,7 @@ def _strays(what: str, kept: Kept, root: Path, wanted: set[str]) -> Iterator[Lef
 
 
 def _delete(path: Path, roots: Sequence[Path]) -> None:
-    """Delete a path, holding its locks meanwhile, then the folders that became empty, but for `roots`.
+    """Delete a path while holding its locks, then the folders that became empty, except `roots`.
 
     Raises:
         SeedbedError: a run took one of the outputs, or the disk refuses; what was deleted before stays deleted.
@@ -196,7 +196,7 @@ def _delete(path: Path, roots: Sequence[Path]) -> None:
 def _text(
     workflow: Workflow, kept: Mapping[str, Kept], found: Sequence[Leftover], deleted: bool, each: bool
 ) -> str:
-    """What is kept, in a sentence; what is not, in a table; the sum."""
+    """What is kept, in a sentence; what is not, in a table; the total."""
     rngs = ", ".join(map(str, workflow.config.rngs))
     pairs = len(workflow.config.thresholds)
     sweep = f" and at the {pairs} of the sweep" if pairs else ""

@@ -1,6 +1,6 @@
-"""What `seedbed gc` keeps of a data set: all that the commands of any recipe of recipes/, selected or not, write.
+"""What `seedbed gc` keeps for a data set: all that the commands of any recipe in recipes/, selected or not, write.
 
-That is at the rngs of params.yaml, at the recipe's own regions setting and at the thresholds of params.yaml.
+That is, at the rngs in params.yaml, and at the recipe's own regions setting and the thresholds in params.yaml.
 """
 
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ from seedbed.plan.tasks import Task, TaskGraph
 
 @dataclass
 class Kept:
-    """What stays of a data set.
+    """What stays for a data set.
 
     Attributes:
         tasks: by key.
         judgements: keys.
         held: by recipe, why its folder is kept whole: one of its nodes cannot be planned on the data set, so what the
-            recipe owns is not known.
+            recipe owns is unknown.
         spared: keys of the nodes that such a recipe shares with others, whose judgements all stay.
     """
 
@@ -37,7 +37,7 @@ class Kept:
         """Plan all recipes on a data set.
 
         Raises:
-            SeedbedError: a recipe cannot be loaded; then nothing is known of what it owns.
+            SeedbedError: a recipe cannot be loaded, so what it owns is unknown.
         """
         kept, recipes = cls(workflow.graph(dataset)), workflow.book.names()
         for recipe in recipes:
@@ -52,14 +52,14 @@ class Kept:
         return kept
 
     def wants(self, key: str) -> bool:
-        """Whether a node's or a judgement's key is one of what is kept."""
+        """Whether a node or a judgement with this key is kept."""
         path = PurePosixPath(key)
         node = path.parent.parent / path.name.partition("-")[0]
         spared = path.parent.name in JUDGES and str(node) in self.spared
         return key in self.tasks or key in self.judgements or spared
 
     def logs(self, root: Path) -> set[str]:
-        """Logs below `root` of the commands of all nodes, without suffix."""
+        """Logs under `root` for the commands of all nodes, without suffix."""
         return {
             command.log
             for key, task in self.tasks.items()
@@ -74,7 +74,7 @@ class Kept:
         self.judgements |= {judgement.key for judgement in judgements}
 
     def _spare(self, point: Point) -> None:
-        """Node by node what can be planned of a recipe, and of its other nodes the inputs."""
+        """What can be planned of a recipe, node by node, and the inputs of its other nodes."""
         for name, node in self.graph.book[point.recipe].nodes.items():
             try:
                 task = self.graph.task(point.recipe, name, point.rng, point.regions)

@@ -18,13 +18,13 @@ _NAME = re.compile(r"(?P<recipe>[a-z][a-z0-9-]*)\.(?P<node>[a-z][a-z0-9_]*)\Z")
 
 @dataclass(frozen=True)
 class Located:
-    """An artifact that is there.
+    """An artifact that exists.
 
     Attributes:
         index: manifest of its data set's index; None if there is none beside it.
         epoch: kept epoch asked for.
         task: the node; None if it was named by its folder.
-        note: that it is stale, and why; empty if it is not, or if it was named by its folder.
+        note: says that it is stale, and why; empty if it is not, or if it was named by its folder.
     """
 
     artifact: Artifact
@@ -42,7 +42,7 @@ def locate(text: str, read_workflow: Callable[[], Workflow] = Workflow.read) -> 
         read_workflow: read params.yaml and the recipes; called only for a node.
 
     Raises:
-        SeedbedError: neither of them, an unknown name, or a node that has not been made.
+        SeedbedError: it is neither, the name is unknown, or the node has not been made.
     """
     path = Path(text).expanduser()
     if path.exists() or "/" in text:

@@ -1,4 +1,4 @@
-"""Names of the files that are written for images: `a.jpg` becomes `a.png`, `2007_01.b` becomes `2007_01.b.png`."""
+"""Names of the files written for images: `a.jpg` becomes `a.png`, `2007_01.b` becomes `2007_01.b.png`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def image_suffixes() -> frozenset[str]:
 
 
 def names_of(images: Sequence[str]) -> list[str]:
-    """A name for each image, without the suffix of an image file; where two would be equal, both keep theirs.
+    """A name for each image, without its suffix; if two names would be equal, both keep theirs.
 
     Args:
         images: ids or relative paths of images, `/` between folders.

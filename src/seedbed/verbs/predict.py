@@ -1,4 +1,4 @@
-"""`seedbed predict`: masks of new photographs, which no data set holds, from a trained segmentation network."""
+"""`seedbed predict`: masks for new photographs, which are in no data set, from a trained segmentation network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Progress = Callable[[Sequence["Photo"]], Iterable["Photo"]]
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph and the name of what is written for it, without suffix; it may name folders."""
+    """A photograph and the name of its output, without suffix; the name may contain folders."""
 
     path: Path
     name: str
@@ -46,12 +46,12 @@ class Photo:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A segmentation network with all that it takes to use it.
+    """A segmentation network with everything needed to use it.
 
     Attributes:
         classes: background first.
         longest: long side in pixels, above which photographs are shrunk for the network: the longest of the data set,
-            since objects of other sizes are not what it was trained on; None where that is not known.
+            since objects of other sizes are not what it was trained on; None if that is not known.
     """
 
     trained: TrainedNetwork
@@ -82,7 +82,7 @@ class Predictor:
 def enlarged_argmax(
     probabilities: Float32[np.ndarray, "K h w"], size: tuple[int, int]
 ) -> UInt8[np.ndarray, "H W"]:
-    """Most probable class after bilinear enlarging; one class at a time, so that large photographs fit into memory.
+    """Most probable class after bilinear enlarging; one class at a time, so that large photographs fit in memory.
 
     Args:
         size: width and height.
@@ -97,20 +97,20 @@ def enlarged_argmax(
 
 
 def find_photos(given: Sequence[Path], out: Path) -> list[Photo]:
-    """All photographs among files and folders; a folder is searched without `out`, where masks lie.
+    """All photographs among files and folders; folders are searched except for `out`, where the masks go.
 
     Args:
         given: files, taken whatever their suffix, and folders, searched for image files.
 
     Raises:
-        SeedbedError: a path that is not there, no photograph at all, two that would be written to one name, or a mask
-            that would be written among or over the photographs.
+        SeedbedError: a path does not exist, there is no photograph, two would be written under the same name, or a mask
+            would be written among or over the photographs.
     """
     found: list[tuple[Path, str]] = []
     for path in given:
         if path.is_dir():
             if path.resolve() == out.resolve():
-                raise SeedbedError(f"masks would lie among the photographs of {path}; name another --out")
+                raise SeedbedError(f"masks would be among the photographs of {path}; name another --out")
             found += [(file, file.relative_to(path).as_posix()) for file in _images(path, out)]
         elif path.exists():
             found.append((path, path.name))
@@ -150,10 +150,10 @@ def _mask(out: Path, photo: Photo) -> Path:
 def predict_photos(
     predictor: Predictor, photos: Sequence[Photo], out: Path, overlay: bool, progress: Progress = iter
 ) -> list[str]:
-    """Write `NAME.png`, `classes.csv`, `shares.csv` and, where asked for, `overlays/NAME.jpg`.
+    """Write `NAME.png`, `classes.csv`, `shares.csv` and, if requested, `overlays/NAME.jpg`.
 
     Returns:
-        one line for each photograph that cannot be read; the others are done.
+        One line for each photograph that cannot be read; the others are done.
 
     Raises:
         SeedbedError: the disk refuses.
@@ -191,17 +191,17 @@ def predict_command(
     """`seedbed predict`: find, predict, write.
 
     Args:
-        located: a segmenter; or a `predict` node, which brings its segmenter and its parameters.
+        located: a segmenter; or a `predict` node, which supplies its segmenter and its parameters.
         given: files and folders.
         device: `auto`, `cpu` or `cuda`.
-        longest: long side in pixels above which photographs are shrunk; if None the data set's longest, as far as its
-            index lies beside the artifact, else none are.
+        longest: long side in pixels above which photographs are shrunk; if None, the data set's longest if its
+            index is beside the artifact; otherwise none are.
 
     Returns:
-        one line for each photograph that cannot be read.
+        One line for each photograph that cannot be read.
 
     Raises:
-        SeedbedError: not a segmenter, nothing to predict, no such device, or the disk refuses.
+        SeedbedError: it is not a segmenter, there is nothing to predict or no such device, or the disk refuses.
     """
     if device not in DEVICES:
         raise SeedbedError(f"expected device {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, got {device!r}")
@@ -227,7 +227,7 @@ def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameter
 
 
 def _longest(located: Located) -> int | None:
-    """Long side of the data set's largest image, where its index lies beside the artifact."""
+    """Long side of the data set's largest image, if its index is beside the artifact."""
     if located.index is None:
         return None
     index = parse_index(Artifact(located.index).file(INDEX).read_text())

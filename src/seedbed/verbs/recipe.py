@@ -1,4 +1,4 @@
-"""`seedbed recipe`: recipes listed, shown with all that they extend, and compared."""
+"""`seedbed recipe`: list recipes, show them with everything they extend, and compare them."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def recipe_text(recipe: Recipe, graph: TaskGraph | None = None) -> str:
     """A recipe as YAML.
 
     Args:
-        graph: with it, every node shows its owner and the value of every parameter on that data set.
+        graph: if given, every node shows its owner and the value of every parameter on that data set.
     """
     head = {key: getattr(recipe, key) for key in ("paper", "aims_at", "differs") if getattr(recipe, key)}
     nodes = {name: _node(recipe, node, graph) for name, node in recipe.nodes.items()}
@@ -59,7 +59,7 @@ def _reference(reference: Reference, recipe: str) -> str:
 
 
 def recipe_difference(workflow: Workflow, first: str, second: str) -> str:
-    """What a second recipe changes against a first, node by node; `shared` nodes are computed once for both."""
+    """What a second recipe changes relative to a first, node by node; `shared` nodes are computed once for both."""
     graph = workflow.graph()
     rng = workflow.config.rngs[0]
     tasks = {name: graph.recipe_tasks(name, rng) for name in (first, second)}

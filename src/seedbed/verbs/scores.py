@@ -1,4 +1,4 @@
-"""`seedbed scores`: the headline score of each judged node, and where the page lies."""
+"""`seedbed scores`: the headline score of each judged node, and the path of the report page."""
 
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import SCORES

@@ -15,7 +15,7 @@ from seedbed.verbs.terminal import folder_size, human_duration, human_size, tabl
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns a plan has beside owner, node, axes and state."""
+    """Which columns a plan has besides owner, node, axes and state."""
 
     why: bool = False
     disk: bool = False
@@ -27,7 +27,7 @@ def plan_text(workflow: Workflow, reports: Sequence[str], columns: Columns = Col
 
     Args:
         reports: `all`, `sweep`.
-        columns: with `why`, instances of one node get a line for each reason.
+        columns: with `why`, instances of one node get one line per reason.
     """
     graph = workflow.graph()
     asked = [workflow.asked(name) for name in reports]
@@ -61,7 +61,7 @@ def plan_text(workflow: Workflow, reports: Sequence[str], columns: Columns = Col
 
 
 def _sizes(tasks: Mapping[str, Task], states: Mapping[str, State], every: bool) -> dict[str, int]:
-    """Bytes on disk, partial work included: of every node, or of the stale ones, which a run discards."""
+    """Bytes on disk, including partial work: of every node, or of the stale ones, which a run discards."""
     return {key: folder_size(tasks[key].folder) for key, s in states.items() if every or s.status == "stale"}
 
 
@@ -92,7 +92,7 @@ def _counted(states: Iterable[State]) -> str:
 
 
 def _rngs(tasks: Sequence[Task]) -> str:
-    """`0-3,7`: runs of seeds."""
+    """Ranges of seeds: `0-3,7`."""
     runs: list[list[int]] = []
     for rng in sorted({task.rng for task in tasks if task.rng is not None}):
         if runs and runs[-1][-1] == rng - 1:
@@ -114,5 +114,5 @@ def _cost(total: Forecast) -> str:
     if not total.seconds:
         return f"the time of a run is unknown, since none of its stages has run on this data set: {unknown}"
     time = human_duration(total.seconds)
-    known = f"a run takes about {time} of one worker with all scores, by the median of earlier runs"
-    return f"{known}; to that comes what has not run on this data set: {unknown}" if unknown else known
+    known = f"a run takes about {time} on one worker including all scores, by the median of earlier runs"
+    return f"{known}; not counting what has not run on this data set: {unknown}" if unknown else known

@@ -29,10 +29,10 @@ COLUMNS = (
 
 
 def frame(page: Page) -> pd.DataFrame:
-    """Of each measure with each mean IoU downstream, over the pairs of one owner, node and split.
+    """Correlation of each measure with each mean IoU downstream, over the pairs of one owner, node and split.
 
-    Fewer than three pairs give no coefficient. The inliers of RANSAC are named: the coefficient over them
-    depends on the draw so much that it is not to be read alone.
+    Fewer than three pairs give no coefficient. The inliers of RANSAC are listed: the coefficient over them
+    depends so much on the draw that it should not be read alone.
     """
     import pandas as pd
 
@@ -94,7 +94,7 @@ def correlation_table(frame: pd.DataFrame) -> Table:
         rows=tuple(rows),
         title="Do the measures predict how good the masks are?",
         text="Over all pairs (n of them, random seeds averaged). The coefficient over RANSAC inliers is the paper's; "
-        "it depends on the draw and is not to be read alone.",
+        "it depends on the draw and should not be read alone.",
     )
 
 

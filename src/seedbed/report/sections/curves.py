@@ -24,7 +24,7 @@ def with_curves(results: Results) -> list[Judged]:
 
 
 def frame(page: Page) -> pd.DataFrame:
-    """One row per point of each curve; undefined where the threshold leaves no class."""
+    """One row per point of each curve; undefined if the threshold leaves no class."""
     import pandas as pd
 
     rows = [row for judged in with_curves(page.results) for row in _points(judged)]

@@ -1,4 +1,4 @@
-"""Do the own and the shared form rank the pairs of thresholds alike?"""
+"""Do the own and the shared forms rank the pairs of thresholds alike?"""
 
 from __future__ import annotations
 

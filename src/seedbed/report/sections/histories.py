@@ -58,7 +58,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
         Picture(
             png=history_figure({run: read_history(node) for run, node in nodes.items()}),
             alt=f"training of {name} ({owner})",
-            caption=f"Training of {name} ({owner}): faint, each step; strong, means of the epochs.",
+            caption=f"Training of {name} ({owner}): faint: each step; strong: epoch means.",
         )
         for (owner, name), nodes in runs.items()
     ]
@@ -68,7 +68,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
 def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Training curves: one panel per logged value and one for the learning rate, one colour per run.
 
-    Steps are drawn faintly, means of the epochs strongly.
+    Steps are drawn faintly, epoch means strongly.
 
     Args:
         histories: `history.csv` by the run's name; at least one.

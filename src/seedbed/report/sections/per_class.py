@@ -40,7 +40,7 @@ def _rows(judged: Judged) -> Iterator[dict[str, Any]]:
 
 
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
-    """One table, a column per class."""
+    """One table, one column per class."""
     return list(filled(class_table(frame, ["background", *page.dataset.classes])))
 
 

@@ -1,8 +1,8 @@
 """Rows of sample pictures: image | CAM | confident regions | refined CAM | pseudo mask | prediction | truth.
 
-The images come from the first shard of each split, spread evenly over it; in each stretch one with classes
-that were not shown yet, then with many classes, is preferred. One line per chain of nodes: what an earlier line
-shows is not repeated.
+The images come from the first shard of each split, spread evenly over it; in each stretch an image with classes
+that were not shown yet is preferred, then one with many classes. There is one line per chain of nodes; what an earlier
+line shows is not repeated.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("split", "image_id", "columns")
 NOTE = (
-    "From the first shard of each split, spread evenly. CAMs: the strongest class, blue 0 to red 1. Label maps: VOC's "
-    "colours, background dimmed, neutral pixels striped.\n"
+    "From the first shard of each split, spread evenly. CAMs: the strongest class, from blue (0) to red (1). Label "
+    "maps: VOC's colours, background dimmed, neutral pixels striped.\n"
     "Truth is shown for judgement; nothing was made from it unless the ledger of a node says so."
 )
 
@@ -35,7 +35,7 @@ Line = tuple[str, list[Node]]
 
 
 def frame(page: Page) -> pd.DataFrame:
-    """One row per image that is shown, with the headings of what is shown of it."""
+    """One row per image shown, with the headings of its pictures."""
     import pandas as pd
 
     splits = dict.fromkeys(split for node in drawn_nodes(page.results).values() for split in node.splits)
@@ -49,7 +49,7 @@ def frame(page: Page) -> pd.DataFrame:
 
 
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
-    """The legend and a gallery per split."""
+    """The legend, and one gallery per split."""
     images: dict[str, list[str]] = {}
     for split, image_id in zip(frame["split"], frame["image_id"], strict=True):
         images.setdefault(split, []).append(image_id)
@@ -77,7 +77,7 @@ def drawn_nodes(results: Results) -> dict[str, Node]:
 
 
 def chains(results: Results) -> list[Line]:
-    """Ways from CAMs to the last label maps: name and shown nodes of each; of several rngs the lowest."""
+    """Paths from CAMs to the last label maps, each with its name and the nodes shown; of several rngs the lowest."""
     shown = drawn_nodes(results)
     rngs = [node.place.axes.rng for node in shown.values() if node.place.axes.rng is not None]
     lowest = min(rngs, default=None)
@@ -90,7 +90,7 @@ def chains(results: Results) -> list[Line]:
 
 
 def lines_of(page: Page, split: str) -> list[Line]:
-    """The chains as far as a split has them; at most as many as the page has rows for."""
+    """The part of the chains that a split has; at most as many as the page has rows for."""
     lines = [(name, [n for n in nodes if split in n.splits]) for name, nodes in chains(page.results)]
     return [(name, nodes) for name, nodes in lines if nodes][: page.parameters.sample_rows]
 
@@ -107,7 +107,7 @@ def columns_of(lines: Iterable[Line]) -> dict[str, str]:
 
 
 def images_of(page: Page, split: str, lines: Sequence[Line]) -> list[str]:
-    """Ids of the images that are shown of a split; with many lines there are fewer."""
+    """Ids of the images shown for a split; fewer if there are many lines."""
     if not lines or page.parameters.samples == 0:
         return []
     first = pictures_of(lines[0][1][0], split, page.dataset.classes)
@@ -124,7 +124,7 @@ def choose_images(
     Args:
         image_ids: candidates, in the data set's order.
         labels: image-level labels of an image.
-        number: how many; all where there are fewer.
+        number: how many; all if there are fewer.
     """
     number = min(number, len(image_ids))
     shown: set[int] = set()
@@ -175,7 +175,7 @@ def _cells(
     columns: Sequence[str],
     stored: Mapping[str, Pictures],
 ) -> list[tuple[str, tuple[Cell | None, ...]]]:
-    """Of each line its name and cells: nothing where it has no such node, a repeated cell where it was shown before."""
+    """The name and cells of each line: nothing if it has no such node, a repeated cell if it was shown before."""
     seen: set[str] = set()
     found = []
     for name, nodes in lines:

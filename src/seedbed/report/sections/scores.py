@@ -27,8 +27,8 @@ AS_WRITTEN = ("mean_iou", "neutral_ratio", "pixel_accuracy", "mean_average_preci
 AS_DECIDED = "as decided"
 NOTE = (
     "Fractions. Over several random seeds: mean ± sample standard deviation, their number under <i>rngs</i>. "
-    "A node stands under the recipe that owns it.\n"
-    "<i>Threshold</i> says where CAMs were cut; label maps are scored as decided, neutral pixels (255) left out; "
+    "A node is listed under the recipe that owns it.\n"
+    "<i>Threshold</i> is where CAMs were cut; label maps are scored as decided, neutral pixels (255) left out; "
     "<i>neutral = miss</i> counts them as errors.\n"
     "<i>Best mIoU</i> is at a threshold chosen with the masks, so it is not a result of weak supervision. "
     "<i>Ground truth used</i> is every use of masks on the way to the node, before this judgement."
@@ -36,7 +36,7 @@ NOTE = (
 
 
 def frame(page: Page) -> pd.DataFrame:
-    """One row per scores file; what a kind does not have is empty."""
+    """One row per scores file; scores that a kind does not have are empty."""
     import pandas as pd
 
     return pd.DataFrame([_row(judged) for judged in page.results.judged[SCORES]], columns=list(COLUMNS))

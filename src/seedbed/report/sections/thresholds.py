@@ -30,7 +30,7 @@ def frame(page: Page) -> pd.DataFrame:
 
 
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
-    """The pairs, and a figure of each series."""
+    """The pairs, and one figure per series."""
     return [*filled(threshold_table(frame)), *sweep_figures(frame)]
 
 
@@ -53,7 +53,7 @@ def threshold_table(frame: pd.DataFrame) -> Table:
 
 
 def sweep_figures(frame: pd.DataFrame) -> list[Picture]:
-    """A figure of each series with at least two pairs."""
+    """One figure for each series with at least two pairs."""
     found = []
     for (owner, _, split), pairs in series(frame):
         titles = {name: MEASURES[name] for name in CRITERIA if name in pairs} | downstream_titles(pairs)
@@ -64,7 +64,7 @@ def sweep_figures(frame: pd.DataFrame) -> list[Picture]:
 
 
 def is_grid(pairs: pd.DataFrame) -> bool:
-    """Whether the pairs are all uncrossed combinations of at least two thresholds of either kind."""
+    """Whether the pairs are all combinations, bg at most fg, of at least two thresholds of each kind."""
     low, high = sorted(set(pairs["bg_threshold"])), sorted(set(pairs["fg_threshold"]))
     wanted = {(bg, fg) for bg in low for fg in high if bg <= fg}
     found = set(zip(pairs["bg_threshold"], pairs["fg_threshold"], strict=True))
@@ -73,7 +73,7 @@ def is_grid(pairs: pd.DataFrame) -> bool:
 
 @styled
 def threshold_figure(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
-    """The sweep: heat maps of background × foreground threshold where the pairs are a grid, else lines.
+    """The sweep: heat maps of background × foreground threshold if the pairs form a grid, otherwise lines.
 
     Args:
         pairs: one row per pair: `bg_threshold`, `fg_threshold`, `regions` and the columns.

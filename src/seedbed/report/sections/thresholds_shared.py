@@ -1,7 +1,7 @@
 """The sweep in the shared form: all pairs of thresholds on the refined CAMs of one reference.
 
 TECM and PQS (Tezcan and Cinbis, §3.2-3.3) are defined with one AffinityNet per pair. On one reference's refined CAMs
-they cost no training; whether they then rank the pairs alike is what the section `form_agreement` says.
+they cost no training; the section `form_agreement` shows whether they then rank the pairs alike.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def shared_table(frame: pd.DataFrame) -> Table:
         figures=(False, False, False, False, False, True, *(True for _ in MEASURES)),
         rows=tuple(rows),
         title="Shared: all pairs on the refined CAMs of one reference",
-        text="The AffinityNet was trained at the reference setting alone, so this is a different measure from the "
+        text="The AffinityNet was trained only at the reference setting, so this is a different measure from the "
         "paper's, and a cheap one. What is measured on the initial CAMs is the same in both forms.",
     )
 
