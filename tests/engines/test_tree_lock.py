@@ -41,7 +41,9 @@ def test_a_claimed_tree_is_refused_to_others_until_it_is_let_go(workflow: Workfl
 def test_an_output_that_is_written_locks_the_tree(workflow: Workflow) -> None:
     with output_lock(workflow.tasks[1].folder, "train-0"):
         assert is_locked(workflow)
-        with pytest.raises(SeedbedError, match=r"rng0/classification \(train-0\) is being written by another run"):
+        with pytest.raises(
+            SeedbedError, match=r"rng0/classification \(train-0\) is being written by another run"
+        ):
             refuse_writers(workflow)
     refuse_writers(workflow)
 
