@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from seedbed.artifacts.manifest import GroundTruthUse
@@ -21,6 +20,7 @@ from seedbed.names import NODE, RECIPE
 from seedbed.runtime.contract import Parameters, Stage
 from seedbed.runtime.validation import validate_model
 from seedbed.stages.registry import STAGES
+from seedbed.yaml_files import load_yaml
 
 _REFERENCE = re.compile(
     rf"(?:(?P<recipe>{RECIPE.pattern})\.)?(?P<node>{NODE.pattern})(?:@rng(?P<rng>\d+))?(?:@epoch(?P<epoch>\d+))?\Z"
@@ -110,39 +110,6 @@ class Recipe:
     paper: str
     aims_at: str
     differs: str
-
-
-def load_yaml(path: Path) -> Any:
-    """The one reader of YAML files.
-
-    Raises:
-        SeedbedError: no such file, it is not YAML, or a key stands twice in a mapping; with line and column.
-    """
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except FileNotFoundError:
-        raise SeedbedError(f"no file {path}; expected it to be there") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SeedbedError(f"{path}{where}: not YAML: {error.problem}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SeedbedError(f"{path}: not readable YAML: {' '.join(str(error).split())}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader, which of itself lets the last of two equal keys win without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in keys:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark
-                )
-            keys.add(key)
-        return super().construct_mapping(node, deep)
 
 
 class RecipeBook:

@@ -14,9 +14,10 @@ from seedbed.datasets import DATASETS, Dataset, open_dataset
 from seedbed.plan.commands import Workflow, prepare_command
 from seedbed.plan.config import parse_config
 from seedbed.plan.tasks import TaskGraph
-from seedbed.recipes import RecipeBook, load_yaml
+from seedbed.recipes import RecipeBook
 from seedbed.runtime.options import main
 from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
+from seedbed.yaml_files import load_yaml
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"<!-- tested: ([^\n]+) -->\n```[a-z]+\n(.*?)```", re.DOTALL)

@@ -13,8 +13,8 @@ from schema_files import schemas
 from stage_pages import prose, stage_page
 
 from seedbed.plan.commands import ALL_STAGES
-from seedbed.recipes import load_yaml
 from seedbed.stages.registry import STAGES
+from seedbed.yaml_files import load_yaml
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

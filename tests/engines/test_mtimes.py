@@ -1,6 +1,7 @@
 """File times put in the order of the work, on an index and a chain that the stage commands themselves made."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,8 @@ def states(workflow: Workflow) -> dict[str, State]:
 
 def older(path: Path, seconds: float) -> None:
     """Make a file older."""
-    time = path.stat().st_mtime - seconds
-    os.utime(path, (time, time))
+    changed = path.stat().st_mtime - seconds
+    os.utime(path, (changed, changed))
 
 
 def test_what_is_there_is_sound_and_the_rest_is_missing(workflow: Workflow) -> None:
@@ -118,6 +119,47 @@ def test_an_old_benchmark_counts_as_an_output(workflow: Workflow) -> None:
     older(path, 100)
     assert settle(workflow) == ["composites/index"]
     assert newer_inputs(command) == []
+
+
+HOUR = 3600.0
+OTHER = {
+    "composites": PARAMS["datasets"]["composites"] | {"with": {"images": {"train": 2, "val": 2}, "size": 48}}
+}
+
+
+@pytest.mark.parametrize("ahead", [HOUR, -HOUR], ids=["yet to come", "past by now"])
+def test_what_is_stale_is_older_than_its_slice_whatever_the_clock_said(
+    workflow: Workflow, ahead: float
+) -> None:
+    """Written by a clock that was ahead of the one that dated the slice."""
+    changed = configured(datasets=OTHER)
+    changed.write_slices()
+    command = prepare_command(changed.graph())
+    for path in command.writes:
+        older(path, -ahead)
+    older(command.reads[0], 2 * HOUR)
+    assert newer_inputs(command) == []
+    assert settle(changed) == ["composites/index"]
+    assert newer_inputs(command) == [command.reads[0]]
+    assert settle(changed) == []
+
+
+def test_sound_files_of_times_to_come_get_the_present_time_and_stay_sound(workflow: Workflow) -> None:
+    command = prepare_command(workflow.graph())
+    for path in (*command.reads, *command.writes):
+        older(path, -HOUR)
+    older(command.reads[0], -HOUR)
+    settle(workflow)
+    assert newer_inputs(command) == []
+    assert max(path.stat().st_mtime for path in (*command.reads, *command.writes)) <= time.time()
+    assert settle(workflow) == []
+
+
+def test_what_is_stale_stays_as_it_is_where_an_input_is_missing(workflow: Workflow) -> None:
+    """Snakemake makes the input first; a target that does not need it is left alone."""
+    changed = configured(datasets=OTHER)
+    prepare_command(changed.graph()).reads[0].unlink()
+    assert settle(changed) == []
 
 
 def test_benchmarks_lie_where_the_rules_put_them(workflow: Workflow) -> None:

@@ -305,6 +305,11 @@ def test_without_thresholds_there_is_no_sweep(tmp_path: Path) -> None:
             "params.yaml: datasets.toy.splits: split name 'train-aug' does not match [A-Za-z0-9][A-Za-z0-9_]{0,63}; "
             "for instance train_aug",
         ),
+        (
+            {"settings": {"toy": {"dump_cams": {"x": [1, float("nan")]}}}},
+            "params.yaml: settings.toy.dump_cams.x.1: expected ",
+        ),
+        ({"rngs": [float("inf")]}, "params.yaml: rngs.0: Input should be a finite number, got inf"),
         ({"rngs": [0, -1]}, "params.yaml: rngs.1: Input should be greater than or equal to 0, got -1"),
         (
             {"datasets": {"toy": TWO["toy"] | {"shards": 1_000_000_000}}},

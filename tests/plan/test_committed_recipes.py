@@ -6,8 +6,9 @@ import pytest
 
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
-from seedbed.recipes import RecipeBook, load_yaml
+from seedbed.recipes import RecipeBook
 from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
+from seedbed.yaml_files import load_yaml
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))

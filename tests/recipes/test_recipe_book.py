@@ -7,7 +7,7 @@ import pytest
 
 from recipe_files import BASE, write_recipes
 from seedbed.errors import SeedbedError
-from seedbed.recipes import Recipe, RecipeBook, Reference, load_yaml
+from seedbed.recipes import Recipe, RecipeBook, Reference
 
 
 def extended(folder: Path, nodes: dict[str, Any], **keys: Any) -> Recipe:
@@ -421,15 +421,14 @@ def test_a_fault_of_syntax_is_one_line_with_its_place(tmp_path: Path, text: str,
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_of_another_encoding_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_bytes("paper: é".encode("latin-1"))
-    with pytest.raises(SeedbedError, match=r"x\.yaml: not readable YAML: "):
-        load_yaml(tmp_path / "x.yaml")
-
-
-def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SeedbedError, match=r"no file .*params\.yaml; expected it to be there"):
-        load_yaml(tmp_path / "params.yaml")
+@pytest.mark.parametrize(
+    ("written", "came"), [(".inf", "inf"), (".nan", "nan"), ("1e400", "inf"), ("-.inf", "-inf")]
+)
+def test_a_number_that_is_not_finite_is_one_line(tmp_path: Path, written: str, came: str) -> None:
+    text = f"extends: base\nnodes: {{classifier: {{with: {{lr: {written}}}}}}}\n"
+    told = refusal(write_recipes(tmp_path, child=text))
+    assert told.startswith("recipe child")
+    assert told.endswith(f"lr: expected a finite number, got {came}")
 
 
 def test_an_empty_recipe_is_one_without_nodes(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from seedbed.cam.thresholds import Regions
 from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.names import DATASET
-from seedbed.recipes import checked_inherited, load_yaml
+from seedbed.recipes import checked_inherited
 from seedbed.runtime.validation import validate_model
+from seedbed.yaml_files import load_yaml
 
 DatasetName = Annotated[str, AfterValidator(DATASET.checked), WithJsonSchema(DATASET.schema)]
 RandomSeed = Annotated[int, Field(ge=0, le=2**32 - 1)]

@@ -1,6 +1,7 @@
 """Validation of user input by pydantic models, with everything that is wrong in one line."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -15,12 +16,27 @@ def validate_model(model: type[M], raw: Mapping[str, Any], where: str) -> M:
     """An instance of a pydantic model; everything that is wrong with `raw` in one line.
 
     Raises:
-        SeedbedError: names the key, what was expected and what came.
+        SeedbedError: names the key, what was expected and what came; also for a number that is not finite.
     """
     try:
-        return model.model_validate(dict(raw))
+        instance = model.model_validate(dict(raw))
     except ValidationError as error:
         raise SeedbedError(f"{where}: " + "; ".join(_problem(model, p) for p in error.errors())) from None
+    for key, value in _not_finite(instance.model_dump(by_alias=True)):
+        raise SeedbedError(f"{where}: {key}: expected a finite number, got {value}")
+    return instance
+
+
+def _not_finite(value: Any, location: str = "") -> Iterator[tuple[str, float]]:
+    """Infinities and NaN, which neither a slice nor a computation can hold, with the keys that lead to them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield location, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _not_finite(inner, f"{location}.{key}" if location else str(key))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _not_finite(inner, f"{location}.{number}")
 
 
 def _problem(model: type[BaseModel], problem: Any) -> str:

@@ -1,0 +1,84 @@
+"""Reading the YAML files that people write: params.yaml and recipes."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seedbed.errors import SeedbedError
+
+LARGEST_FILE, MOST_VALUES = 1_000_000, 100_000
+"""Bytes of a YAML file, and its keys and values with every alias written out."""
+
+
+def load_yaml(path: Path) -> Any:
+    """The one reader of YAML files.
+
+    Raises:
+        SeedbedError: no such file, it is not YAML, a key stands twice in a mapping, or it is far larger than any
+            recipe; with line and column where there is a place to name.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise SeedbedError(f"{path}: expected at most {LARGEST_FILE} bytes, got more")
+        return yaml.load(content.decode("utf-8"), _Loader)
+    except FileNotFoundError:
+        raise SeedbedError(f"no file {path}; expected it to be there") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise SeedbedError(f"{path}{where}: not YAML: {error.problem}") from None
+    except RecursionError:
+        raise SeedbedError(f"{path}: not readable YAML: too many levels inside each other") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SeedbedError(f"{path}: not readable YAML: {' '.join(str(error).split())}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which by itself lets the last of two equal keys win without a word, and follows any alias."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            _count_values(node, {})
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.MarkedYAMLError(
+                    problem="a key is a list or a mapping", problem_mark=key_node.start_mark
+                )
+            if key in keys:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark
+                )
+            keys.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _count_values(node: yaml.Node, counted: dict[int, int | None]) -> int:
+    """Keys and values of a node with every alias written out.
+
+    Args:
+        counted: by id of the nodes that were met; None while a node is being counted.
+
+    Raises:
+        yaml.MarkedYAMLError: there are too many, or a node holds itself.
+    """
+    if id(node) not in counted:
+        counted[id(node)] = None
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        inner = [part for pair in pairs for part in pair]
+        inner += node.value if isinstance(node, yaml.SequenceNode) else ()
+        counted[id(node)] = 1 + sum(_count_values(part, counted) for part in inner)
+    count = counted[id(node)]
+    if count is None or count > MOST_VALUES:
+        problem = "an alias stands inside what it names" if count is None else f"over {MOST_VALUES} values"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+    return count
