@@ -4,8 +4,6 @@ Every reader returns a `LabelTable`. It collects what is wrong in a file, so tha
 """
 
 import csv
-import pickle
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +11,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 
+from seedbed.datasets.plain_pickle import read_plain_pickle
 from seedbed.errors import unknown_name
 
 
@@ -151,19 +150,6 @@ def read_annotations(
     return table
 
 
-class _NumpyOnly(pickle.Unpickler):
-    """Reads numpy arrays and refuses everything else: the published file is a pickle, and pickles can run code."""
-
-    allowed = frozenset({"dtype", "ndarray", "scalar", "_reconstruct", "_frombuffer"})
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module.split(".")[0] == "numpy" and name in self.allowed:
-            return super().find_class(re.sub(r"^numpy\.core\b", "numpy._core", module), name)
-        if (module, name) == ("_codecs", "encode"):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"it holds {module}.{name}")
-
-
 def read_cls_labels(path: Path, classes: Sequence[str], columns: Sequence[str]) -> LabelTable:
     """Labels from `cls_labels.npy`: a pickled dict, id → one number per class.
 
@@ -176,28 +162,40 @@ def read_cls_labels(path: Path, classes: Sequence[str], columns: Sequence[str]) 
     """
     table = LabelTable(tuple(classes))
     try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            read(file)
-            content = _NumpyOnly(file, encoding="latin1").load().item()
+        content = _vectors(path)
     except FileNotFoundError:
         table.faults.append(f"{path}: expected the file of labels, but there is no such file")
         return table
-    except (ValueError, EOFError, AttributeError, pickle.UnpicklingError) as error:
+    except (ValueError, OSError) as error:
         table.faults.append(f"{path}: expected a dict of label vectors as the field publishes it ({error})")
         return table
     picked = [columns.index(c) for c in classes]
     for key, vector in content.items():
-        image_id = key if isinstance(key, str) else f"{int(key) // 10**6:04d}_{int(key) % 10**6:06d}"
-        if np.shape(vector) != (len(columns),):
+        image_id = key if isinstance(key, str) else f"{key // 10**6:04d}_{key % 10**6:06d}"
+        if vector.shape != (len(columns),):
             table.faults.append(
-                f"{path}: expected {len(columns)} numbers for {image_id}, got shape {np.shape(vector)}"
+                f"{path}: expected {len(columns)} numbers for {image_id}, got {len(vector)}; replace the file"
             )
-            continue
-        table.rows[image_id] = np.asarray(vector)[picked] > 0
+        elif not np.isin(vector, (0, 1)).all():
+            table.faults.append(f"{path}: expected zeros and ones for {image_id}, got {vector.tolist()}")
+        else:
+            table.rows[image_id] = vector[picked] > 0
     return table
+
+
+def _vectors(path: Path) -> dict[str | int, Shaped[np.ndarray, "length"]]:
+    """The content of `cls_labels.npy`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a `.npy` file of one dict of plain vectors.
+    """
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, kind = read(file)
+        if shape != () or kind != np.dtype(object):
+            raise ValueError(f"it is an array of shape {shape} and type {kind}")
+        return read_plain_pickle(file.read())
