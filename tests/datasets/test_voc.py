@@ -157,18 +157,18 @@ def test_every_fault_is_told_at_once_by_file(voc):
     data = open_dataset("mine", declare("labels.csv", {"train": {}, "val": {}}), voc)
     faults = data.faults()
     expected = [
-        ("train.txt", "'2007_000001' is listed twice"),
+        ("labels.csv", "line 9: 'large' is listed twice (first in line 6)"),
+        ("train.txt", "line 8: '2007_000001' is listed twice"),
         ("val.txt", "expected a list of ids, but there is no such file; lists in this folder: train.txt"),
-        ("labels.csv", "line 9: 'large' is listed twice"),
         ("2007_000002.jpg", "not a readable image"),
         ("2008_000003.jpg", "not a readable image"),
         ("JPEGImages/absent.jpg", "expected a photograph, but there is no such file"),
-        ("SegmentationClass/absent.png", "expected a mask, but there is no such file"),
-        ("SegmentationClass/unlabelled.png", "expected a mask, but there is no such file"),
-        ("labels.csv", "no labels for image 'unlabelled'"),
         ("SegmentationClass/large.png", "expected a mask of the photograph's size 6x4, but it is 6x5"),
         ("SegmentationClass/unknown.png", "mask holds unknown index 3"),
-        ("labels.csv", "labels 'orphan', but there is no photograph"),
+        ("JPEGImages/orphan.jpg", "there is no such file, although"),
+        ("labels.csv", "no labels for image 'unlabelled'"),
+        ("SegmentationClass/absent.png", "expected a mask, but there is no such file"),
+        ("SegmentationClass/unlabelled.png", "expected a mask, but there is no such file"),
     ]
     assert len(faults) == len(expected)
     for fault, (file, message) in zip(faults, expected, strict=True):
@@ -224,7 +224,7 @@ def test_unknown_names_and_broken_xml_are_faults(voc):
     faults = open_dataset("mine", declare("annotations"), voc).faults()
     assert any("2007_000001.xml: unknown class 'catt'; did you mean cat" in f for f in faults)
     assert any("2007_000002.xml: not readable XML" in f for f in faults)
-    assert any("labels 'orphan', but there is no photograph" in f for f in faults)
+    assert any("orphan.jpg: expected a photograph" in f for f in faults)
 
 
 def test_a_label_file_that_would_run_code_is_refused(voc, tmp_path):

@@ -27,10 +27,9 @@ _GLOBALS = {
     **{f"numpy.{core}.multiarray scalar": "scalar" for core in ("core", "_core")},
     **{f"numpy.{core}.numeric _frombuffer": "buffer" for core in ("core", "_core")},
 }
-_VALUES = frozenset(
-    "BININT BININT1 BININT2 LONG1 BINUNICODE SHORT_BINUNICODE BINUNICODE8 SHORT_BINSTRING BINSTRING"
-    " SHORT_BINBYTES BINBYTES BINBYTES8 BYTEARRAY8".split()
-)
+_VALUES = frozenset({"BININT", "BININT1", "BININT2", "LONG1"})
+_VALUES |= {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"}
+_VALUES |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _PUTS = frozenset({"BINPUT", "LONG_BINPUT", "MEMOIZE"})
 _GETS = frozenset({"BINGET", "LONG_BINGET"})
