@@ -64,7 +64,7 @@ def test_what_is_not_found(tmp_path):
     for name in ("x/a.jpg", "y/a.jpg", "masks/m.jpg"):
         touch(tmp_path / name)
     with pytest.raises(
-        SeedbedError, match="'a' could be x/a.jpg or y/a.jpg; write the path below the folder"
+        SeedbedError, match=r"'a' could be x/a\.jpg or y/a\.jpg; write the path below the folder"
     ):
         found(tmp_path, "a")
     with pytest.raises(SeedbedError, match="expected a photograph for 'm', but there is no such file"):
