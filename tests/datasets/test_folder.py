@@ -13,7 +13,7 @@ from seedbed.errors import SeedbedError
 
 def open_folder(root: Path, splits: dict | None = None, **options: object) -> Dataset:
     declaration = DatasetDeclaration.model_validate(
-        {"kind": "folder", "splits": splits or {"all": {}}, "with": options}
+        {"kind": "folder", "splits": splits or {"all": {"masks": "masks" in options}}, "with": options}
     )
     return open_dataset("mine", declaration, root)
 
@@ -38,7 +38,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-SPLITS = {"train": {}, "val": {}}
+SPLITS = {"train": {"masks": False}, "val": {"masks": False}}
+MASKED = {"train": {}, "val": {}}
 
 
 def test_ids_are_what_the_csv_says(folder):
@@ -73,7 +74,7 @@ def test_a_column_of_names(folder, cell):
 
 
 def test_names_separated_by_spaces(folder):
-    (folder / "labels.csv").write_text("image_id,labels\nOne 1,tea cake\nb/x,cake\n")
+    (folder / "labels.csv").write_text("image_id,labels\nOne 1,tea cake\nb/x,cake\n3,tea\n")
     data = open_folder(folder)
     assert data.classes == ("cake", "tea")
     assert data.labels("One 1").tolist() == [True, True]
@@ -126,21 +127,22 @@ def test_every_fault_is_told_at_once(folder):
     (folder / "extra.txt").write_text("3\n")
     faults = open_folder(
         folder,
-        SPLITS | {"tset": {}, "extra": {"list": "extra.txt", "masks": False}},
+        MASKED | {"tset": {}, "extra": {"list": "extra.txt", "masks": False}},
         masks="masks",
     ).faults()
     expected = [
         "labels.csv, line 5: expected 0 or 1 for 'tea', got '2'",
-        "labels.csv, line 7: 'One 1' is listed twice",
+        "labels.csv, line 7: 'One 1' is listed twice (first in line 2)",
+        "labels.csv, line 6: unknown split 'other'; known: train, tset, val. Correct it, or declare it in",
         "labels.csv: expected ids of the images of split 'tset', got none",
         "masks/a/One 1.png: mask holds unknown index 7",
-        "masks: expected a mask for 'a/deep/zwölf.v2.png', but there is no such file",
         "'x' could be b/x.bmp or c/x.bmp; write the path below the folder",
-        "labels.csv: no labels for image '3'",
         "b/3.webp: not a readable image",
-        "expected a photograph for 'absent', but there is no such file, although the CSV labels it",
+        "expected a photograph for 'absent', but there is no such file, although",
+        "masks: expected a mask for 'a/deep/zwölf.v2.png', but there is no such file",
+        "masks: expected a mask for 'b/3.png', but there is no such file",
     ]
-    assert len(faults) == len(expected), faults
+    assert len(faults) == len(expected), "\n".join(faults)
     for fault, message in zip(faults, expected, strict=True):
         assert message in fault
         assert "\n" not in fault
@@ -177,5 +179,182 @@ def test_a_split_that_nothing_tells(folder):
 
 
 def test_unknown_class_of_mask_indices(folder):
-    with pytest.raises(SeedbedError, match="unknown class 'te'; did you mean tea"):
-        open_folder(folder, SPLITS, masks="masks", mask_indices={"te": 4})
+    faults = open_folder(folder, SPLITS, masks="masks", mask_indices={"te": 4}).faults()
+    assert faults == ["datasets.mine.with.mask_indices: unknown class 'te'; did you mean tea?"]
+
+
+def told(data: Dataset, root: Path) -> list[str]:
+    """The faults without the folder."""
+    faults = data.faults()
+    assert all("\n" not in fault for fault in faults)
+    return [fault.replace(f"{root}/", "").replace(str(root), ".") for fault in faults]
+
+
+def test_rows_of_a_split_that_is_not_declared(folder):
+    (folder / "labels.csv").write_text(
+        "image_id,split,tea\nOne 1,train,1\nzwölf.v2,val,1\n3,vall,1\nb/x,vall,0\n", encoding="utf-8"
+    )
+    assert told(open_folder(folder, SPLITS), folder) == [
+        "labels.csv, line 4: unknown split 'vall'; did you mean val? Correct it, or declare it in"
+        " datasets.mine.splits (2 rows)"
+    ]
+
+
+def test_rows_without_a_split(folder):
+    (folder / "labels.csv").write_text("image_id,split,tea\nOne 1,train,1\n3,val,1\nb/x,,0\n")
+    assert told(open_folder(folder, SPLITS), folder) == [
+        "labels.csv, line 4: 'b/x' has no split; write one of train, val"
+    ]
+
+
+def test_a_column_split_does_not_matter_where_lists_are_declared(folder):
+    (folder / "labels.csv").write_text("image_id,split,tea\nOne 1,test,1\n3,,1\n")
+    (folder / "all.txt").write_text("One 1\n3\n")
+    assert told(open_folder(folder, {"all": {"list": "all.txt", "masks": False}}), folder) == []
+
+
+def test_one_file_under_two_ids(folder):
+    (folder / "labels.csv").write_text("image_id,tea\nOne 1,1\na/One 1.JPG,0\n./b//x.bmp,1\n")
+    (folder / "all.txt").write_text("One 1\na/One 1.JPG\nb/x\n")
+    data = open_folder(folder, {"all": {"list": "all.txt", "masks": False}})
+    assert told(data, folder) == [
+        "labels.csv, line 3: 'a/One 1.JPG' is the same file as 'One 1' (labels.csv, line 2); keep one",
+        "labels.csv, line 4: './b//x.bmp' is the same file as 'b/x' (all.txt, line 3); keep one",
+    ]
+
+
+def test_images_in_two_splits(folder):
+    (folder / "labels.csv").write_text("image_id,tea\nOne 1,1\n3,0\nb/x,1\n")
+    (folder / "train.txt").write_text("One 1\n3\n")
+    (folder / "val.txt").write_text("b/x\n3\n")
+    splits = {s: {"list": f"{s}.txt", "masks": False} for s in ("train", "val")}
+    assert told(open_folder(folder, splits), folder) == [
+        "val.txt, line 2: '3' is in split 'val' and in split 'train' (train.txt, line 2); take it off one"
+    ]
+    (folder / "val.txt").write_text("3\n")  # a part of another split, as train300 is of train
+    assert told(open_folder(folder, splits), folder) == []
+
+
+def test_two_lists_that_disagree(folder):
+    (folder / "train.csv").write_text("image_id,tea,cup\n3,1,0\nb/x,1,1\n")
+    (folder / "val.csv").write_text("image_id,cup,tea\nOne 1,0,1\n3,1,0\n")
+    splits = {s: {"list": f"{s}.csv", "masks": False} for s in ("train", "val")}
+    data = open_folder(folder, splits)
+    assert told(data, folder) == [
+        "val.csv, line 3: '3' has other labels than in train.csv, line 2; correct one of them",
+        "val.csv, line 3: '3' is in split 'val' and in split 'train' (train.csv, line 2); take it off one",
+    ]
+
+
+def test_faults_in_every_row_have_no_consequences(folder):
+    """No 'no class', no 'no images', no 'no labels': each row has its own fault, and that is all."""
+    (folder / "labels.csv").write_text("image_id,split,tea\nOne 1,train\n3,train,\nb/x,val,,\n")
+    advice = "put a cell that contains commas in quotes"
+    expected = [
+        f"labels.csv, line 2: expected 3 cells as in the header, got 2; {advice}",
+        "labels.csv, line 3: expected 0 or 1 for 'tea', got an empty cell",
+        f"labels.csv, line 4: expected 3 cells as in the header, got 4; {advice}",
+    ]
+    found = told(open_folder(folder, SPLITS, classes=["tea"]), folder)
+    assert found == expected
+    with pytest.raises(SeedbedError, match="line 3: expected 0 or 1"):
+        open_folder(folder, SPLITS, classes=["tea"]).labels("3")
+
+
+def test_a_file_that_is_not_understood_has_one_fault(folder):
+    (folder / "labels.csv").write_text("image_id;split;tea\nOne 1;train;1\n")
+    assert told(open_folder(folder, SPLITS), folder) == [
+        "labels.csv, line 1: expected commas between the columns, got the separator ';'; write commas"
+    ]
+
+
+@pytest.mark.parametrize("count", [254, 256, 300])
+def test_more_classes_than_masks_can_tell_apart(folder, count):
+    classes = [f"c{k}" for k in range(count)]
+    (folder / "labels.csv").write_text(f"image_id,{','.join(classes)}\n3{',1' * count}\n")
+    with pytest.raises(SeedbedError, match=f"expected at most 253 classes, .* got {count}"):
+        open_folder(folder)
+    assert len(open_folder(folder, classes=classes[:253]).classes) == 253
+
+
+def test_indices_of_masks_that_collide(folder):
+    data = open_folder(folder, SPLITS, mask_indices={"coffee cup": 1}, masks="masks")
+    assert told(data, folder) == [
+        "datasets.mine.with.mask_indices: 'tea' and 'coffee cup' have the index 1; give each class its own"
+    ]
+
+
+def write_masks(folder: Path, **masks: list[int]) -> None:
+    """One-row masks of 5 pixels beside photographs `x.png`, with their labels `image_id,tea,cup`."""
+    (folder / "photos").mkdir(exist_ok=True)
+    (folder / "masks").mkdir(exist_ok=True)
+    for name, row in masks.items():
+        Image.new("RGB", (len(row), 1)).save(folder / f"photos/{name}.png")
+        Image.fromarray(np.array([row], dtype=np.uint8)).save(folder / f"masks/{name}.png")
+
+
+def test_masks_that_disagree_with_the_labels(tmp_path):
+    write_masks(
+        tmp_path, a=[0, 255, 255], b=[255, 255, 255], c=[0, 1, 2], d=[0, 0, 0], e=[0, 255, 255], f=[0, 1, 1]
+    )
+    (tmp_path / "labels.csv").write_text("image_id,tea,cup\na,0,1\nb,1,0\nc,1,0\nd,1,1\ne,0,0\nf,1,0\n")
+    data = open_folder(tmp_path, images="photos", masks="masks")
+    assert told(data, tmp_path) == [
+        "masks/b.png: every pixel is 255 (no label); replace it, or declare `masks: false`",
+        "masks/c.png: the mask shows 'cup', which is not a label of the image (tea); correct one of them",
+        "masks/a.png: the image has the label 'cup', but the mask holds only 0 and 255, and 255 means 'no label';"
+        " write 2 for 'cup'",
+    ]
+    assert data.notes() == []
+
+
+def test_masks_of_0_and_255_are_told_once(tmp_path):
+    write_masks(tmp_path, **{f"x{k}": [0, 255, 255] for k in range(12)})
+    (tmp_path / "labels.csv").write_text("image_id,tea\n" + "".join(f"x{k},1\n" for k in range(12)))
+    data = open_folder(tmp_path, images="photos", masks="masks")
+    (fault,) = told(data, tmp_path)
+    assert fault.startswith("masks/x0.png: the image has the label 'tea', but the mask holds only 0 and 255")
+    assert fault.endswith("write 1 for 'tea' (and 11 more masks likewise)")
+    assert data.notes() == ["no mask shows 'tea'"]
+
+
+def test_forgotten_masks_false_is_one_fault(tmp_path):
+    write_masks(tmp_path, a=[0, 1], b=[0, 1], c=[0, 1])
+    (tmp_path / "labels.csv").write_text("image_id,tea\na,1\nb,1\nc,1\n")
+    assert told(open_folder(tmp_path, {"all": {}}, images="photos"), tmp_path) == [
+        "datasets.mine.splits.all: has masks unless `masks: false` is declared, but `with.masks` names no folder of"
+        " them; declare either"
+    ]
+    assert told(open_folder(tmp_path, images="photos", masks="truth"), tmp_path) == [
+        "split 'all': 3 of 3 images have no mask, first truth: expected a mask for 'a.png', but there is no such file;"
+        " add them, or declare datasets.mine.splits.all: {masks: false}"
+    ]
+    (tmp_path / "masks/b.png").unlink()
+    assert told(open_folder(tmp_path, images="photos", masks="masks"), tmp_path) == [
+        "masks: expected a mask for 'b.png', but there is no such file; add it, or declare `masks: false`"
+    ]
+
+
+def test_exported_and_upper_case_names_of_masks(tmp_path):
+    write_masks(tmp_path, a=[0, 1], b=[0, 1], c=[0, 1])
+    for name in "abc":
+        (tmp_path / f"photos/{name}.png").rename(tmp_path / f"photos/{name}.jpg")
+    (tmp_path / "masks/a.png").rename(tmp_path / "masks/a.jpg.png")
+    (tmp_path / "masks/b.png").rename(tmp_path / "masks/b.PNG")
+    (tmp_path / "labels.csv").write_text("image_id,tea\na,1\nb.jpg,1\nc,1\n")
+    data = open_folder(tmp_path, images="photos", masks="masks")
+    assert told(data, tmp_path) == []
+    assert [data.mask(i).tolist() for i in ("a", "b.jpg", "c")] == [[[0, 1]]] * 3
+    (tmp_path / "masks/c.PNG").write_bytes((tmp_path / "masks/c.png").read_bytes())
+    assert told(open_folder(tmp_path, images="photos", masks="masks"), tmp_path) == [
+        "masks: the mask of 'c' could be c.PNG or c.png; keep one"
+    ]
+
+
+def test_one_mask_for_two_photographs(tmp_path):
+    write_masks(tmp_path, a=[0, 1])
+    Image.new("RGB", (2, 1)).save(tmp_path / "photos/a.jpg")
+    (tmp_path / "labels.csv").write_text("image_id,tea\na.jpg,1\na.png,1\n")
+    assert told(open_folder(tmp_path, images="photos", masks="masks"), tmp_path) == [
+        "masks/a.png: is the mask of both 'a.jpg' and 'a.png'; name the masks a.jpg.png and a.png.png"
+    ]

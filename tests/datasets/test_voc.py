@@ -120,6 +120,55 @@ def test_lists_may_hold_paths_or_lie_in_main(voc):
     assert list(data.image_ids("val")) == ["2007_000002"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "ids"),
+    [
+        ("2007_000001 -1\n2007_000002  1\n2008_000003  0\n", ["2007_000001", "2007_000002", "2008_000003"]),
+        ("One 1\nTwo 1\n", ["One 1", "Two 1"]),
+        ("my cat\nmy dog (2)\n", ["my cat", "my dog (2)"]),
+        ("JPEGImages/a b.JPG\n/JPEGImages/deep/c.jpeg SegmentationClass/c.png\n", ["a b", "deep/c"]),
+    ],
+)
+def test_forms_of_lists(voc, lines, ids):
+    (voc / "ImageSets/Segmentation/train.txt").write_text(lines)
+    assert list(open_dataset("mine", declare("labels.csv"), voc).image_ids("train")) == ids
+
+
+def test_ids_that_lead_out_of_the_folder(voc):
+    (voc / "ImageSets/Segmentation/train.txt").write_text("2007_000001\n../../x\n/etc/x.jpg\n")
+    faults = open_dataset("mine", declare("labels.csv"), voc).faults()
+    assert [f.partition("train.txt, ")[2] for f in faults] == [
+        "line 2: '../../x' leads out of the folder of images; write a path below it",
+        "line 3: '/etc/x.jpg' leads out of the folder of images; write a path below it",
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".JPG", ".jpeg", ".png", ".PNG"])
+def test_other_endings_and_ids_with_spaces(voc, suffix):
+    ids = ["my cat", "2007_000001"]
+    for image_id in ids:
+        write_photo(voc, image_id)
+        write_mask(voc, image_id, np.full((HEIGHT, WIDTH), CAT))
+        (voc / f"JPEGImages/{image_id}.jpg").rename(voc / f"JPEGImages/{image_id}{suffix}")
+    (voc / "SegmentationClass/my cat.png").rename(voc / f"SegmentationClass/my cat{suffix}.png")
+    (voc / "SegmentationClass/2007_000001.png").rename(voc / "SegmentationClass/2007_000001.PNG")
+    (voc / "ImageSets/Segmentation/train.txt").write_text("".join(f"{i}\n" for i in ids))
+    (voc / "labels.csv").write_text("image_id,cat\nmy cat,1\n2007_000001,1\n")
+    data = open_dataset("mine", declare("labels.csv"), voc)
+    assert data.faults() == []
+    assert [data.source(i).name for i in ids] == [f"{i}{suffix}" for i in ids]
+    assert [data.mask(i).tolist() for i in ids] == [np.ones((HEIGHT, WIDTH)).tolist()] * 2
+
+
+def test_masks_without_a_label(voc):
+    """The label file may name more than the mask shows, but not less."""
+    (voc / "labels.csv").write_text(
+        "image_id,cat,dog,person\n2007_000001,1,1,1\n2007_000002,1,0,0\n2008_000003,0,0,0\n"
+    )
+    (fault,) = open_dataset("mine", declare("labels.csv"), voc).faults()
+    assert "2007_000002.png: the mask shows 'dog', which is not a label of the image (cat)" in fault
+
+
 def test_one_pixel_wide_images_work(voc):
     write_photo(voc, "2007_000002", (1, 9))
     write_mask(voc, "2007_000002", np.full((9, 1), DOG))
@@ -157,18 +206,18 @@ def test_every_fault_is_told_at_once_by_file(voc):
     data = open_dataset("mine", declare("labels.csv", {"train": {}, "val": {}}), voc)
     faults = data.faults()
     expected = [
-        ("train.txt", "'2007_000001' is listed twice"),
+        ("labels.csv", "line 9: 'large' is listed twice (first in line 6)"),
+        ("train.txt", "line 8: '2007_000001' is listed twice"),
         ("val.txt", "expected a list of ids, but there is no such file; lists in this folder: train.txt"),
-        ("labels.csv", "line 9: 'large' is listed twice"),
         ("2007_000002.jpg", "not a readable image"),
         ("2008_000003.jpg", "not a readable image"),
         ("JPEGImages/absent.jpg", "expected a photograph, but there is no such file"),
-        ("SegmentationClass/absent.png", "expected a mask, but there is no such file"),
-        ("SegmentationClass/unlabelled.png", "expected a mask, but there is no such file"),
-        ("labels.csv", "no labels for image 'unlabelled'"),
         ("SegmentationClass/large.png", "expected a mask of the photograph's size 6x4, but it is 6x5"),
         ("SegmentationClass/unknown.png", "mask holds unknown index 3"),
-        ("labels.csv", "labels 'orphan', but there is no photograph"),
+        ("JPEGImages/orphan.jpg", "there is no such file, although"),
+        ("labels.csv", "no labels for image 'unlabelled'"),
+        ("SegmentationClass/absent.png", "expected a mask, but there is no such file"),
+        ("SegmentationClass/unlabelled.png", "expected a mask, but there is no such file"),
     ]
     assert len(faults) == len(expected)
     for fault, (file, message) in zip(faults, expected, strict=True):
@@ -224,7 +273,7 @@ def test_unknown_names_and_broken_xml_are_faults(voc):
     faults = open_dataset("mine", declare("annotations"), voc).faults()
     assert any("2007_000001.xml: unknown class 'catt'; did you mean cat" in f for f in faults)
     assert any("2007_000002.xml: not readable XML" in f for f in faults)
-    assert any("labels 'orphan', but there is no photograph" in f for f in faults)
+    assert any("orphan.jpg: expected a photograph" in f for f in faults)
 
 
 def test_a_label_file_that_would_run_code_is_refused(voc, tmp_path):

@@ -1,6 +1,5 @@
 """Read photographs and index masks from files, and say in one line what is wrong with one."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,22 +22,57 @@ _TRUNCATED = (
 )
 
 
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""Formats in which photographs are read, whatever a file is called (MPO counts as JPEG).
+
+Pillow knows many more, and some of them, such as EPS, run programs."""
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+"""Endings of photographs, in lower case."""
+MOST_CLASSES = 253
+"""Indices 1 … 253 of an 8-bit mask: 0 is background, 254 and 255 stand for no class."""
+
+_SCALED_GREY = {"1": 255, "L;2": 85, "L;4": 17}
+"""Factor by which Pillow scales the indices of grey PNGs of 1, 2 and 4 bits."""
+
+
 def read_image(path: Path) -> Image.Image:
     """A photograph as RGB, turned as its EXIF orientation says.
 
     Raises:
-        SeedbedError: the file is missing, not an image, or truncated.
+        SeedbedError: the file is missing, not an image of a format in `FORMATS`, truncated, or of an unknown range.
     """
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=FORMATS) as file:
             turned = ImageOps.exif_transpose(file)
-            return turned.convert("RGB")
+            return _eight_bits(path, turned).convert("RGB")
     except FileNotFoundError as error:
         raise SeedbedError(f"{path}: expected a photograph, but there is no such file") from error
     except _TRUNCATED as error:
         raise SeedbedError(
-            f"{path}: not a readable image ({error}); replace it, or take it off the list"
+            f"{path}: not a readable image ({_reason(error)}); replace it, or take it off the list"
         ) from error
+
+
+def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
+    """Grey of 16 bits as 8 bits; Pillow would cut every value above 255 to white."""
+    if image.mode in ("I", "F"):
+        raise SeedbedError(
+            f"{path}: expected 8 or 16 bits per channel, but its mode is {image.mode}; save it as 8 bits"
+        )
+    if not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image).astype(np.uint16)
+    if 0 < values.max() < 4096:
+        raise SeedbedError(
+            f"{path}: expected 16-bit values up to 65535, but the largest is {values.max()}; save it as 8 bits"
+        )
+    return Image.fromarray((values >> 8).astype(np.uint8))
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return f"none of the formats {', '.join(FORMATS)}"
+    return str(error)
 
 
 def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
@@ -48,22 +82,36 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
         SeedbedError: the file is missing, unreadable, or a colour image.
     """
     try:
-        with Image.open(path) as file:
-            if file.mode not in ("P", "L"):
+        with Image.open(path, formats=("PNG",)) as file:
+            if file.mode not in ("P", "L", "1"):
                 raise SeedbedError(
-                    f"{path}: expected a palette or 8-bit grey PNG of indices, but its mode is {file.mode}"
+                    f"{path}: expected a palette or grey PNG of indices of at most 8 bits, but its mode is {file.mode};"
+                    " save the indices of the classes"
                 )
-            return np.array(file, dtype=np.uint8)
+            stored = file.tile[0].args if file.mode != "P" and file.tile else None
+            indices = np.array(file if file.mode == "P" else file.convert("L"), dtype=np.uint8)
+            return indices // np.uint8(_SCALED_GREY.get(str(stored), 1))
     except FileNotFoundError as error:
         raise SeedbedError(
             f"{path}: expected a mask, but there is no such file; add it, or declare `masks: false`"
         ) from error
+    except UnidentifiedImageError as error:
+        raise SeedbedError(f"{path}: not a readable mask (not a PNG); replace it") from error
     except _TRUNCATED as error:
         raise SeedbedError(f"{path}: not a readable mask ({error}); replace it") from error
 
 
 def mask_lookup(indices: list[int]) -> UInt8[np.ndarray, "256"]:
-    """Table from the indices in a file to 0 … C: class c of the data set has `indices[c]` in its files."""
+    """Table from the indices in a file to 0 … C: class c of the data set has `indices[c]` in its files.
+
+    Raises:
+        SeedbedError: more classes than an 8-bit mask can tell apart, or an index that stands for no class.
+    """
+    if len(indices) > MOST_CLASSES or max(indices, default=0) > MOST_CLASSES:
+        raise SeedbedError(
+            f"expected at most {MOST_CLASSES} classes with indices up to {MOST_CLASSES}, because masks have 8 bits,"
+            f" got {len(indices)} with indices up to {max(indices)}; name fewer in `classes`"
+        )
     table = np.full(256, UNKNOWN, dtype=np.uint8)
     table[0], table[IGNORE] = 0, IGNORE
     for c, index in enumerate(indices):
@@ -98,33 +146,19 @@ def read_mask(
     return mask
 
 
-def pair_faults(image: Path, mask: Path | None, lookup: UInt8[np.ndarray, "256"]) -> list[str]:
-    """What is wrong with a photograph and its mask, one line each; both are decoded completely.
-
-    Args:
-        image: file of the photograph.
-        mask: file of its mask, None if none is expected.
-        lookup: see `mask_lookup`.
-    """
-    faults, size = [], None
+def image_faults(path: Path) -> list[str]:
+    """What is wrong with a photograph, one line at most; it is decoded completely."""
     try:
-        size = read_image(image).size
+        read_image(path)
     except SeedbedError as error:
-        faults.append(str(error))
-    if mask is not None:
-        try:
-            read_mask(mask, lookup, size)
-        except SeedbedError as error:
-            faults.append(str(error))
-    return faults
+        return [str(error)]
+    return []
 
 
-def duplicates(ids: Sequence[str]) -> list[str]:
-    """Ids that occur more than once, in order of their second occurrence."""
-    seen: set[str] = set()
-    twice: dict[str, None] = {}
-    for image_id in ids:
-        if image_id in seen:
-            twice[image_id] = None
-        seen.add(image_id)
-    return list(twice)
+def id_fault(image_id: str) -> str | None:
+    """What is wrong with an id as a person writes it; None if nothing is."""
+    if not image_id:
+        return "expected an image_id, got an empty cell"
+    if image_id.startswith(("/", "\\")) or ".." in image_id.replace("\\", "/").split("/"):
+        return f"{image_id!r} leads out of the folder of images; write a path below it"
+    return None

@@ -5,7 +5,7 @@ file may lie in any sub-folder. Splits come from a column of the CSV or from one
 one split is declared and nothing else is said, it consists of all rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar
@@ -16,12 +16,13 @@ from pydantic import Field
 
 from seedbed.datasets import declaration
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import mask_lookup, pair_faults
-from seedbed.datasets.labels import LabelTable, read_label_csv
-from seedbed.datasets.listed import ListedDataset
+from seedbed.datasets.files import MOST_CLASSES, SUFFIXES, mask_lookup
+from seedbed.datasets.finder import Finder
+from seedbed.datasets.label_csv import BACKGROUND, read_label_csv
+from seedbed.datasets.labels import LabelTable
+from seedbed.datasets.listed import ListedDataset, SplitList
+from seedbed.datasets.mask_checks import MaskChecks
 from seedbed.errors import SeedbedError, unknown_name
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
 class FolderOptions(declaration.Options):
@@ -39,37 +40,6 @@ class FolderOptions(declaration.Options):
     """Class → index in the masks, if it is not 1, 2, … in the order of the classes."""
 
 
-class _Finder:
-    """Files below a folder, by path or name, with or without extension; the folder is walked once."""
-
-    def __init__(self, folder: Path, suffixes: frozenset[str], without: Path | None = None) -> None:
-        self.folder = folder
-        self.by_key: dict[str, list[Path]] = {}
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() not in suffixes or not path.is_file():
-                continue
-            if without in path.parents:
-                continue
-            below = path.relative_to(folder)
-            keys = {below.as_posix(), below.with_suffix("").as_posix(), below.name, below.stem}
-            for key in keys:
-                self.by_key.setdefault(key, []).append(path)
-
-    def find(self, key: str, what: str) -> Path:
-        exact = self.folder / key
-        found = self.by_key.get(key, [])
-        if exact in found:
-            return exact
-        direct = [p for p in found if p.relative_to(self.folder).with_suffix("").as_posix() == key]
-        found = direct or found
-        if len(found) == 1:
-            return found[0]
-        if found:
-            choices = " or ".join(p.relative_to(self.folder).as_posix() for p in found)
-            raise SeedbedError(f"{self.folder}: {key!r} could be {choices}; write the path below the folder")
-        raise SeedbedError(f"{self.folder}: expected {what} for {key!r}, but there is no such file")
-
-
 class FolderDataset(ListedDataset):
     """A folder of photographs with a CSV."""
 
@@ -82,37 +52,30 @@ class FolderDataset(ListedDataset):
         """Open it; reads the CSV files.
 
         Raises:
-            SeedbedError: nothing says what the classes are, or `mask_indices` names an unknown one.
+            SeedbedError: more classes than masks can tell apart.
         """
         assert root is not None
         super().__init__(name, root, splits)
         self.options = options
-        self._tables = self._read_tables()
-        self.classes = self._tables[0].classes
-        if not self.classes:
-            told = [f for t in self._tables for f in t.faults]
+        self._label_tables = self._read_tables()
+        self.classes = self._label_tables[0].classes
+        if len(self.classes) > MOST_CLASSES:
             raise SeedbedError(
-                told[0]
-                if told
-                else f"{root / options.labels}: expected classes, got none; add columns, or set `classes`"
+                f"{self._label_tables[0].path}: expected at most {MOST_CLASSES} classes, because masks have 8 bits, got"
+                f" {len(self.classes)}; name fewer in `classes`"
             )
-        for c in options.mask_indices:
-            if c not in self.classes:
-                raise SeedbedError(
-                    f"datasets.{name}.with.mask_indices: {unknown_name('class', c, self.classes)}"
-                )
-        self._lookup = mask_lookup([options.mask_indices.get(c, i + 1) for i, c in enumerate(self.classes)])
-        self._rows = {i: row for t in self._tables for i, row in t.rows.items()}
+        self._indices = [options.mask_indices.get(c, i + 1) for i, c in enumerate(self.classes)]
+        self._lookup = mask_lookup(self._indices)
 
     def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
         """Image-level labels.
 
         Raises:
-            SeedbedError: no CSV holds the image.
+            SeedbedError: no CSV holds the image, or its row is not understood.
         """
-        if image_id not in self._rows:
-            raise SeedbedError(self._unlabelled(image_id))
-        return self._rows[image_id]
+        labelled = [t for t in self._label_tables if image_id in t.lines]
+        table = labelled[0] if labelled else self._label_tables[0]
+        return table.labels(image_id, self.root / self.options.labels)
 
     def source(self, image_id: str) -> Path:
         """The image's file.
@@ -120,75 +83,145 @@ class FolderDataset(ListedDataset):
         Raises:
             SeedbedError: there is none, or there are several that fit.
         """
-        return self._images.find(image_id, "a photograph")
+        return self._images.find(image_id, "photograph")
 
-    def faults(self) -> list[str]:
-        """Every fault, one line each: splits, labels, photographs, masks."""
-        faults = [f for t in self._tables for f in t.faults]
-        faults += self._split_faults()
-        for image_id in self._listed:
-            if image_id not in self._rows:
-                faults.append(self._unlabelled(image_id))
-            try:
-                mask = self._mask_path(image_id) if image_id in self._masked else None
-            except SeedbedError as error:
-                faults.append(str(error))
-                mask = None
-            try:
-                faults += pair_faults(self.source(image_id), mask, self._lookup)
-            except SeedbedError as error:
-                faults.append(str(error))
-        for image_id in self._rows.keys() - self._listed.keys():
-            try:
-                self.source(image_id)
-            except SeedbedError as error:
-                faults.append(f"{error}, although the CSV labels it")
-        return list(dict.fromkeys(faults))
+    def _own_faults(self) -> list[str]:
+        faults = self._class_faults() + self._disagreements() + self._undeclared() + self._no_folder()
+        return faults + self._images.faults + (self._masks.faults if self.options.masks else [])
 
-    def _unlabelled(self, image_id: str) -> str:
-        labels = self.root / self.options.labels
-        return f"{labels}: no labels for image {image_id!r}; add them, or take it off the list"
+    def _tables(self) -> Sequence[LabelTable]:
+        return self._label_tables
 
     def _read_tables(self) -> list[LabelTable]:
         lists = [s.list or "" for s in self.splits.values()]
-        paths = [self.root / f for f in lists if f.endswith(".csv")]
-        if len(paths) < len(lists):
+        paths = [self.root / f for f in dict.fromkeys(lists) if f.endswith(".csv")]
+        if not all(f.endswith(".csv") for f in lists):
             paths.insert(0, self.root / self.options.labels)
         first = read_label_csv(paths[0], self.options.classes)
-        return [first] + [read_label_csv(p, first.classes) for p in paths[1:]]
+        return [first] + [read_label_csv(p, first.classes) for p in dict.fromkeys(paths[1:]) if p != paths[0]]
 
-    def _read_split(self, split: str) -> tuple[list[str], Path]:
+    def _class_faults(self) -> list[str]:
+        """No classes, and indices in the masks that are not one for each class."""
+        first = self._label_tables[0]
+        if not self.classes and not first.faults:
+            return [f"{first.path}: expected classes, got none; add columns, or set `classes`"]
+        background = [c for c in self.classes if c.lower() in BACKGROUND]
+        if background:
+            return [f"datasets.{self.name}.with.classes: {background[0]!r} is not a class; leave it out"]
+        where = f"datasets.{self.name}.with.mask_indices"
+        known = self.options.mask_indices if self.classes else ()
+        faults = [
+            f"{where}: {unknown_name('class', c, self.classes)}" for c in known if c not in self.classes
+        ]
+        for index in sorted(set(self._indices)):
+            names = [c for c, i in zip(self.classes, self._indices, strict=True) if i == index]
+            if len(names) > 1:
+                faults.append(
+                    f"{where}: {' and '.join(map(repr, names))} have the index {index}; give each class its own"
+                )
+        return faults
+
+    def _no_folder(self) -> list[str]:
+        """Splits with masks, where no folder of masks is named."""
+        masked = [] if self.options.masks else [s for s, declared in self.splits.items() if declared.masks]
+        return [
+            f"datasets.{self.name}.splits.{split}: has masks unless `masks: false` is declared, but `with.masks` names"
+            " no folder of them; declare either"
+            for split in masked
+        ]
+
+    def _disagreements(self) -> list[str]:
+        """Images to which two CSV files give different labels."""
+        faults = []
+        first: dict[str, LabelTable] = {}
+        for table in self._label_tables:
+            for image_id, row in table.rows.items():
+                other = first.setdefault(image_id, table)
+                if (other.rows[image_id] != row).any():
+                    faults.append(
+                        f"{table.path}, line {table.lines[image_id]}: {image_id!r} has other labels than in"
+                        f" {other.path}, line {other.lines[image_id]}; correct one of them"
+                    )
+        return faults
+
+    def _undeclared(self) -> list[str]:
+        """Rows whose split is empty or is not declared, where a split is read from the column."""
+        by_column = [self.splits[s].list or s for s in self.splits if not self._has_file(s)]
+        table = self._label_tables[0]
+        rows: dict[str, list[str]] = {}
+        for image_id, split in table.splits.items():
+            rows.setdefault(split, []).append(image_id)
+        faults = []
+        for split, ids in rows.items() if by_column else ():
+            where = f"{table.path}, line {table.lines[ids[0]]}"
+            count = f" ({len(ids)} rows)" if len(ids) > 1 else ""
+            if not split:
+                faults.append(f"{where}: {ids[0]!r} has no split{count}; write one of {', '.join(by_column)}")
+            elif split not in by_column:
+                told = unknown_name("split", split, by_column)
+                faults.append(
+                    f"{where}: {told} Correct it, or declare it in datasets.{self.name}.splits{count}"
+                )
+        return faults
+
+    def _has_file(self, split: str) -> bool:
+        return bool(PurePosixPath(self.splits[split].list or "").suffix)
+
+    def _read_split(self, split: str) -> SplitList:
         named = self.splits[split].list
-        path = self.root / (named if named and PurePosixPath(named).suffix else self.options.labels)
-        if path.suffix == ".csv" and named == path.relative_to(self.root).as_posix():
-            return list(read_label_csv(path, self.classes).rows), path
+        path = self.root / (named if named and self._has_file(split) else self.options.labels)
         if path.suffix == ".txt":
             if not path.is_file():
                 raise SeedbedError(f"{path}: expected a list of ids, one per line, but there is no such file")
-            return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()], path
-        table = self._tables[0]
-        if table.splits:
-            return [i for i, s in table.splits.items() if s == (named or split)], path
-        if len(self.splits) == 1:
-            return list(table.rows), path
-        raise SeedbedError(
-            f"{path}: nothing says which images are in split {split!r}; add a column `split`,"
-            f" or name a list: datasets.{self.name}.splits.{split}.list"
-        )
+            return SplitList.of_lines(path)
+        table = next((t for t in self._label_tables if t.path == path), self._label_tables[0])
+        if not table.readable:
+            raise SeedbedError(table.faults[0])
+        if not self._has_file(split) and table.splits:
+            ids = [i for i, s in table.splits.items() if s == (named or split)]
+        elif self._has_file(split) or len(self.splits) == 1:
+            ids = list(table.lines)
+        else:
+            raise SeedbedError(
+                f"{path}: nothing says which images are in split {split!r}; add a column `split`,"
+                f" or name a list: datasets.{self.name}.splits.{split}.list"
+            )
+        unknown = [i for i in table.lines if i not in table.splits]
+        if not ids and table.refused and unknown:
+            raise SeedbedError(table.refused[unknown[0]])
+        return SplitList(path, ids, [table.lines[i] for i in ids])
+
+    def _unlisted(self) -> list[str]:
+        return [i for t in self._label_tables for i in t.lines if i not in self._listed]
 
     @cached_property
-    def _images(self) -> _Finder:
+    def _images(self) -> Finder:
         masks = self.root / self.options.masks if self.options.masks else None
-        return _Finder(self.root / self.options.images, SUFFIXES, without=masks)
+        return Finder(self.root / self.options.images, SUFFIXES, without=masks)
 
     @cached_property
-    def _masks(self) -> _Finder:
-        return _Finder(self.root / (self.options.masks or "."), frozenset({".png"}))
+    def _masks(self) -> Finder:
+        return Finder(self.root / (self.options.masks or "."), frozenset({".png"}))
 
     @cached_property
     def _masked(self) -> frozenset[str]:
         return super()._masked if self.options.masks else frozenset()
 
-    def _mask_path(self, image_id: str) -> Path:
+    def _mask_path(self, image_id: str) -> Path | None:
+        """`a.png`, or `a.jpg.png` as `seedbed export` may call it, for `a.jpg`."""
         below = self.source(image_id).relative_to(self._images.folder)
-        return self._masks.find(below.with_suffix(".png").as_posix(), "a mask")
+        found = self._masks.mirrored(below.as_posix()) or self._masks.mirrored(
+            below.with_suffix("").as_posix()
+        )
+        if len(found) > 1:
+            names = " or ".join(p.name for p in found)
+            raise SeedbedError(f"{self._masks.folder}: the mask of {image_id!r} could be {names}; keep one")
+        return found[0] if found else None
+
+    def _no_mask(self, image_id: str) -> str:
+        below = self.source(image_id).relative_to(self._images.folder).with_suffix(".png").as_posix()
+        return f"{self._masks.folder}: expected a mask for {below!r}, but there is no such file"
+
+    def _new_checks(self) -> MaskChecks:
+        unclear = {c for c, i in zip(self.classes, self._indices, strict=True) if self._indices.count(i) > 1}
+        return MaskChecks(self.classes, self._indices, frozenset(unclear))

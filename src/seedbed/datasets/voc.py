@@ -5,7 +5,8 @@ and 255 where a pixel has no label. A data set may use only some of the classes:
 and an index of any other class is a fault.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -16,9 +17,11 @@ from pydantic import Field
 
 from seedbed.datasets import declaration
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import mask_lookup, pair_faults
-from seedbed.datasets.labels import LabelTable, read_annotations, read_cls_labels, read_label_csv
-from seedbed.datasets.listed import ListedDataset
+from seedbed.datasets.files import SUFFIXES, mask_lookup
+from seedbed.datasets.label_csv import read_label_csv
+from seedbed.datasets.labels import LabelTable, read_annotations, read_cls_labels
+from seedbed.datasets.listed import ListedDataset, SplitList
+from seedbed.datasets.mask_checks import MaskChecks
 from seedbed.errors import SeedbedError, unknown_name
 
 # fmt: off
@@ -67,45 +70,33 @@ class VocDataset(ListedDataset):
         for c in self.classes:
             if c not in self.names[1:]:
                 raise SeedbedError(f"data set {name!r}: {unknown_name('class', c, self.names[1:])}")
-        self._lookup = mask_lookup([self.names.index(c) for c in self.classes])
+        self._indices = [self.names.index(c) for c in self.classes]
+        self._lookup = mask_lookup(self._indices)
 
     def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
         """Image-level labels.
 
         Raises:
-            SeedbedError: the file of labels does not contain the image.
+            SeedbedError: the file of labels does not contain the image, or its labels are not understood.
         """
-        row = self._labels.rows.get(image_id)
-        if row is None:
-            raise SeedbedError(
-                f"{self._label_path}: no labels for image {image_id!r}; add them, or take it off the list"
-            )
-        return row
+        return self._labels.labels(image_id, self._label_path)
 
     def source(self, image_id: str) -> Path:
-        """The image's file."""
-        return self.root / self.options.images / f"{image_id}.jpg"
+        """The image's file: `<id>.jpg`, or where there is none, with another ending of a photograph."""
+        default = self.root / self.options.images / f"{image_id}.jpg"
+        others = (
+            default.with_name(name) for name in _file_names(default.name.removesuffix(".jpg"), SUFFIXES)
+        )
+        return default if default.is_file() else next((p for p in others if p.is_file()), default)
 
-    def faults(self) -> list[str]:
-        """Every fault, one line each: lists, labels, photographs, masks."""
-        faults = self._split_faults()
-        faults += self._labels.faults
-        for image_id in self._listed:
-            masks = self._mask_path(image_id) if image_id in self._masked else None
-            faults += pair_faults(self.source(image_id), masks, self._lookup)
-            if image_id not in self._labels.rows and not any(
-                repr(image_id) in f for f in self._labels.faults
-            ):
-                faults.append(
-                    f"{self._label_path}: no labels for image {image_id!r}; add them, or take it off the list"
-                )
+    def _tables(self) -> Sequence[LabelTable]:
+        return [self._labels]
+
+    def _unlisted(self) -> list[str]:
+        """Not for a published file, which labels all of VOC, whatever part of it is here."""
         if self.options.labels.endswith(".npy"):
-            return faults  # the published file labels all of VOC, whatever part of it is here
-        return faults + [
-            f"{self._label_path}: labels {image_id!r}, but there is no photograph {self.source(image_id)}"
-            for image_id in self._labelled()
-            if image_id not in self._listed and not self.source(image_id).is_file()
-        ]
+            return []
+        return [i for i in self._labelled() if i not in self._listed]
 
     def _given_classes(self) -> tuple[str, ...]:
         return self.options.classes or tuple(self.names[1:])
@@ -113,7 +104,7 @@ class VocDataset(ListedDataset):
     def _labelled(self) -> list[str]:
         if self.options.labels == "annotations":
             return sorted(p.stem for p in self._label_path.glob("*.xml"))
-        return list(self._labels.rows)
+        return list(self._labels.lines)
 
     @property
     def _label_path(self) -> Path:
@@ -125,7 +116,10 @@ class VocDataset(ListedDataset):
         if self._label_path.suffix != ".csv":
             return None
         table = read_label_csv(self._label_path, self.options.classes)
-        return table if table.classes else LabelTable(tuple(self.names[1:]), faults=table.faults)
+        if table.classes:
+            return table
+        none = [f"{self._label_path}: expected classes, got none; add one 0/1 column per class"]
+        return LabelTable(tuple(self.names[1:]), faults=table.faults or none, readable=False)
 
     @cached_property
     def _labels(self) -> LabelTable:
@@ -136,12 +130,29 @@ class VocDataset(ListedDataset):
         columns = self.names[1:]
         return read_cls_labels(self._label_path, self.classes, columns)
 
-    def _mask_path(self, image_id: str) -> Path:
-        return self.root / self.options.masks / f"{image_id}.png"
+    def _mask_path(self, image_id: str) -> Path | None:
+        """`<id>.png`, or `<id>.jpg.png` as `seedbed export` may call it."""
+        folder = self.root / self.options.masks
+        source = self.source(image_id)
+        stem = folder / image_id
+        names = [stem.name, source.name, source.stem]
+        found = (stem.with_name(f"{n}{suffix}") for n in dict.fromkeys(names) for suffix in (".png", ".PNG"))
+        return next((p for p in found if p.is_file()), None)
 
-    def _read_split(self, split: str) -> tuple[list[str], Path]:
-        path = self._list_path(split)
-        return _read_list(path), path
+    def _no_mask(self, image_id: str) -> str:
+        path = self.root / self.options.masks / f"{image_id}.png"
+        return f"{path}: expected a mask, but there is no such file"
+
+    def _new_checks(self) -> MaskChecks:
+        return MaskChecks(self.classes, self._indices)
+
+    def _where(self, image_id: str) -> str:
+        if self.options.labels == "annotations":
+            return str(self._label_path / f"{image_id}.xml")
+        return super()._where(image_id)
+
+    def _read_split(self, split: str) -> SplitList:
+        return _read_list(self._list_path(split), self.options.images)
 
     def _list_path(self, split: str) -> Path:
         name = self.splits[split].list or split
@@ -152,12 +163,35 @@ class VocDataset(ListedDataset):
         return found[0] if found else folders[0] / f"{name}.txt"
 
 
-def _read_list(path: Path) -> list[str]:
-    """Ids of a list: the first word of each line, an id or, as PSA publishes them, the image's path."""
+def _file_names(name: str, suffixes: frozenset[str]) -> Iterator[str]:
+    """A name with each ending, in lower and upper case, and as it is if it has one."""
+    for suffix in sorted(suffixes):
+        yield name + suffix
+        yield name + suffix.upper()
+    if Path(name).suffix.lower() in suffixes:
+        yield name
+
+
+_PRESENT = re.compile(r"(\S.*?)( +)(-1|0|1)")
+"""`id ±1`, as in the lists of a class in ImageSets/Main; a space is doubled where there is no minus."""
+
+
+def _read_list(path: Path, images: str) -> SplitList:
+    """Ids of a list. A line is an id, or an id and ±1, or, as PSA publishes them, the paths of image and mask.
+
+    Args:
+        path: the list.
+        images: folder of the photographs; paths of images lie below it.
+    """
     if not path.is_file():
         there = ", ".join(sorted(p.name for p in path.parent.glob("*.txt"))) or "none"
         raise SeedbedError(
             f"{path}: expected a list of ids, but there is no such file; lists in this folder: {there}"
         )
-    words = [line.split()[0] for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    return [w.rsplit("/", 1)[-1].removesuffix(".jpg") if w.startswith("/") else w for w in words]
+    listed = SplitList.of_lines(path)
+    found = [_PRESENT.fullmatch(line) for line in listed.ids]
+    if all(found) and any(m and (m[3] == "-1" or len(m[2]) > 1) for m in found):
+        return listed._replace(ids=[m[1] for m in found if m])
+    paths = re.compile(rf"/?{re.escape(images)}/(.+?)\.(jpe?g|png)(\s+\S+\.png)?", re.IGNORECASE)
+    matches = [paths.fullmatch(line) for line in listed.ids]
+    return listed._replace(ids=[m[1] if m else i for m, i in zip(matches, listed.ids, strict=True)])

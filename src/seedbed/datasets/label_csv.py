@@ -1,0 +1,227 @@
+"""Image-level labels from a CSV that a person, a spreadsheet or pandas wrote.
+
+A cell that is not understood refuses its row, never the whole file, so that `seedbed doctor` can list every fault and
+no consequence of one.
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from seedbed.datasets.files import id_fault
+from seedbed.datasets.label_names import NameCells
+from seedbed.datasets.labels import LabelTable
+from seedbed.errors import unknown_name
+
+ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN = "image_id", "split", "labels"
+BACKGROUND = frozenset({"background", "_background_", "__background__"})
+"""Names, in lower case, of what is no class of a label file."""
+RowReader = Callable[[int, list[str]], tuple[Bool[np.ndarray, "classes"] | None, list[str]]]
+"""From line and cells to labels, or to None and what is wrong."""
+TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True}
+
+
+def read_label_csv(path: Path, classes: Sequence[str] | None = None) -> LabelTable:
+    """Labels from a CSV: a column `image_id`, then one 0/1 column per class or one column `labels` of names.
+
+    A column `split` may say to which split an image belongs.
+
+    Names in one cell are separated by `;`, or by spaces if no cell of the file has a `;`. An empty cell of names
+    stands for an image without any class.
+
+    Args:
+        path: the file.
+        classes: the classes to read; None for all class columns in their order, or all names, sorted.
+    """
+    try:
+        sheet = _read_sheet(path)
+    except ValueError as error:
+        return LabelTable(tuple(classes or ()), faults=[str(error)], readable=False)
+    if NAMES_COLUMN in sheet.header:
+        return _read_names(sheet, classes)
+    return _read_columns(sheet, classes)
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """Cells of a CSV, trimmed; rows whose number of cells differs from the header's are kept as they are."""
+
+    path: Path
+    header: list[str]
+    header_line: int
+    rows: list[tuple[int, list[str]]]
+
+    def at(self, line: int) -> str:
+        return f"{self.path}, line {line}"
+
+    @property
+    def where(self) -> str:
+        return self.at(self.header_line)
+
+    def whole(self) -> Iterable[tuple[int, list[str]]]:
+        """Rows with as many cells as the header."""
+        return [(line, cells) for line, cells in self.rows if len(cells) == len(self.header)]
+
+    def cell(self, cells: list[str], column: str) -> str:
+        return cells[self.header.index(column)]
+
+
+def _read_sheet(path: Path) -> _Sheet:
+    """Raises ValueError with the one line of the fault if no row can be understood."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            rows = [(reader.line_num, [c.strip() for c in cells]) for cells in reader if cells]
+    except FileNotFoundError:
+        raise ValueError(f"{path}: expected a CSV of labels, but there is no such file") from None
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise ValueError(f"{path}: not a readable CSV ({error}); save it as UTF-8 with commas") from None
+    if not rows:
+        raise ValueError(f"{path}: expected a CSV of labels, but the file is empty")
+    (line, header), *rows = rows
+    if ID_COLUMN in header:
+        return _Sheet(path, header, line, rows)
+    for separator, name in ((";", "';'"), ("\t", "tab"), ("|", "'|'")):
+        if ID_COLUMN in [c.strip() for c in separator.join(header).split(separator)]:
+            raise ValueError(
+                f"{path}, line {line}: expected commas between the columns, got the separator {name}; write commas"
+            )
+    raise ValueError(
+        f"{path}, line {line}: expected a column {ID_COLUMN!r}, but the columns are {', '.join(header)}"
+    )
+
+
+def _read_columns(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
+    columns = [c for c in sheet.header if c not in (ID_COLUMN, SPLIT_COLUMN)]
+    missing: list[str] = []
+    if given is None:
+        classes, faults = _class_columns(sheet, list(dict.fromkeys(columns)))
+        faults += _repeated_columns(sheet, sheet.header)
+        faults += case_faults(sheet.where, classes)
+    else:
+        classes = [c for c in given if c in columns]
+        absent = [c for c in given if c not in columns]
+        missing = [f"{sheet.where}: {unknown_name('class (column)', c, columns)}" for c in absent]
+        read = (*given, ID_COLUMN, SPLIT_COLUMN)
+        faults = missing + _repeated_columns(sheet, [c for c in sheet.header if c in read])
+    table = LabelTable(tuple(classes if given is None else given), path=sheet.path, faults=faults)
+
+    def labels(line: int, cells: list[str]) -> tuple[Bool[np.ndarray, "classes"] | None, list[str]]:
+        values = {c: sheet.cell(cells, c) for c in classes}
+        told = [
+            f"{sheet.at(line)}: expected 0 or 1 for {c!r}, got {repr(v) if v else 'an empty cell'}"
+            for c, v in values.items()
+            if v not in TRUTH
+        ]
+        if told or missing:
+            return None, told or missing
+        return np.array([TRUTH[v] for v in values.values()], dtype=bool), []
+
+    _fill(table, sheet, labels)
+    return table
+
+
+def _class_columns(sheet: _Sheet, columns: list[str]) -> tuple[list[str], list[str]]:
+    """The columns that are classes, and one fault for each that is not."""
+    classes, faults = [], []
+    for column in columns:
+        number = sheet.header.index(column) + 1
+        advice = "name the classes in `classes`, or remove the column"
+        cells = [(line, sheet.cell(cells, column)) for line, cells in sheet.whole()]
+        if not column:
+            trailing = number == len(sheet.header)
+            advice = "remove the trailing comma" if trailing else "pandas: to_csv(…, index=False)"
+            faults.append(f"{sheet.where}: column {number} has no name; {advice}")
+        elif column.startswith("Unnamed: "):
+            faults.append(
+                f"{sheet.where}: column {column!r} is the index of a pandas table; write it with index=False"
+            )
+        elif column.lower() in BACKGROUND:
+            faults.append(f"{sheet.where}: column {column!r} is not a class of a label file; {advice}")
+        elif cells and not any(cell in TRUTH for _, cell in cells):
+            line, cell = cells[0]
+            got = repr(cell) if cell else "an empty cell"
+            faults.append(
+                f"{sheet.where}: column {column!r} is not a class: expected 0 or 1, got {got} in line {line}; {advice}"
+            )
+        else:
+            classes.append(column)
+    return classes, faults
+
+
+def _repeated_columns(sheet: _Sheet, columns: Sequence[str]) -> list[str]:
+    return [
+        f"{sheet.where}: column {c!r} occurs {columns.count(c)} times; keep one"
+        for c in dict.fromkeys(columns)
+        if c and columns.count(c) > 1
+    ]
+
+
+def case_faults(where: str, classes: Sequence[str]) -> list[str]:
+    """One line for each pair of classes that differ in nothing but case."""
+    first: dict[str, str] = {}
+    pairs = [(first.setdefault(c.casefold(), c), c) for c in classes]
+    return [
+        f"{where}: the classes {a!r} and {b!r} differ only in case; write one of them"
+        for a, b in pairs
+        if a != b
+    ]
+
+
+def _read_names(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
+    cells = {line: sheet.cell(row, NAMES_COLUMN) for line, row in sheet.whole()}
+    names = NameCells(cells, given)
+    read = (ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN)
+    faults = _repeated_columns(sheet, [c for c in sheet.header if c in read])
+    faults += [f"{sheet.at(line)}: {fault}" for line, fault in names.ambiguous()]
+    background = [c for c in names.classes if c.lower() in BACKGROUND] if given is None else []
+    classes = tuple(c for c in names.classes if c not in background)
+    if given is None:
+        faults += [
+            f"{sheet.at(names.first_line(c))}: {c!r} is not a class of a label file; leave the cell empty"
+            for c in background
+        ]
+        for fault in case_faults("", classes):
+            line = max(names.first_line(c) for c in fault.split("'")[1:4:2])
+            faults.append(f"{sheet.at(line)}{fault}")
+    table = LabelTable(classes, path=sheet.path, faults=faults)
+
+    def labels(line: int, _: list[str]) -> tuple[Bool[np.ndarray, "classes"] | None, list[str]]:
+        told = [f"{sheet.at(line)}: {fault}" for fault in names.faults(line)]
+        found = names.of(line)
+        return (None, told) if told else (np.array([c in found for c in classes], dtype=bool), [])
+
+    _fill(table, sheet, labels)
+    return table
+
+
+def _fill(table: LabelTable, sheet: _Sheet, labels: RowReader) -> None:
+    """Put every row in the table, or say why it is refused."""
+    for line, cells in sheet.rows:
+        where = sheet.at(line)
+        image_id = sheet.cell([*cells, *[""] * len(sheet.header)], ID_COLUMN)
+        if len(cells) != len(sheet.header):
+            told = f"{where}: expected {len(sheet.header)} cells as in the header, got {len(cells)}"
+            table.refuse(image_id, [f"{told}; put a cell that contains commas in quotes"], line)
+            continue
+        told = id_fault(image_id)
+        if told:
+            table.faults.append(f"{where}: {told}")
+            continue
+        if image_id in table.lines:
+            table.faults.append(
+                f"{where}: {image_id!r} is listed twice (first in line {table.lines[image_id]})"
+            )
+            continue
+        if SPLIT_COLUMN in sheet.header:
+            table.splits[image_id] = sheet.cell(cells, SPLIT_COLUMN)
+        row, faults = labels(line, cells)
+        if row is None:
+            table.refuse(image_id, faults, line)
+        else:
+            table.lines[image_id] = line
+            table.rows[image_id] = row

@@ -1,0 +1,91 @@
+"""What masks say against the image-level labels, collected while the masks are read."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from seedbed.labels import IGNORE
+
+MANY = 10
+"""More faults of one kind than this, or the same fault at all images, are told in one line."""
+
+
+@dataclass
+class MaskChecks:
+    """Faults of masks that can be read.
+
+    Args:
+        classes: of the data set.
+        indices: index of each class in the files.
+        unclear: classes whose index in the masks is not their own, which are therefore not compared.
+    """
+
+    classes: Sequence[str]
+    indices: Sequence[int]
+    unclear: frozenset[str] = frozenset()
+    shown: Counter[str] = field(default_factory=Counter)
+    """Number of masks that show a class."""
+    read: int = 0
+    """Number of masks that were read."""
+    _void_only: list[str] = field(default_factory=list)
+    _with_label: int = 0
+
+    def check(
+        self,
+        path: Path,
+        mask: UInt8[np.ndarray, "height width"],
+        labels: Bool[np.ndarray, "classes"] | None,
+    ) -> list[str]:
+        """Compare a mask with the labels of its image.
+
+        Args:
+            path: file of the mask.
+            mask: indices of the data set.
+            labels: None if they are not known.
+        """
+        self.read += 1
+        values = np.unique(mask)
+        found = [self.classes[v - 1] for v in values if 0 < v <= len(self.classes)]
+        self.shown.update(found)
+        labelled = [] if labels is None else [self.classes[c] for c in np.flatnonzero(labels)]
+        self._with_label += bool(labelled)
+        if values.tolist() == [IGNORE]:
+            return [f"{path}: every pixel is {IGNORE} (no label); replace it, or declare `masks: false`"]
+        if labelled and values.tolist() == [0, IGNORE]:
+            index = self.indices[self.classes.index(labelled[0])]
+            self._void_only.append(
+                f"{path}: the image has the label {labelled[0]!r}, but the mask holds only 0 and {IGNORE}, and {IGNORE}"
+                f" means 'no label'; write {index} for {labelled[0]!r}"
+            )
+        if labels is None:
+            return []
+        return [
+            f"{path}: the mask shows {name!r}, which is not a label of the image"
+            f" ({', '.join(labelled) or 'it has none'}); correct one of them"
+            for name in found
+            if name not in labelled and name not in self.unclear
+        ]
+
+    def summary(self) -> list[str]:
+        """Faults that are told after the last mask."""
+        told = self._void_only
+        return told if len(told) < self._with_label or len(told) < 2 else in_one_line(told, "masks")
+
+    def notes(self) -> list[str]:
+        """Classes that no mask shows."""
+        absent = [c for c in self.classes if not self.shown[c]] if self.read else []
+        return [f"no mask shows {', '.join(map(repr, absent))}"] if absent else []
+
+
+def in_one_line(faults: Sequence[str], what: str) -> list[str]:
+    """The first of several equal faults, and how many more there are.
+
+    Args:
+        faults: one line each, of one kind.
+        what: what they are faults of, plural.
+    """
+    return [f"{faults[0]} (and {len(faults) - 1} more {what} likewise)"] if len(faults) > 1 else list(faults)

@@ -1,0 +1,104 @@
+"""Photographs and masks of unusual formats: read rightly, or refused by name."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seedbed.datasets.files import id_fault, image_faults, mask_lookup, read_image, read_indices, read_mask
+from seedbed.errors import SeedbedError
+
+
+def png(path, bits: int, colour: int, rows: list[bytes], width: int) -> None:
+    """A PNG written by hand: IHDR, IDAT of packed rows, IEND."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, len(rows), bits, colour, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
+    palette = chunk(b"PLTE", bytes(range(48))) if colour == 3 else b""
+    content = chunk(b"IHDR", header) + palette + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+
+
+@pytest.mark.parametrize("colour", [0, 3])
+@pytest.mark.parametrize(
+    ("bits", "row", "expected"),
+    [
+        (1, b"\x50", [0, 1, 0, 1]),  # 0101 0000
+        (2, b"\x1b", [0, 1, 2, 3]),  # 00 01 10 11
+        (4, b"\x01\x2f", [0, 1, 2, 15]),
+        (8, b"\x00\x01\x02\xff", [0, 1, 2, 255]),
+    ],
+)
+def test_indices_of_every_depth(tmp_path, colour, bits, row, expected):
+    png(tmp_path / "m.png", bits, colour, [row, row], width=4)
+    assert read_indices(tmp_path / "m.png").tolist() == [expected, expected]
+
+
+def test_a_4_bit_grey_mask_has_its_classes(tmp_path):
+    png(tmp_path / "m.png", 4, 0, [b"\x01\x20"], width=3)
+    assert read_mask(tmp_path / "m.png", mask_lookup([2, 1])).tolist() == [[0, 2, 1]]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "I;16"])
+def test_masks_that_are_no_indices(tmp_path, mode):
+    Image.new(mode, (2, 2)).save(tmp_path / "m.png")
+    with pytest.raises(SeedbedError, match=f"its mode is {mode}"):
+        read_indices(tmp_path / "m.png")
+
+
+def test_a_photograph_called_a_mask(tmp_path):
+    Image.new("L", (2, 2)).save(tmp_path / "m.png", "JPEG")
+    with pytest.raises(SeedbedError, match=r"m\.png: not a readable mask \(not a PNG\); replace it"):
+        read_indices(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bit_grey_is_not_white(tmp_path, suffix):
+    values = np.array([[0, 255, 256, 32768, 65535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / f"x.{suffix}")
+    grey = np.asarray(read_image(tmp_path / f"x.{suffix}"))
+    assert grey.tolist() == [[[v, v, v] for v in (0, 0, 1, 128, 255)]]
+
+
+def test_16_bits_that_hold_12_are_refused(tmp_path):
+    Image.fromarray(np.array([[0, 4095]], np.uint16)).save(tmp_path / "x.tif")
+    (fault,) = image_faults(tmp_path / "x.tif")
+    assert "expected 16-bit values up to 65535, but the largest is 4095; save it as 8 bits" in fault
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("I", np.int32), ("F", np.float32)])
+def test_32_bits_are_refused(tmp_path, mode, kind):
+    Image.fromarray(np.array([[0, 70_000]], kind)).save(tmp_path / "x.tif")
+    (fault,) = image_faults(tmp_path / "x.tif")
+    assert f"its mode is {mode}" in fault
+
+
+@pytest.mark.parametrize("form", ["PPM", "EPS", "PDF", "ICNS"])
+def test_other_formats_are_refused_whatever_they_are_called(tmp_path, form):
+    Image.new("RGB", (16, 16)).save(tmp_path / "x.jpg", form)
+    (fault,) = image_faults(tmp_path / "x.jpg")
+    assert "x.jpg: not a readable image (none of the formats JPEG, PNG, WEBP, BMP, TIFF, GIF)" in fault
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "MPO"])
+def test_formats_that_are_read(tmp_path, form):
+    Image.new("RGB", (3, 2), (200, 10, 10)).save(tmp_path / "x.jpg", form)
+    assert image_faults(tmp_path / "x.jpg") == []
+    assert np.abs(np.asarray(read_image(tmp_path / "x.jpg"))[0, 0].astype(int) - (200, 10, 10)).max() < 8
+
+
+@pytest.mark.parametrize("indices", [list(range(1, 255)), [254], [255]])
+def test_indices_beyond_8_bits(indices):
+    with pytest.raises(SeedbedError, match="expected at most 253 classes with indices up to 253"):
+        mask_lookup(indices)
+
+
+@pytest.mark.parametrize("image_id", ["a", "a/b.jpg", "./a", "a//b", "a..b", "..a"])
+def test_ids_below_the_folder(image_id):
+    assert id_fault(image_id) is None

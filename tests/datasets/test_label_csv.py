@@ -1,0 +1,183 @@
+"""What people, spreadsheets and pandas write into a CSV of labels, and what is said about it."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seedbed.datasets.label_csv import read_label_csv
+
+
+@pytest.fixture
+def read(tmp_path):
+    def from_text(text: str, classes: list[str] | None = None):
+        path = tmp_path / "labels.csv"
+        path.write_text(text, encoding="utf-8", newline="")
+        return read_label_csv(path, classes)
+
+    return from_text
+
+
+def told(table) -> list[str]:
+    """The faults without the folder."""
+    assert all("\n" not in fault for fault in table.faults)
+    return [re.sub(r"^.*/labels\.csv", "labels.csv", fault) for fault in table.faults]
+
+
+def test_rows_with_too_few_or_too_many_cells(read):
+    table = read("image_id,cat,dog\na,1\nb,1,0,1\nc,0,1\n\nd\n")
+    advice = "put a cell that contains commas in quotes"
+    assert told(table) == [
+        f"labels.csv, line 2: expected 3 cells as in the header, got 2; {advice}",
+        f"labels.csv, line 3: expected 3 cells as in the header, got 4; {advice}",
+        f"labels.csv, line 6: expected 3 cells as in the header, got 1; {advice}",
+    ]
+    assert {i: row.tolist() for i, row in table.rows.items()} == {"c": [False, True]}
+    assert set(table.refused) == {"a", "b", "d"}
+
+
+def test_cells_that_are_not_0_or_1(read):
+    table = read("image_id,cat,dog\na,,1\nb,1,x\nc,1.0,0.0\n")
+    assert told(table) == [
+        "labels.csv, line 2: expected 0 or 1 for 'cat', got an empty cell",
+        "labels.csv, line 3: expected 0 or 1 for 'dog', got 'x'",
+    ]
+    assert {i: row.tolist() for i, row in table.rows.items()} == {"c": [True, False]}
+
+
+def test_the_index_of_pandas_and_a_trailing_comma(read, tmp_path):
+    frame = pd.DataFrame({"image_id": ["a", "b"], "cat": [1, 0]})
+    frame.to_csv(tmp_path / "labels.csv")
+    table = read_label_csv(tmp_path / "labels.csv")
+    assert told(table) == ["labels.csv, line 1: column 1 has no name; pandas: to_csv(…, index=False)"]
+    assert table.classes == ("cat",)
+    pd.read_csv(tmp_path / "labels.csv").to_csv(tmp_path / "labels.csv", index=False)
+    table = read_label_csv(tmp_path / "labels.csv")
+    assert told(table) == [
+        "labels.csv, line 1: column 'Unnamed: 0' is the index of a pandas table; write it with index=False"
+    ]
+    assert table.classes == ("cat",)
+    table = read("image_id,cat,\na,1,\n")
+    assert told(table) == ["labels.csv, line 1: column 3 has no name; remove the trailing comma"]
+    assert table.classes == ("cat",)
+    assert read("image_id,cat,\na,1,\n", ["cat"]).faults == []
+
+
+def test_columns_that_are_no_classes(read):
+    table = read("image_id,Background,cat,reviewed\na,1,1,yes\nb,0,0,no\n")
+    advice = "name the classes in `classes`, or remove the column"
+    assert told(table) == [
+        f"labels.csv, line 1: column 'Background' is not a class of a label file; {advice}",
+        "labels.csv, line 1: column 'reviewed' is not a class: expected 0 or 1, got 'yes' in line 2;"
+        f" {advice}",
+    ]
+    assert table.classes == ("cat",)
+    assert [row.tolist() for row in table.rows.values()] == [[True], [False]]
+    assert read("image_id,Background,cat,reviewed\na,1,1,yes\n", ["cat"]).faults == []
+
+
+def test_a_column_twice_and_classes_that_differ_in_case(read):
+    table = read("image_id,cat,cat,Cat\na,1,0,0\n")
+    assert told(table) == [
+        "labels.csv, line 1: column 'cat' occurs 2 times; keep one",
+        "labels.csv, line 1: the classes 'cat' and 'Cat' differ only in case; write one of them",
+    ]
+    assert told(read("image_id,image_id,cat\na,b,1\n")) == [
+        "labels.csv, line 1: column 'image_id' occurs 2 times; keep one"
+    ]
+    assert told(read("image_id,labels\na,cat\nb,cat;Cat\n")) == [
+        "labels.csv, line 3: the classes 'Cat' and 'cat' differ only in case; write one of them"
+    ]
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "';'"), ("\t", "tab"), ("|", "'|'")])
+def test_other_separators(read, separator, name):
+    table = read(f"image_id{separator}cat\na{separator}1\n")
+    assert told(table) == [
+        f"labels.csv, line 1: expected commas between the columns, got the separator {name}; write commas"
+    ]
+    assert not table.readable
+
+
+def test_files_that_are_no_tables(read, tmp_path):
+    assert told(read("")) == ["labels.csv: expected a CSV of labels, but the file is empty"]
+    (fault,) = told(read('image_id,labels\na,"cat\nb,dog\n'))
+    assert fault.startswith("labels.csv: not a readable CSV (unexpected end of data)")
+    (tmp_path / "labels.csv").write_bytes("image_id,Bär\n".encode("latin-1"))
+    (fault,) = told(read_label_csv(tmp_path / "labels.csv"))
+    assert fault.endswith("save it as UTF-8 with commas")
+
+
+@pytest.mark.parametrize("image_id", ["../../x", "/x.jpg", "a/../../x", "..\\x", "\\\\host\\x"])
+def test_ids_that_lead_out_of_the_folder(read, image_id):
+    table = read(f"image_id,cat\n{image_id},1\n")
+    assert told(table) == [
+        f"labels.csv, line 2: {image_id!r} leads out of the folder of images; write a path below it"
+    ]
+    assert table.rows == {}
+
+
+def test_a_missing_class_is_told_once_and_refuses_the_rows(read):
+    table = read("image_id,cat\na,1\nb,0\n", ["cat", "dgo"])
+    assert told(table) == ["labels.csv, line 1: unknown class (column) 'dgo'; known: cat."]
+    assert set(table.refused) == {"a", "b"}
+
+
+def test_semicolons_anywhere_keep_spaces_in_names(read):
+    table = read("image_id,labels\na,tea; coffee cup ;\nb,coffee cup\nc,\n")
+    assert table.faults == []
+    assert table.classes == ("coffee cup", "tea")
+    assert [row.tolist() for row in table.rows.values()] == [[True, True], [True, False], [False, False]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [
+        (
+            ["hot dog", "cat"],
+            "line 2: 'hot dog' may be one class or two, because 'hot' never occurs without 'dog'",
+        ),
+        (["cat", "cat hot dog", "dog"], "line 3: 'hot dog' may be one class or two, because 'hot' never"),
+        (["dog", "hot dog", "hot cat", "cat"], None),
+        (["dog", "hot dog", "hot"], None),
+        (["cat;dog", "bird", "cat dog"], "line 4: 'cat dog' may be one class or 2; separate names by ';'"),
+    ],
+)
+def test_names_with_spaces(read, cells, fault):
+    text = "image_id,labels\n" + "".join(f"{k},{cell}\n" for k, cell in enumerate(cells))
+    faults = told(read(text))
+    assert len(faults) == (fault is not None)
+    assert not fault or faults[0].startswith(f"labels.csv, {fault}")
+    assert not fault or "name the classes in `classes`" in faults[0]
+
+
+def test_declared_names_with_spaces_are_not_ambiguous(read):
+    table = read("image_id,labels\na,hot dog\nb,dog cat\n", ["hot dog", "dog", "cat"])
+    assert table.faults == []
+    assert [row.tolist() for row in table.rows.values()] == [[True, False, False], [False, True, True]]
+
+
+def test_commas_between_names(read):
+    table = read('image_id,labels\na,"cat, dog"\nb,cat\n')
+    assert told(table) == [
+        "labels.csv, line 2: expected names separated by ';', got 'cat, dog'; write 'cat;dog'"
+    ]
+    assert table.classes == ("cat",)
+    declared = read('image_id,labels\na,"tea, green"\n', ["tea, green"])
+    assert (declared.faults, declared.rows["a"].tolist()) == ([], [True])
+
+
+def test_background_among_names(read):
+    table = read("image_id,labels\na,cat;background\nb,cat;dog\n")
+    assert told(table)[0] == (
+        "labels.csv, line 2: 'background' is not a class of a label file; leave the cell empty"
+    )
+    assert table.classes == ("cat", "dog")
+
+
+def test_ids_and_splits_of_refused_rows_are_kept(read):
+    table = read("image_id,split,cat\na,train,\nb,val,1\n")
+    assert table.splits == {"a": "train", "b": "val"}
+    assert table.lines == {"a": 2, "b": 3}
+    assert np.array_equal(table.rows["b"], [True])
