@@ -17,12 +17,18 @@ import pytest
 import yaml
 
 from seedbed.artifacts.manifest import read_manifest
+from seedbed.artifacts.models import read_epoch
 from seedbed.plan.commands import Command, Workflow
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TRAINING = {"epochs": 2, "batch_size": 4, "augmentation": {"resize_long": [64, 72], "crop": 64}}
+TRAINING = {
+    "epochs": 2,
+    "batch_size": 4,
+    "augmentation": {"resize_long": [64, 72], "crop": 64},
+    "keep_epochs": [1],
+}
 RECIPE = {
     "nodes": {
         "classifier": {
@@ -154,7 +160,8 @@ def test_killed_training_goes_on_to_equal_bytes(undisturbed: Workflow, tmp_path:
     assert not task.manifest.exists()
     assert not (task.folder / "model.safetensors").exists()
     done = subprocess.run(words(command), env=environment(), capture_output=True, text=True, check=True)
-    assert "resuming at epoch" in done.stderr
+    assert "resuming at epoch 2" in done.stderr
+    assert read_epoch(task.folder / "epochs.safetensors", 1)
     assert file_bytes(task.folder) == file_bytes(undisturbed.tasks[0].folder)
 
 

@@ -85,8 +85,8 @@ def load_checkpoint(
 
 def _read(work: Path, key: str) -> Checkpoint:
     path = work / NAME
-    digest, _, content = path.read_bytes().partition(b"\n")
-    if sha256_bytes(content).encode() != digest:
+    written, _, content = path.read_bytes().partition(b"\n")
+    if sha256_bytes(content).encode() != written:
         raise SeedbedError(f"{path} is damaged")
     try:
         found = Checkpoint(**torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
