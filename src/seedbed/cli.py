@@ -191,7 +191,7 @@ def export(
 def doctor(
     dataset: str | None = None, *, data_root: Annotated[Path | None, Parameter(name="--data-root")] = None
 ) -> int:
-    """List every fault of a data set and of the selected recipes at once; exit status 1 if there is one.
+    """List the classes of a data set, and every fault of it and of the selected recipes; exit status 1 if there is one.
 
     Args:
         dataset: data set of params.yaml; the configured one by default.
@@ -199,10 +199,10 @@ def doctor(
     """
     from seedbed.verbs.doctor import examine
 
-    faults = examine(Workflow.read(), dataset, data_root)
-    for fault in faults:
-        print(fault)
-    print(f"{len(faults)} faults" if faults else "no faults")
+    notes, faults = examine(Workflow.read(), dataset, data_root)
+    for line in (*notes, *faults):
+        print(line)
+    print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}" if faults else "no faults")
     return 1 if faults else 0
 
 

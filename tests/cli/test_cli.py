@@ -240,7 +240,12 @@ class TestRecipe:
 
 @pytest.mark.usefixtures("checkout")
 @pytest.mark.parametrize(
-    ("faults", "status", "text"), [([], 0, "no faults\n"), (["x", "y"], 1, "x\ny\n2 faults\n")]
+    ("faults", "status", "text"),
+    [
+        ([], 0, "note\nno faults\n"),
+        (["x"], 1, "note\nx\n1 fault\n"),
+        (["x", "y"], 1, "note\nx\ny\n2 faults\n"),
+    ],
 )
 def test_doctor_counts_faults(
     monkeypatch: pytest.MonkeyPatch,
@@ -249,7 +254,7 @@ def test_doctor_counts_faults(
     status: int,
     text: str,
 ) -> None:
-    monkeypatch.setattr("seedbed.verbs.doctor.examine", lambda workflow, dataset, root: faults)
+    monkeypatch.setattr("seedbed.verbs.doctor.examine", lambda workflow, dataset, root: (["note"], faults))
     assert call(monkeypatch, "doctor") == status
     assert capsys.readouterr().out == text
 

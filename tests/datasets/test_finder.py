@@ -52,9 +52,10 @@ def test_a_folder_and_a_link_to_it_hold_one_file(tmp_path):
     assert os.path.realpath(tmp_path / found(tmp_path, "a")) == str(tmp_path / "b/a.jpg")
 
 
-def test_loops_are_refused_by_name(tmp_path):
+@pytest.mark.parametrize("target", [".", "b", ".."])
+def test_loops_are_refused_by_name(tmp_path, target):
     touch(tmp_path / "b/a.jpg")
-    (tmp_path / "b/loop").symlink_to(tmp_path)
+    (tmp_path / "b/loop").symlink_to(tmp_path / target)
     finder = Finder(tmp_path, SUFFIXES)
     assert finder.find("a", "photograph") == tmp_path / "b/a.jpg"
     assert finder.faults == [f"{tmp_path}/b/loop: a link to a folder that contains it; remove the link"]

@@ -46,7 +46,7 @@ def workflow(tmp_path):
 
 
 def test_sound(workflow):
-    assert examine(workflow({})) == []
+    assert examine(workflow({})).faults == []
 
 
 def test_all_faults_of_recipes_at_once(workflow):
@@ -55,33 +55,35 @@ def test_all_faults_of_recipes_at_once(workflow):
         "two": "extends: psa\nnodes:\n  segmenter: {with: {architecture: unett}}\n",
         "three": "extends: psa\nnodes:\n  cams: {with: {scale: [1]}}\n",
     }
-    faults = examine(workflow(bent))
+    faults = examine(workflow(bent)).faults
     assert len(faults) == 3
-    assert faults[0].startswith(
+    assert faults[1].startswith(
         "recipe one, node classifier: unknown backbone 'resnet5O'; did you mean resnet50"
     )
-    assert faults[1].startswith("recipe two, node segmenter: unknown segmenter 'unett'; did you mean unet")
-    assert "recipe three, node cams" in faults[2]
-    assert "unknown key 'scale'" in faults[2]
+    assert faults[2].startswith("recipe two, node segmenter: unknown segmenter 'unett'; did you mean unet")
+    assert "recipe three, node cams" in faults[0]
+    assert "unknown key 'scale'" in faults[0]
 
 
 def test_faults_of_the_data_set(workflow):
-    """Two photographs are missing, and two nodes of psa work on a split that the data set lacks."""
+    """Two photographs are missing, two nodes of psa work on a split that the data set lacks, three need a batch."""
     labels = "image_id,labels\na.png,cat\nb.png,dog\nc.png,cat\n"
-    faults = examine(workflow({}, labels, selected=["psa"]), "mine")
-    assert len(faults) == 4
+    faults = examine(workflow({}, labels, selected=["psa"]), "mine").faults
+    assert len(faults) == 7
     assert "expected a photograph for 'b.png'" in faults[0]
     assert "expected a photograph for 'c.png'" in faults[1]
-    for node, fault in zip(("classification", "predictions"), faults[2:], strict=True):
+    for node, fault in zip(("classification", "predictions"), faults[2:4], strict=True):
         assert fault == f"recipe psa, node {node}: unknown split 'val'; known: train."
+    for node, fault in zip(("classifier", "affinitynet", "segmenter"), faults[4:], strict=True):
+        assert fault.startswith(f"recipe psa, node {node}: expected at least 16 images in split 'train'")
 
 
 def test_unknown_data_set_and_root(workflow, tmp_path):
     made = workflow({})
-    assert examine(made, "composits") == [
+    assert examine(made, "composits").faults == [
         "params.yaml: unknown dataset 'composits'; did you mean composites?"
     ]
-    faults = examine(made, "mine", tmp_path / "nowhere")
+    faults = examine(made, "mine", tmp_path / "nowhere").faults
     assert any("expected a folder at" in fault for fault in faults)
 
 

@@ -78,7 +78,8 @@ class Finder:
 
     def _may_follow(self, link: Path, above: tuple[str, ...]) -> bool:
         target = os.path.realpath(link)
-        if target in above:
+        parent = Path(os.path.realpath(link.parent))
+        if target in above or parent.is_relative_to(target):
             self.faults.append(f"{link}: a link to a folder that contains it; remove the link")
             return False
         first = target not in self._followed

@@ -230,10 +230,12 @@ class ListedDataset(ABC):
             if path is None:
                 without.append(image_id)
                 return []
-            owner = masks.setdefault(path, image_id)
-            if owner != image_id:
-                names = f"{self.source(owner).name}.png and {self.source(image_id).name}.png"
-                return [f"{path}: is the mask of both {owner!r} and {image_id!r}; name the masks {names}"]
+            source = self.source(image_id)
+            other = self.source(masks.setdefault(path, image_id))
+            if os.path.realpath(other) != os.path.realpath(source):
+                names = f"{other.name}.png and {source.name}.png"
+                told = f"is the mask of both {masks[path]!r} and {image_id!r}; name the masks {names}"
+                return [f"{path}: {told}"]
             mask = read_mask(path, self._lookup, size)
         except SeedbedError as error:
             return [str(error)]

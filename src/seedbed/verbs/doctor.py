@@ -1,4 +1,4 @@
-"""`seedbed doctor`: every fault of a data set and of the selected recipes at once, one line each.
+"""`seedbed doctor`: a data set's classes, and every fault of it and of the selected recipes, one line each.
 
 Planning imports neither torch nor timm, so names that only timm knows are checked here (and by the stage).
 """
@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from seedbed.datasets import DatasetDeclaration, open_dataset
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.commands import Workflow
+from seedbed.plan.tasks import Task
+from seedbed.verbs.doctor_data import DataReport
 
 
-def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | None = None) -> list[str]:
-    """All faults, each once; empty if everything is sound.
+class Findings(NamedTuple):
+    """What is worth knowing, and what is wrong; one line each."""
+
+    notes: list[str]
+    faults: list[str]
+
+
+def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | None = None) -> Findings:
+    """The classes of the data set, and all faults, each once; none if everything is sound.
 
     Args:
         workflow: the configuration and the recipes.
@@ -26,37 +35,43 @@ def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | No
     try:
         declaration = workflow.config.declaration(name)
     except SeedbedError as error:
-        return [str(error)]
-    faults = [*dataset_faults(name, declaration, data_root), *recipe_faults(workflow, name)]
-    return list(dict.fromkeys(faults))
+        return Findings([], [str(error)])
+    data = read_data(name, declaration, data_root)
+    tasks, faults = selected_tasks(workflow, name)
+    for where, task in tasks.items():
+        faults += [f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump())]
+    faults = [*data.faults, *faults, *data.training_faults(tasks)]
+    return Findings(data.notes, list(dict.fromkeys(faults)))
 
 
-def dataset_faults(name: str, declaration: DatasetDeclaration, data_root: Path | None = None) -> list[str]:
-    """Faults of a data set's declaration, or, where it can be opened, of its files."""
+def read_data(name: str, declaration: DatasetDeclaration, data_root: Path | None = None) -> DataReport:
+    """A data set's classes and faults; where it cannot be opened, the fault of its declaration."""
     try:
-        return open_dataset(name, declaration, data_root).faults()
+        return DataReport.of(open_dataset(name, declaration, data_root), declaration.splits)
     except SeedbedError as error:
-        return [str(error)]
+        return DataReport(name, faults=[str(error)])
 
 
-def recipe_faults(workflow: Workflow, dataset: str) -> Iterator[str]:
-    """Faults of the selected recipes on a data set, node by node, with backbones, weights and CRF engines."""
+def selected_tasks(workflow: Workflow, dataset: str) -> tuple[dict[str, Task], list[str]]:
+    """Tasks of the selected recipes by recipe and node, and the faults of those that cannot be planned."""
     graph, rng = workflow.graph(dataset), workflow.config.rngs[0]
+    tasks: dict[str, Task] = {}
+    faults: list[str] = []
     for recipe in workflow.config.recipes:
         try:
             nodes = workflow.book.check(recipe).nodes
         except SeedbedError as error:
-            yield str(error)
+            faults.append(str(error))
             continue
         for node in nodes:
             for regions in (None, *workflow.config.thresholds):
                 try:
                     task = graph.task(recipe, node, rng, regions)
                 except SeedbedError as error:
-                    yield str(error)
+                    faults.append(str(error))
                     continue
-                where = f"recipe {task.owner}, node {task.name}"
-                yield from (f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump()))
+                tasks.setdefault(f"recipe {task.owner}, node {task.name}", task)
+    return tasks, faults
 
 
 def parameter_faults(values: Mapping[str, Any]) -> Iterator[str]:

@@ -1,0 +1,115 @@
+"""What `seedbed doctor` says about a data set: its classes, its own faults, and what the selected recipes ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from seedbed.datasets import Dataset
+from seedbed.errors import SeedbedError
+from seedbed.plan.tasks import Task
+from seedbed.training.parameters import TrainingParameters
+
+
+@dataclass
+class DataReport:
+    """A data set that was read once.
+
+    Attributes:
+        ids: of each split that can be read.
+        counts: images of each class, by split; a split of which any label is not understood is not counted.
+        faults: one line each.
+        notes: lines that are worth knowing and are not faults.
+    """
+
+    name: str
+    classes: Sequence[str] = ()
+    ids: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, np.ndarray] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, data: Dataset, splits: Iterable[str]) -> DataReport:
+        """Read a data set: its faults, then the labels of its splits."""
+        report = cls(data.name, data.classes, faults=data.faults())
+        for split in splits:
+            try:
+                report.ids[split] = list(data.image_ids(split))
+                labels = [data.labels(image_id) for image_id in report.ids[split]]
+                report.counts[split] = np.sum(labels, axis=0)
+            except SeedbedError:
+                continue  # the data set's own faults tell why
+        report.notes = report._classes() + list(getattr(data, "notes", list)())
+        return report
+
+    def _classes(self) -> list[str]:
+        if not self.counts:
+            return []
+        images = ", ".join(f"{split} {len(self.ids[split])}" for split in self.counts)
+        return [
+            f"data set {self.name!r}: {len(self.classes)} classes; images: {images}",
+            *(
+                f"class {name!r}: {', '.join(f'{s} {count[c]}' for s, count in self.counts.items())}"
+                for c, name in enumerate(self.classes)
+            ),
+        ]
+
+    def training_faults(self, tasks: Mapping[str, Task]) -> list[str]:
+        """What trainings cannot do with this data set.
+
+        Args:
+            tasks: by the recipe and node that name them in messages.
+        """
+        trainings = {
+            where: task for where, task in tasks.items() if isinstance(task.parameters, TrainingParameters)
+        }
+        faults = [fault for where, task in trainings.items() for fault in self._too_few(where, task)]
+        trained: dict[str, str] = {}
+        for where, task in trainings.items():
+            trained.setdefault(_split(task), where)
+        for split, where in trained.items():
+            faults += self._without_image(split, where)
+        processed = dict.fromkeys(s for task in tasks.values() for s in task.splits if s not in trained)
+        for split in processed:
+            for other, where in trained.items():
+                faults += self._parts(split, other, where)
+        return faults
+
+    def _too_few(self, where: str, task: Task) -> list[str]:
+        parameters, split = task.parameters, _split(task)
+        assert isinstance(parameters, TrainingParameters)
+        needed = parameters.batch_size * parameters.accumulate
+        images = len(self.ids.get(split, ()))
+        if not images or images >= needed:
+            return []
+        factors = f"batch_size {parameters.batch_size} x accumulate {parameters.accumulate}"
+        told = f"{where}: expected at least {needed} images in split {split!r} for one step ({factors}), got {images}"
+        return [f"{told}; lower batch_size or accumulate, or add images"]
+
+    def _without_image(self, split: str, where: str) -> list[str]:
+        counts = self.counts.get(split)
+        absent = [] if counts is None else [c for c, n in zip(self.classes, counts, strict=True) if not n]
+        return [
+            f"data set {self.name!r}: class {name!r} has no image in split {split!r}, on which {where} trains;"
+            " add images, or leave it out of `classes`"
+            for name in absent
+        ]
+
+    def _parts(self, split: str, trained: str, where: str) -> list[str]:
+        """Of two splits one that is a part of the other; other overlaps are faults of the data set."""
+        ids, others = (set(self.ids.get(s, ())) for s in (split, trained))
+        shared = ids & others
+        if not shared or len(shared) not in (len(ids), len(others)):
+            return []
+        first = next(i for i in self.ids[split] if i in shared)
+        return [
+            f"data set {self.name!r}: splits {split!r} and {trained!r} share {len(shared)} images (first {first!r}),"
+            f" but {where} trains on {trained!r}; take them off one"
+        ]
+
+
+def _split(task: Task) -> str:
+    return str(getattr(task.parameters, "split", "train"))

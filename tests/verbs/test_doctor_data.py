@@ -1,0 +1,210 @@
+"""What `seedbed doctor` says of a user's folder: everything that is wrong with it, and nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seedbed.plan.commands import Workflow
+from seedbed.plan.config import parse_config
+from seedbed.recipes import RecipeBook
+from seedbed.verbs.doctor import Findings, examine
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SMALL = {stage: {"batch_size": 2} for stage in ("train_classifier", "train_affinitynet", "train_segmenter")}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "masks").mkdir()
+    return tmp_path
+
+
+def photograph(folder: Path, *names: str) -> None:
+    for name in names:
+        Image.new("RGB", (4, 1), (200, 30, 40)).save(folder / "photos" / name)
+
+
+def mask(folder: Path, name: str, row: list[int]) -> None:
+    Image.fromarray(np.array([row], np.uint8)).save(folder / "masks" / f"{name}.png")
+
+
+def doctor(
+    folder: Path, splits: dict[str, Any], settings: dict[str, Any] | None = None, **options: Any
+) -> Findings:
+    declared = {
+        "kind": "folder",
+        "root": str(folder),
+        "splits": splits,
+        "with": {"images": "photos"} | options,
+    }
+    raw = {"dataset": "mine", "recipes": ["psa"], "datasets": {"mine": declared}}
+    config = parse_config(raw | {"settings": {"mine": SMALL | (settings or {})}})
+    notes, faults = examine(Workflow(config, RecipeBook(RECIPES), folder / "results"))
+    assert all("\n" not in line for line in (*notes, *faults))
+    return Findings(notes, [fault.replace(f"{folder}/", "") for fault in faults])
+
+
+def test_a_sound_folder(folder):
+    photograph(folder, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    (folder / "labels.csv").write_text(
+        "image_id,split,cat,dog\na,train,1,0\nb,train,1,1\nc,train,0,0\nd,val,0,1\n"
+    )
+    for name, row in (("a", [0, 1, 1, 255]), ("b", [1, 1, 0, 0]), ("c", [0] * 4), ("d", [0] * 4)):
+        mask(folder, name, row)
+    assert doctor(folder, {"train": {}, "val": {}}, masks="masks") == Findings(
+        [
+            "data set 'mine': 2 classes; images: train 3, val 1",
+            "class 'cat': train 2, val 0",
+            "class 'dog': train 1, val 1",
+            "no mask shows 'dog'",
+        ],
+        [],
+    )
+
+
+def test_fewer_images_than_one_step(folder):
+    photograph(folder, "a.jpg", "b.jpg", "c.jpg")
+    (folder / "labels.csv").write_text("image_id,split,cat\na,train,1\nb,train,0\nc,val,1\n")
+    splits = {"train": {"masks": False}, "val": {"masks": False}}
+    settings = {"train_classifier": {"batch_size": 1, "accumulate": 3}}
+    assert doctor(folder, splits, settings).faults == [
+        "recipe psa, node classifier: expected at least 3 images in split 'train' for one step (batch_size 1 x"
+        " accumulate 3), got 2; lower batch_size or accumulate, or add images"
+    ]
+
+
+def test_a_class_without_an_image_to_train_on(folder):
+    photograph(folder, "a.jpg", "b.jpg", "c.jpg")
+    (folder / "labels.csv").write_text("image_id,split,cat,dog\na,train,1,0\nb,train,0,0\nc,val,1,1\n")
+    assert doctor(folder, {"train": {"masks": False}, "val": {"masks": False}}).faults == [
+        "data set 'mine': class 'dog' has no image in split 'train', on which recipe psa, node classifier trains;"
+        " add images, or leave it out of `classes`"
+    ]
+
+
+def test_validation_images_that_are_all_trained_on(folder):
+    photograph(folder, "a.jpg", "b.jpg", "c.jpg")
+    (folder / "labels.csv").write_text("image_id,cat\na,1\nb,0\nc,1\n")
+    (folder / "val.txt").write_text("b\nc\n")
+    splits = {"train": {"list": "labels.csv", "masks": False}, "val": {"list": "val.txt", "masks": False}}
+    assert doctor(folder, splits).faults == [
+        "data set 'mine': splits 'val' and 'train' share 2 images (first 'b'), but recipe psa, node classifier trains"
+        " on 'train'; take them off one"
+    ]
+
+
+ROWS = """\
+,image_id,split,cat,dog,Dog,bird,background,reviewed,cat
+0,a,train,1,0,0,0,0,yes,1
+1,short,train
+2,long,train,1,0,0,0,0,yes,1,1
+3,blank,val,1,,0,0,0,yes,1
+4,b,vall,0,1,0,0,0,no,0
+5,c,,0,0,1,0,0,no,0
+6,d,train,0,0,1,0,0,no,0
+7,./d.png,val,0,0,1,0,0,no,0
+8,../x,train,1,0,0,0,0,no,0
+9,a,val,1,0,0,0,0,no,0
+10,gone,val,1,0,0,0,0,no,0
+11,eps,train,1,0,0,0,0,no,0
+12,deep,train,1,0,0,0,0,no,0
+13,void,train,0,1,0,0,0,no,0
+14,all,train,0,1,0,0,0,no,0
+15,wrong,train,1,0,0,0,0,no,0
+16,index,train,1,0,0,0,0,no,0
+17,lost,train,1,0,0,0,0,no,0
+18,jpeg,train,1,0,0,0,0,no,0
+19,twice,train,1,0,0,0,0,no,0
+20,e.jpg,val,1,0,0,0,0,no,0
+21,e.png,val,1,0,0,0,0,no,0
+22,v,val,1,0,0,1,0,no,0
+"""
+
+FAULTS = [
+    "labels.csv, line 1: column 1 has no name; pandas: to_csv(…, index=False)",
+    "labels.csv, line 1: column 'background' is not a class of a label file; name the classes in `classes`, or remove"
+    " the column",
+    "labels.csv, line 1: column 'reviewed' is not a class: expected 0 or 1, got 'yes' in line 2; name the classes in"
+    " `classes`, or remove the column",
+    "labels.csv, line 1: column 'cat' occurs 2 times; keep one",
+    "labels.csv, line 1: the classes 'dog' and 'Dog' differ only in case; write one of them",
+    "labels.csv, line 3: expected 10 cells as in the header, got 3; put a cell that contains commas in quotes",
+    "labels.csv, line 4: expected 10 cells as in the header, got 11; put a cell that contains commas in quotes",
+    "labels.csv, line 5: expected 0 or 1 for 'dog', got an empty cell",
+    "labels.csv, line 10: '../x' leads out of the folder of images; write a path below it",
+    "labels.csv, line 11: 'a' is listed twice (first in line 2)",
+    "datasets.mine.with.mask_indices: unknown class 'brid'; did you mean bird?",
+    "datasets.mine.with.mask_indices: 'cat' and 'bird' have the index 1; give each class its own",
+    "extra.csv, line 2: 'v' has other labels than in labels.csv, line 24; correct one of them",
+    "labels.csv, line 6: unknown split 'vall'; did you mean val? Correct it, or declare it in datasets.mine.splits",
+    "labels.csv, line 7: 'c' has no split; write one of train, val",
+    "photos/loop: a link to a folder that contains it; remove the link",
+    "extra.csv, line 2: 'v' is in split 'extra' and in split 'val' (labels.csv, line 24); take it off one",
+    "photos/eps.jpg: not a readable image (none of the formats JPEG, PNG, WEBP, BMP, TIFF, GIF); replace it, or take"
+    " it off the list",
+    "photos/deep.tif: expected 16-bit values up to 65535, but the largest is 4095; save it as 8 bits",
+    "masks/all.png: every pixel is 255 (no label); replace it, or declare `masks: false`",
+    "masks/wrong.png: the mask shows 'dog', which is not a label of the image (cat); correct one of them",
+    "masks/index.png: mask holds unknown index 9; known: [0, 1, 2, 3, 255]",
+    "masks/jpeg.png: not a readable mask (not a PNG); replace it",
+    "masks: the mask of 'twice' could be twice.PNG or twice.png; keep one",
+    "photos: expected a photograph for 'gone', but there is no such file",
+    "masks/e.png: is the mask of both 'e.jpg' and 'e.png'; name the masks e.jpg.png and e.png.png",
+    "labels.csv, line 9: './d.png' is the same file as 'd' (labels.csv, line 8); keep one",
+    "masks: expected a mask for 'lost.png', but there is no such file; add it, or declare `masks: false`",
+    "masks/void.png: the image has the label 'dog', but the mask holds only 0 and 255, and 255 means 'no label';"
+    " write 2 for 'dog'",
+    "recipe psa, node classifier: expected at least 32 images in split 'train' for one step (batch_size 32 x"
+    " accumulate 1), got 11; lower batch_size or accumulate, or add images",
+    "data set 'mine': class 'bird' has no image in split 'train', on which recipe psa, node classifier trains; add"
+    " images, or leave it out of `classes`",
+]
+
+
+def test_every_fault_of_a_folder_at_once(folder):
+    plain = [
+        "a.jpg",
+        "b.jpg",
+        "c.jpg",
+        "d.png",
+        "blank.jpg",
+        "short.jpg",
+        "long.jpg",
+        "e.jpg",
+        "e.png",
+        "v.jpg",
+        "w.jpg",
+    ]
+    photograph(
+        folder, *plain, *(f"{n}.jpg" for n in ("void", "all", "wrong", "index", "lost", "jpeg", "twice"))
+    )
+    Image.new("RGB", (4, 1)).save(folder / "photos/eps.jpg", "EPS")
+    Image.fromarray(np.array([[0, 1, 2, 4095]], np.uint16)).save(folder / "photos/deep.tif")
+    (folder / "photos/loop").symlink_to(folder)
+    (folder / "labels.csv").write_text(ROWS)
+    (folder / "extra.csv").write_text("image_id,cat,dog,Dog,bird\nv,0,1,0,1\nw,1,0,0,0\n")
+    for name in ("a", "blank", "e", "v", "deep", "eps", "twice"):
+        mask(folder, name, [0, 1, 1, 0])
+    for name, row in (
+        ("d", [0, 3, 3, 3]),
+        ("void", [0, 0, 255, 255]),
+        ("all", [255] * 4),
+        ("wrong", [0, 2, 2, 0]),
+    ):
+        mask(folder, name, row)
+    mask(folder, "index", [0, 9, 9, 9])
+    (folder / "masks/twice.PNG").write_bytes((folder / "masks/twice.png").read_bytes())
+    Image.new("L", (4, 1)).save(folder / "masks/jpeg.png", "JPEG")
+    found = doctor(
+        folder,
+        {"train": {}, "val": {}, "extra": {"list": "extra.csv", "masks": False}},
+        {"train_classifier": {"batch_size": 32}},
+        masks="masks",
+        mask_indices={"bird": 1, "brid": 7},
+    )
+    assert found.faults == FAULTS
+    assert found.notes[0] == "data set 'mine': 4 classes; images: train 11, extra 2"
