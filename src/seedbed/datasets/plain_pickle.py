@@ -6,6 +6,7 @@ constructors (`dtype.__setstate__`) corrupt memory if their state is forged. So 
 """
 
 import pickletools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +81,7 @@ class _Reader:
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.marks: list[int] = []
-        self.memo: dict[int, Any] = {}
+        self.memo: dict[Any, Any] = {}
 
     def result(self) -> dict[str | int, Shaped[np.ndarray, "length"]]:
         outer = self.stack[-1] if len(self.stack) == 1 else None
@@ -178,13 +179,14 @@ class _Reader:
 
     def _reduce(self, _: Any) -> None:
         function, arguments = self._take(2)
-        made = {
+        functions: dict[str, Callable[..., Any]] = {
             "encode": _encoded,
             "dtype": _typed,
             "array": _empty_array,
             "scalar": _scalar,
             "buffer": _from_buffer,
-        }.get(_expect(function, _Global).name)
+        }
+        made = functions.get(_expect(function, _Global).name)
         if made is None:
             raise NotPlainError(f"it calls {function.name}")
         self.stack.append(made(*_expect(arguments, tuple)))
