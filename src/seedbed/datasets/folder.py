@@ -29,11 +29,12 @@ class FolderOptions(declaration.Options):
     """Options of kind `folder`; paths are relative to the root."""
 
     labels: str = "labels.csv"
-    """CSV: a column `image_id`; one 0/1 column per class, or a column `labels` of names (separated by `;` or
-    spaces); a column `split`, if any. Splits that have CSV lists of their own do not need it."""
+    """CSV with commas: a column `image_id`; one 0/1 column per class, or a column `labels` of names (separated by `;`,
+    or by spaces if no cell has a `;`); a column `split`, if any. Splits that have CSV lists of their own do not need
+    it."""
     images: str = "."
     masks: str | None = None
-    """Folder of PNGs (palette or grey indices) that mirrors the images."""
+    """Folder of PNGs (palette or grey indices) that mirrors the images: `a.png` or `a.jpg.png` for `a.jpg`."""
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Without background. By default the class columns of the CSV, or the names in its column `labels`, sorted."""
     mask_indices: dict[str, Annotated[int, Field(ge=1, le=253)]] = Field(default_factory=dict)

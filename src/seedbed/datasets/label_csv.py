@@ -208,9 +208,9 @@ def _fill(table: LabelTable, sheet: _Sheet, labels: RowReader) -> None:
             told = f"{where}: expected {len(sheet.header)} cells as in the header, got {len(cells)}"
             table.refuse(image_id, [f"{told}; put a cell that contains commas in quotes"], line)
             continue
-        told = id_fault(image_id)
-        if told:
-            table.faults.append(f"{where}: {told}")
+        fault = id_fault(image_id)
+        if fault:
+            table.faults.append(f"{where}: {fault}")
             continue
         if image_id in table.lines:
             table.faults.append(

@@ -51,7 +51,9 @@ class MaskChecks:
         values = np.unique(mask)
         found = [self.classes[v - 1] for v in values if 0 < v <= len(self.classes)]
         self.shown.update(found)
-        labelled = [] if labels is None else [self.classes[c] for c in np.flatnonzero(labels)]
+        labelled = (
+            [] if labels is None else [c for c, present in zip(self.classes, labels, strict=True) if present]
+        )
         self._with_label += bool(labelled)
         if values.tolist() == [IGNORE]:
             return [f"{path}: every pixel is {IGNORE} (no label); replace it, or declare `masks: false`"]
