@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from _harness import compare, print_table
-from seedbed.artifacts.cams import Cams, CamStore, encode_cams
 from torch.nn.functional import interpolate
 
+from seedbed.artifacts.maps import Maps, MapStore, pack_maps
 from seedbed.cam.rebuild import full_resolution, strided
 
 SIZE = (375, 500)
@@ -52,7 +52,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     counts = rng.choice([1, 2, 3], IMAGES, p=[0.55, 0.3, 0.15])
     cams = {
-        f"image{k:03d}": Cams(tuple(range(count)), SIZE, native_maps(rng, count))
+        f"image{k:03d}": Maps(tuple(range(count)), SIZE, native_maps(rng, count))
         for k, count in enumerate(counts)
     }
     stacks = {
@@ -73,7 +73,7 @@ def main() -> None:
             return sum(path.stat().st_size for path in root.glob("*.npy"))
 
         def write_ours() -> int:
-            shard.write_bytes(encode_cams(cams))
+            shard.write_bytes(pack_maps(cams))
             return shard.stat().st_size
 
         def sizes(peer: int, ours: int) -> str:
@@ -87,7 +87,7 @@ def main() -> None:
             return [file["high_res"] for file in files]
 
         def read_ours() -> list[np.ndarray]:
-            store = CamStore([shard])
+            store = MapStore([shard], {})
             return [full_resolution(store[name].maps, SIZE) for name in cams]
 
         clock = time.perf_counter

@@ -59,10 +59,11 @@ def checkout(folder: Path, images: int) -> None:
         ledger=[],
         content=entry.sha256,
     )
+    masks = b"image_id,split,sha256\n"
     graph.index_folder.mkdir(parents=True)
     for name, content in {
         INDEX: index,
-        MASKS: b"image_id,split,sha256\n",
+        MASKS: masks + f",,{sha256_bytes(masks)}\n".encode(),
         "manifest.json": manifest.to_bytes(),
     }.items():
         (graph.index_folder / name).write_bytes(content)

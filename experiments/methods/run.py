@@ -14,7 +14,7 @@ from pathlib import Path
 
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import read_config
-from seedbed.plan.judges import judgements
+from seedbed.plan.judges import SCORES, Point, judgements_at
 from seedbed.recipes import RecipeBook
 
 HERE = Path(__file__).resolve().parent
@@ -44,8 +44,8 @@ def targets(folder: Path, dataset: str, points: Iterable[tuple[str, int]]) -> It
     workflow = Workflow(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
     graph = workflow.graph(dataset)
     for recipe, rng in points:
-        for found in judgements(graph, recipe, rng):
-            if found.task.stage.score in ("classification", "cam"):
+        for found in judgements_at(graph, Point(recipe, rng)):
+            if found.judge == SCORES and found.task.stage.makes in ("classification", "cams"):
                 yield found.path
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
-from seedbed.runtime.scores import full_size_scores
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.datasets.table import open_dataset
@@ -65,7 +64,7 @@ def runs_of(workflow: Workflow, dataset: str, recipe: str) -> Iterator[dict[str,
     """What was measured with each seed that has run."""
     for rng in workflow.config.rngs:
         tasks = workflow.graph(dataset).recipe_tasks(recipe, rng)
-        classifier, cams = scores_of(tasks["classifier"], "val"), scores_of(tasks["cams"], "train")
+        classifier, cams = scores_of(tasks["classification"], "val"), scores_of(tasks["cams"], "train")
         if classifier is None or cams is None:
             continue
         training, dumping = costs_of(tasks["classifier"]), costs_of(tasks["cams"])
@@ -114,17 +113,14 @@ def picture(workflow: Workflow, dataset: str) -> Image.Image:
         for recipe in workflow.config.recipes
         if recipe not in EPOCHS
     }
-    cams = {r: Artifact(task.manifest).cams("train") for r, task in tasks.items() if task.manifest.exists()}
+    cams = {r: Artifact(task.manifest).open("train") for r, task in tasks.items() if task.manifest.exists()}
     data = open_dataset(dataset, graph.declaration)
     ids = [i for i in data.image_ids("train") if data.labels(i).sum()]
     lines = []
     for image_id in ids[:: max(1, len(ids) // IMAGES)][:IMAGES]:
         photo, truth = np.array(data.image(image_id)), data.mask(image_id)
         assert truth is not None
-        heats = [
-            overlay_heat(photo, full_size_scores(maps[image_id], tasks[recipe].stage.name).max(0))
-            for recipe, maps in cams.items()
-        ]
+        heats = [overlay_heat(photo, maps.scores(image_id).max(0)) for maps in cams.values()]
         lines.append([photo, *heats, overlay_labels(photo, truth)])
     width = HEIGHT * 4 // 3
     titles = ("photograph", *cams, "truth")

@@ -207,6 +207,13 @@ def test_rows_without_a_split(folder):
     ]
 
 
+@pytest.mark.parametrize("written", ["vall", ""])
+def test_a_split_whose_rows_are_all_misspelt_is_not_empty_as_well(folder, written):
+    (folder / "labels.csv").write_text(f"image_id,split,tea\nOne 1,train,1\n3,{written},1\n")
+    (fault,) = told(open_folder(folder, SPLITS), folder)
+    assert fault.startswith("labels.csv, line 3: ")
+
+
 def test_a_column_split_does_not_matter_where_lists_are_declared(folder):
     (folder / "labels.csv").write_text("image_id,split,tea\nOne 1,test,1\n3,,1\n")
     (folder / "all.txt").write_text("One 1\n3\n")

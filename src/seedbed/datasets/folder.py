@@ -29,11 +29,12 @@ class FolderOptions(declaration.Options):
     """Options of kind `folder`; paths are relative to the root."""
 
     labels: str = "labels.csv"
-    """CSV: a column `image_id`; one 0/1 column per class, or a column `labels` of names (separated by `;` or
-    spaces); a column `split`, if any. Splits that have CSV lists of their own do not need it."""
+    """CSV with commas: a column `image_id`; one 0/1 column per class, or a column `labels` of names (separated by `;`,
+    or by spaces if no cell has a `;`); a column `split`, if any. Splits that have CSV lists of their own do not need
+    it."""
     images: str = "."
     masks: str | None = None
-    """Folder of PNGs (palette or grey indices) that mirrors the images."""
+    """Folder of PNGs (palette or grey indices) that mirrors the images: `a.png` or `a.jpg.png` for `a.jpg`."""
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Without background. By default the class columns of the CSV, or the names in its column `labels`, sorted."""
     mask_indices: dict[str, Annotated[int, Field(ge=1, le=253)]] = Field(default_factory=dict)
@@ -186,10 +187,16 @@ class FolderDataset(ListedDataset):
                 f"{path}: nothing says which images are in split {split!r}; add a column `split`,"
                 f" or name a list: datasets.{self.name}.splits.{split}.list"
             )
-        unknown = [i for i in table.lines if i not in table.splits]
-        if not ids and table.refused and unknown:
-            raise SeedbedError(table.refused[unknown[0]])
+        reasons = self._reasons(table, named or split) if not ids else []
+        if reasons:
+            raise SeedbedError(reasons[0])
         return SplitList(path, ids, [table.lines[i] for i in ids])
+
+    def _reasons(self, table: LabelTable, split: str) -> list[str]:
+        """Faults because of which a split may have no images: rows that are cut off, or whose split is misspelt."""
+        refused = [table.refused[i] for i in table.lines if i not in table.splits and i in table.refused]
+        told = ("has no split", f"did you mean {split}")
+        return refused + [fault for fault in self._undeclared() if any(t in fault for t in told)]
 
     def _unlisted(self) -> list[str]:
         return [i for t in self._label_tables for i in t.lines if i not in self._listed]

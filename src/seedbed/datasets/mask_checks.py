@@ -48,14 +48,16 @@ class MaskChecks:
             labels: None if they are not known.
         """
         self.read += 1
-        values = np.unique(mask).tolist()
+        values = np.unique(mask)
         found = [self.classes[v - 1] for v in values if 0 < v <= len(self.classes)]
         self.shown.update(found)
-        labelled = [] if labels is None else [self.classes[c] for c in np.flatnonzero(labels).tolist()]
+        labelled = (
+            [] if labels is None else [c for c, present in zip(self.classes, labels, strict=True) if present]
+        )
         self._with_label += bool(labelled)
-        if values == [IGNORE]:
+        if values.tolist() == [IGNORE]:
             return [f"{path}: every pixel is {IGNORE} (no label); replace it, or declare `masks: false`"]
-        if labelled and values == [0, IGNORE]:
+        if labelled and values.tolist() == [0, IGNORE]:
             index = self.indices[self.classes.index(labelled[0])]
             self._void_only.append(
                 f"{path}: the image has the label {labelled[0]!r}, but the mask holds only 0 and {IGNORE}, and {IGNORE}"

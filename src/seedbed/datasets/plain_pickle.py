@@ -81,7 +81,7 @@ class _Reader:
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.marks: list[int] = []
-        self.memo: dict[Any, Any] = {}
+        self.memo: dict[int, Any] = {}
 
     def result(self) -> dict[str | int, Shaped[np.ndarray, "length"]]:
         outer = self.stack[-1] if len(self.stack) == 1 else None
@@ -92,6 +92,7 @@ class _Reader:
     def read(self, content: bytes) -> None:
         """All opcodes; the most frequent ones stand here, because a call for each would take most of the time."""
         stack, memo = self.stack, self.memo
+        argument: Any
         for opcode, argument, _ in pickletools.genops(content):
             name = opcode.name
             if name in _PUTS:
@@ -179,17 +180,10 @@ class _Reader:
 
     def _reduce(self, _: Any) -> None:
         function, arguments = self._take(2)
-        functions: dict[str, Callable[..., Any]] = {
-            "encode": _encoded,
-            "dtype": _typed,
-            "array": _empty_array,
-            "scalar": _scalar,
-            "buffer": _from_buffer,
-        }
-        made = functions.get(_expect(function, _Global).name)
-        if made is None:
-            raise NotPlainError(f"it calls {function.name}")
-        self.stack.append(made(*_expect(arguments, tuple)))
+        called = _expect(function, _Global).name
+        if called not in _CALLS:
+            raise NotPlainError(f"it calls {called}")
+        self.stack.append(_CALLS[called](*_expect(arguments, tuple)))
 
     def _build(self, _: Any) -> None:
         (state,) = self._take(1)
@@ -271,3 +265,12 @@ def _from_buffer(content: Any, kind: Any, shape: Any, order: Any) -> Shaped[np.n
     if order != "C":
         raise NotPlainError("an array has an unusual order")
     return _numbers(kind, shape, content)
+
+
+_CALLS: dict[str, Callable[..., Any]] = {
+    "encode": _encoded,
+    "dtype": _typed,
+    "array": _empty_array,
+    "scalar": _scalar,
+    "buffer": _from_buffer,
+}

@@ -42,6 +42,7 @@ class VocOptions(declaration.Options):
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Without background. By default the class columns of the CSV, or without one all of `class_names.txt`."""
     images: str = "JPEGImages"
+    """Folder of photographs: `<id>.jpg`, or where there is none, another ending (`.JPG`, `.png`, …)."""
     masks: str = "SegmentationClass"
     """Folder of masks (SBD's are published as `SegmentationClassAug`)."""
 
