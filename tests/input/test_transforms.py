@@ -108,7 +108,9 @@ def test_rescale_takes_the_place_of_the_default_and_not_of_a_given_size():
     assert Augmentation(rescale=(0.5, 1.5)).resize_long is None
     with pytest.raises(ValidationError, match="expected resize_long or rescale, but both are set"):
         Augmentation(rescale=(0.5, 1.5), resize_long=(1, 2))
-    with pytest.raises(ValidationError, match=r"resize_long: expected \[low, high\], but 3 is greater than 2"):
+    with pytest.raises(
+        ValidationError, match=r"resize_long: expected \[low, high\], but 3 is greater than 2"
+    ):
         Augmentation(resize_long=(3, 2))
     stored = Augmentation(rescale=(0.5, 1.5)).model_dump(mode="json")
     assert Augmentation.model_validate(stored).resize_long is None

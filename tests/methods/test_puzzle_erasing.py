@@ -354,9 +354,7 @@ def test_built_for_inference_without_the_ordinary_classifier():
 
 def test_crop_whose_tiles_do_not_fit_is_named():
     """40 pixels: 3 cells of 16, but 2 x 2 tiles of 20 pixels have 2 cells each."""
-    message = (
-        r"class maps of 2 x 2 tiles merge to \(4, 4\) cells, but those of the whole 40 x 40 crop have \(3, 3\)"
-    )
+    message = r"class maps of 2 x 2 tiles merge to \(4, 4\) cells, but those of the whole 40 x 40 crop have \(3, 3\)"
     with pytest.raises(ValueError, match=message):
         list(method_of("puzzle").objectives(batch(pixels=40), QUARTER))
 
