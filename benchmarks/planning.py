@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 from _harness import machine
@@ -21,22 +22,26 @@ from seedbed.recipes import RecipeBook
 from seedbed.runtime.paths import INDEX, MASKS
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("Snakefile", "rules", "recipes", "workflow_scripts", "report", "envs")
+PARTS = ("Snakefile", "rules", "recipes", "workflow_scripts", "profiles", "report", "envs")
+DATASET = {"kind": "voc", "root": "voc", "shards": 16, "splits": {"train": {}, "val": {}}}
 IMAGES = (40, 10_582)
 ROUNDS = 3
+DRY_RUN = ("snakemake", "-n", "--quiet", "all")
 
 
-def checkout(folder: Path, images: int) -> None:
-    """A checkout whose data set is indexed already, with that many images."""
+def checkout(folder: Path, images: int, **settings: Any) -> None:
+    """A checkout whose data set `voc` is indexed already, with that many images.
+
+    Args:
+        folder: where it goes.
+        images: how many.
+        settings: what `params.yaml` holds besides the data set.
+    """
     folder.mkdir(parents=True)
     for part in PARTS:
         source = ROOT / part
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
-    raw = {
-        "dataset": "voc",
-        "recipes": ["psa"],
-        "datasets": {"voc": {"kind": "voc", "root": "voc", "shards": 16, "splits": {"train": {}, "val": {}}}},
-    }
+    raw = {"dataset": "voc", "datasets": {"voc": DATASET}} | settings
     (folder / "params.yaml").write_text(yaml.safe_dump(raw))
     workflow = Workflow(parse_config(raw), RecipeBook(folder / "recipes"), folder / "results")
     workflow.write_slices()
@@ -69,10 +74,10 @@ def checkout(folder: Path, images: int) -> None:
         (graph.index_folder / name).write_bytes(content)
 
 
-def dry_run_seconds(folder: Path) -> float:
-    """CPU seconds of `snakemake -n`, with its children."""
+def cpu_seconds(folder: Path, program: str, *arguments: str) -> float:
+    """CPU seconds in a folder of a program that lies beside Python, with its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "all"]
+    command = [str(Path(sys.executable).with_name(program)), *arguments]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
@@ -83,10 +88,10 @@ def main() -> None:
     times: dict[int, list[float]] = {images: [] for images in IMAGES}
     with tempfile.TemporaryDirectory() as scratch:
         for images in IMAGES:
-            checkout(Path(scratch) / str(images), images)
+            checkout(Path(scratch) / str(images), images, recipes=["psa"])
         for _ in range(ROUNDS):
             for images in IMAGES:
-                times[images].append(dry_run_seconds(Path(scratch) / str(images)))
+                times[images].append(cpu_seconds(Path(scratch) / str(images), *DRY_RUN))
     few, many = (statistics.median(times[images]) for images in IMAGES)
     print(f"{machine()}\n")
     print("| `snakemake -n`, CPU time | 40 images | 10,582 images | ratio | aim |\n|---|---|---|---|---|")
