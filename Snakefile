@@ -28,7 +28,7 @@ localrules:
 
 
 rule all:
-    """Each selected recipe at its own regions setting (what runs where no target is named)."""
+    """Each selected recipe at its own regions setting (the default target)."""
     default_target: True
     input:
         results_of("all"),

@@ -1,4 +1,4 @@
-# What all rules inherit (`use rule … as … with`). Nothing asks for the two themselves, since they make nothing.
+# What all rules inherit (`use rule … as … with`). No target requires these two directly: they have no output.
 rule whole:
     """What rules that make a whole artifact inherit."""
     log:

@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from seedbed.engines.mtimes import settle
-from seedbed.engines.tree_lock import hold_tree, is_locked
+from seedbed.engines.tree_lock import hold_tree, is_tree_locked
 from seedbed.errors import SeedbedError
 from seedbed.names import NODE, RECIPE, SPLIT
 from seedbed.plan.commands import ALL_STAGES, Workflow, index_files, input_files
@@ -23,7 +23,7 @@ try:
         parse_config(config), RecipeBook(Path(workflow.basedir) / "recipes")
     )
     NODES = WORKFLOW.nodes_by_stage
-    if workflow.is_main_process and not is_locked(WORKFLOW):
+    if workflow.is_main_process and not is_tree_locked(WORKFLOW):
         WORKFLOW.write_slices()
         settle(WORKFLOW)
 except SeedbedError as error:
@@ -161,7 +161,7 @@ def shown_in(wildcards):
 
 
 def results_of(name):
-    """Every file of a report's workflow, so that a lost one is made again though the page is there.
+    """Every file of a report's workflow, so that a lost one is made again even if the page exists.
 
     Empty where params.yaml names no thresholds to sweep.
     """

@@ -38,12 +38,12 @@ def plan(
         disk: also say how large what is on disk is.
         forecast: also say what a run will cost, by the median of earlier runs of each stage on this data set.
     """
-    from seedbed.engines.tree_lock import is_locked
+    from seedbed.engines.tree_lock import is_tree_locked
     from seedbed.verbs.show import Columns, plan_text
 
     workflow = Workflow.read()
     name = "sweep" if sweep else "all"
-    if is_locked(workflow):
+    if is_tree_locked(workflow):
         print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
     else:
         workflow.write_slices()
@@ -57,7 +57,7 @@ def plan(
 
 @app.command
 def scores(*, sweep: bool = False) -> None:
-    """Print the scores that are there for the selected recipes, and where their page lies.
+    """Print the scores so far of the selected recipes, and the path of their report page.
 
     Args:
         sweep: of the sweep over params.yaml's thresholds.
@@ -110,7 +110,7 @@ def gc(*, yes: bool = False, each: bool = False) -> None:
 
     Args:
         yes: delete it.
-        each: one line per folder, instead of one for all of a recipe's that go for one reason.
+        each: one line per folder, instead of one for all of a recipe's that are deleted for the same reason.
     """
     from seedbed.verbs.gc import collect
 
@@ -210,7 +210,7 @@ def doctor(
 def resume(
     *snakemake: Annotated[str, Parameter(allow_leading_hyphen=True)], cancel: bool = False, queue: bool = True
 ) -> int:
-    """Go on after Snakemake was killed: wait for the jobs that it left behind, unlock, run what is incomplete.
+    """Continue after Snakemake was killed: wait for the jobs that it left behind, unlock, run what is incomplete.
 
     Args:
         snakemake: what snakemake was called with, for instance `--workflow-profile profiles/slurm`.
@@ -253,7 +253,7 @@ def sync_dvc() -> int:
 
 
 def main() -> None:
-    """Entry point: mistakes of a user are answered with one line, and a reader who has enough with none."""
+    """Entry point: mistakes of a user are answered with one line, and a closed pipe ends it silently."""
     try:
         try:
             sys.exit(app())

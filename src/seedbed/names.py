@@ -16,7 +16,7 @@ class NameKind(NamedTuple):
     """A kind of thing that has a name.
 
     Attributes:
-        what: it is, for people.
+        what: the kind, in words.
         first: characters that a name may begin with, as in a regular expression.
         others: characters that may follow.
         joint: one of these that stands for whatever is not allowed in a proposal.

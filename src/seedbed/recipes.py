@@ -134,7 +134,7 @@ class RecipeBook:
         """The resolved recipe.
 
         Raises:
-            SeedbedError: unknown recipe, node, stage, key, value or input; a wrong input kind; a cycle.
+            SeedbedError: unknown recipe, node, stage, key, value or input; a wrong meaning of an input; a cycle.
         """
         if name not in self._resolved:
             self._resolved[name] = self._resolve(name)
@@ -265,7 +265,7 @@ class RecipeBook:
         return found, target, Reference(found.name, target.name, rng, epoch)
 
     def check(self, name: str) -> Recipe:
-        """A recipe whose references to other recipes, input kinds and freedom from circles were checked too."""
+        """A recipe whose references to other recipes, meanings of inputs and freedom from circles were checked too."""
         recipe = self[name]
         if name not in self._checked:
             for node in recipe.nodes:

@@ -16,7 +16,7 @@ def load_yaml(path: Path) -> Any:
     """The one reader of YAML files.
 
     Raises:
-        SeedbedError: no such file, it is not YAML, a key stands twice in a mapping, or it is far larger than any
+        SeedbedError: no such file, it is not YAML, a key is given twice in a mapping, or it is far larger than any
             recipe; with line and column where there is a place to name.
     """
     try:
@@ -26,13 +26,13 @@ def load_yaml(path: Path) -> Any:
             raise SeedbedError(f"{path}: expected at most {LARGEST_FILE} bytes, got more")
         return yaml.load(content.decode("utf-8"), _Loader)
     except FileNotFoundError:
-        raise SeedbedError(f"no file {path}; expected it to be there") from None
+        raise SeedbedError(f"there is no file {path}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SeedbedError(f"{path}{where}: not YAML: {error.problem}") from None
     except RecursionError:
-        raise SeedbedError(f"{path}: not readable YAML: too many levels inside each other") from None
+        raise SeedbedError(f"{path}: not readable YAML: nested too deeply") from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SeedbedError(f"{path}: not readable YAML: {' '.join(str(error).split())}") from None
 
@@ -56,7 +56,7 @@ class _Loader(yaml.SafeLoader):
                 )
             if key in keys:
                 raise yaml.MarkedYAMLError(
-                    problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark
+                    problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark
                 )
             keys.add(key)
         return super().construct_mapping(node, deep)
@@ -79,6 +79,8 @@ def _count_values(node: yaml.Node, counted: dict[int, int | None]) -> int:
         counted[id(node)] = 1 + sum(_count_values(part, counted) for part in inner)
     count = counted[id(node)]
     if count is None or count > MOST_VALUES:
-        problem = "an alias stands inside what it names" if count is None else f"over {MOST_VALUES} values"
+        problem = (
+            "an alias refers to a node that contains it" if count is None else f"over {MOST_VALUES} values"
+        )
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
     return count

@@ -364,7 +364,11 @@ def test_a_report_of_other_scores_is_stale(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        (b'"mean_iou": 0.5', b'"mean_iou": 0.9', "cams-train.json was changed: its own digest does not fit"),
+        (
+            b'"mean_iou": 0.5',
+            b'"mean_iou": 0.9',
+            "cams-train.json was changed: its own digest does not match",
+        ),
         (b'"node": "cams"', b'"node": "masks_"', "cams-train.json was changed"),
         (b'"digest"', b'"other"', "cams-train.json was made by an older version"),
     ],
@@ -385,4 +389,4 @@ def test_a_changed_fact_of_a_manifest_is_stale(tmp_path: Path) -> None:
     edit(tasks[0], facts={"meaning": "classifier"})
     path = tasks[0].manifest
     write_bytes(path, path.read_bytes().replace(b'"classifier"', b'"segmenterx"'))
-    assert "manifest.json was changed: its own digest does not fit" in states(graph, tasks)[0].why
+    assert "manifest.json was changed: its own digest does not match" in states(graph, tasks)[0].why

@@ -103,14 +103,14 @@ def test_without_truth():
     assert share > 0.1
 
 
-def test_merging_and_arrays():
+def test_merging():
     rng = np.random.default_rng(1)
     whole, first, second = (ThresholdTable.empty(GRID, K) for _ in range(3))
     for part in (first, second):
         cam, truth = rng.random((2, 9, 11), np.float32), rng.integers(0, K, (9, 11)).astype(np.uint8)
         part.add(cam, np.array([2, 0]), truth)
         whole.add(cam, np.array([2, 0]), truth)
-    again = ThresholdTable.from_arrays((first + second).arrays())
+    again = first + second
     assert np.array_equal(again.confusion(PAIRS), whole.confusion(PAIRS))
     assert np.array_equal(again.thresholds, whole.thresholds)
 

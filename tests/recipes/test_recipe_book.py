@@ -409,7 +409,7 @@ def test_recipes_that_refer_to_each_other_without_a_circle_of_nodes_are_fine(tmp
         ("paper: x\n\tnodes: 1\n", r"child\.yaml, line 2, column 1: not YAML: "),
         (
             "paper: x\nnodes: {}\npaper: y\n",
-            r"child\.yaml, line 3, column 1: not YAML: key 'paper' stands twice",
+            r"child\.yaml, line 3, column 1: not YAML: key 'paper' is given twice",
         ),
         ("paper: \x07\n", r"child\.yaml: not readable YAML: "),
     ],

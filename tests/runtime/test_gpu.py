@@ -112,7 +112,7 @@ def test_under_slurm_the_locks_stand_aside(monkeypatch: pytest.MonkeyPatch) -> N
 def test_more_devices_than_there_are_is_one_line() -> None:
     with (
         pytest.raises(
-            SeedbedError, match=r"^5 GPUs are wanted, this machine has 4; lower `gpu` in the profile$"
+            SeedbedError, match=r"^5 GPUs were requested, but this machine has 4; lower `gpu` in the profile$"
         ),
         gpu_slot(5, "a"),
     ):

@@ -75,7 +75,7 @@ def test_what_no_judge_writes_is_refused(path: Path, changes: dict[str, Any], pr
 @pytest.mark.parametrize("changes", [{"node": "cam"}, {"node": "refined"}, {"split": "train"}])
 def test_scores_of_another_node_or_split_are_refused(path: Path, changes: dict[str, Any]) -> None:
     change(path, **changes)
-    with pytest.raises(SeedbedError, match="which its name does not say; run its stage again"):
+    with pytest.raises(SeedbedError, match="which does not match its file name; run its stage again"):
         read_judgement(path)
 
 

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.slow
 PAGE = (REPOSITORY / "docs/adding-a-stage.md").read_text()
 COPIED = ("Snakefile", "rules", "report", "envs", "recipes", "workflow_scripts", "src", "profiles")
 PIECE = re.compile(
-    r"^```\w+\n# (?P<kind>row of|add to): (?P<target>[^\n]+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^```\w+\n# (?P<kind>row of|add to|import in): (?P<target>[^\n]+)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 METHOD = '''"""A toy method: the CAM classifier, drawn to a hint per pixel and to a vector per image."""
 
@@ -149,14 +150,12 @@ def pieces() -> dict[str, str]:
 
 
 def row(copy: Copy, table: str, path: str, text: str) -> None:
-    """A row at the end of a table: a mapping, or one made from the items of a tuple, which text in brackets is for."""
+    """A row at the end of a table, as it is: a mapping, or one made from the items of a tuple."""
     file = copy.folder / path
     content = file.read_text()
     end = re.compile(r"\n(    \)\n)?\}\n").search(content, content.index(f"{table}: dict"))
     assert end is not None
-    line = text.strip()
-    line = line.removeprefix("(").removesuffix(",)") + "," if line.startswith("(") else line
-    file.write_text(f"{content[: end.start()]}\n{line}{content[end.start() :]}")
+    file.write_text(f"{content[: end.start()]}\n{text.strip()}{content[end.start() :]}")
 
 
 def add_stage(copy: Copy) -> None:
@@ -201,6 +200,7 @@ def test_what_additions_cost_and_that_they_run(tmp_path: Path) -> None:
     judge, section = "src/seedbed/stages/coverage.py", "src/seedbed/report/sections/coverage.py"
     judges = "src/seedbed/plan/judges.py"
     shutil.copy(blocks / judge, copy.folder / judge)
+    copy.insert(judges, "from seedbed.stages.", pieces()[f"import in: {judges}"])
     copy.insert(judges, "JUDGES: dict", pieces()[f"add to: {judges}"] + "\n\n")
     row(copy, "JUDGES", judges, pieces()[f"row of: JUDGES in {judges}"])
     assert copy.touched() == ([judge], [judges])

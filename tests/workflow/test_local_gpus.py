@@ -120,7 +120,7 @@ def test_a_job_of_two_devices_on_a_smaller_machine(tmp_path: Path, devices: str,
     )
     if expected:
         assert job.returncode != 0
-        assert "2 GPUs are wanted, this machine has 1" in job.stderr
+        assert "2 GPUs were requested, but this machine has 1" in job.stderr
         assert expected in job.stderr
     else:
         assert job.returncode == 0, job.stderr

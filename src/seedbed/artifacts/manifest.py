@@ -129,7 +129,7 @@ def read_with_digest(path: Path, model: type[M], noun: str) -> M:
     if content.pop(DIGEST, None) is None:
         raise SeedbedError(f"{path} was made by an older version; run its stage again")
     if not unchanged:
-        raise SeedbedError(f"{path} was changed: its own digest does not fit; run its stage again")
+        raise SeedbedError(f"{path} was changed: its own digest does not match; run its stage again")
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -156,11 +156,6 @@ def sha256_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file, as `sha256sum` prints it."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def file_entry(path: Path) -> FileEntry:
-    """Size and SHA-256 of a file on disk."""
-    return FileEntry(size=path.stat().st_size, sha256=sha256_file(path))
 
 
 def content_digest(records: Iterable[Record]) -> str:
@@ -201,7 +196,7 @@ def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
     counts = Counter((r.split, r.image_id, r.name) for r in records)
     for split, image_id, _ in (key for key, times in counts.items() if times > 1):
         raise SeedbedError(
-            f"image {image_id!r} of split {split} stands in two shards; run all shards of this stage again"
+            f"image {image_id!r} of split {split} is in two shards; run all shards of this stage again"
         )
     return first.model_copy(
         update={

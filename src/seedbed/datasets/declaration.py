@@ -30,7 +30,7 @@ class DatasetDeclaration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     kind: str
-    """A name in `seedbed.datasets.DATASETS`."""
+    """Kind of the data set; `seedbed doctor` names the known ones if this one is unknown."""
     root: str | None = None
     """Folder of the data set on this machine; `~` and `$VARIABLES` are expanded."""
     shards: int = Field(default=1, ge=1, le=4096)

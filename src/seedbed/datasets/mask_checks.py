@@ -11,7 +11,7 @@ from jaxtyping import Bool, UInt8
 from seedbed.labels import IGNORE
 
 MANY = 10
-"""More faults of one kind than this, or the same fault at all images, are told in one line."""
+"""More faults of one kind than this, or the same fault at all images, are reported in one line."""
 
 
 @dataclass
@@ -73,7 +73,7 @@ class MaskChecks:
         ]
 
     def summary(self) -> list[str]:
-        """Faults that are told after the last mask."""
+        """Faults that are reported after the last mask."""
         told = self._void_only
         return told if len(told) < self._with_label or len(told) < 2 else in_one_line(told, "masks")
 

@@ -30,7 +30,7 @@ SECOND = 1_000_000_000
 def settle(workflow: Workflow) -> list[str]:
     """Bring the times of files in line with what they were made from.
 
-    Times to come become the present one. Sound files that are older than their inputs get the present time, too;
+    Times in the future are set to now. Sound files that are older than their inputs get the present time, too;
     contents are compared, and so data are read, only where times are out of order. Stale files that are not older
     than their inputs get an older time than these; only their manifests and sizes are compared.
 

@@ -50,8 +50,8 @@ def queued_jobs(folder: Path, prefix: str = JOB_PREFIX) -> list[LeftJob]:
     shown = subprocess.run(command, capture_output=True, text=True, check=False)
     if shown.returncode != 0:
         raise SeedbedError(
-            f"squeue does not tell which jobs still run ({' '.join(shown.stderr.split())}); try again when it answers, "
-            "or give --no-queue if the killed run was not on SLURM"
+            f"squeue did not list the running jobs ({' '.join(shown.stderr.split())}); try again when it answers, "
+            "or pass --no-queue if the killed run was not on SLURM"
         )
     jobs = []
     for line in shown.stdout.splitlines():

@@ -49,7 +49,7 @@ def refuse_runs(workflow: Workflow) -> None:
     refuse_dvc(workflow)
 
 
-def is_locked(workflow: Workflow) -> bool:
+def is_tree_locked(workflow: Workflow) -> bool:
     """Whether another run writes to the results: its slices are then left as they are. Nothing on disk is touched.
 
     Raises:

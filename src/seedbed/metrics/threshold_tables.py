@@ -13,7 +13,7 @@ shards and splits.
 Not for labels with a dense CRF between threshold and label: these depend on more than s.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,15 +110,6 @@ class ThresholdTable:
 
     def _size(self) -> str:
         return f"a table of {self.thresholds.size} thresholds and {len(self.counts) - 1} classes"
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The table as plain arrays, for a file."""
-        return {"thresholds": self.thresholds, "counts": self.counts}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "ThresholdTable":
-        """The table that `arrays` returned."""
-        return cls(np.asarray(arrays["thresholds"], np.float32), np.asarray(arrays["counts"], np.int64))
 
     def confusion(self, pairs: Sequence[tuple[float, float]]) -> Int64[np.ndarray, "P K K+1"]:
         """Confusion counts of each (bg_threshold, fg_threshold), as `seedbed.metrics.confusion` defines them.

@@ -6,7 +6,7 @@ the two scores' positions among the thresholds holds N-to-B, N-to-F and both neu
 exactly. No mask is read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,15 +77,6 @@ class TransitionTable:
                 "make both for the same thresholds"
             )
         return TransitionTable(self.thresholds, self.counts + other.counts)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The table as plain arrays, for a file."""
-        return {"thresholds": self.thresholds, "counts": self.counts}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "TransitionTable":
-        """The table that `arrays` returned."""
-        return cls(np.asarray(arrays["thresholds"], np.float32), np.asarray(arrays["counts"], np.int64))
 
     def transitions(self, pairs: Sequence[tuple[float, float]]) -> Transitions:
         """Counts of each (bg_threshold, fg_threshold).

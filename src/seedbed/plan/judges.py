@@ -135,7 +135,10 @@ def threshold_quality_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
             continue
         if not shared and not pairs_among([task.regions]):
             continue
-        sources = {"cams": task.sources["cams"], "refined": task}
+        initial = next((s for s in task.sources.values() if s.stage.makes == "cams"), None)
+        if initial is None:
+            continue
+        sources = {"cams": initial, "refined": task}
         for split in task.splits:
             content = {"regions": task.regions, "masks": graph.declaration.splits[split].masks}
             if shared:

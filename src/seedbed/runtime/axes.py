@@ -11,9 +11,12 @@ NO_AXES = "shared"
 RNG = r"rng\d+"
 REGIONS = r"(?:bg|alpha)[^/-]*-[^/]*"
 PATTERN = rf"{NO_AXES}|{RNG}(?:/{REGIONS})?|{REGIONS}"
-"""Pattern of the axes part of a path, for rules and for searching folders."""
+"""Pattern of the axes part of a path."""
 
-_AXES = re.compile(rf"(?:{NO_AXES}|(?:rng(?P<rng>\d+))?(?:(?:^|/)(?P<regions>{REGIONS}))?)\Z")
+
+def is_axes(text: str) -> bool:
+    """Whether a text is the axes part of a path."""
+    return re.fullmatch(PATTERN, text) is not None
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,11 @@ class Axes:
         Raises:
             SeedbedError: it is not valid.
         """
-        match = _AXES.match(text)
-        if match is None or not text:
+        if not is_axes(text):
             raise SeedbedError(f"expected axes like rng0, rng0/bg0.10-fg0.40 or {NO_AXES}, got {text!r}")
-        return cls(None if match["rng"] is None else int(match["rng"]), match["regions"])
+        parts = [] if text == NO_AXES else text.split("/")
+        rng = int(parts.pop(0).removeprefix("rng")) if parts and re.fullmatch(RNG, parts[0]) else None
+        return cls(rng, parts[0] if parts else None)
 
     def __str__(self) -> str:
         parts = [] if self.rng is None else [f"rng{self.rng}"]

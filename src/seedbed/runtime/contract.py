@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from seedbed.datasets.index import IndexedDataset
 
 ResourceClass = Literal["training", "inference", "pixels", "counts"]
-"""What a job costs: a GPU for hours, a GPU for minutes, a CPU that works on pixels, a CPU that adds up counts."""
+"""What a job costs: a GPU for hours, a GPU for minutes, a CPU that works on pixels, light CPU work."""
 
 
 class Parameters(BaseModel):

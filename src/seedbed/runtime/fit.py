@@ -26,7 +26,7 @@ from seedbed.runtime.contract import Job, Products, TrueMasks
 from seedbed.training.loop import fit
 
 PATIENCE = 100
-"""Batches without a foreground pixel that are borne."""
+"""Batches without a foreground pixel that are tolerated."""
 
 LOADERS = "SEEDBED_LOADERS"
 """Environment variable: processes that read images beside a GPU; batches are the same for any number."""

@@ -105,7 +105,7 @@ def gpu_slot(count: int, owner: str, poll_s: float = 0.1) -> Iterator[list[str]]
         return
     if count > len(devices):
         raise SeedbedError(
-            f"{count} GPUs are wanted, this machine has {len(devices)}; lower `gpu` in the profile"
+            f"{count} GPUs were requested, but this machine has {len(devices)}; lower `gpu` in the profile"
         )
     with ExitStack() as stack:
         folder = _own_folder(stack)

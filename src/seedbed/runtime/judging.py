@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 from seedbed.artifacts.manifest import LedgerEntry, json_with_digest, read_with_digest
 from seedbed.datasets.declaration import SplitName
 from seedbed.errors import SeedbedError
+from seedbed.names import NODE
 from seedbed.runtime.contract import Job, Stage
 
-NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-FRACTIONS = ("mean_iou", "mean_average_precision")
-"""Scores whose names begin so lie in [0, 1], or are null where nothing defines them."""
+NodeName = Annotated[str, StringConstraints(pattern=f"^{NODE.pattern}$")]
+HEADLINES = ("mean_iou", "mean_average_precision")
+"""The one number of a judgement is the first of these that its scores have.
+Scores whose names begin so lie in [0, 1], or are null where nothing defines them."""
 
 
 class JudgementFile(BaseModel):
@@ -80,21 +82,21 @@ def read_judgement(path: Path) -> JudgementFile:
     name = f"{found.node}-{found.split}"
     if path.stem != name and not path.stem.startswith(f"{name}-"):
         raise SeedbedError(
-            f"{path} is of node {found.node} and split {found.split}, which its name does not say; "
+            f"{path} is of node {found.node} and split {found.split}, which does not match its file name; "
             "run its stage again"
         )
     return found
 
 
 def _check_fractions(value: Any, name: str) -> None:
-    """Refuse a number outside [0, 1] below a key that begins with one of `FRACTIONS`."""
+    """Refuse a number outside [0, 1] below a key that begins with one of `HEADLINES`."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            _check_fractions(inner, name if name.startswith(FRACTIONS) else str(key))
+            _check_fractions(inner, name if name.startswith(HEADLINES) else str(key))
     elif isinstance(value, list):
         for inner in value:
             _check_fractions(inner, name)
-    elif name.startswith(FRACTIONS) and not (
+    elif name.startswith(HEADLINES) and not (
         value is None or (isinstance(value, int | float) and 0 <= value <= 1)
     ):
         raise ValueError(f"expected {name} in [0, 1], or null where it is undefined; got {value!r}")

@@ -1,9 +1,9 @@
 """`report`: tables, figures and one self-contained page about everything that a run made.
 
 The page has one section per table. On the page several random seeds become mean ± sample standard deviation; the tables
-keep each of them. Which node was made from which is taken from the manifests. The plan adds this stage, once for
+keep each of them. Which node was made from which is taken from the plan. The plan adds this stage, once for
 `snakemake all` and once for `snakemake sweep`. `snakemake --report report.html` builds Snakemake's own report, which
-takes up this page and its tables.
+includes this page and its tables.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def fit(
         fields: takes what the method writes there; the loader reads from the same store. Its folder lies in `work`.
         fabric: a launched one of several processes instead of this one on `accelerator`. Each process calls `fit`
             with its own images; gradients are averaged, the first process writes. Its strategy must not broadcast
-            buffers, since a network may be passed twice a step: batch norm that is trained keeps the first
+            buffers, since a network may be passed twice per step: batch norm that is trained keeps the first
             process' statistics. Loss terms over a batch are over each process' own.
 
     Raises:

@@ -4,7 +4,6 @@ Indexes and reports of declared data sets stay, and so do files that seedbed did
 """
 
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,13 +16,12 @@ from seedbed.engines.mtimes import LOGS
 from seedbed.engines.soundness import Examiner
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import JUDGES
-from seedbed.runtime.axes import PATTERN, Axes
+from seedbed.runtime.axes import Axes, is_axes
 from seedbed.runtime.locks import lock_path, output_lock, refuse_locked
 from seedbed.runtime.paths import PARAMS, RUNS, WORK
 from seedbed.verbs.kept import Kept
 from seedbed.verbs.terminal import folder_size, human_size, table
 
-_AXES = re.compile(rf"(?:{PATTERN})\Z")
 SUFFIXES = {"slices": (".json",), "logs": (".log", ".tsv")}
 
 
@@ -110,8 +108,8 @@ def _nodes(workflow: Workflow, kept: Kept, dataset: Path) -> Iterator[Leftover]:
     for owner in _folders(dataset):
         if owner.name in ("index", "reports", *kept.held):
             continue
-        points = [first for first in _folders(owner) if _AXES.match(first.name)]
-        points += [p for first in points for p in _folders(first) if _AXES.match(f"{first.name}/{p.name}")]
+        points = [first for first in _folders(owner) if is_axes(first.name)]
+        points += [p for first in points for p in _folders(first) if is_axes(f"{first.name}/{p.name}")]
         for point in points:
             axes = Axes.parse(point.relative_to(owner).as_posix())
             for folder in _folders(point):
@@ -164,7 +162,7 @@ def _strays(what: str, kept: Kept, root: Path, wanted: set[str]) -> Iterator[Lef
         stray = tuple(
             path
             for path, key in keys.items()
-            if _AXES.match(path.relative_to(owner).parts[0]) and key not in wanted and not kept.wants(key)
+            if is_axes(path.relative_to(owner).parts[0]) and key not in wanted and not kept.wants(key)
         )
         if stray:
             yield Leftover(what, owner, stray, "no node needs them")

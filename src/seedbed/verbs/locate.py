@@ -9,11 +9,12 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import MANIFEST
 from seedbed.engines.soundness import Examiner
 from seedbed.errors import SeedbedError
+from seedbed.names import NODE, RECIPE
 from seedbed.plan.commands import Workflow
 from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.stages.registry import STAGES
 
-_NAME = re.compile(r"(?P<recipe>[a-z][a-z0-9-]*)\.(?P<node>[a-z][a-z0-9_]*)\Z")
+_NAME = re.compile(rf"(?P<recipe>{RECIPE.pattern})\.(?P<node>{NODE.pattern})\Z")
 
 
 @dataclass(frozen=True)

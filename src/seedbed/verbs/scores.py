@@ -2,7 +2,7 @@
 
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import SCORES
-from seedbed.runtime.judging import read_judgement
+from seedbed.runtime.judging import HEADLINES, read_judgement
 from seedbed.stages.report import PAGE
 from seedbed.verbs.terminal import table
 
@@ -22,11 +22,12 @@ def scores_text(workflow: Workflow, name: str) -> str:
             rows.append((*row, "missing", ""))
             continue
         found = read_judgement(judgement.path)
-        metric = "mean_average_precision" if found.kind == "classification" else "mean_iou"
+        metric = next((name for name in HEADLINES if name in found.scores), "")
         best = found.content.get("best")
         note = f"best {best['mean_iou']:.3f} at {best['threshold']:.2f} (chosen with masks)" if best else ""
-        value = found.scores[metric]
-        rows.append((*row, f"{metric} {'undefined' if value is None else format(value, '.3f')}", note))
+        value = found.scores.get(metric)
+        shown = "undefined" if value is None else f"{value:.3f}"
+        rows.append((*row, f"{metric} {shown}" if metric else found.kind, note))
     page = report.folder / PAGE
     where = f"page: {page}" if page.exists() else f"no page yet at {page}; run snakemake {name}"
     return table(("OWNER", "AXES", "NODE", "SPLIT", "SCORE", ""), rows) + f"\n{where}"
