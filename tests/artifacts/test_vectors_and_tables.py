@@ -73,6 +73,6 @@ def test_a_table_is_one_value_per_class_to_training(tmp_path: Path) -> None:
 def test_a_table_that_tells_of_no_images_is_not_for_training(tmp_path: Path) -> None:
     (tmp_path / TABLE).write_bytes(encode_table(("class", "images"), [(0, 3)]))
     with pytest.raises(
-        SeedbedError, match="tables with columns image_id and class, this one has class, images"
+        SeedbedError, match="tables with columns image_id and class, but this one has class, images"
     ):
         TableStore([tmp_path / TABLE], {}).fields("a")

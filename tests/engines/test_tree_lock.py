@@ -39,10 +39,11 @@ def test_a_claimed_tree_is_refused_to_others_until_it_is_let_go(workflow: Workfl
 
 
 def test_an_output_that_is_written_locks_the_tree(workflow: Workflow) -> None:
-    with output_lock(workflow.tasks[2].folder, "train-0"):
+    task = workflow.tasks[2]
+    with output_lock(task.folder, "train-0"):
         assert is_tree_locked(workflow)
         with pytest.raises(
-            SeedbedError, match=r"rng0/classification \(train-0\) is being written by another run"
+            SeedbedError, match=rf"rng0/{task.name} \(train-0\) is being written by another run"
         ):
             refuse_writers(workflow)
     refuse_writers(workflow)

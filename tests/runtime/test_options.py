@@ -176,7 +176,9 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest
     status = guarded("dump_cams", tmp_path / "logs" / "x.log", lambda log: None)
     shown = capsys.readouterr().err
     assert status == 1
-    assert re.fullmatch(r"dump_cams: error: cannot write \S+/logs/x\.log: a .*file.*\n", shown)
+    assert re.fullmatch(
+        r"dump_cams: error: cannot write \S+/logs/x\.log: there is a file where a folder should go.*\n", shown
+    )
 
 
 def test_success_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
