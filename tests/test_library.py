@@ -230,14 +230,27 @@ def changed(array: np.ndarray, value: float) -> np.ndarray:
         ("confident_regions", (changed(CAMS, 1.5),), r"expected cams in \[0, 1\], got 0 to 1.5; normalise them"),
         ("confident_regions", (CAMS, "bg0.40-fg0.10"), "did you mean bg0.10-fg0.40"),
         ("confident_regions", (CAMS, "0.1,0.4"), "expected regions like 'bg0.10-fg0.40'"),
-        ("confident_regions", (CAMS, "alpha4-24", [1]), "one class id per map, got 1 ids for 2 maps"),
+        ("confident_regions", (CAMS, "alpha4-24", [1]), r"2 different whole numbers from 0, one per map, got \[1\]"),
+        ("confident_regions", (CAMS, "alpha4-24", [-1, 0]), r"from 0, one per map, got \[-1, 0\]"),
+        ("confident_regions", (CAMS, "alpha4-24", [3, 3]), r"2 different whole numbers .* got \[3, 3\]"),
+        ("confident_regions", (CAMS, "alpha4-24", [0.5, 1]), r"whole numbers .* got \[0.5, 1\]"),
+        ("confident_regions", (CAMS, "alpha4-24", 3), "whole numbers .* got 3"),
+        ("confident_regions", (CAMS, (0.1, 0.4)), r"like bg0.10-fg0.40 or alpha4-24, got \(0.1, 0.4\)"),
+        ("crf_labels", (IMAGE, LABELS, "2"), "expected n_labels as a whole number of at least 2, got '2'"),
+        ("crf_labels", (IMAGE, LABELS, 2, []), r"expected a CRF preset's name or CrfParameters, got \[\]"),
+        ("crf_labels", (changed(IMAGE, 1), LABELS, 2), "got values up to 1; multiply by 255"),
+        ("crf_labels", (IMAGE.transpose(2, 0, 1), LABELS, 2), r"shape \(3, 4, 5\); put the channels last"),
+        ("random_walk", (CAMS, CAMS, [(0.6, 1.9), (1, 0)]), "expected offsets as pairs"),
         ("crf_labels", (IMAGE, changed(LABELS, 2), 2), "expected labels in 0…1, got 0…2"),
         ("crf_labels", (IMAGE, changed(LABELS, 255), 2), "expected labels in 0…1, got 0…255"),
         ("random_walk", (changed(CAMS, np.inf), CAMS, PAIRS), "expected finite scores"),
         ("random_walk", (CAMS, changed(CAMS, -1), PAIRS), "expected finite affinities of at least 0"),
         ("random_walk", (CAMS, CAMS, [(0, 1), (0, -1)]), "half plane"),
         ("random_walk", (CAMS, CAMS, [0, 1]), r"expected offsets as pairs \(dy, dx\), got \[0, 1\]"),
-        ("otsu", (changed(CAMS, np.nan),), r"expected scores in \[0, 1\], got nan"),
+        ("otsu", (changed(CAMS, np.nan),), "expected finite scores, got NaN"),
+        ("otsu", (CAMS, 2.5), "expected bins as a whole number of at least 2, got 2.5"),
+        ("confusion", (MASK, MASK, ["a", "b"]), "expected classes as a whole number of at least 1"),
+        ("pqs", (MASK, changed(MASK, 9), 2), "expected regions from 0 to 1, or 255, got 9"),
         ("otsu", (CAMS,), "at least 2 bins of the histogram, got 1"),
         ("confusion", (changed(MASK, 7), MASK, 2), "truth holds the value 7 in 1 pixels; expected 0 to 1, or 255"),
         ("confusion", (MASK, MASK, 256), "expected 1 to 255 classes"),
@@ -271,3 +284,19 @@ def test_unknown_walk_methods_are_answered_with_near_names() -> None:
 def test_checks_return_what_they_let_pass() -> None:
     assert library_checks.scores("cams", CAMS) is CAMS
     assert library_checks.crf_preset("irn") == CRF_PRESETS["irn"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"beta": "8"}, "expected beta as a finite number above 0, got '8'"),
+        ({"beta": np.nan}, "expected beta as a finite number above 0, got nan"),
+        ({"steps": 1.5}, "expected steps as a whole number of at least 0, got 1.5"),
+        ({"products": None}, "expected products as a whole number of at least 1, got None"),
+        ({"device": "gpu"}, "expected a device that torch can use here, got 'gpu'"),
+    ],
+)
+def test_options_of_the_walk_are_refused_in_one_line(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        inspect.unwrap(library.random_walk)(CAMS, CAMS, PAIRS, **options)
+    assert "\n" not in str(caught.value)

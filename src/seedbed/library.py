@@ -90,9 +90,13 @@ def confident_regions(
         [[0, 255, 15]]
     """
     check.scores("cams", cams)
+    if not isinstance(regions, str):
+        raise ValueError(
+            f"expected regions like bg0.10-fg0.40 or alpha4-24, got {regions!r}; give them as text"
+        )
     setting = Regions.parse(regions)
     parameters = check.crf_preset(preset)
-    ids = range(len(cams)) if class_ids is None else class_ids
+    ids = range(len(cams)) if class_ids is None else check.class_ids(class_ids, len(cams))
     by_label: RefineLabels | None = None
     by_score: RefineScores | None = None
     if image is not None:
@@ -144,6 +148,7 @@ def crf_labels(
     """
     check.array("labels", labels, np.integer, "height, width", "convert it with .astype(np.int64)")
     check.image("image", image, labels.shape)
+    n_labels = check.count("n_labels", n_labels, 2)
     parameters = check.crf_preset(preset)
     from seedbed.refine.crf.refiners import label_refiner
 
@@ -194,6 +199,10 @@ def random_walk(
     check.maps("scores", scores)
     check.array("affinity", affinity, np.float32, "offsets, height, width", check.TO_FLOAT32)
     pairs = check.offsets(offsets)
+    beta, steps = check.positive("beta", beta), check.count("steps", steps, 0)
+    products = check.count("products", products)
+    if device != "cpu":
+        check.torch_device(device)
     from seedbed.refine.random_walk import walk
 
     return walk(
@@ -221,8 +230,9 @@ def otsu(scores: np.ndarray | Sequence[np.ndarray], bins: int = 256) -> float:
         >>> otsu(images, bins=10)
         0.25
     """
+    bins = check.count("bins", bins, 2)
     histograms = [
-        otsu_method.score_histogram(check.array("scores", one, np.float32, None, check.TO_FLOAT32), bins)
+        otsu_method.score_histogram(check.fractions("scores", one), bins)
         for one in check.several("scores", scores)
     ]
     return otsu_method.otsu_threshold(np.sum(histograms, axis=0))
@@ -252,6 +262,7 @@ def confusion(truth: LabelMaps, prediction: LabelMaps, classes: int) -> Int64[np
         >>> confusion(truth, np.array([[0, 1, 255, 0]], np.uint8), classes=2).tolist()
         [[1, 0, 0], [0, 1, 1]]
     """
+    classes = check.count("classes", classes)
     pairs = check.paired_label_maps("truth", truth, "prediction", prediction)
     return np.asarray(np.sum([confusion_counts(*pair, classes) for pair in pairs], axis=0))
 
@@ -298,6 +309,9 @@ def pqs(truth: LabelMaps, regions: LabelMaps, classes: int) -> float:
         >>> pqs(np.array([[0, 1, 1, 0]], np.uint8), np.array([[0, 1, 255, 255]], np.uint8), classes=2)
         0.5
     """
+    classes = check.count("classes", classes)
+    for _, one in check.paired_label_maps("truth", truth, "regions", regions):
+        check.labels("regions", one, classes)
     counts = confusion(truth, regions, classes)
     if not counts[:, :-1].any():
         raise ValueError("expected pixels with a label in both truth and regions, got none; check both")

@@ -1,11 +1,14 @@
 """What the functions of `seedbed.library` refuse, each in one line: what was expected, what came, what to do."""
 
 from collections.abc import Sequence
+from math import isfinite
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from seedbed.errors import unknown_name
+from seedbed.labels import IGNORE
 from seedbed.refine.crf.parameters import CRF_PRESETS, CrfParameters
 
 LabelMaps = np.ndarray | Sequence[np.ndarray]
@@ -30,7 +33,9 @@ def array(name: str, value: object, kind: Any, axes: str | None, remedy: str) ->
     wanted = f"{name} as a numpy array of {kind.__name__}" + (f", ({axes})" if axes else "")
     if not isinstance(value, np.ndarray):
         raise ValueError(f"expected {wanted}, got {type(value).__name__}; convert it with np.asarray")
-    if not np.issubdtype(value.dtype, kind) or (axes is not None and value.ndim != len(axes.split(", "))):
+    fits = np.issubdtype(value.dtype, kind)
+    if not fits or (axes is not None and value.ndim != len(axes.split(", "))):
+        remedy = "give it these axes" if fits else remedy
         raise ValueError(f"expected {wanted}, got {value.dtype} of shape {value.shape}; {remedy}")
     return value
 
@@ -55,8 +60,19 @@ def scores(name: str, value: object) -> np.ndarray:
     Raises:
         ValueError: anything else.
     """
-    found = maps(name, value)
+    return fractions(name, maps(name, value))
+
+
+def fractions(name: str, value: object) -> np.ndarray:
+    """The value, which must be float32 in [0, 1], of any shape.
+
+    Raises:
+        ValueError: anything else.
+    """
+    found = array(name, value, np.float32, None, TO_FLOAT32)
     if found.size and not (found.min() >= 0 and found.max() <= 1):
+        if not np.isfinite(found).all():
+            raise ValueError(f"expected finite {name}, got NaN or infinity; check what computed them")
         raise ValueError(
             f"expected {name} in [0, 1], got {found.min():g} to {found.max():g}; normalise them first"
         )
@@ -80,12 +96,20 @@ def image(name: str, value: object, size: tuple[int, ...]) -> None:
             "round, and convert them with .astype(np.uint8)"
         )
     if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3 or not value.size:
-        raise ValueError(f"expected {wanted}, got {value.dtype} of shape {value.shape}; open it as RGB")
+        last = value.ndim == 3 and value.shape[0] == 3
+        remedy = (
+            "put the channels last" if last and value.size else "open it as RGB" if value.size else "check it"
+        )
+        raise ValueError(f"expected {wanted}, got {value.dtype} of shape {value.shape}; {remedy}")
+    if value.max() == 1:
+        raise ValueError(
+            f"expected {wanted}, got values up to 1; multiply by 255 before you convert to uint8"
+        )
     if value.shape[:2] != size:
         raise ValueError(f"expected {name} of height and width {size}, got {value.shape[:2]}; resize one")
 
 
-def crf_preset(preset: str | CrfParameters) -> CrfParameters:
+def crf_preset(preset: Any) -> CrfParameters:
     """The setting that a name stands for.
 
     Raises:
@@ -93,6 +117,8 @@ def crf_preset(preset: str | CrfParameters) -> CrfParameters:
     """
     if isinstance(preset, CrfParameters):
         return preset
+    if not isinstance(preset, str):
+        raise ValueError(f"expected a CRF preset's name or CrfParameters, got {preset!r}; see CRF_PRESETS")
     if preset not in CRF_PRESETS:
         raise ValueError(unknown_name("CRF preset", preset, CRF_PRESETS))
     return CRF_PRESETS[preset]
@@ -102,10 +128,10 @@ def offsets(given: Any) -> list[tuple[int, int]]:
     """Offsets as pairs of int.
 
     Raises:
-        ValueError: not pairs of numbers.
+        ValueError: not pairs of whole numbers.
     """
     try:
-        return [(int(dy), int(dx)) for dy, dx in given]
+        return [(index(dy), index(dx)) for dy, dx in given]
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"expected offsets as pairs (dy, dx), got {given!r}; for instance [(0, 1), (1, 0)]"
@@ -121,10 +147,10 @@ def several(name: str, given: object) -> list[np.ndarray]:
     if isinstance(given, np.ndarray):
         return [given]
     if not isinstance(given, list | tuple) or not given:
-        what = "an empty one" if isinstance(given, list | tuple) else type(given).__name__
-        raise ValueError(
-            f"expected {name} as a numpy array or a list of them, got {what}; give one per image"
-        )
+        what, remedy = type(given).__name__, "convert it with np.asarray"
+        if isinstance(given, list | tuple):
+            what, remedy = "an empty one", "give one per image"
+        raise ValueError(f"expected {name} as a numpy array or a list of them, got {what}; {remedy}")
     return list(given)
 
 
@@ -158,6 +184,81 @@ def paired_label_maps(
         if one != other:
             raise ValueError(
                 f"expected {first_name} and {second_name} of one size, got {one} and {other} at map {number}; "
-                "resize the prediction to the image"
+                "resize one to the other"
             )
     return list(zip(firsts, seconds, strict=True))
+
+
+def count(name: str, value: object, lowest: int = 1) -> int:
+    """The value, which must be a whole number.
+
+    Raises:
+        ValueError: anything else, or a number below the lowest.
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= lowest:
+        return int(value)
+    raise ValueError(f"expected {name} as a whole number of at least {lowest}, got {value!r}; change it")
+
+
+def positive(name: str, value: Any) -> float:
+    """The value, which must be a finite number above 0.
+
+    Raises:
+        ValueError: anything else.
+    """
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if number and isfinite(value) and value > 0:
+        return float(value)
+    raise ValueError(f"expected {name} as a finite number above 0, got {value!r}; change it")
+
+
+def class_ids(given: Any, classes: int) -> list[int]:
+    """Index of each class in the data set.
+
+    Args:
+        given: what was given for them.
+        classes: how many there must be.
+
+    Raises:
+        ValueError: not that many different whole numbers of at least 0.
+    """
+    try:
+        found = [index(one) for one in given]
+    except TypeError:
+        found = []
+    if len(found) != classes or len(set(found)) != classes or min(found, default=0) < 0:
+        raise ValueError(
+            f"expected class_ids as {classes} different whole numbers from 0, one per map, got {given!r}; "
+            "give the index of each map's class"
+        )
+    return found
+
+
+def labels(name: str, label_map: np.ndarray, classes: int) -> None:
+    """Refuse values of a label map that are neither a class nor 255.
+
+    Raises:
+        ValueError: there are some.
+    """
+    foreign = label_map[(label_map >= classes) & (label_map != IGNORE)]
+    if foreign.size:
+        raise ValueError(
+            f"expected {name} from 0 to {classes - 1}, or {IGNORE}, got {foreign[0]}; check the number of classes"
+        )
+
+
+def torch_device(device: object) -> None:
+    """Refuse a device that torch does not have here.
+
+    Raises:
+        ValueError: unknown, or not on this machine.
+    """
+    import torch
+
+    try:
+        torch.zeros(0, device=device)  # type: ignore[call-overload]
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise ValueError(
+            f"expected a device that torch can use here, got {device!r} ({reason}); use 'cpu'"
+        ) from None
