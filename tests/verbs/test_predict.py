@@ -317,6 +317,7 @@ def test_what_cannot_be_predicted_is_one_line(
         "uper.segmenter": "did you mean upper",
         "segmenter": "expected a node as recipe.node",
         "upper.segmenter@rng1": "has not been made yet; run `snakemake results/toy/upper/rng1/segmenter/manifest.json`",
+        "upper.segmenter@rng3": "has not been made yet; add its recipe, random seed and thresholds to params.yaml",
         "upper.segmenter@epoch3": "epoch 3 was not kept",
         "upper.segmenter@bg1": "bg1",
         "results/toy/index": "was made by stage prepare_dataset; expected a recipe's node",
