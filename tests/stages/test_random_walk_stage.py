@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 from seedbed.artifacts.maps import Maps
 from seedbed.cam.normalisation import by_max
@@ -97,7 +98,7 @@ def test_views_radius_and_scale_are_asked_for(monkeypatch):
 
 
 def test_a_method_without_pairs_is_refused(monkeypatch):
-    other = networks.TrainedNetwork(Method(), (0.5,) * 3, (0.5,) * 3, Method())
+    other = networks.TrainedNetwork(nn.Identity(), (0.5,) * 3, (0.5,) * 3, Method())
     monkeypatch.setattr(networks, "load_network", lambda *arguments: other)
     with pytest.raises(SeedbedError, match="Method gives no pairs to walk along; derive it from"):
         networks.load_affinitynet(StoredMaps(""), None, "cpu")

@@ -16,8 +16,8 @@ CLASSIFIER = {
     "augmentation": {"resize_long": [96, 128], "crop": 96},
 }
 SCORED = {
-    "pnoc": {"classifier", "cams", "confident_regions", "refined_cams", "pseudo_masks", "predictions"},
-    "gradcampp": {"classifier", "cams", "confident_regions", "predictions"},
+    "pnoc": {"classification", "cams", "confident_regions", "refined_cams", "pseudo_masks", "predictions"},
+    "gradcampp": {"classification", "cams", "confident_regions", "predictions"},
 }
 
 
@@ -38,7 +38,7 @@ def test_every_node_of_the_recipe_is_scored(checkout: Checkout, recipe: str) -> 
     }
     assert set(scores) == SCORED[recipe]
     for name, found in scores.items():
-        assert 0 < found["mean_average_precision" if name == "classifier" else "mean_iou"] < 1
+        assert 0 < found["mean_average_precision" if name == "classification" else "mean_iou"] < 1
 
 
 @pytest.mark.slow
