@@ -180,6 +180,10 @@ class RecipeBook:
         unknown = [s for s in scores if s not in merged]
         if unknown:
             raise SeedbedError(f"recipe {name}, scores: {unknown_name('node', unknown[0], merged)}")
+        if not merged:
+            raise SeedbedError(
+                f"recipe {name}: expected `nodes`, but it has none; add some, or `extends: psa`"
+            )
         nodes = {node: self._node(name, node, file) for node, file in merged.items()}
         recipe = Recipe(name, tuple(chain), nodes, tuple(scores), **facts)
         _check_inputs(recipe)

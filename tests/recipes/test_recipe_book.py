@@ -431,10 +431,6 @@ def test_a_number_that_is_not_finite_is_one_line(tmp_path: Path, written: str, c
     assert told.endswith(f"lr: expected a finite number, got {came}")
 
 
-def test_an_empty_recipe_is_one_without_nodes(tmp_path: Path) -> None:
-    assert write_recipes(tmp_path, child="# nothing yet\n").check("child").nodes == {}
-
-
 def test_a_file_name_that_no_path_could_carry_is_refused(tmp_path: Path) -> None:
     book = write_recipes(tmp_path, Child={"extends": "base"})
     assert refusal(book, "Child") == (
@@ -448,3 +444,10 @@ def test_a_recipe_is_not_named_like_a_folder_beside_the_recipes(tmp_path: Path, 
     assert refusal(book, name) == (
         f"{name}.yaml: recipe name '{name}' has a meaning of its own; choose another name"
     )
+
+
+@pytest.mark.parametrize("content", ["", "paper: x\n", "nodes: {}\n"])
+def test_a_recipe_without_nodes_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "empty.yaml").write_text(content)
+    with pytest.raises(SeedbedError, match="recipe empty: expected `nodes`, but it has none"):
+        RecipeBook(tmp_path)["empty"]
