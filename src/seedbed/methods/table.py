@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.methods import affinity, cam, edge_affinity, puzzle_erasing, segmentation
+from seedbed.methods import affinity, cam, edge_affinity, puzzle_erasing, segmentation, subcategory
 from seedbed.methods.base import GivenNetwork, Method, MethodEntry
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ GROUP = "seedbed.methods"
 METHODS: dict[str, MethodEntry] = {
     "cam": cam.ENTRY,
     "puzzle_erasing": puzzle_erasing.ENTRY,
+    "subcategory": subcategory.ENTRY,
     "affinity": affinity.ENTRY,
     "edge_affinity": edge_affinity.ENTRY,
     "segmentation": segmentation.ENTRY,
