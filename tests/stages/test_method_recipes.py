@@ -136,12 +136,14 @@ def test_a_round_clusters_the_features_of_the_round_before(workflow, recipe):
     assert [task.name for task in tasks] == [*names, "cams"]
     before = next(task for task in tasks if task.name == "classifier")
     for features, table, classifier in zip(*(tasks[start:-1:3] for start in (1, 2, 3)), strict=True):
-        made = {task: Artifact(task.manifest).manifest for task in (before, features, table, classifier)}
-        assert made[features].inputs["classifier"] == [made[before].content]
-        assert made[table].inputs["features"] == [made[features].content]
-        assert made[classifier].inputs["subcategories"] == [made[table].content]
+        source, pooled, found, trained = (
+            Artifact(task.manifest).manifest for task in (before, features, table, classifier)
+        )
+        assert pooled.inputs["classifier"] == [source.content]
+        assert found.inputs["features"] == [pooled.content]
+        assert trained.inputs["subcategories"] == [found.content]
         assert set(classifier.inputs) == {"subcategories"}
-        assert made[classifier].facts["parameters"]["subcategories"] == clusters
+        assert trained.facts["parameters"]["subcategories"] == clusters
         before = classifier
 
 

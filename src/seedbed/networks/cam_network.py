@@ -25,9 +25,7 @@ class CamOutput(NamedTuple):
     """Class maps before ReLU."""
 
 
-def scoring_head(
-    channels: int, outputs: int, init: HeadInit, generator: torch.Generator | None
-) -> nn.Conv2d:
+def scoring_head(channels: int, outputs: int, init: HeadInit, generator: torch.Generator | None) -> nn.Conv2d:
     """A 1x1 convolution without bias.
 
     Args:
