@@ -180,7 +180,7 @@ def test_another_k_than_the_tables_is_refused():
     "clusters", [[[0.0, -1.0], [-1.0, -1.0]], [[0.0, -1.0], [1.0, 1.0]]], ids=["missing", "absent class"]
 )
 def test_a_table_of_other_images_is_refused(clusters):
-    with pytest.raises(SeedbedError, match="expected a sub-category for each class of image 'i1'"):
+    with pytest.raises(SeedbedError, match="expected a sub-category for exactly the classes of image 'i1'"):
         list(method(subcategories=2).objectives(batch([[1.0, 0.0], [0.0, 1.0]], clusters), START))
 
 

@@ -35,7 +35,7 @@ PARTS = {
     "pnoc-ls": PUZZLE | {"classifier/erasing", "adversary/loss"},
     "pnoc-coco": PUZZLE | {"classifier/erasing", "adversary/loss"},
     "gradcampp": {"classifier/loss"},
-    **dict.fromkeys(SCCAM, {"classifier/classification", "classifier/subcategories"}),
+    **{recipe: {"classifier/classification", "classifier/subcategories"} for recipe in SCCAM},
 }
 SMALL = {
     "backbone": "test_resnet",

@@ -2,8 +2,9 @@
 
     L = L_p(H_p(f), Y_p) + λ L_s(H_s(f), Y_s)
 
-Both are multi-label soft margins, each a mean over its own outputs, so λ does not depend on the number of sub-categories.
-Y_s comes from the stage `subcategories`. A round is a node of this method; each starts from the initial weights.
+Both are multi-label soft margins, each a mean over its own outputs; those of an absent class, and those that a class
+with few images leaves unused, have the label 0. Y_s comes from the stage `subcategories`. A round is a node of this
+method; each starts from the initial weights.
 """
 
 from __future__ import annotations
@@ -112,8 +113,8 @@ def _check_present(clusters: Tensor, batch: Batch) -> None:
     if bool(wrong.any()):
         image_id = batch.image_ids[int(wrong.nonzero()[0, 0])]
         raise SeedbedError(
-            f"expected a sub-category for each class of image {image_id!r}, and for no other, but the table has others; "
-            f"make the {SUBCATEGORIES} from the split that is trained on"
+            f"expected a sub-category for exactly the classes of image {image_id!r}, but the table has others; make "
+            f"the {SUBCATEGORIES} from the split that is trained on"
         )
 
 

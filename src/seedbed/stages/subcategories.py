@@ -1,9 +1,9 @@
 """`subcategories`: sub-categories of each class by k-means of its images' pooled features (SC-CAM, §3.2).
 
-Each class is clustered on its own, over the training images that its image-level label names: an image with m classes has
-m rows. A class with fewer images than `clusters` has a cluster for each; so it is with different features: images with
-equal ones share a cluster. A class without images has no rows. The result depends neither on the order of the images
-nor on the number of shards.
+Each class is clustered on its own, over the images whose image-level labels name it, so an image with m classes has m
+rows. A class without images has no rows. In a class with at most `clusters` images, each is a cluster of its own; in
+any class, images with equal features share one. The table depends neither on the order of the images nor on the number
+of shards; the seed of k-means depends on the random seed of the run and on the name of the class.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ class SubcategoriesParameters(Parameters):
 
     split: str = Field(default="train", description="split of the data set to cluster")
     clusters: int = Field(default=10, ge=1, description="K, sub-categories of a class that has enough images")
-    n_init: int = Field(default=10, ge=1, description="initialisations of k-means, of which the best counts")
+    n_init: int = Field(
+        default=10, ge=1, description="starts of k-means, each by k-means++, of which the best counts"
+    )
     max_iter: int = Field(default=300, ge=1, description="maximum iterations of one start")
 
 

@@ -1,7 +1,7 @@
 """SC-CAM by round: mean IoU and F-score of the CAMs after each round of sub-categories (paper, Table 2 and Fig. 4).
 
 A node's round is the number of `subcategories` nodes on the way to it; round 0 is the plain classifier that the rounds
-start from. The paper does not define its F-score; here it is the mean over classes, background included, of each class's
+start from. The paper does not define its F-score; here it is the mean over classes, background included, of the
 harmonic mean of precision and recall.
 """
 
