@@ -3,6 +3,9 @@
 `python experiments/methods/run.py FOLDER [--cores 2] [Snakemake's options]` copies the workflow to FOLDER, with the
 parameters and the additional recipes of this folder, and makes the scores; a second call goes on where the first one
 stopped. `table.py` prints them.
+
+`--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
+seeds: experiments/sccam.
 """
 
 import argparse
@@ -13,7 +16,7 @@ from itertools import product
 from pathlib import Path
 
 from seedbed.plan.commands import Workflow
-from seedbed.plan.config import read_config
+from seedbed.plan.config import RunConfig, read_config
 from seedbed.plan.judges import SCORES, Point, judgements_at
 from seedbed.recipes import RecipeBook
 
@@ -26,8 +29,8 @@ REPEATED = ("psa", "cam-randaugment", "occse")
 """Recipes as published that run with every seed; the others with the first."""
 
 
-def set_up(folder: Path) -> None:
-    """Copy the workflow; results that are there stay."""
+def set_up(folder: Path, experiment: Path) -> None:
+    """Copy the workflow and what the experiment adds; results that are there stay."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         source = ROOT / name
@@ -35,8 +38,9 @@ def set_up(folder: Path) -> None:
             shutil.copytree(source, folder / name, dirs_exist_ok=True)
         else:
             shutil.copy(source, folder / name)
-    shutil.copytree(HERE / "recipes", folder / "recipes", dirs_exist_ok=True)
-    shutil.copy(HERE / "params.yaml", folder / "params.yaml")
+    if (experiment / "recipes").is_dir():
+        shutil.copytree(experiment / "recipes", folder / "recipes", dirs_exist_ok=True)
+    shutil.copy(experiment / "params.yaml", folder / "params.yaml")
 
 
 def targets(folder: Path, dataset: str, points: Iterable[tuple[str, int]]) -> Iterator[Path]:
@@ -49,19 +53,26 @@ def targets(folder: Path, dataset: str, points: Iterable[tuple[str, int]]) -> It
                 yield found.path
 
 
+def points(config: RunConfig) -> dict[str, list[tuple[str, int]]]:
+    """What this folder's experiment runs: recipes with seeds, by data set."""
+    first, *others = config.rngs
+    published = [*product(config.recipes, [first]), *product(REPEATED, others)]
+    return {config.dataset: published, f"{config.dataset}-frozen": [*product(FROZEN, [first])]}
+
+
 def main() -> int:
-    """Set up the folder and make the scores of both data sets."""
+    """Set up the folder and make the scores of each data set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--experiment", type=Path, default=HERE)
     arguments, options = parser.parse_known_args()
-    set_up(arguments.folder)
+    experiment = arguments.experiment.resolve()
+    set_up(arguments.folder, experiment)
     config = read_config(arguments.folder / "params.yaml")
-    first, *others = config.rngs
-    published = [*product(config.recipes, [first]), *product(REPEATED, others)]
-    runs = {config.dataset: published, f"{config.dataset}-frozen": [*product(FROZEN, [first])]}
-    for dataset, points in runs.items():
-        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, points)})
+    every = {config.dataset: [*product(config.recipes, config.rngs)]}
+    for dataset, wanted_points in (points(config) if experiment == HERE else every).items():
+        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, wanted_points)})
         command = [
             "snakemake",
             "--cores",
