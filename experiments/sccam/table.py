@@ -2,9 +2,9 @@
 
 `python experiments/methods/run.py FOLDER --experiment experiments/sccam` makes the results;
 `python experiments/sccam/table.py FOLDER` prints a row per recipe: mean IoU of its CAMs on the training images at
-Otsu's threshold, at the fixed one and at the best one (chosen with masks), F-score at the fixed one, mAP on val, seconds
-of its last training, and how far its sub-categories agree with those of the round before (adjusted Rand index, mean
-over classes; 1 is the same, 0 is chance).
+Otsu's threshold, at the fixed one and at the best one (chosen with masks), F-score at the fixed one, mAP on val, the
+seconds of its last training, and how far its sub-categories agree with those of the round before (adjusted Rand index,
+mean over classes; 1 is the same, 0 is chance).
 """
 
 import csv

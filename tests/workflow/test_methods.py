@@ -1,4 +1,4 @@
-"""Recipes of other methods under Snakemake: alternating players, Grad-CAM++, and two rounds of SC-CAM up to the CAMs."""
+"""Recipes of other methods under Snakemake: alternating players, Grad-CAM++, two rounds of SC-CAM up to the CAMs."""
 
 import csv
 import json
