@@ -1,4 +1,4 @@
-"""Three trees in which the recipe `psa` was made: by Snakemake, by DVC, and by the commands of `seedbed plan --shell`."""
+"""Three trees in which recipe `psa` was made: by Snakemake, by DVC, and by commands of `seedbed plan --shell`."""
 
 import subprocess
 import time
