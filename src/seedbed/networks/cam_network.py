@@ -82,7 +82,7 @@ class CamNetwork(nn.Module):
             )
         self.backbone = backbone
         self.dropout = nn.Dropout2d(dropout)
-        self.adaptation = nn.Identity()
+        self.adaptation: nn.Module = nn.Identity()
         self.channels = adaptation_channels or backbone.channels[-1]
         if adaptation_channels:
             convolution = nn.Conv2d(backbone.channels[-1], adaptation_channels, 3, padding=1, bias=False)
