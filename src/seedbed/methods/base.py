@@ -186,6 +186,8 @@ class MethodEntry(NamedTuple):
             (`masks` for the true masks). They arrive as `Batch.fields`.
         needs: which of `networks` and `reads` a method with these parameters cannot do without; all if None.
         optional: which of `networks` and `reads` may be given but are not needed.
+        offers: what its trained network gives to later stages beyond the stage's own: `pcm` (`dump_cams`), `edges`
+            (`random_walk`). A recipe whose later stage asks for more is refused when it is loaded.
     """
 
     parameters: type[BaseModel]
@@ -195,6 +197,7 @@ class MethodEntry(NamedTuple):
     reads: Mapping[str, tuple[str, ...]] = {}
     needs: Callable[[Any], tuple[str, ...]] | None = None
     optional: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
 
     def needed(self, parameters: Any) -> tuple[str, ...]:
         """Inputs that a node with these parameters must have."""

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.methods import affinity, cam, edge_affinity, puzzle_erasing, segmentation
+from seedbed.methods import (
+    affinity,
+    cam,
+    edge_affinity,
+    ppc,
+    prototype_contrast,
+    puzzle_erasing,
+    seam,
+    segmentation,
+)
 from seedbed.methods.base import GivenNetwork, Method, MethodEntry
 
 if TYPE_CHECKING:
@@ -24,6 +33,9 @@ GROUP = "seedbed.methods"
 METHODS: dict[str, MethodEntry] = {
     "cam": cam.ENTRY,
     "puzzle_erasing": puzzle_erasing.ENTRY,
+    "seam": seam.ENTRY,
+    "ppc": ppc.ENTRY,
+    "prototype_contrast": prototype_contrast.ENTRY,
     "affinity": affinity.ENTRY,
     "edge_affinity": edge_affinity.ENTRY,
     "segmentation": segmentation.ENTRY,
