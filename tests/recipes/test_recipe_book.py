@@ -340,12 +340,12 @@ def test_a_mistake_in_a_parent_names_the_parent(tmp_path: Path) -> None:
         (
             {"cams": {"with": {"form": "pcm"}}},
             "recipe child, node cams: these parameters need pcm from input classifier, which the method of classifier "
-            "does not offer",
+            "does not offer; change them, or its method",
         ),
         (
             {"refined": {"with": {"start": "off_edges"}}},
             "recipe child, node refined: these parameters need edges from input affinitynet, which the method of "
-            "affinitynet does not offer",
+            "affinitynet does not offer; change them, or its method",
         ),
     ],
 )
