@@ -2,7 +2,7 @@
 
 `python experiments/methods/run.py FOLDER [--cores 2] [Snakemake's options]` copies the workflow to FOLDER, with the
 parameters and the additional recipes of this folder, and makes the scores; a second call goes on where the first one
-stopped. `table.py` prints them.
+stopped. `--recipes psa seam ppc` makes only those. `table.py` prints them.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
 
+from seedbed.errors import unknown_name
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import read_config
 from seedbed.plan.judges import SCORES, Point, judgements_at
@@ -54,14 +55,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
     arguments, options = parser.parse_known_args()
     set_up(arguments.folder)
     config = read_config(arguments.folder / "params.yaml")
     first, *others = config.rngs
     published = [*product(config.recipes, [first]), *product(REPEATED, others)]
     runs = {config.dataset: published, f"{config.dataset}-frozen": [*product(FROZEN, [first])]}
+    selected = set(arguments.recipes or config.recipes)
+    if unknown := sorted(selected - set(config.recipes)):
+        parser.error(unknown_name("recipe", unknown[0], config.recipes))
     for dataset, points in runs.items():
-        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, points)})
+        chosen = [point for point in points if point[0] in selected]
+        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, chosen)})
+        if not wanted:
+            continue
         command = [
             "snakemake",
             "--cores",

@@ -33,7 +33,9 @@ def test_corners_keep_their_values():
 @given(st.lists(st.floats(-5, 5, width=32), min_size=6, max_size=6))
 def test_stretching_is_that_of_inference(values):
     maps = np.array(values, np.float32).reshape(2, 1, 3)
-    np.testing.assert_allclose(stretched(torch.from_numpy(maps)[None])[0].numpy(), by_min_max(maps), atol=1e-6)
+    np.testing.assert_allclose(
+        stretched(torch.from_numpy(maps)[None])[0].numpy(), by_min_max(maps), atol=1e-6
+    )
 
 
 def test_stretching_by_hand():
@@ -58,8 +60,8 @@ REFINED = row([0.0, 0, 1, 0, 0.75], [0.9, 0.5, 0, 0.2, 0.25])
 
 
 def test_the_largest_fifth_of_entries_or_of_pixels():
-    """Background's goal is 0, 0.5, 1, 1, 0.75: it misses by 0.5 at the second and 1 at the fourth pixel; the class by 0.1
-    and 0.2 at the first and the fourth. Two of ten entries: (1 + 0.5)/2. One of five pixels: (1 + 0.2)/2."""
+    """Background's goal is 0, 0.5, 1, 1, 0.75: it misses by 0.5 at the second and 1 at the fourth pixel; the class by
+    0.1 and 0.2 at the first and the fourth. Two of ten entries: (1 + 0.5)/2. One of five pixels: (1 + 0.2)/2."""
     assert cross_equivariance_loss(PLAIN, REFINED).item() == pytest.approx(0.75)
     assert cross_equivariance_loss(PLAIN, REFINED, hardest="pixels").item() == pytest.approx(0.6)
     assert cross_equivariance_loss(PLAIN, REFINED, share=1.0).item() == pytest.approx(0.18)
@@ -75,7 +77,9 @@ def test_the_largest_are_those_of_each_image():
 def test_a_goal_keeps_each_pixels_strongest_class():
     """Goals: background 0.4 and 0.7, the first class 0.6 and 0, the second 0 and 0.3."""
     goal = row([0.4, 0.7], [0.6, 0], [0, 0.3])
-    assert cross_equivariance_loss(row([0.6, 0.2], [0.4, 0.3]), goal, share=1.0).item() == pytest.approx(0, abs=1e-7)
+    assert cross_equivariance_loss(row([0.6, 0.2], [0.4, 0.3]), goal, share=1.0).item() == pytest.approx(
+        0, abs=1e-7
+    )
 
 
 def test_the_target_gets_no_gradient():

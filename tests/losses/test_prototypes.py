@@ -232,13 +232,15 @@ def test_gradients_reach_the_embeddings_only():
     scores = weights[:, 1:].clone().requires_grad_()
     made = pixel_weights(scores, torch.ones(2, 3), 0.2)
     prototypes = class_prototypes(embeddings, made, 4)
-    assert not made.requires_grad and not prototypes.vectors.requires_grad
+    assert not made.requires_grad
+    assert not prototypes.vectors.requires_grad
     for loss in (
         contrast_loss(embeddings, labels, prototypes),
         intra_view_loss(embeddings, labels, prototypes, uniform),
     ):
         (gradient,) = torch.autograd.grad(loss, embeddings)
-        assert gradient.isfinite().all() and gradient.abs().sum() > 0
+        assert gradient.isfinite().all()
+        assert gradient.abs().sum() > 0
 
 
 @pytest.mark.parametrize("exist", [(False, False), (True, False), (False, True)])
@@ -253,6 +255,7 @@ def test_no_nan_without_prototypes_or_embeddings(exist, zero):
         loss = contrast_loss(embeddings, labels, prototypes)
         loss = loss + intra_view_loss(embeddings, labels, prototypes, torch.rand(labels.shape))
         loss.backward()
-        assert loss.isfinite() and embeddings.grad.isfinite().all()
+        assert loss.isfinite()
+        assert embeddings.grad.isfinite().all()
         if not exist[0]:
             assert loss.item() == 0

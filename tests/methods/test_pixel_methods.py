@@ -68,8 +68,8 @@ def test_seams_step_by_hand():
     """One class; views of 20 x 20 and 6 x 6 pixels, both of 2 x 2 cells, whose maps are equal but for a factor.
 
     Plain maps 0 and 4 in the left and right column, stretched to 0 and 1, are the goal; the refined ones are its mirror
-    image, so that the largest fifth of the differences are the corners', all 1: L_ECR is 1 twice, L_ER is 0. Means are 2
-    and 4. The lowest quarter of the second view's refined class: at 6 columns 1, 0.8, …, 0.2, 0 of which the last 1.5.
+    image, so that the largest fifth of the differences are the corners', all 1: L_ECR is 1 twice, L_ER is 0. Means are
+    2 and 4.
     """
     logits = torch.tensor([[[[0.0, 4.0], [0.0, 4.0]]]])
     mirror = torch.tensor([[[[0.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]]])
@@ -167,7 +167,8 @@ def test_odd_batches_stay_finite(name, labels):
     objective.loss.backward()
     assert all(value.isfinite() for value in (objective.loss, *objective.parts.values()))
     found = [p.grad for p in method.classifier.parameters() if p.grad is not None]
-    assert found and all(g.isfinite().all() for g in found)
+    assert found
+    assert all(g.isfinite().all() for g in found)
 
 
 def ppc_by_parts(method, one, first, second):
@@ -185,7 +186,8 @@ def ppc_by_parts(method, one, first, second):
     contrast, intra = prototypes.contrast_loss, prototypes.intra_view_loss
     uniform = torch.rand(2, *labels[0].shape)
     return {
-        "cross_prototype": contrast(pixels[0], labels[0], protos[1]) + contrast(pixels[1], labels[1], protos[0]),
+        "cross_prototype": contrast(pixels[0], labels[0], protos[1])
+        + contrast(pixels[1], labels[1], protos[0]),
         "cross_label": contrast(pixels[0], labels[1], protos[0]) + contrast(pixels[1], labels[0], protos[1]),
         "intra_view": sum(
             intra(pixels[k], labels[k], protos[k], uniform[k], ranked=p.ranked) for k in (0, 1)

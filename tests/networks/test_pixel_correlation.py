@@ -40,7 +40,9 @@ def test_correlation_is_the_double_loop(seed, h, w, outputs):
     cams, features = random(2, outputs, h, w, seed=seed), random(2, 5, h, w, seed=seed + 1)
     found = correlate(cams, features)
     for image in range(2):
-        torch.testing.assert_close(found[image], slow_correlate(cams[image], features[image]), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            found[image], slow_correlate(cams[image], features[image]), atol=1e-5, rtol=1e-4
+        )
 
 
 def test_alike_pixels_share_their_scores_and_opposite_ones_do_not():
@@ -55,7 +57,8 @@ def test_pixels_without_features_are_not_nan():
     found = correlate(torch.ones(1, 3, 2, 2), features)
     found.sum().backward()
     assert found.isfinite().all()
-    assert features.grad is not None and features.grad.isfinite().all()
+    assert features.grad is not None
+    assert features.grad.isfinite().all()
 
 
 def test_classes_compete_for_each_pixel():
@@ -104,7 +107,8 @@ def test_any_backbone_has_what_the_network_reads(name):
     assert output.refined_cams.shape == (2, 5, h, w)
     assert output.embeddings.shape == (2, 6, h, w)
     assert output.embeddings.min() >= 0
-    assert -1e-6 <= output.refined_cams.min() and output.refined_cams.max() <= 1
+    assert output.refined_cams.min() >= -1e-6
+    assert output.refined_cams.max() <= 1
 
 
 def test_scores_are_those_of_a_cam_network():

@@ -104,7 +104,7 @@ def test_background_spreads_as_the_classes_do(monkeypatch):
 
 
 def test_shares_are_not_normalised_again():
-    with pytest.raises(SeedbedError, match="background_alpha makes shares.*set normalisation: none"):
+    with pytest.raises(SeedbedError, match=r"background_alpha makes shares.*set normalisation: none"):
         STAGE.validate({"background_alpha": 6}, "test")
 
 

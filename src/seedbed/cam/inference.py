@@ -152,7 +152,8 @@ def _refined(output: Any) -> Float32[Tensor, "classes h w"]:
     refined: Tensor | None = getattr(output, "refined_cams", None)
     if refined is None:
         raise ValueError(
-            "form pcm needs a network with a pixel correlation module, and this one has none; train it with method: seam"
+            "form pcm needs a network with a pixel correlation module, and this one has none; train it with "
+            "method: seam"
         )
     return refined[0, 1:]  # without background
 

@@ -60,8 +60,8 @@ def cross_equivariance_loss(
         target: the other view's plain maps, stretched, of present classes.
         refined: this view's refined maps, background first, stretched, of present classes.
         share: of the differences that count.
-        hardest: the largest are chosen among all `entries`, outputs times pixels (published code), or among `pixels`, by
-            the mean over their outputs (the paper speaks of pixels).
+        hardest: the largest are chosen among all `entries`, outputs times pixels (published code), or among `pixels`,
+            by the mean over their outputs (the paper speaks of pixels).
     """
     plain = target.detach()
     strongest = plain.where(plain == plain.amax(1, keepdim=True), plain.new_zeros(()))

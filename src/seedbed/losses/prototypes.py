@@ -53,8 +53,8 @@ def pixel_weights(
         scores: in [0, 1].
         labels: image-level labels, 0 or 1.
         background_score: the constant one.
-        absent: maps of classes that an image does not have are `left_out`; `taken` is the published code, in which they,
-            stretched to [0, 1] as well, enter the prototypes.
+        absent: maps of classes that an image does not have are `left_out`; `taken` is the published code, in which
+            they, stretched to [0, 1] as well, enter the prototypes.
         background: the `complement`, 1 − the strongest present class; or `constant` as in the published code, where
             all pixels are equal and an arbitrary few of them make the prototype.
     """
@@ -82,8 +82,8 @@ def class_prototypes(
         embeddings: at least 0, of any length.
         weights: at least 0.
         count: pixels per output.
-        form: mean of the embeddings, `weighted` by the weights (PPC's code); or equal mean of embeddings of `unit` length
-            ("L2 normalised and averaged", in the self-training paper on pets).
+        form: mean of the embeddings, `weighted` by the weights (PPC's code); or equal mean of embeddings of `unit`
+            length ("L2 normalised and averaged", in the self-training paper on pets).
     """
     pixels = embeddings.detach().permute(0, 2, 3, 1).flatten(0, 2)
     ordered = weights.detach().transpose(0, 1).flatten(1).sort(dim=1, descending=True, stable=True)
@@ -129,8 +129,9 @@ def intra_view_loss(
 ) -> Float[Tensor, ""]:
     """Contrast within a view, against semi-hard prototypes, over hard pixels, averaged over the classes.
 
-    A pixel's negatives are the less similar of its most similar prototypes (`semi_hard`). Of each class's pixels a random
-    half and a hard half count (`hard_pixels`). Classes of one pixel and pixels whose class has no prototype are left out.
+    A pixel's negatives are the less similar of its most similar prototypes (`semi_hard`). Of each class's pixels a
+    random half and a hard half count (`hard_pixels`). Classes of one pixel and pixels whose class has no prototype are
+    left out.
 
     Args:
         embeddings: before scaling.
@@ -154,7 +155,7 @@ def intra_view_loss(
     losses = torch.cat([own, negatives], dim=1).div(temperature).logsumexp(1) - own[:, 0] / temperature
     usable = prototypes.exists[wanted]
     terms = []
-    for output in wanted.unique().tolist():
+    for output in sorted(set(wanted.tolist())):
         pixels = ((wanted == output) & usable).nonzero()[:, 0]
         if len(pixels) > 1:
             chosen = hard_pixels(own[pixels, 0].detach(), uniform.flatten()[pixels])

@@ -68,9 +68,7 @@ class CamMethod(Method):
             generator=torch.Generator().manual_seed(rng),
         )
 
-    def build_network(
-        self, backbone: Backbone, classes: int, parameters: Any, **options: Any
-    ) -> nn.Module:
+    def build_network(self, backbone: Backbone, classes: int, parameters: Any, **options: Any) -> nn.Module:
         """The classifier on its backbone; a method whose network does more builds it here.
 
         Args:

@@ -61,9 +61,7 @@ class PpcMethod(SeamMethod):
 
     settings: PpcParameters
 
-    def build_network(
-        self, backbone: Backbone, classes: int, parameters: Any, **options: Any
-    ) -> nn.Module:
+    def build_network(self, backbone: Backbone, classes: int, parameters: Any, **options: Any) -> nn.Module:
         """The CAM network with the pixel correlation module and the projection."""
         from seedbed.networks.pixel_network import PixelNetwork
 
@@ -89,7 +87,8 @@ class PpcMethod(SeamMethod):
         grid = (views.second.cam_logits.shape[2], views.second.cam_logits.shape[3])
         embeddings, labels, prototypes = [], [], []
         for view in (views.first, views.second):
-            assert view.embeddings is not None and view.refined_cams is not None
+            assert view.embeddings is not None
+            assert view.refined_cams is not None
             scores = stretched(resized(view.refined_cams[:, 1:], grid))
             weights = losses.pixel_weights(
                 scores, image_labels, p.contrast_background, p.absent_classes, p.background_prototype
@@ -102,9 +101,7 @@ class PpcMethod(SeamMethod):
         terms: dict[str, list[Any]] = {"cross_prototype": [], "cross_label": [], "intra_view": []}
         for own, other in ((0, 1), (1, 0)):
             pixels, tau = embeddings[own], p.temperature
-            terms["cross_prototype"].append(
-                losses.contrast_loss(pixels, labels[own], prototypes[other], tau)
-            )
+            terms["cross_prototype"].append(losses.contrast_loss(pixels, labels[own], prototypes[other], tau))
             terms["cross_label"].append(losses.contrast_loss(pixels, labels[other], prototypes[own], tau))
             terms["intra_view"].append(
                 losses.intra_view_loss(pixels, labels[own], prototypes[own], uniform[own], tau, p.ranked)

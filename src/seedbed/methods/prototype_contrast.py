@@ -36,9 +36,7 @@ class PrototypeContrastMethod(CamMethod):
         super().__init__(parameters, **options)
         self.settings = parameters
 
-    def build_network(
-        self, backbone: Backbone, classes: int, parameters: Any, **options: Any
-    ) -> nn.Module:
+    def build_network(self, backbone: Backbone, classes: int, parameters: Any, **options: Any) -> nn.Module:
         """The CAM network with the projection."""
         from seedbed.networks.pixel_network import PixelNetwork
 

@@ -58,9 +58,7 @@ class SeamMethod(CamMethod):
         super().__init__(parameters, **options)
         self.settings = parameters
 
-    def build_network(
-        self, backbone: Backbone, classes: int, parameters: Any, **options: Any
-    ) -> nn.Module:
+    def build_network(self, backbone: Backbone, classes: int, parameters: Any, **options: Any) -> nn.Module:
         """The CAM network with the pixel correlation module."""
         from seedbed.networks.pixel_network import PixelNetwork
 

@@ -21,8 +21,8 @@ def competing_cams(cam_logits: Float[Tensor, "batch classes h w"]) -> Float[Tens
     """What the module spreads, detached: background first, then each pixel's strongest class alone.
 
     ψ = ReLU(ReLU(A) − ε) / (max ReLU(A) + ε), each map by its own maximum; background is 1 − max ψ, and every class
-    but the strongest becomes 0. As in the published code, all classes compete, also those that the image-level labels do
-    not name.
+    but the strongest becomes 0. As in the published code, all classes compete, also those that the image-level labels
+    do not name.
 
     Args:
         cam_logits: A, class maps before ReLU.
@@ -48,7 +48,8 @@ def correlate(
     unit = rows / (rows.norm(dim=1, keepdim=True) + EPSILON)
     affinity = (unit.transpose(1, 2) @ unit).relu()
     weights = affinity / (affinity.sum(1, keepdim=True) + EPSILON)
-    return (cams.flatten(2) @ weights).unflatten(2, cams.shape[2:])
+    refined: Tensor = cams.flatten(2) @ weights
+    return refined.reshape(cams.shape)
 
 
 class PixelCorrelation(nn.Module):
@@ -85,9 +86,7 @@ class PixelCorrelation(nn.Module):
             maps: of the backbone, with the channels that the module was built for.
             cam_logits: class maps before ReLU.
         """
-        projected = [
-            project(x.detach()).relu() for project, x in zip(self.projections, maps, strict=True)
-        ]
+        projected = [project(x.detach()).relu() for project, x in zip(self.projections, maps, strict=True)]
         size = (cam_logits.shape[2], cam_logits.shape[3])
         aligned = [interpolate(x, size, mode="bilinear", align_corners=True) for x in (images, *projected)]
         return correlate(competing_cams(cam_logits), self.mixing(torch.cat(aligned, dim=1)))

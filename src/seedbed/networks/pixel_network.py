@@ -70,7 +70,7 @@ class PixelNetwork(CamNetwork):
             self.projection = nn.Conv2d(backbone.channels[-1], embedding_width, 1, bias=False)
             nn.init.xavier_uniform_(self.projection.weight, generator=generator)
 
-    def forward(self, images: Float[Tensor, "batch 3 H W"]) -> PixelOutput:
+    def forward(self, images: Float[Tensor, "batch 3 H W"]) -> PixelOutput:  # type: ignore[override]
         """Score normalised images of any size."""
         maps = self.backbone(images)
         last = self.dropout(maps[-1])

@@ -4,9 +4,7 @@ import numpy as np
 from jaxtyping import Float32
 
 
-def background_scores(
-    cams: Float32[np.ndarray, "classes h w"], alpha: float
-) -> Float32[np.ndarray, "1 h w"]:
+def background_scores(cams: Float32[np.ndarray, "classes h w"], alpha: float) -> Float32[np.ndarray, "1 h w"]:
     """(1 − the strongest class)^α.
 
     Args:

@@ -32,8 +32,8 @@ class DumpCamsParameters(ShardedParameters):
     )
     form: Literal["cam", "gradcam++", "pcm"] = Field(
         default="cam",
-        description="ReLU of the class maps; Grad-CAM++ with each map stretched from 0 to 1; or pcm, the maps that SEAM's "
-        "pixel correlation module refined",
+        description="ReLU of the class maps; Grad-CAM++ with each map stretched from 0 to 1; or pcm, the maps that "
+        "SEAM's pixel correlation module refined",
     )
     flip: bool = Field(default=True, description="add the mirrored CAM of the mirrored image")
     keep_flips: bool = Field(default=False, description="also store the mirrored half on its own")

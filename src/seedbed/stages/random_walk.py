@@ -5,8 +5,9 @@ column. T is a sparse stencil, so memory is linear in the size of the image. The
 AffinityNet's grid.
 
 By default background does not take part: it is one constant score, which `pseudo_masks` and `evaluate` add. With
-`background_alpha` (PSA, SEAM) it walks as one more class, (1 - max)^alpha of the CAMs. Each map then becomes the class's
-share, score / (largest class + background), which exceeds 0.5 exactly where the published argmax takes the class.
+`background_alpha` (PSA, SEAM) it walks as one more class, (1 - max)^alpha of the CAMs. Each map then becomes the
+class's share, score / (largest class + background), which exceeds 0.5 exactly where the published argmax takes the
+class.
 
 `method: chebyshev` takes `products` matrix products instead of 2^`log2_steps`. Its error is bounded: 8.3e-8 of the
 input, in the norm in which T is symmetric, at 84 products and 256 steps.
@@ -59,8 +60,8 @@ class RandomWalkParameters(ShardedParameters):
     background_alpha: float | None = Field(
         default=None,
         gt=0,
-        description="background walks too, as (1 - max)^alpha (PSA 16, SEAM 6), and maps are the classes' shares; their "
-        "background_score is 0.5",
+        description="background walks too, as (1 - max)^alpha (PSA 16, SEAM 6), and maps are the classes' shares; "
+        "their background_score is 0.5",
     )
     normalisation: RefinedForm = Field(
         default="global_max",
@@ -71,7 +72,9 @@ class RandomWalkParameters(ShardedParameters):
     @model_validator(mode="after")
     def _shares_are_scores(self) -> RandomWalkParameters:
         if self.background_alpha is not None and self.normalisation != "none":
-            raise ValueError("background_alpha makes shares, which no normalisation may change; set normalisation: none")
+            raise ValueError(
+                "background_alpha makes shares, which nothing may rescale; set normalisation: none"
+            )
         return self
 
     def asks(self) -> Mapping[str, str]:
