@@ -7,8 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seedbed.labels import IGNORE
 from seedbed.losses.prototypes import (
     Prototypes,
+    cells_inside,
     class_prototypes,
     contrast_loss,
     hard_pixels,
@@ -47,6 +49,7 @@ def scene(seed, batch=2, outputs=4, h=3, w=4, width=5):
     embeddings = torch.rand(batch, width, h, w, generator=generator)
     weights = (torch.rand(batch, outputs, h, w, generator=generator) - 0.3).clamp(min=0)
     labels = torch.randint(0, outputs, (batch, h, w), generator=generator)
+    labels[:, 0, 0] = IGNORE
     uniform = torch.rand(batch, h, w, generator=generator)
     return embeddings, weights, labels, uniform
 
@@ -86,11 +89,28 @@ def test_prototype_by_hand():
     )
 
 
-def test_of_equal_weights_the_first_pixels_are_taken():
-    """Two images of two pixels; a constant weight takes those of the first image, whatever the rest is."""
-    embeddings = torch.tensor([[[[1.0, 0]], [[0.0, 1]], [[0.0, 0]]], [[[0.0, 0]], [[0.0, 0]], [[1.0, 1]]]])
+def test_pixels_of_equal_weight_are_taken_together():
+    """Two images of two pixels, one of them without an embedding; a constant weight takes all, not the first two."""
+    embeddings = torch.tensor([[[[1.0, 0]], [[0.0, 1]], [[0.0, 0]]], [[[0.0, 0]], [[0.0, 0]], [[1.0, 0]]]])
     found = class_prototypes(embeddings, torch.full((2, 1, 1, 2), 0.2), 2)
-    torch.testing.assert_close(found.vectors[0], torch.tensor([1, 1, 0]) / math.sqrt(2))
+    torch.testing.assert_close(found.vectors[0], torch.tensor([1, 1, 1]) / math.sqrt(3))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999), st.integers(1, 12))
+def test_the_order_of_images_and_pixels_makes_no_difference(seed, count):
+    """Weights of tenths tie often."""
+    embeddings, weights, _, _ = scene(seed, batch=3)
+    weights = (10 * weights).round() / 10
+    turned = class_prototypes(embeddings.flip(0, 3), weights.flip(0, 3), count)
+    found = class_prototypes(embeddings, weights, count)
+    torch.testing.assert_close(found.vectors, turned.vectors, atol=1e-6, rtol=1e-5)
+
+
+def test_cells_of_padding():
+    """Cells of 2 x 2 pixels: all, a half and a quarter of them inside."""
+    valid = torch.tensor([[[1, 1, 1, 1, 1, 0], [1, 1, 0, 0, 0, 0]]]).bool()
+    assert cells_inside(valid, (1, 3)).tolist() == [[[True, True, False]]]
 
 
 def slow_prototypes(embeddings, weights, count, form):
@@ -98,11 +118,11 @@ def slow_prototypes(embeddings, weights, count, form):
     vectors = []
     for output in range(weights.shape[1]):
         of_pixels = weights[:, output].flatten().tolist()
-        best = sorted(range(len(pixels)), key=lambda i: (-of_pixels[i], i))[:count]
+        last = sorted(of_pixels, reverse=True)[:count][-1]
         total = [0.0] * embeddings.shape[1]
-        for i in best:
+        for i in range(len(pixels)):
             weight, vector = (of_pixels[i], pixels[i]) if form == "weighted" else (1.0, unit(pixels[i]))
-            if of_pixels[i] > 0:
+            if of_pixels[i] >= last and of_pixels[i] > 0:
                 total = [t + weight * v for t, v in zip(total, vector, strict=True)]
         vectors.append(unit(total))
     return vectors
@@ -138,7 +158,7 @@ def slow_contrast(embeddings, labels, prototypes):
     vectors, exists = prototypes.vectors.tolist(), prototypes.exists.tolist()
     losses = []
     for pixel, label in zip(pixels_of(embeddings), labels.flatten().tolist(), strict=True):
-        if exists[label]:
+        if label != IGNORE and exists[label]:
             powers = [math.exp(dot(unit(pixel), v) / TAU) for v, e in zip(vectors, exists, strict=True) if e]
             losses.append(-math.log(math.exp(dot(unit(pixel), vectors[label]) / TAU) / sum(powers)))
     return sum(losses) / max(len(losses), 1)
@@ -149,7 +169,7 @@ def slow_intra(embeddings, labels, prototypes, uniform, ranked):
     numbers = uniform.flatten().tolist()
     of_class = {}
     for i, (pixel, label) in enumerate(zip(pixels_of(embeddings), labels.flatten().tolist(), strict=True)):
-        if not exists[label]:
+        if label == IGNORE or not exists[label]:
             continue
         similar = [dot(unit(pixel), v) for v in vectors]
         rivals = [k for k, e in enumerate(exists) if e and (ranked == "all" or k != label)]

@@ -276,6 +276,25 @@ def test_initial_cams_choose_the_pixels_instead(monkeypatch):
     assert torch.equal(seen[0], expected)
 
 
+@pytest.mark.parametrize("name", ["ppc", "prototype_contrast"])
+def test_padding_is_not_compared(name):
+    """Only the left half is a photograph: what the right half of the embeddings holds makes no difference."""
+    first = output(torch.randn(1, 3, 4, 4), torch.rand(1, 4, 4, 4), torch.rand(1, 5, 4, 4))
+    changed = first.embeddings.clone()
+    changed[..., 2:] = torch.rand(1, 5, 4, 2)
+    one = batch([[1.0, 0.0, 1.0]], pixels=20)
+    one.valid[..., 10:] = False
+    for padding, equal in (("left_out", True), ("taken", False)):
+        losses = []
+        for embeddings in (first.embeddings, changed):
+            method = method_of(name, padding=padding)
+            answer = first._replace(embeddings=embeddings)
+            method.classifier = Seen(answer, answer)
+            torch.manual_seed(1)
+            losses.append(step(method, one).loss.item())
+        assert (losses[0] == pytest.approx(losses[1], rel=1e-6)) == equal
+
+
 def test_a_second_view_of_one_cell_is_refused():
     with pytest.raises(ValueError, match=r"second view of 9 x 9 pixels has a single cell.*raise the crop"):
         step(method_of("seam", output_stride=32), batch(TWO, pixels=32))

@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from seedbed.labels import IGNORE
+
 
 class Prototypes(NamedTuple):
     """One prototype per output, background first."""
@@ -56,7 +58,7 @@ def pixel_weights(
         absent: maps of classes that an image does not have are `left_out`; `taken` is the published code, in which
             they, stretched to [0, 1] as well, enter the prototypes.
         background: the `complement`, 1 − the strongest present class; or `constant` as in the published code, where
-            all pixels are equal and an arbitrary few of them make the prototype.
+            all pixels are equal.
     """
     scores = scores.detach()
     present = scores * labels[:, :, None, None]
@@ -67,6 +69,13 @@ def pixel_weights(
     return torch.cat([rest, present if absent == "left_out" else scores], dim=1)
 
 
+def cells_inside(
+    valid: Bool[Tensor, "batch height width"], grid: tuple[int, int]
+) -> Bool[Tensor, "batch h w"]:
+    """Cells of a grid over the crop at least half of which is photograph, not padding."""
+    return functional.adaptive_avg_pool2d(valid[:, None].float(), grid)[:, 0] >= 0.5
+
+
 def class_prototypes(
     embeddings: Float[Tensor, "batch width h w"],
     weights: Float[Tensor, "batch outputs h w"],
@@ -75,8 +84,9 @@ def class_prototypes(
 ) -> Prototypes:
     """The mean embedding of each output's `count` pixels of the largest weights in the batch, scaled to length 1.
 
-    Pixels of weight 0 are not taken. Of equal weights the first count, in the order of images, rows and columns. An
-    output without a pixel, or whose mean is 0, has no prototype.
+    Pixels of weight 0 are not taken, and those that tie with the last one all are: the order of images, rows and
+    columns makes no difference (the published code takes an arbitrary few). An output without a pixel, or whose mean is
+    0, has no prototype.
 
     Args:
         embeddings: at least 0, of any length.
@@ -86,11 +96,12 @@ def class_prototypes(
             length ("L2 normalised and averaged", in the self-training paper on pets).
     """
     pixels = embeddings.detach().permute(0, 2, 3, 1).flatten(0, 2)
-    ordered = weights.detach().transpose(0, 1).flatten(1).sort(dim=1, descending=True, stable=True)
-    top, index = ordered.values[:, :count], ordered.indices[:, :count]
+    flat = weights.detach().transpose(0, 1).flatten(1)
+    last = flat.topk(min(count, flat.shape[1]), dim=1).values[:, -1:]
+    taken = ((flat >= last) & (flat > 0)).to(pixels.dtype)
     if form == "unit":
-        pixels, top = functional.normalize(pixels, dim=1), (top > 0).to(pixels.dtype)
-    vectors = functional.normalize((top[:, :, None] * pixels[index]).sum(1), dim=1)
+        pixels, flat = functional.normalize(pixels, dim=1), taken
+    vectors = functional.normalize((flat * taken) @ pixels, dim=1)
     return Prototypes(vectors, (vectors != 0).any(1))
 
 
@@ -107,14 +118,13 @@ def contrast_loss(
 
     Args:
         embeddings: before scaling.
-        labels: 0 for background, c + 1 for class c.
+        labels: 0 for background, c + 1 for class c, 255 for pixels that do not count.
         prototypes: what pixels are compared with.
         temperature: τ.
     """
     similarity = _unit_pixels(embeddings) @ prototypes.vectors.T
     logits = _only_existing(similarity, prototypes.exists) / temperature
-    wanted = labels.flatten()
-    usable = prototypes.exists[wanted]
+    wanted, usable = _wanted(labels, prototypes)
     total = functional.cross_entropy(logits, wanted.where(usable, -100), ignore_index=-100, reduction="sum")
     return total / usable.sum().clamp(min=1)
 
@@ -135,14 +145,14 @@ def intra_view_loss(
 
     Args:
         embeddings: before scaling.
-        labels: 0 for background, c + 1 for class c.
+        labels: 0 for background, c + 1 for class c, 255 for pixels that do not count.
         prototypes: what pixels are compared with.
         uniform: random numbers in [0, 1) that choose the random half.
         temperature: τ.
         ranked: ranks are those among the `negatives`, or among `all` prototypes (published code), where the pixel's own
             may be ranked as a negative, and then counts twice.
     """
-    wanted = labels.flatten()
+    wanted, usable = _wanted(labels, prototypes)
     similarity = _unit_pixels(embeddings) @ prototypes.vectors.T
     own = similarity.gather(1, wanted[:, None])
     candidates = prototypes.exists.expand_as(similarity)
@@ -153,7 +163,6 @@ def intra_view_loss(
     order = _only_existing(similarity.detach(), candidates).argsort(dim=1, descending=True, stable=True)
     negatives = similarity.gather(1, order[:, start:end])
     losses = torch.cat([own, negatives], dim=1).div(temperature).logsumexp(1) - own[:, 0] / temperature
-    usable = prototypes.exists[wanted]
     terms = []
     for output in sorted(set(wanted.tolist())):
         pixels = ((wanted == output) & usable).nonzero()[:, 0]
@@ -192,6 +201,15 @@ def hard_pixels(
     half, end = len(similarity) // 2, 3 * len(similarity) // 5
     random_half = uniform.argsort(stable=True)[:half]
     return torch.cat([random_half, similarity.argsort(stable=True)[end - half : end]])
+
+
+def _wanted(
+    labels: Int64[Tensor, "batch h w"], prototypes: Prototypes
+) -> tuple[Int64[Tensor, "pixels"], Bool[Tensor, "pixels"]]:
+    """Each pixel's output, 0 where it does not count, and whether it counts and has a prototype."""
+    flat = labels.flatten()
+    wanted = flat.where(flat != IGNORE, 0)
+    return wanted, (flat != IGNORE) & prototypes.exists[wanted]
 
 
 def _unit_pixels(embeddings: Float[Tensor, "batch width h w"]) -> Float[Tensor, "pixels width"]:

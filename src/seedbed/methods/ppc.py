@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from seedbed.labels import IGNORE
 from seedbed.methods.base import MethodEntry, Objective, Progress
 from seedbed.methods.cam import CamParameters
 from seedbed.methods.seam import SeamMethod, SeamParameters
@@ -38,6 +39,9 @@ class ContrastParameters(CamParameters):
     contrast_background: float = Field(0.2, ge=0, le=1)
     """Pixels are background where no present class scores more."""
 
+    padding: Literal["left_out", "taken"] = "left_out"
+    """Cells that are mostly padding: `taken` for background as in the published code, or not compared at all."""
+
     def prototype_pixels(self, cells: int) -> int:
         """Pixels per prototype, at least one, where an image has so many cells."""
         return max(1, int(cells * self.prototype_share))
@@ -50,7 +54,7 @@ class PpcParameters(SeamParameters, ContrastParameters):
     """Maps of classes that an image does not have: `taken` into the prototypes as in the published code, or not."""
     background_prototype: Literal["complement", "constant"] = "complement"
     """Background's pixels: those least like any class; or, as in the published code, arbitrary ones, since background
-    has one `constant` score: here the first ones of the batch."""
+    has one `constant` score: here all, of which those are a sample."""
     ranked: Literal["negatives", "all"] = "negatives"
     """Semi-hard prototypes are ranked among the `negatives` (paper), or among `all` as in the published code, where a
     pixel's own prototype may be among them."""
@@ -83,8 +87,10 @@ class PpcMethod(SeamMethod):
         from seedbed.losses.equivariance import resized, stretched
 
         p, image_labels = self.settings, batch.labels
+        counted = batch.valid if p.padding == "left_out" else torch.ones_like(batch.valid)
         views = self.compare_views(batch, progress)
         grid = (views.second.cam_logits.shape[2], views.second.cam_logits.shape[3])
+        inside = losses.cells_inside(counted, grid)
         embeddings, labels, prototypes = [], [], []
         for view in (views.first, views.second):
             assert view.embeddings is not None
@@ -95,8 +101,9 @@ class PpcMethod(SeamMethod):
             )
             count = p.prototype_pixels(grid[0] * grid[1])
             embeddings.append(resized(view.embeddings, grid))
-            labels.append(losses.pixel_labels(scores, image_labels, p.contrast_background))
-            prototypes.append(losses.class_prototypes(embeddings[-1], weights, count))
+            shown = losses.pixel_labels(scores, image_labels, p.contrast_background)
+            labels.append(shown.where(inside, IGNORE))
+            prototypes.append(losses.class_prototypes(embeddings[-1], weights * inside[:, None], count))
         uniform = torch.rand(2, *labels[0].shape).to(labels[0].device)
         terms: dict[str, list[Any]] = {"cross_prototype": [], "cross_label": [], "intra_view": []}
         for own, other in ((0, 1), (1, 0)):

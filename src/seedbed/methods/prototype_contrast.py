@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from seedbed.labels import IGNORE
 from seedbed.methods.base import MethodEntry, Objective, Progress
 from seedbed.methods.cam import CamMethod
 from seedbed.methods.ppc import ContrastParameters
@@ -49,6 +50,7 @@ class PrototypeContrastMethod(CamMethod):
         Raises:
             SeedbedError: the class maps have collapsed.
         """
+        import torch
         from torch.nn.functional import adaptive_avg_pool2d
 
         from seedbed.losses import prototypes as losses
@@ -57,16 +59,18 @@ class PrototypeContrastMethod(CamMethod):
         from seedbed.methods.guards import check_cams_vary
 
         p = self.settings
+        counted = batch.valid if p.padding == "left_out" else torch.ones_like(batch.valid)
         output = self.classifier(batch.images)
         check_cams_vary(output.cam_logits, batch.labels, progress)
         grid = (output.cam_logits.shape[2], output.cam_logits.shape[3])
         scores = stretched(output.cam_logits.detach())
         if INITIAL in batch.fields:
             scores = adaptive_avg_pool2d(batch.fields[INITIAL], grid)
-        weights = losses.pixel_weights(scores, batch.labels, p.contrast_background)
+        inside = losses.cells_inside(counted, grid)
+        weights = losses.pixel_weights(scores, batch.labels, p.contrast_background) * inside[:, None]
         count = p.prototype_pixels(grid[0] * grid[1])
         prototypes = losses.class_prototypes(output.embeddings, weights, count, "unit")
-        labels = losses.pixel_labels(scores, batch.labels, p.contrast_background)
+        labels = losses.pixel_labels(scores, batch.labels, p.contrast_background).where(inside, IGNORE)
         smoothed = smooth_labels(batch.labels, self.label_smoothing)
         parts = {
             "classification": multilabel_soft_margin(output.class_logits, smoothed),
