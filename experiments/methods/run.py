@@ -2,7 +2,7 @@
 
 `python experiments/methods/run.py FOLDER [--cores 2] [Snakemake's options]` copies the workflow to FOLDER, with the
 parameters and the additional recipes of this folder, and makes the scores; a second call goes on where the first one
-stopped. `--recipes psa seam ppc` makes only those. `table.py` prints them.
+stopped. `--recipes psa occse` makes only those. `table.py` prints them.
 """
 
 import argparse
