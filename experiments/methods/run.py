@@ -2,7 +2,7 @@
 
 `python experiments/methods/run.py FOLDER [--cores 2] [Snakemake's options]` copies the workflow to FOLDER, with the
 parameters and the additional recipes of this folder, and makes the scores; a second call goes on where the first one
-stopped. `table.py` prints them.
+stopped. `--recipes psa occse` makes only those. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
 seeds: experiments/sccam.
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
 
+from seedbed.errors import unknown_name
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import RunConfig, read_config
 from seedbed.plan.judges import SCORES, Point, judgements_at
@@ -66,13 +67,20 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--experiment", type=Path, default=HERE)
+    parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
     arguments, options = parser.parse_known_args()
     experiment = arguments.experiment.resolve()
     set_up(arguments.folder, experiment)
     config = read_config(arguments.folder / "params.yaml")
+    selected = set(arguments.recipes or config.recipes)
+    if unknown := sorted(selected - set(config.recipes)):
+        parser.error(unknown_name("recipe", unknown[0], config.recipes))
     every = {config.dataset: [*product(config.recipes, config.rngs)]}
-    for dataset, wanted_points in (points(config) if experiment == HERE else every).items():
-        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, wanted_points)})
+    for dataset, found in (points(config) if experiment == HERE else every).items():
+        chosen = [point for point in found if point[0] in selected]
+        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, chosen)})
+        if not wanted:
+            continue
         command = [
             "snakemake",
             "--cores",

@@ -304,6 +304,12 @@ class RecipeBook:
                 raise SeedbedError(
                     f"{where}: only trained networks keep epochs, {source.node} is {made_by.stage.makes}"
                 )
+            asked = node.parameters({}, where).asks().get(key)
+            if asked and asked not in made_by.parameters({}, where).offers():
+                raise SeedbedError(
+                    f"{where}: these parameters need {asked} from input {key}, which the method of {source.node} does "
+                    "not offer; change them, or its method"
+                )
             self._check_node(Reference(source.recipe, source.node), (*above, here))
 
 

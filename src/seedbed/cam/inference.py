@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from seedbed.cam.gradcam import min_max, network_gradcams
 
-Form = Literal["cam", "gradcam++"]
+Form = Literal["cam", "gradcam++", "pcm"]
 Precision = Literal["32", "bf16"]
 SCALES = (0.5, 1.0, 1.5, 2.0)
 SMALLEST = 32
@@ -62,15 +62,16 @@ def multi_scale_cams(
         mean, std: input normalisation on [0, 1] RGB.
         scales: factors on the image's size.
         sizes: if given, used instead of `scales`: sides, in pixels, of squares to which the image is stretched.
-        form: `cam` is ReLU of the class maps; `gradcam++` is Grad-CAM++, each map in [0, 1].
+        form: `cam` is ReLU of the class maps; `gradcam++` is Grad-CAM++, each map in [0, 1]; `pcm` are the class maps
+            that the network's pixel correlation module refined.
         flip: add the mirror image's CAM.
         keep_flips: also return the mirror image's CAM on its own.
         precision: bf16 computes under autocast: several times faster on new CPUs, with errors of about 1e-2.
         device: where to compute.
 
     Raises:
-        ValueError: a network in training mode, a class that it does not have, a scale of 0 or less, or
-            `keep_flips` without `flip`.
+        ValueError: a network in training mode, a class that it does not have, `pcm` of a network without the module, a
+            scale of 0 or less, or `keep_flips` without `flip`.
     """
     if network.training:
         raise ValueError(
@@ -131,8 +132,9 @@ def _class_maps(
     padding = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
     padded = nn.functional.pad(pixels, padding)
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        if form == "cam":
-            logits: Tensor = network(padded).cam_logits[0]
+        if form != "gradcam++":
+            output = network(padded)
+            logits: Tensor = output.cam_logits[0] if form == "cam" else _refined(output)
             _check_classes(classes, len(logits))
             maps = logits[classes].relu().float()
         else:
@@ -144,6 +146,16 @@ def _class_maps(
     )
     maps = maps[:, :rows, :columns]
     return min_max(maps) if form == "gradcam++" else maps
+
+
+def _refined(output: Any) -> Float32[Tensor, "classes h w"]:
+    refined: Tensor | None = getattr(output, "refined_cams", None)
+    if refined is None:
+        raise ValueError(
+            "form pcm needs a network with a pixel correlation module, and this one has none; train it with "
+            "method: seam"
+        )
+    return refined[0, 1:]  # without background
 
 
 def _check_classes(classes: Tensor, known: int) -> None:

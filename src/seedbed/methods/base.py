@@ -189,6 +189,8 @@ class MethodEntry(NamedTuple):
         derive: parameters that only an input knows (how many sub-categories it has): from the method's parameters and
             the facts of each artifact in `reads`, by name, to those that it is trained with and that the manifest
             states.
+        offers: what its trained network gives to later stages beyond the stage's own: `pcm` (`dump_cams`), `edges`
+            (`random_walk`). A recipe whose later stage asks for more is refused when it is loaded.
     """
 
     parameters: type[BaseModel]
@@ -199,6 +201,7 @@ class MethodEntry(NamedTuple):
     needs: Callable[[Any], tuple[str, ...]] | None = None
     optional: tuple[str, ...] = ()
     derive: Callable[[Any, Mapping[str, Mapping[str, Any]]], Any] | None = None
+    offers: tuple[str, ...] = ()
 
     def needed(self, parameters: Any) -> tuple[str, ...]:
         """Inputs that a node with these parameters must have."""

@@ -62,6 +62,7 @@ class CamMethod(Method):
         self.classifier = self.build_network(
             backbone,
             classes,
+            parameters,
             batch_norm=parameters.batch_norm,
             frozen_stages=parameters.frozen_stages,
             dropout=parameters.dropout,
@@ -70,8 +71,15 @@ class CamMethod(Method):
             generator=torch.Generator().manual_seed(rng),
         )
 
-    def build_network(self, backbone: Backbone, classes: int, **options: Any) -> nn.Module:
-        """The classifier; the options are those of `CamNetwork`."""
+    def build_network(self, backbone: Backbone, classes: int, parameters: Any, **options: Any) -> nn.Module:
+        """The classifier on its backbone; a method whose network does more builds it here.
+
+        Args:
+            backbone: as `parameters` say.
+            classes: number of foreground classes, C.
+            parameters: of the method.
+            options: of `CamNetwork`.
+        """
         from seedbed.networks.cam_network import CamNetwork
 
         return CamNetwork(backbone, classes, **options)

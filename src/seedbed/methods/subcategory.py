@@ -74,7 +74,7 @@ class SubcategoryMethod(CamMethod):
         self.weight = parameters.subcategory_weight
         super().__init__(parameters, classes=classes, rng=rng, weights=weights)
 
-    def build_network(self, backbone: Backbone, classes: int, **options: Any) -> nn.Module:
+    def build_network(self, backbone: Backbone, classes: int, parameters: Any, **options: Any) -> nn.Module:
         """The classifier with its second head."""
         from seedbed.networks.subcategory_network import SubcategoryNetwork
 

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.methods import affinity, cam, edge_affinity, puzzle_erasing, segmentation, subcategory
+from seedbed.methods import (
+    affinity,
+    cam,
+    edge_affinity,
+    ppc,
+    prototype_contrast,
+    puzzle_erasing,
+    seam,
+    segmentation,
+    subcategory,
+)
 from seedbed.methods.base import GivenNetwork, Method, MethodEntry
 
 if TYPE_CHECKING:
@@ -25,6 +35,9 @@ METHODS: dict[str, MethodEntry] = {
     "cam": cam.ENTRY,
     "puzzle_erasing": puzzle_erasing.ENTRY,
     "subcategory": subcategory.ENTRY,
+    "seam": seam.ENTRY,
+    "ppc": ppc.ENTRY,
+    "prototype_contrast": prototype_contrast.ENTRY,
     "affinity": affinity.ENTRY,
     "edge_affinity": edge_affinity.ENTRY,
     "segmentation": segmentation.ENTRY,

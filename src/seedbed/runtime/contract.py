@@ -53,6 +53,14 @@ class Parameters(BaseModel):
         """Optional inputs of the stage that have no effect with these parameters, and are refused."""
         return ()
 
+    def asks(self) -> Mapping[str, str]:
+        """What the network given as an input must offer (`MethodEntry.offers`), by input."""
+        return {}
+
+    def offers(self) -> tuple[str, ...]:
+        """What a network made with these parameters offers."""
+        return ()
+
     def slice(self) -> dict[str, Any]:
         """The values that differ from the model's defaults, as JSON values."""
         return self.model_dump(mode="json", exclude_defaults=True)

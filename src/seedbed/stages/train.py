@@ -50,6 +50,10 @@ class TrainingStageParameters(TrainingParameters, Parameters):
         used = {*self.needed_inputs(), *self.entry.optional}
         return tuple(name for name in MethodInputs(self.entry.stage) if name not in used)
 
+    def offers(self) -> tuple[str, ...]:
+        """What the method's network gives to later stages."""
+        return self.entry.offers
+
     def of_method(self) -> Any:
         """The method's own parameters, an instance of its entry's model."""
         model = self.entry.parameters
