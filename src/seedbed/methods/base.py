@@ -66,6 +66,8 @@ class EpochContext:
         scratch: folder for the method's own files, which no checkpoint names.
         examples: whole images and labels, to look through the training set.
         fields: takes per-image fields, which the loader reads from then on and the checkpoint names.
+        workers: processes that the method may start; what it makes must be the same for any number.
+        log: gets a line for the stage's log, which is no output.
     """
 
     device: torch.device
@@ -73,6 +75,8 @@ class EpochContext:
     scratch: Path
     examples: Examples | None
     fields: FieldStore
+    workers: int = 0
+    log: Callable[[str], None] = lambda line: None
 
 
 class Objective(NamedTuple):
@@ -114,6 +118,10 @@ class Method:
         that attribute during training: call a network, never use its submodules.
         """
         raise NotImplementedError
+
+    def pixel_network(self) -> nn.Module:
+        """The network that maps images to logits of their pixels, of a method that makes a `segmenter`."""
+        return next(iter(self.networks().values()))
 
     def judges(self) -> dict[str, nn.Module]:
         """Given networks that are not trained: they go to the device with the others, in evaluation mode."""
@@ -186,6 +194,8 @@ class MethodEntry(NamedTuple):
             (`masks` for the true masks). They arrive as `Batch.fields`.
         needs: which of `networks` and `reads` a method with these parameters cannot do without; all if None.
         optional: which of `networks` and `reads` may be given but are not needed.
+        also: meanings that its network has besides the one that its stage makes: `segmenter`, if
+            `Method.pixel_network` gives logits of pixels.
     """
 
     parameters: type[BaseModel]
@@ -195,6 +205,7 @@ class MethodEntry(NamedTuple):
     reads: Mapping[str, tuple[str, ...]] = {}
     needs: Callable[[Any], tuple[str, ...]] | None = None
     optional: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     def needed(self, parameters: Any) -> tuple[str, ...]:
         """Inputs that a node with these parameters must have."""

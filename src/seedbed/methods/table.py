@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.methods import affinity, cam, edge_affinity, puzzle_erasing, segmentation
+from seedbed.methods import affinity, cam, edge_affinity, isim, puzzle_erasing, segmentation
 from seedbed.methods.base import GivenNetwork, Method, MethodEntry
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ GROUP = "seedbed.methods"
 METHODS: dict[str, MethodEntry] = {
     "cam": cam.ENTRY,
     "puzzle_erasing": puzzle_erasing.ENTRY,
+    "isim": isim.ENTRY,
     "affinity": affinity.ENTRY,
     "edge_affinity": edge_affinity.ENTRY,
     "segmentation": segmentation.ENTRY,
@@ -69,6 +70,18 @@ def method_entry(name: str, stage: str | None = None) -> MethodEntry:
     if name not in known:
         raise SeedbedError(unknown_name(f"method of {stage}" if stage else "method", name, known))
     return known[name]
+
+
+def other_meanings(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Meanings of a trained network besides the one that its stage makes; none of what no method has trained.
+
+    Args:
+        facts: of the artifact's manifest.
+
+    Raises:
+        SeedbedError: its method is not installed.
+    """
+    return method_entry(facts["method"]).also if "method" in facts else ()
 
 
 def build_method(

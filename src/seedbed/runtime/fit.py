@@ -29,7 +29,8 @@ PATIENCE = 100
 """Batches without a foreground pixel that are tolerated."""
 
 LOADERS = "SEEDBED_LOADERS"
-"""Environment variable: processes that read images beside a GPU; batches are the same for any number."""
+"""Environment variable: processes that read images beside a GPU, or make a method's labels; results are the same for any
+number."""
 
 
 def fit_method(job: Job) -> Products:
@@ -75,6 +76,7 @@ def fit_method(job: Job) -> Products:
         accelerator="cuda" if job.device == "cuda" else "cpu",
         examples=examples,
         fields=store,
+        workers=workers,
     )
     facts = network_facts(parameters.method, own, method.to(job.device))
     prefix = f"{facts['player']}."

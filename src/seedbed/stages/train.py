@@ -50,6 +50,10 @@ class TrainingStageParameters(TrainingParameters, Parameters):
         used = {*self.needed_inputs(), *self.entry.optional}
         return tuple(name for name in MethodInputs(self.entry.stage) if name not in used)
 
+    def also_makes(self) -> tuple[str, ...]:
+        """What the method's network is besides."""
+        return self.entry.also
+
     def of_method(self) -> Any:
         """The method's own parameters, an instance of its entry's model."""
         model = self.entry.parameters

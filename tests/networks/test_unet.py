@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from seedbed.networks.backbones import Backbone
-from seedbed.networks.unet_transposed import TransposedUNet, UpBlock, decoder_widths
+from seedbed.networks.unet import TransposedUNet, UpBlock, decoder_widths
 
 
 class Maps(Backbone):
