@@ -140,12 +140,14 @@ class Maker:
         splits: tuple[str, ...] = (),
         ledger: tuple[LedgerEntry, ...] = (),
         owner: str = "psa",
+        epochs: Mapping[str, int] | None = None,
     ) -> str:
         """Write a node.
 
         Args:
             makes: its meaning.
             inputs: keys of what it was made from.
+            epochs: the kept epoch that was asked for, by input.
 
         Returns:
             its key.
@@ -157,7 +159,7 @@ class Maker:
             entry | {"splits": list(splits), "folder": key, "parents": parents},
         )
         digests = {name: [self._contents[parent]] for name, parent in (inputs or {}).items()}
-        self._contents[key] = self._write(key, makes, files, digests, list(ledger))
+        self._contents[key] = self._write(key, makes, files, digests, list(ledger), epochs or {})
         return key
 
     def _write(
@@ -167,6 +169,7 @@ class Maker:
         files: Mapping[str, bytes],
         inputs: Mapping[str, list[str]],
         ledger: list[LedgerEntry],
+        epochs: Mapping[str, int],
     ) -> str:
         folder = self.root / key
         folder.mkdir(parents=True)
@@ -177,7 +180,7 @@ class Maker:
             stage=STAGE_OF[makes],
             stage_version=1,
             dataset="squares",
-            parameters={"parameters": {"tone": "calm"}},
+            parameters={"parameters": {"tone": "calm"}} | ({"epochs": dict(epochs)} if epochs else {}),
             inputs={"index": ["0"], **inputs},
             files=entries,
             images={},

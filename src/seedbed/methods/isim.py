@@ -80,6 +80,8 @@ class IsimParameters(CamParameters):
                 f"labels that are made after epoch {last} of {epochs} would not be used; raise epochs, or lower "
                 f"{'regenerate' if isinstance(self.regenerate, tuple) else 'first_labels'}"
             )
+        if self.decoder == "deeplabv3plus" and self.output_stride == 32:
+            raise ValueError("deeplabv3plus decodes maps at output stride 8 or 16; lower output_stride")
         if self.decoder == "deeplabv3plus" and getattr(self, "batch_size", 2) < 2:
             raise ValueError("deeplabv3plus needs a batch_size of at least 2, for batch norm on a pooled map")
         return self

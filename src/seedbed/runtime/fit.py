@@ -29,8 +29,8 @@ PATIENCE = 100
 """Batches without a foreground pixel that are tolerated."""
 
 LOADERS = "SEEDBED_LOADERS"
-"""Environment variable: processes that read images beside a GPU, or make a method's labels; results are the same for any
-number."""
+"""Environment variable: processes that read images beside a GPU, or make a method's labels; any number gives equal
+results."""
 
 
 def fit_method(job: Job) -> Products:
