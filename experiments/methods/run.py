@@ -40,12 +40,15 @@ def set_up(folder: Path) -> None:
 
 
 def targets(folder: Path, dataset: str, points: Iterable[tuple[str, int]]) -> Iterator[Path]:
-    """Scores of the classifiers and of their CAMs, of recipes with seeds."""
+    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds."""
     workflow = Workflow(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
     graph = workflow.graph(dataset)
     for recipe, rng in points:
         for found in judgements_at(graph, Point(recipe, rng)):
-            if found.judge == SCORES and found.task.stage.makes in ("classification", "cams"):
+            of_classifier = found.task.stage.makes in ("classification", "cams")
+            if found.judge == SCORES and (
+                of_classifier or found.task.name.startswith(("labels_", "decoder_"))
+            ):
                 yield found.path
 
 
@@ -54,12 +57,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--recipes", nargs="+", help="only these, with the first seed, as they are published")
     arguments, options = parser.parse_known_args()
     set_up(arguments.folder)
     config = read_config(arguments.folder / "params.yaml")
     first, *others = config.rngs
     published = [*product(config.recipes, [first]), *product(REPEATED, others)]
     runs = {config.dataset: published, f"{config.dataset}-frozen": [*product(FROZEN, [first])]}
+    if arguments.recipes:
+        runs = {config.dataset: [*product(arguments.recipes, [first])]}
     for dataset, points in runs.items():
         wanted = sorted({str(path) for path in targets(arguments.folder, dataset, points)})
         command = [
