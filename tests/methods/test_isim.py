@@ -241,6 +241,12 @@ def test_labels_that_are_all_background_stop_the_run_and_name_the_epoch(tmp_path
         train(tmp_path, method(label_threshold=1.0))
 
 
+def test_an_unknown_engine_of_the_crf_stops_before_anything_is_trained(tmp_path):
+    made = method(label_crf_engine="permutohedron")
+    with pytest.raises(ValueError, match="unknown CRF engine 'permutohedron'; did you mean permutohedral"):
+        start_epochs(tmp_path, made, 1)
+
+
 def batch(label_maps, valid=None):
     generator = torch.Generator().manual_seed(0)
     return Batch(

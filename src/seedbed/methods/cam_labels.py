@@ -50,6 +50,18 @@ class CamLabels:
     crf: str | None
     engine: str = "permutohedral"
 
+    def check(self) -> None:
+        """Try the CRF on an image of one pixel.
+
+        Raises:
+            ValueError: an unknown engine, or one that is not installed.
+        """
+        from seedbed.refine.crf.dense_crf import DenseCrf
+        from seedbed.refine.crf.parameters import CRF_PRESETS
+
+        if self.crf is not None:
+            DenseCrf(np.zeros((1, 1, 3), np.uint8), CRF_PRESETS[self.crf], self.engine)
+
     def __call__(self, cams: ImageCams) -> tuple[str, UInt8[np.ndarray, "H W"]]:
         """The image's id and label map."""
         from seedbed.cam.normalisation import normalise

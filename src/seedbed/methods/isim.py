@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from seedbed.input.batch import Batch
-    from seedbed.methods.cam_labels import ImageCams
+    from seedbed.methods.cam_labels import CamLabels, ImageCams
     from seedbed.networks.weights import InitialWeights
 
 LABELS = "isim_labels"
@@ -152,7 +152,10 @@ class IsimMethod(Method):
 
         Raises:
             SeedbedError: all labels are background.
+            ValueError: before anything is trained, an engine of the CRF that is unknown or does not import here.
         """
+        if epoch == 0:
+            self._label_maker().check()
         if not self._is_time(epoch):
             return
         self.eval()
@@ -167,12 +170,9 @@ class IsimMethod(Method):
         return epochs_done in fixed_epochs(p.regenerate, p.first_labels, epochs_done + 1)
 
     def _labels(self, epoch: int, context: EpochContext) -> Iterator[tuple[str, np.ndarray]]:
-        from seedbed.methods.cam_labels import CamLabels, in_order
+        from seedbed.methods.cam_labels import in_order
 
-        p = self.settings
-        make = CamLabels(
-            p.label_threshold, None if p.label_crf == NO_CRF else p.label_crf, p.label_crf_engine
-        )
+        make = self._label_maker()
         assert context.examples is not None
         foreground = pixels = named = blank = 0
         for image_id, label_map in in_order(make, self._cams(context), context.workers):
@@ -189,6 +189,14 @@ class IsimMethod(Method):
         context.log(
             f"labels after epoch {epoch}: {foreground / pixels:.1%} foreground; {blank} of {named} images with a class "
             "are all background"
+        )
+
+    def _label_maker(self) -> CamLabels:
+        from seedbed.methods.cam_labels import CamLabels
+
+        p = self.settings
+        return CamLabels(
+            p.label_threshold, None if p.label_crf == NO_CRF else p.label_crf, p.label_crf_engine
         )
 
     def _cams(self, context: EpochContext) -> Iterator[ImageCams]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from jaxtyping import Float
@@ -84,8 +85,8 @@ class Decoder:
 
 DECODERS: dict[str, Decoder] = {
     "deeplabv3plus": Decoder(DeepLabDecoder, smallest_batch=2),
-    "unet": Decoder(lambda *sizes: UNetDecoder(*sizes, upsampling="bilinear")),
-    "unet_transposed": Decoder(lambda *sizes: UNetDecoder(*sizes, upsampling="transposed")),
+    "unet": Decoder(partial(UNetDecoder, upsampling="bilinear")),
+    "unet_transposed": Decoder(partial(UNetDecoder, upsampling="transposed")),
 }
 
 

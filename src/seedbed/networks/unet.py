@@ -92,8 +92,8 @@ class UNetDecoder(nn.Module):
         widths = decoder_widths(len(skips))
         entering: Sequence[int] = [channels[-1], *widths[:-1]]
         self.decoder = nn.ModuleList(
-            UpBlock(*sizes, upsampling, factor)
-            for *sizes, factor in zip(entering, skips, widths, steps, strict=True)
+            UpBlock(coming, skip, width, upsampling, factor)
+            for coming, skip, width, factor in zip(entering, skips, widths, steps, strict=True)
         )
         self.score = nn.Conv2d(widths[-1], outputs, 1)
         for module in self.decoder.modules():
