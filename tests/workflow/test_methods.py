@@ -32,9 +32,16 @@ nodes:
     stage: pseudo_masks
     from: {cams: cams_epoch2}
     with: {background_score: 0.3, crf: irn, crf_labels: present}
+  classification: null
+  confident_regions: null
+  affinitynet: null
+  refined_cams: null
+  pseudo_masks: null
+  segmenter: null
+  predictions: null
 scores: [cams, decoder_predictions, labels_epoch1, labels_epoch2]
 """
-"""isim-deeplab in the smallest time, with the labels that its network saw."""
+"""isim-deeplab's own part in the smallest time, with the labels that its network saw."""
 SCORED = {
     "isim-brief": {"cams", "decoder_predictions", "labels_epoch1", "labels_epoch2"},
     "pnoc": {"classification", "cams", "confident_regions", "refined_cams", "pseudo_masks", "predictions"},
