@@ -1,7 +1,7 @@
 """Label maps from CAMs while a network is trained: threshold, then dense CRF, in worker processes.
 
-They are what `dump_cams` and `pseudo_masks` (with `crf_labels: present`) make of the same weights, bit for bit, and the
-same for any number of processes.
+They are what `dump_cams` and `pseudo_masks` (with `crf_labels: present`) make of the same weights, bit for bit at the same
+`precision`, and the same for any number of processes.
 """
 
 from __future__ import annotations
