@@ -45,12 +45,15 @@ def set_up(folder: Path, experiment: Path) -> None:
 
 
 def targets(folder: Path, dataset: str, points: Iterable[tuple[str, int]]) -> Iterator[Path]:
-    """Scores of the classifiers and of their CAMs, of recipes with seeds."""
+    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds."""
     workflow = Workflow(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
     graph = workflow.graph(dataset)
     for recipe, rng in points:
         for found in judgements_at(graph, Point(recipe, rng)):
-            if found.judge == SCORES and found.task.stage.makes in ("classification", "cams"):
+            of_classifier = found.task.stage.makes in ("classification", "cams")
+            if found.judge == SCORES and (
+                of_classifier or found.task.name.startswith(("labels_", "decoder_"))
+            ):
                 yield found.path
 
 

@@ -295,7 +295,9 @@ class RecipeBook:
                 continue
             _, made_by, pins = self.follow(source, where)
             assert made_by.stage is not None
-            if not takes(wanted, made_by.stage.meaning):
+            if not takes(wanted, made_by.stage.meaning) and not (
+                set(wanted) & set(made_by.parameters({}, where).also_makes())
+            ):
                 raise SeedbedError(
                     f"{where}: input {key} takes {' or '.join(wanted)}, got {source.node} "
                     f"(stage {made_by.stage.name} makes {made_by.stage.makes})"

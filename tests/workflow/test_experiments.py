@@ -17,9 +17,9 @@ def run(script: str, *arguments: str) -> tuple[int, str]:
 def test_methods_train_each_classifier_once_and_nothing_below_cams(tmp_path: Path) -> None:
     status, told = run("methods/run.py", str(tmp_path), "-n")
     assert status == 0, told
-    # As published 14 recipes, 3 of them with two more seeds; 3 with frozen batch norm. Scoring every epoch, or the
+    # As published 20 recipes, 3 of them with two more seeds; 3 with frozen batch norm. Scoring every epoch, or the
     # plain CAMs of SEAM, adds none.
-    assert len(re.findall(r"^Job \d+: train_classifier ", told, flags=re.MULTILINE)) == 14 + 2 * 3 + 3
+    assert len(re.findall(r"^Job \d+: train_classifier ", told, flags=re.MULTILINE)) == 20 + 2 * 3 + 3
     assert "train_affinitynet" not in told
 
 

@@ -66,6 +66,8 @@ class EpochContext:
         scratch: folder for the method's own files, which no checkpoint names.
         examples: whole images and labels, to look through the training set.
         fields: takes per-image fields, which the loader reads from then on and the checkpoint names.
+        workers: processes that the method may start; what it makes must be the same for any number.
+        log: gets a line for the stage's log, which is no output.
     """
 
     device: torch.device
@@ -73,6 +75,8 @@ class EpochContext:
     scratch: Path
     examples: Examples | None
     fields: FieldStore
+    workers: int = 0
+    log: Callable[[str], None] = lambda line: None
 
 
 class Objective(NamedTuple):
@@ -114,6 +118,10 @@ class Method:
         that attribute during training: call a network, never use its submodules.
         """
         raise NotImplementedError
+
+    def pixel_network(self) -> nn.Module:
+        """The network that maps images to logits of their pixels, of a method that makes a `segmenter`."""
+        return next(iter(self.networks().values()))
 
     def judges(self) -> dict[str, nn.Module]:
         """Given networks that are not trained: they go to the device with the others, in evaluation mode."""
@@ -191,6 +199,8 @@ class MethodEntry(NamedTuple):
             states.
         offers: what its trained network gives to later stages beyond the stage's own: `pcm` (`dump_cams`), `edges`
             (`random_walk`). A recipe whose later stage asks for more is refused when it is loaded.
+        also: meanings that its network has besides the one that its stage makes: `segmenter`, if
+            `Method.pixel_network` gives logits of pixels.
     """
 
     parameters: type[BaseModel]
@@ -202,6 +212,7 @@ class MethodEntry(NamedTuple):
     optional: tuple[str, ...] = ()
     derive: Callable[[Any, Mapping[str, Mapping[str, Any]]], Any] | None = None
     offers: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     def needed(self, parameters: Any) -> tuple[str, ...]:
         """Inputs that a node with these parameters must have."""

@@ -17,6 +17,7 @@ from seedbed.methods import (
     affinity,
     cam,
     edge_affinity,
+    isim,
     ppc,
     prototype_contrast,
     puzzle_erasing,
@@ -38,6 +39,7 @@ METHODS: dict[str, MethodEntry] = {
     "seam": seam.ENTRY,
     "ppc": ppc.ENTRY,
     "prototype_contrast": prototype_contrast.ENTRY,
+    "isim": isim.ENTRY,
     "affinity": affinity.ENTRY,
     "edge_affinity": edge_affinity.ENTRY,
     "segmentation": segmentation.ENTRY,
@@ -83,6 +85,18 @@ def method_entry(name: str, stage: str | None = None) -> MethodEntry:
     if name not in known:
         raise SeedbedError(unknown_name(f"method of {stage}" if stage else "method", name, known))
     return known[name]
+
+
+def other_meanings(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Meanings of a trained network besides the one that its stage makes; none of what no method has trained.
+
+    Args:
+        facts: of the artifact's manifest.
+
+    Raises:
+        SeedbedError: its method is not installed.
+    """
+    return method_entry(facts["method"]).also if "method" in facts else ()
 
 
 def build_method(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -68,6 +68,21 @@ def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedN
     network.load_state_dict(state)
     method.eval()
     return TrainedNetwork(network.to(device), mean, std, method)
+
+
+def load_segmenter(artifact: Artifact, epoch: int | None, device: str) -> TrainedNetwork:
+    """Load a trained network as one that maps images to logits of their pixels.
+
+    Args:
+        artifact: a segmenter, or of a method that makes one along with something else.
+        epoch: kept epoch; the final weights if None.
+        device: torch device.
+
+    Raises:
+        SeedbedError: as `load_network`.
+    """
+    trained = load_network(artifact, epoch, device)
+    return replace(trained, network=trained.method.pixel_network().eval())
 
 
 def load_affinitynet(artifact: Artifact, epoch: int | None, device: str) -> PairMethod:

@@ -23,6 +23,8 @@ class CamOutput(NamedTuple):
     class_logits: Float[Tensor, "batch classes"]
     cam_logits: Float[Tensor, "batch classes h w"]
     """Class maps before ReLU."""
+    pixel_logits: Float[Tensor, "batch outputs H W"] | None = None
+    """What a decoder says of each pixel, channel 0 being background; None if there is none, or it was not asked."""
 
 
 def scoring_head(channels: int, outputs: int, init: HeadInit, generator: torch.Generator | None) -> nn.Conv2d:

@@ -18,7 +18,7 @@ from torch.nn import functional
 from seedbed.errors import unknown_name
 from seedbed.networks.backbones import Backbone, build_backbone, freeze_batch_norm, seeded
 from seedbed.networks.deeplabv2 import DeepLabV2
-from seedbed.networks.unet_transposed import TransposedUNet
+from seedbed.networks.unet import TransposedUNet
 from seedbed.networks.weights import InitialWeights
 
 

@@ -61,6 +61,10 @@ class Parameters(BaseModel):
         """What a network made with these parameters offers."""
         return ()
 
+    def also_makes(self) -> tuple[str, ...]:
+        """Meanings that an artifact made with these parameters has besides the stage's."""
+        return ()
+
     def slice(self) -> dict[str, Any]:
         """The values that differ from the model's defaults, as JSON values."""
         return self.model_dump(mode="json", exclude_defaults=True)

@@ -6,21 +6,11 @@ import numpy as np
 from PIL import Image
 from pydantic import AfterValidator, Field
 
-from seedbed.errors import unknown_name
 from seedbed.refine.confident_regions import RefineLabels, RefineScores
-from seedbed.refine.crf.parameters import CRF_PRESETS
+from seedbed.refine.crf.parameters import CRF_PRESETS, NO_CRF, known_preset
 from seedbed.runtime.contract import Parameters
 
-NO_CRF = "none"
-
-
-def _known_preset(name: str) -> str:
-    if name != NO_CRF and name not in CRF_PRESETS:
-        raise ValueError(unknown_name("CRF preset", name, [NO_CRF, *CRF_PRESETS]))
-    return name
-
-
-CrfChoice = Annotated[str, AfterValidator(_known_preset)]
+CrfChoice = Annotated[str, AfterValidator(known_preset)]
 """Name of a preset, or `none`."""
 
 

@@ -29,7 +29,8 @@ PATIENCE = 100
 """Batches without a foreground pixel that are tolerated."""
 
 LOADERS = "SEEDBED_LOADERS"
-"""Environment variable: processes that read images beside a GPU; batches are the same for any number."""
+"""Environment variable: processes that read images beside a GPU, or make a method's labels; any number gives equal
+results."""
 
 
 def fit_method(job: Job) -> Products:
@@ -78,6 +79,7 @@ def fit_method(job: Job) -> Products:
         accelerator="cuda" if job.device == "cuda" else "cpu",
         examples=examples,
         fields=store,
+        workers=workers,
     )
     facts = network_facts(parameters.method, own, method.to(job.device))
     prefix = f"{facts['player']}."

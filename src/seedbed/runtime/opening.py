@@ -14,6 +14,7 @@ from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.datasets.index import IndexedDataset, masks_digest, parse_index
 from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.methods.table import other_meanings
 from seedbed.runtime.contract import Stage, TrueMasks
 from seedbed.runtime.paths import (
     INDEX,
@@ -138,7 +139,8 @@ def _open(stage: Stage, name: str, path: Path) -> Artifact | TrueMasks:
             raise SeedbedError(f"--{name} takes {' or '.join(spec.takes)}, got the true masks")
         return TrueMasks()
     artifact = Artifact(path)
-    if not {artifact.meaning.name, artifact.meaning.form.name} & set(spec.takes):
+    meaning = artifact.meaning
+    if not {meaning.name, meaning.form.name, *other_meanings(artifact.manifest.facts)} & set(spec.takes):
         raise SeedbedError(
             f"--{name} takes {' or '.join(spec.takes)}, but {path} is {artifact.meaning.name}; name another artifact"
         )

@@ -6,7 +6,7 @@ the true masks (`from: {labels: masks}`); the ledger then says `training`.
 
 The backbone's weights learn at `lr`, its biases at `bias_lr_factor` times that, without weight decay; what is
 trained from scratch learns at `head_lr_factor` times those rates. The schedule is lr (1 - step/steps)^poly_power, after
-a warm-up if one is requested.
+a warm-up if one is requested, where `poly_epochs` can end the decay early.
 
 An epoch leaves out a last batch with fewer than `batch_size` images, and a data set with fewer than `batch_size` times
 `accumulate` images is refused. A training run that was killed resumes from its last checkpoint, which is written after
@@ -53,6 +53,10 @@ class TrainingStageParameters(TrainingParameters, Parameters):
     def offers(self) -> tuple[str, ...]:
         """What the method's network gives to later stages."""
         return self.entry.offers
+
+    def also_makes(self) -> tuple[str, ...]:
+        """What the method's network is besides."""
+        return self.entry.also
 
     def of_method(self) -> Any:
         """The method's own parameters, an instance of its entry's model."""

@@ -83,8 +83,9 @@ def parameter_faults(values: Mapping[str, Any]) -> Iterator[str]:
 
         if values["architecture"] not in SEGMENTERS:
             yield unknown_name("segmenter", values["architecture"], SEGMENTERS)
-    if values.get("crf", "none") != "none":
-        yield from crf_faults(values["crf_engine"])
+    for crf in ("crf", "label_crf"):
+        if values.get(crf, "none") != "none":
+            yield from crf_faults(values[f"{crf}_engine"])
 
 
 def backbone_faults(backbone: str, weights: str) -> Iterator[str]:

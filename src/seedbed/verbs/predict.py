@@ -21,6 +21,7 @@ from seedbed.artifacts.label_maps import label_map_png, voc_palette
 from seedbed.datasets.files import read_image
 from seedbed.datasets.index import parse_index
 from seedbed.errors import SeedbedError
+from seedbed.methods.table import other_meanings
 from seedbed.report.overlays import jpeg, overlay_labels
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.paths import INDEX
@@ -219,7 +220,7 @@ def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameter
     task, artifact = located.task, located.artifact
     if task is not None and isinstance(task.parameters, PredictParameters):
         return Artifact(task.sources["segmenter"].folder), task.epochs.get("segmenter"), task.parameters
-    if artifact.meaning.name != "segmenter":
+    if "segmenter" not in (artifact.meaning.name, *other_meanings(artifact.manifest.facts)):
         raise SeedbedError(
             f"{artifact.folder} is {artifact.meaning.name}, made by {artifact.manifest.stage}; expected a segmenter"
         )
@@ -239,13 +240,13 @@ def _predictor(
 ) -> Predictor:
     import torch
 
-    from seedbed.methods.trained import load_network
+    from seedbed.methods.trained import load_segmenter
 
     if device == "cuda" and not torch.cuda.is_available():
         raise SeedbedError("torch sees no GPU here; use --device cpu or auto")
     used = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     torch.set_num_threads(parameters.torch_threads)
-    trained = load_network(artifact, epoch, used)
+    trained = load_segmenter(artifact, epoch, used)
     classes = ("background", *artifact.manifest.facts["classes"])
     return Predictor(trained, classes, parameters, longest, used)
 

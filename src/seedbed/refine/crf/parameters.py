@@ -7,6 +7,10 @@ position and colour.
 import math
 from dataclasses import dataclass
 
+from seedbed.errors import unknown_name
+
+NO_CRF = "none"
+
 
 @dataclass(frozen=True)
 class CrfParameters:
@@ -86,3 +90,14 @@ CRF_PRESETS: dict[str, CrfParameters] = {
     # afa (rulixiang/afa, issue 6): softmax unary.
     "afa": CrfParameters(bilateral_sxy=64.0, bilateral_srgb=5.0, bilateral_compat=4.0),
 }
+
+
+def known_preset(name: str) -> str:
+    """The name of a preset, or `none`.
+
+    Raises:
+        ValueError: an unknown name; similar ones are suggested.
+    """
+    if name != NO_CRF and name not in CRF_PRESETS:
+        raise ValueError(unknown_name("CRF preset", name, [NO_CRF, *CRF_PRESETS]))
+    return name
