@@ -1,11 +1,11 @@
 """Peak memory of each stage on large photographs, whole processes of recipe `psa`, with CRF variants of two stages.
 
-`python benchmarks/memory.py [--sizes 0.2 0.75 3 12] [--tree DIR] [--limit 10] [--longest N]`
+`python benchmarks/memory.py [--sizes 0.2 0.75 3 12] [--tree DIR] [--limit 10] [--longest N] [--networks DIR]`
 
 SEEDBED_TEST_DATA names the folder that holds voc-animals, of which one photograph is enlarged (bicubic, with noise of 3
-grey levels, as a camera's), beside another at its own size; networks train for one step. To save time, CAMs and
-predictions are taken at the largest of their recipe's scales alone, which decides. `--tree` runs another checkout's code
-on the same work.
+grey levels, as a camera's), beside another at its own size. Networks train for one step, once. To save time, CAMs and
+predictions are taken at the largest of their recipe's scales alone, which decides, and without mirror images. `--tree`
+runs another checkout's code on the same work.
 """
 
 import argparse
@@ -41,8 +41,8 @@ RECIPE = {
 TRAINING = {"epochs": 1, "batch_size": 2, "lr": 1e-4, "augmentation": {"resize_long": [160, 160], "crop": 160}}
 STAGES = ("train_classifier", "train_affinitynet", "train_segmenter")
 SETTINGS: dict[str, Any] = {stage: TRAINING for stage in STAGES} | {
-    "dump_cams": {"scales": [2.0]},
-    "predict": {"splits": ["train"], "scales": [1.25]},
+    "dump_cams": {"scales": [2.0], "flip": False},
+    "predict": {"splits": ["train"], "scales": [1.25], "flip": False},
     "classify": {"splits": ["train"]},
 }
 
@@ -116,8 +116,8 @@ def name_of(words: list[str]) -> str:
     return f"{script} with CRF" if output.name.endswith("_crf") else judged
 
 
-def measure(megapixels: float, options: argparse.Namespace) -> dict[str, str]:
-    """Peak memory by command, as text."""
+def measure(megapixels: float, options: argparse.Namespace, networks: Path) -> dict[str, str]:
+    """Peak memory by command, as text; networks are trained only if `networks` has none."""
     source = Path(os.environ["SEEDBED_TEST_DATA"]) / "voc-animals"
     tree = options.tree.resolve()
     environment = os.environ | {"PYTHONPATH": str(tree / "src"), "OMP_NUM_THREADS": "1"}
@@ -126,8 +126,16 @@ def measure(megapixels: float, options: argparse.Namespace) -> dict[str, str]:
         work = Path(folder) / "work"
         make_work(work, source, tree, megapixels, options.longest)
         for words in commands(work, environment):
+            name, output = name_of(words), Path(words[words.index("--output") + 1])
+            kept = networks / output.name
+            if name in STAGES and kept.exists():
+                shutil.copytree(kept, work / output)
+                continue
+            if options.stages and name not in (*options.stages, *STAGES, "prepare_dataset"):
+                continue
             status, gigabytes, seconds = peak(words, work, environment, options.limit)
-            name = name_of(words)
+            if name in STAGES and status == 0:
+                shutil.copytree(work / output, kept)
             found[name] = f"{gigabytes:.2f}" if status == 0 else ("> " if gigabytes > options.limit / 2 else "– ")
             print(f"{megapixels} MP, {name}: {gigabytes:.2f} GB, {seconds:.0f} s, status {status}", file=sys.stderr)
     return found
@@ -140,8 +148,12 @@ def main() -> None:
     parser.add_argument("--tree", type=Path, default=ROOT, help="checkout whose code runs")
     parser.add_argument("--limit", type=float, default=10.0, help="GB that a command may allocate")
     parser.add_argument("--longest", type=int, help="`longest` of the data set")
+    parser.add_argument("--networks", type=Path, help="folder that keeps the networks for the next call")
+    parser.add_argument("--stages", nargs="+", default=[], help="rows of the table, instead of all")
     options = parser.parse_args()
-    columns = {size: measure(size, options) for size in options.sizes}
+    with tempfile.TemporaryDirectory() as folder:
+        networks = options.networks or Path(folder)
+        columns = {size: measure(size, options, networks) for size in options.sizes}
     print(f"{machine()}. Peak memory of a command in GB, by megapixels of the photographs:\n")
     print(f"| stage | {' | '.join(f'{size:g} MP' for size in columns)} |")
     print(f"|---|{'---|' * len(columns)}")
