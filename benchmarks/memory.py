@@ -33,12 +33,25 @@ NOISE = 3.0
 RECIPE = {
     "extends": "psa",
     "nodes": {
-        "pseudo_masks_crf": {"stage": "pseudo_masks", "from": {"cams": "refined_cams"}, "with": {"crf": "irn"}},
-        "predictions_crf": {"stage": "predict", "from": {"segmenter": "segmenter"}, "with": {"crf": "deeplab-v2"}},
+        "pseudo_masks_crf": {
+            "stage": "pseudo_masks",
+            "from": {"cams": "refined_cams"},
+            "with": {"crf": "irn"},
+        },
+        "predictions_crf": {
+            "stage": "predict",
+            "from": {"segmenter": "segmenter"},
+            "with": {"crf": "deeplab-v2"},
+        },
     },
     "scores": ["cams", "predictions"],
 }
-TRAINING = {"epochs": 1, "batch_size": 2, "lr": 1e-4, "augmentation": {"resize_long": [160, 160], "crop": 160}}
+TRAINING = {
+    "epochs": 1,
+    "batch_size": 2,
+    "lr": 1e-4,
+    "augmentation": {"resize_long": [160, 160], "crop": 160},
+}
 STAGES = ("train_classifier", "train_affinitynet", "train_segmenter")
 SETTINGS: dict[str, Any] = {stage: TRAINING for stage in STAGES} | {
     "dump_cams": {"scales": [2.0], "flip": False},
@@ -84,14 +97,21 @@ def make_work(work: Path, source: Path, tree: Path, megapixels: float, longest: 
     (work / "recipes" / "memory.yaml").write_text(yaml.safe_dump(RECIPE))
     declared = {"kind": "voc", "root": "data", "splits": {"train": {}}, "with": {"labels": "csv"}}
     declared |= {} if longest is None else {"longest": longest}
-    raw = {"dataset": "large", "recipes": ["memory"], "datasets": {"large": declared}, "settings": {"large": SETTINGS}}
+    raw = {
+        "dataset": "large",
+        "recipes": ["memory"],
+        "datasets": {"large": declared},
+        "settings": {"large": SETTINGS},
+    }
     (work / "params.yaml").write_text(yaml.safe_dump(raw))
 
 
 def commands(work: Path, environment: dict[str, str]) -> list[list[str]]:
     """Commands of the whole chain, in order, without the page."""
     call = [sys.executable, "-c", "from seedbed.cli import main; main()", "plan", "--shell"]
-    shell = subprocess.run(call, cwd=work, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    shell = subprocess.run(
+        call, cwd=work, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
     lines = [shlex.split(line) for line in shell.splitlines() if "workflow_scripts/" in line]
     return [words for words in lines if not any(w.endswith("report.py") for w in words)]
 
@@ -103,7 +123,9 @@ def peak(words: list[str], work: Path, environment: dict[str, str], limit: float
     def bounded() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (int(limit * 1e9),) * 2)
 
-    process = subprocess.Popen(words, cwd=work, env=environment, stdout=subprocess.DEVNULL, preexec_fn=bounded)
+    process = subprocess.Popen(
+        words, cwd=work, env=environment, stdout=subprocess.DEVNULL, preexec_fn=bounded
+    )
     _, status, usage = os.wait4(process.pid, 0)
     return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024 / 1e9, time.monotonic() - started
 
@@ -136,14 +158,21 @@ def measure(megapixels: float, options: argparse.Namespace, networks: Path) -> d
             status, gigabytes, seconds = peak(words, work, environment, options.limit)
             if name in STAGES and status == 0:
                 shutil.copytree(work / output, kept)
-            found[name] = f"{gigabytes:.2f}" if status == 0 else ("> " if gigabytes > options.limit / 2 else "– ")
-            print(f"{megapixels} MP, {name}: {gigabytes:.2f} GB, {seconds:.0f} s, status {status}", file=sys.stderr)
+            found[name] = (
+                f"{gigabytes:.2f}" if status == 0 else ("> " if gigabytes > options.limit / 2 else "– ")
+            )
+            print(
+                f"{megapixels} MP, {name}: {gigabytes:.2f} GB, {seconds:.0f} s, status {status}",
+                file=sys.stderr,
+            )
     return found
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=float, nargs="+", default=[0.2, 0.75, 3.0], help="megapixels")
     parser.add_argument("--tree", type=Path, default=ROOT, help="checkout whose code runs")
     parser.add_argument("--limit", type=float, default=10.0, help="GB that a command may allocate")

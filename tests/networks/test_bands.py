@@ -15,7 +15,9 @@ TOLERANCE = 5e-5
 
 
 def parts_of(network: nn.Module) -> dict[str, bands.Part]:
-    return {n: m.forward for n, m in network.named_modules() if isinstance(vars(m).get("forward"), bands.Part)}
+    return {
+        n: m.forward for n, m in network.named_modules() if isinstance(vars(m).get("forward"), bands.Part)
+    }
 
 
 def with_statistics(network: nn.Module) -> nn.Module:

@@ -35,7 +35,8 @@ def test_torchs_own_error():
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError("shapes differ"), OSError(errno.ENOSPC, "No space left"), ValueError("out of memory")]
+    "error",
+    [RuntimeError("shapes differ"), OSError(errno.ENOSPC, "No space left"), ValueError("out of memory")],
 )
 def test_other_errors(error):
     assert not is_out_of_memory(error)

@@ -66,7 +66,11 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path, formats=FORMATS) as file:
             width, height = file.size
-            return (height, width) if file.getexif().get(_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE else (width, height)
+            return (
+                (height, width)
+                if file.getexif().get(_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
+                else (width, height)
+            )
     except _TRUNCATED as error:
         raise SeedbedError(f"{path}: not a readable image ({_reason(error)})") from error
 

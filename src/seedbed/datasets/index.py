@@ -147,7 +147,8 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
                 raise ValueError
             rows.append(
                 IndexRow(
-                    *(image_id, split, int(width), int(height), sha256, tuple(x == "1" for x in labels)), original
+                    *(image_id, split, int(width), int(height), sha256, tuple(x == "1" for x in labels)),
+                    original,
                 )
             )
         except (ValueError, IndexError) as error:

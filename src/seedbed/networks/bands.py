@@ -96,7 +96,11 @@ class Part:
             stop = min(height, last * self.stride + self.halo + height % self.stride)
             piece = self.whole(x[..., start:stop, :])
             skipped = first - start // self.stride
-            kept = piece[..., skipped:, :] if last == expected else piece[..., skipped : skipped + last - first, :]
+            kept = (
+                piece[..., skipped:, :]
+                if last == expected
+                else piece[..., skipped : skipped + last - first, :]
+            )
             if result is None:
                 result = kept.new_empty((*kept.shape[:-2], expected, kept.shape[-1]))
             result[..., first : first + kept.shape[-2], :] = kept

@@ -77,5 +77,7 @@ def _add_probabilities(total: Float[Tensor, "1 K H W"], logits: Float[Tensor, "1
         start = int(upper[0])
         wide = logits[:, :, start : int(lower[-1]) + 1]
         wide = interpolate(wide, (wide.shape[2], width), mode="bilinear", align_corners=False)
-        band = torch.lerp(wide[:, :, upper - start], wide[:, :, lower - start], (place - upper).float()[:, None])
+        band = torch.lerp(
+            wide[:, :, upper - start], wide[:, :, lower - start], (place - upper).float()[:, None]
+        )
         total[:, :, first:last] += band.softmax(1)

@@ -45,7 +45,9 @@ class DataReport:
                 report.counts[split] = np.sum(labels, axis=0)
             except SeedbedError:
                 continue  # the data set's own faults tell why
-        report.largest = largest_photograph(data, dict.fromkeys(i for ids in report.ids.values() for i in ids))
+        report.largest = largest_photograph(
+            data, dict.fromkeys(i for ids in report.ids.values() for i in ids)
+        )
         report.notes = report._classes() + list(getattr(data, "notes", list)())
         return report
 

@@ -77,7 +77,9 @@ def _fitting(tasks: Mapping[str, Task], size: Size, free: float) -> int:
 def _most(tasks: Mapping[str, Task], size: Size) -> tuple[str, float]:
     """The stage that needs most for a photograph of this size, and gigabytes."""
     megapixels = _pixels(size) / MEGAPIXEL
-    needs = ((t.stage.name, needed(t.stage.name, t.parameters.model_dump(), megapixels)) for t in tasks.values())
+    needs = (
+        (t.stage.name, needed(t.stage.name, t.parameters.model_dump(), megapixels)) for t in tasks.values()
+    )
     return max(needs, key=lambda need: need[1])
 
 
