@@ -11,7 +11,6 @@ runs another checkout's code on the same work.
 import argparse
 import os
 import re
-import resource
 import shlex
 import shutil
 import subprocess
@@ -53,7 +52,7 @@ TRAINING = {
     "augmentation": {"resize_long": [160, 160], "crop": 160},
 }
 STAGES = ("train_classifier", "train_affinitynet", "train_segmenter")
-SETTINGS: dict[str, Any] = {stage: TRAINING for stage in STAGES} | {
+SETTINGS: dict[str, Any] = dict.fromkeys(STAGES, TRAINING) | {
     "dump_cams": {"scales": [2.0], "flip": False},
     "predict": {"splits": ["train"], "scales": [1.25], "flip": False},
     "classify": {"splits": ["train"]},
@@ -119,13 +118,8 @@ def commands(work: Path, environment: dict[str, str]) -> list[list[str]]:
 def peak(words: list[str], work: Path, environment: dict[str, str], limit: float) -> tuple[int, float, float]:
     """Exit status, peak resident memory in GB and seconds of one command."""
     started = time.monotonic()
-
-    def bounded() -> None:
-        resource.setrlimit(resource.RLIMIT_DATA, (int(limit * 1e9),) * 2)
-
-    process = subprocess.Popen(
-        words, cwd=work, env=environment, stdout=subprocess.DEVNULL, preexec_fn=bounded
-    )
+    bounded = ["prlimit", f"--data={int(limit * 1e9)}", *words]
+    process = subprocess.Popen(bounded, cwd=work, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024 / 1e9, time.monotonic() - started
 

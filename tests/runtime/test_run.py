@@ -496,7 +496,7 @@ def test_a_stage_that_runs_out_of_memory_names_the_image(place: Place) -> None:
     """Shard 1 of 2 holds c, d and e; the third one is too large."""
     place.whole()
     WORK["maps"] = exhausted
-    told = r"image 'e' \(4 × 3, 0.0 MP\): out of memory; .* set datasets\.toy\.longest in params.yaml, for instance to 2"
+    told = r"image 'e' \(4 × 3, 0\.0 MP\): out of memory; .* set datasets\.toy\.longest in params\.yaml, for .* 2"
     with pytest.raises(SeedbedError, match=told):
         place.maps("train-1", shards=2)
     assert files_of(place.folder / "results/toy/maps2") == set()
