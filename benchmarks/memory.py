@@ -79,12 +79,12 @@ def make_data(source: Path, folder: Path, megapixels: float) -> None:
     (folder / "image_labels.csv").write_text("\n".join([header, *used]) + "\n")
     (folder / "ImageSets/Segmentation/train.txt").write_text("\n".join(IDS) + "\n")
     rng = np.random.default_rng(0)
-    for image_id, megapixels in zip(IDS, (megapixels, None), strict=True):
-        image = enlarged(source / f"JPEGImages/{image_id}.jpg", megapixels, Image.Resampling.BICUBIC)
+    for image_id, size in zip(IDS, (megapixels, None), strict=True):
+        image = enlarged(source / f"JPEGImages/{image_id}.jpg", size, Image.Resampling.BICUBIC)
         noise = rng.normal(0, NOISE, (image.height, image.width, 3)).astype(np.float32)
         pixels = np.clip(np.asarray(image.convert("RGB")) + noise, 0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"JPEGImages/{image_id}.jpg", quality=95)
-        mask = enlarged(source / f"SegmentationClass/{image_id}.png", megapixels, Image.Resampling.NEAREST)
+        mask = enlarged(source / f"SegmentationClass/{image_id}.png", size, Image.Resampling.NEAREST)
         mask.save(folder / f"SegmentationClass/{image_id}.png")
 
 

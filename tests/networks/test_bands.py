@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from seedbed.networks import bands
-from seedbed.networks.affinitynet import AffinityNet
 from seedbed.networks.backbones import build_backbone
 from seedbed.networks.cam_network import CamNetwork
 from seedbed.networks.inference import multi_scale_probabilities
@@ -33,19 +32,12 @@ def with_statistics(network: nn.Module) -> nn.Module:
 
 
 def cam_network(backbone: str) -> nn.Module:
-    return CamNetwork(build_backbone(backbone, 16), 3)
-
-
-def affinitynet() -> nn.Module:
-    backbone = build_backbone("tf_efficientnet_lite0", 16, smallest_reduction=8)
-    return AffinityNet(backbone, backbone.channels)
+    return CamNetwork(build_backbone(backbone, 32), 3)
 
 
 NETWORKS = {
-    "efficientnet": lambda: cam_network("tf_efficientnet_lite0"),
-    "resnet": lambda: cam_network("resnet18"),
-    "squeeze_excite": lambda: cam_network("efficientnet_b0"),
-    "affinitynet": affinitynet,
+    "resnet": lambda: cam_network("test_resnet"),
+    "squeeze_excite": lambda: cam_network("mobilenetv3_small_050"),
     "deeplabv3plus": lambda: build_segmenter("deeplabv3plus", "tf_efficientnet_lite0", 4),
 }
 
@@ -72,7 +64,10 @@ def test_large_images_give_the_same_result(small_limit, name):
     # The first convolutions, whose maps are largest, are among them.
     assert min(part.reduction for part in parts.values()) == 1
     if name == "squeeze_excite":
-        assert not any(part.halo and n.count("blocks.") and n.endswith(".se") for n, part in parts.items())
+        outside = {module for n in parts for module in network.get_submodule(n).modules()}
+        gates = [m for m in network.modules() if type(m).__name__ == "SqueezeExcite"]
+        assert gates
+        assert not outside & set(gates)
     again = bands._tensors(network(images))
     assert all(torch.equal(one, other) for one, other in zip(again, found, strict=True))
 
@@ -144,6 +139,38 @@ def test_an_input_that_is_still_needed_is_not_overwritten(small_limit):
     bands.work_in_bands(network)
     torch.testing.assert_close(network(images), expected)
     assert not any(part.in_place for part in parts_of(network).values())
+
+
+@torch.no_grad()
+def test_the_image_itself_is_not_overwritten(small_limit):
+    network = with_statistics(nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 3, 3)))
+    images = torch.randn((1, 3, 300, 60), generator=torch.Generator().manual_seed(8))
+    before = images.clone()
+    expected = network(images)
+    bands.work_in_bands(network)
+    torch.testing.assert_close(network(images), expected)
+    assert torch.equal(images, before)
+
+
+@torch.no_grad()
+def test_a_network_that_refuses_the_trial_works_as_a_whole(small_limit):
+    network = nn.Sequential(nn.Conv2d(3, 3, 3), nn.Flatten(), nn.Linear(3 * 298 * 58, 2)).eval()
+    images = torch.randn((1, 3, 300, 60), generator=torch.Generator().manual_seed(9))
+    expected = network(images)
+    bands.work_in_bands(network)
+    assert torch.equal(network(images), expected)
+
+
+@torch.no_grad()
+def test_half_precision_works_in_bands_too(small_limit):
+    network = with_statistics(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()))
+    images = torch.randn((1, 3, 300, 60), generator=torch.Generator().manual_seed(10))
+    bands.work_in_bands(network)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(images)
+        assert parts_of(network)
+        expected = nn.Sequential(*network)(images[..., :200, :])
+    torch.testing.assert_close(found[..., :199, :], expected[..., :199, :], rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize(("height", "width"), [(61, 40), (64, 33), (7, 300)])

@@ -51,7 +51,7 @@ def needed(stage: str, parameters: Mapping[str, Any], megapixels: float) -> floa
     scale = max(parameters.get("scales") or (parameters.get("image_scale", 1.0),))
     view = max(sizes) ** 2 / MEGAPIXEL if sizes else megapixels * scale**2
     crf = CRF if stage in ("predict", "pseudo_masks") and parameters.get("crf", "none") != "none" else 0.0
-    return need.base + need.per_view * view + (need.per_photograph + crf) * megapixels
+    return float(need.base + need.per_view * view + (need.per_photograph + crf) * megapixels)
 
 
 def available() -> float | None:
