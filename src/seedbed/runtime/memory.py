@@ -25,14 +25,14 @@ class Need(NamedTuple):
 
 
 NEEDS: Mapping[str, Need] = {
-    "dump_cams": Need(1.2, per_view=0.065),
-    "classify": Need(1.0, per_view=0.065),
-    "random_walk": Need(1.2, per_view=0.07),
-    "predict": Need(1.2, per_view=0.28),
-    "confident_regions": Need(0.2, per_photograph=0.3),
+    "dump_cams": Need(1.25, per_view=0.057),
+    "classify": Need(1.25, per_view=0.057),
+    "random_walk": Need(1.4, per_view=0.065),
+    "predict": Need(1.3, per_view=0.29),
+    "confident_regions": Need(0.2, per_photograph=0.2),
     "pseudo_masks": Need(0.2, per_photograph=0.05),
 }
-CRF = 0.3
+CRF = 0.2
 """More gigabytes per megapixel where a stage ends with a dense CRF."""
 
 
