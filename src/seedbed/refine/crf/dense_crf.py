@@ -91,7 +91,7 @@ def unary_from_softmax(
         raise ValueError(f"expected clip above 0 and at most 1, got {clip}; 1e-5 is usual")
     unary = np.clip(probabilities, clip, 1)
     np.negative(np.log(unary, out=unary), out=unary)
-    return unary.astype(np.float32, copy=False)
+    return np.asarray(unary, dtype=np.float32)
 
 
 class DenseCrf:
