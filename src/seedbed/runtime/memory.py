@@ -28,7 +28,7 @@ NEEDS: Mapping[str, Need] = {
     "dump_cams": Need(1.25, per_view=0.057),
     "classify": Need(1.25, per_view=0.057),
     "random_walk": Need(1.4, per_view=0.065),
-    "predict": Need(1.3, per_view=0.29),
+    "predict": Need(1.3, per_view=0.34),
     "confident_regions": Need(0.2, per_photograph=0.2),
     "pseudo_masks": Need(0.2, per_photograph=0.05),
 }
