@@ -483,3 +483,48 @@ def test_facts_of_a_shard_reach_the_manifest_and_must_agree(place: Place) -> Non
     WORK["maps"] = told_otherwise
     with pytest.raises(SeedbedError, match="were made with different parameters, inputs or facts"):
         place.maps(None, 2, rng=1)
+
+
+def exhausted(job: Job) -> Iterator[tuple[str, Any]]:
+    for number, made in enumerate(constant_maps(job)):
+        if number == 2:
+            raise MemoryError
+        yield made
+
+
+def test_a_stage_that_runs_out_of_memory_names_the_image(place: Place) -> None:
+    """Shard 1 of 2 holds c, d and e; the third one is too large."""
+    place.whole()
+    WORK["maps"] = exhausted
+    told = r"image 'e' \(4 × 3, 0\.0 MP\): out of memory; .* set datasets\.toy\.longest in params\.yaml, for .* 2"
+    with pytest.raises(SeedbedError, match=told):
+        place.maps("train-1", shards=2)
+    assert files_of(place.folder / "results/toy/maps2") == set()
+
+
+def test_a_judge_that_runs_out_of_memory_names_the_image_that_it_read_last(place: Place) -> None:
+    def greedy(job: Job) -> bytes:
+        for image_id in ("a", "b"):
+            job.dataset.image(image_id)
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
+
+    place.whole()
+    target = place.maps() / "manifest.json"
+    target.with_name("train-0.json").rename(target)
+    WORK["score"] = greedy
+    with pytest.raises(SeedbedError, match=r"image 'b' \(4 × 3, 0\.0 MP\): out of memory"):
+        place.run(SCORE, "score.json", {"index": place.index, "target": target}, split="train", node="maps")
+
+
+def test_other_failures_keep_their_words(place: Place) -> None:
+    def failing_with(error: Exception) -> Callable[[Job], Any]:
+        def fail(job: Job) -> Any:
+            raise error
+
+        return fail
+
+    place.whole()
+    for error in (RuntimeError("shapes differ"), OSError("disk full")):
+        WORK["maps"] = failing_with(error)
+        with pytest.raises(type(error), match=str(error)):
+            place.maps()

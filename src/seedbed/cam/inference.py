@@ -81,17 +81,20 @@ def multi_scale_cams(
         raise ValueError("keep_flips needs flip: true; otherwise there is no mirrored CAM to keep")
     classes = torch.as_tensor(list(class_ids), dtype=torch.long, device=device)
     maps, flips = [], []
-    inputs = [network_input(image, scale, mean, std) for scale in scales]
-    if sizes:
-        inputs = [_normalised(_resized(image, size, size), mean, std) for size in sizes]
-    for pixels in inputs:
-        pixels = pixels.to(device)
+    for scale in sizes or scales:
+        # One view at a time: at scale 2 a view takes 48 bytes per pixel of the image.
+        if sizes:
+            pixels = _normalised(_resized(image, int(scale), int(scale)), mean, std).to(device)
+        else:
+            pixels = network_input(image, scale, mean, std).to(device)
         plain = _class_maps(network, pixels, classes, form, precision)
         if flip:
-            mirrored = _class_maps(network, pixels.flip(3), classes, form, precision).flip(2)
+            pixels = pixels.flip(3)
+            mirrored = _class_maps(network, pixels, classes, form, precision).flip(2)
             if keep_flips:
                 flips.append(mirrored.cpu().numpy())
             plain = plain + mirrored
+        del pixels
         maps.append(plain.cpu().numpy())
     return ScaleCams(tuple(maps), tuple(flips))
 
@@ -121,7 +124,9 @@ def _normalised(
 ) -> Float32[Tensor, "1 3 h w"]:
     levels = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
     table = (levels - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
-    channels = np.stack([table[image[..., c], c] for c in range(3)])
+    channels = np.empty((3, *image.shape[:2]), np.float32)
+    for c in range(3):
+        np.take(table[:, c], image[..., c], out=channels[c], mode="clip")  # "raise" would buffer the result
     return torch.from_numpy(channels)[None]
 
 
@@ -130,7 +135,7 @@ def _class_maps(
 ) -> Float32[Tensor, "classes h w"]:
     height, width = pixels.shape[2:]
     padding = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
-    padded = nn.functional.pad(pixels, padding)
+    padded = nn.functional.pad(pixels, padding) if any(padding) else pixels
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=precision == "bf16"):
         if form != "gradcam++":
             output = network(padded)

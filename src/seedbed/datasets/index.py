@@ -8,7 +8,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,9 +18,12 @@ from PIL import Image
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.shrunk import ShrunkDataset, shrunk_size
 from seedbed.errors import SeedbedError, unknown_name
 
 COLUMNS = ("image_id", "split", "width", "height", "sha256")
+ORIGINAL = ("original_width", "original_height")
+"""Columns after these, where the data set's photographs are shrunk."""
 MASK_COLUMNS = ("image_id", "split", "sha256")
 
 
@@ -35,6 +38,9 @@ class IndexRow:
     sha256: str
     """Of the file's bytes; of size and RGB pixels if the image is generated."""
     labels: tuple[bool, ...]
+    original: tuple[int, int] | None = None
+    """Width and height of the photograph itself, where `longest` is declared; width and height are those it is
+    shrunk to."""
 
 
 @dataclass(frozen=True)
@@ -84,24 +90,36 @@ def build_index(
     for split in splits:
         for image_id in dataset.image_ids(split):
             if image_id not in known:
-                width, height = dataset.image(image_id).size
+                (width, height), original = _sizes(dataset, image_id)
                 labels = tuple(bool(x) for x in dataset.labels(image_id))
                 known[image_id] = IndexRow(
-                    image_id, split, width, height, image_digest(dataset, image_id), labels
+                    image_id, split, width, height, image_digest(dataset, image_id), labels, original
                 )
-            row = known[image_id]
-            rows.append(IndexRow(image_id, split, row.width, row.height, row.sha256, row.labels))
+            rows.append(replace(known[image_id], split=split))
             progress(image_id)
     return Index(dataset.classes, tuple(rows))
 
 
+def _sizes(dataset: Dataset, image_id: str) -> tuple[tuple[int, int], tuple[int, int] | None]:
+    """Width and height of an image, and those of the photograph itself if the data set shrinks it."""
+    if not isinstance(dataset, ShrunkDataset):
+        return dataset.image(image_id).size, None
+    original = dataset.whole.image(image_id).size
+    return shrunk_size(original, dataset.longest), original
+
+
 def index_csv(index: Index) -> str:
     """The index as CSV text: fixed columns, then one 0/1 column per class; equal indexes give equal text."""
+    shrunk = any(r.original for r in index.rows)
     lines = [
-        [r.image_id, r.split, str(r.width), str(r.height), r.sha256, *("1" if x else "0" for x in r.labels)]
+        [
+            *(r.image_id, r.split, str(r.width), str(r.height), r.sha256),
+            *map(str, r.original or ()),
+            *("1" if x else "0" for x in r.labels),
+        ]
         for r in index.rows
     ]
-    return _csv([*COLUMNS, *index.classes], lines)
+    return _csv([*COLUMNS, *(ORIGINAL if shrunk else ()), *index.classes], lines)
 
 
 def parse_index(text: str, where: str = "index.csv") -> Index:
@@ -119,20 +137,25 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
         raise SeedbedError(
             f"{where}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header)}; run prepare_dataset again"
         )
+    shrunk = tuple(header[len(COLUMNS) :][: len(ORIGINAL)]) == ORIGINAL
     rows = []
     for number, line in enumerate(lines, start=2):
         try:
             image_id, split, width, height, sha256, *labels = line
+            original = (int(labels.pop(0)), int(labels.pop(0))) if shrunk else None
             if len(line) != len(header) or not set(labels) <= {"0", "1"}:
                 raise ValueError
             rows.append(
-                IndexRow(image_id, split, int(width), int(height), sha256, tuple(x == "1" for x in labels))
+                IndexRow(
+                    *(image_id, split, int(width), int(height), sha256, tuple(x == "1" for x in labels)),
+                    original,
+                )
             )
-        except ValueError as error:
+        except (ValueError, IndexError) as error:
             raise SeedbedError(
                 f"{where}, line {number}: not a row of an index; run prepare_dataset again"
             ) from error
-    return Index(tuple(header[len(COLUMNS) :]), tuple(rows))
+    return Index(tuple(header[len(COLUMNS) + (len(ORIGINAL) if shrunk else 0) :]), tuple(rows))
 
 
 def masks_csv(dataset: Dataset, splits: Mapping[str, SplitDeclaration]) -> str:
@@ -202,6 +225,8 @@ class IndexedDataset:
         self.dataset = dataset
         self.index = index
         self._verified: set[str] = set()
+        self.last_read = ""
+        """Id of the image whose pixels or mask were read last, for messages."""
 
     def image_ids(self, split: str) -> Sequence[str]:
         """Ids of a split, from the index.
@@ -220,6 +245,7 @@ class IndexedDataset:
             SeedbedError: it has changed since it was indexed; this is checked when it is first read.
         """
         row = self._row(image_id)
+        self.last_read = image_id
         path = self.dataset.source(image_id) if image_id not in self._verified else None
         if path is not None:
             self._verify(image_id, _file_digest(path), row.sha256)
@@ -243,6 +269,7 @@ class IndexedDataset:
         Raises:
             SeedbedError: the mask is unreadable, or differs in size from the indexed photograph.
         """
+        self.last_read = image_id
         mask = self.dataset.mask(image_id)
         width, height = self.size(image_id)
         if mask is not None and mask.shape != (height, width):

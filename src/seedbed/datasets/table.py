@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import DatasetDeclaration, Options, SplitDeclaration
+from seedbed.datasets.shrunk import ShrunkDataset
 from seedbed.errors import SeedbedError, unknown_name
 
 DATASETS: dict[str, str] = {
@@ -109,4 +110,5 @@ def open_dataset(name: str, declaration: DatasetDeclaration, root: str | Path | 
     kind = dataset_kind(declaration.kind)
     options = dataset_options(name, declaration)
     folder = dataset_root(name, declaration, root) if kind.needs_root else None
-    return kind(name, folder, options, declaration.splits)
+    whole = kind(name, folder, options, declaration.splits)
+    return whole if declaration.longest is None else ShrunkDataset(whole, declaration.longest)

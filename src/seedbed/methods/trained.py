@@ -13,6 +13,7 @@ from seedbed.errors import SeedbedError
 from seedbed.methods.base import Method
 from seedbed.methods.pairs import PairMethod
 from seedbed.methods.table import build_method, method_entry
+from seedbed.networks.bands import work_in_bands
 from seedbed.networks.weights import InitialWeights
 
 
@@ -46,7 +47,7 @@ def network_facts(name: str, parameters: Any, method: Method) -> dict[str, Any]:
 
 
 def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedNetwork:
-    """Build the network that a training stage made, and load its weights.
+    """Build the network that a training stage made, and load its weights; it takes large images in bands.
 
     Args:
         artifact: of a training stage.
@@ -67,6 +68,8 @@ def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedN
     network = method.networks()[facts["player"]]
     network.load_state_dict(state)
     method.eval()
+    backbone = getattr(network, "backbone", None)
+    work_in_bands(network, *([backbone] if isinstance(backbone, nn.Module) else []))
     return TrainedNetwork(network.to(device), mean, std, method)
 
 

@@ -5,7 +5,9 @@ lists all of them. Later stages take ids, labels and splits from the index, and 
 changed since it was indexed. The plan adds this stage; recipes have no node of it.
 
 - `index.csv` has one row per image and split, in the data set's order: `image_id`, `split`, `width` and `height` in
-  pixels, `sha256` of the file (of size and RGB pixels if images are generated), then one 0/1 column per class.
+  pixels, `sha256` of the file (of size and RGB pixels if images are generated), then one 0/1 column per class. With
+  `longest`, width and height are those of the shrunk photograph, and `original_width` and `original_height` follow the
+  checksum.
 - `masks.csv` has one row per mask of the splits that have masks: `image_id`, `split`, `sha256` of size and indices;
   its last row has the `sha256` of all rows before it. It is beside the artifact and is not part of its content, so
   correcting a mask makes evaluations stale but retrains nothing.
@@ -17,7 +19,7 @@ from typing import Any
 
 from pydantic import Field
 
-from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.declaration import SMALLEST, SplitDeclaration
 from seedbed.datasets.index import build_index, index_csv, masks_csv
 from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Job, Parameters, Products, Stage
@@ -29,6 +31,9 @@ class PrepareDatasetParameters(Parameters):
 
     kind: str = Field(description="kind of the data set: voc, folder, composites")
     splits: dict[str, SplitDeclaration] = Field(description="splits, their lists and whether they have masks")
+    longest: int | None = Field(
+        default=None, ge=SMALLEST, description="pixels of the longer side to which photographs are shrunk"
+    )
     options: dict[str, Any] = Field(default_factory=dict, alias="with", description="options of the kind")
 
 

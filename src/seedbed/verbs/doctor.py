@@ -14,6 +14,7 @@ from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.commands import Workflow
 from seedbed.plan.tasks import Task
 from seedbed.verbs.doctor_data import DataReport
+from seedbed.verbs.doctor_memory import memory_notes
 
 
 class Findings(NamedTuple):
@@ -41,7 +42,8 @@ def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | No
     for where, task in tasks.items():
         faults += [f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump())]
     faults = [*data.faults, *faults, *data.training_faults(tasks)]
-    return Findings(data.notes, list(dict.fromkeys(faults)))
+    notes = [*data.notes, *memory_notes(data.largest, declaration.longest, tasks)]
+    return Findings(notes, list(dict.fromkeys(faults)))
 
 
 def read_data(name: str, declaration: DatasetDeclaration, data_root: Path | None = None) -> DataReport:

@@ -11,6 +11,7 @@ from seedbed.datasets import Dataset
 from seedbed.errors import SeedbedError
 from seedbed.plan.tasks import Task
 from seedbed.training.parameters import TrainingParameters
+from seedbed.verbs.doctor_memory import Photograph, largest_photograph
 
 
 @dataclass
@@ -22,6 +23,7 @@ class DataReport:
         counts: images of each class, by split; a split of which any label is not understood is not counted.
         faults: one line each.
         notes: lines that are worth knowing and are not faults.
+        largest: photograph; None if images are generated.
     """
 
     name: str
@@ -30,6 +32,7 @@ class DataReport:
     counts: dict[str, np.ndarray] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    largest: Photograph | None = None
 
     @classmethod
     def of(cls, data: Dataset, splits: Iterable[str]) -> DataReport:
@@ -42,6 +45,9 @@ class DataReport:
                 report.counts[split] = np.sum(labels, axis=0)
             except SeedbedError:
                 continue  # the data set's own faults tell why
+        report.largest = largest_photograph(
+            data, dict.fromkeys(i for ids in report.ids.values() for i in ids)
+        )
         report.notes = report._classes() + list(getattr(data, "notes", list)())
         return report
 

@@ -19,7 +19,8 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.artifacts.label_maps import label_map_png, voc_palette
 from seedbed.datasets.files import read_image
-from seedbed.datasets.index import parse_index
+from seedbed.datasets.index import Index, parse_index
+from seedbed.datasets.shrunk import shrunk_size
 from seedbed.errors import SeedbedError
 from seedbed.methods.table import other_meanings
 from seedbed.report.overlays import jpeg, overlay_labels
@@ -53,6 +54,7 @@ class Predictor:
         classes: background first.
         longest: long side in pixels, above which photographs are shrunk for the network: the longest of the data set,
             since objects of other sizes are not what it was trained on; None if that is not known.
+        resampling: how they are shrunk; over areas if the data set's photographs are.
     """
 
     trained: TrainedNetwork
@@ -60,16 +62,14 @@ class Predictor:
     parameters: PredictParameters
     longest: int | None
     device: str
+    resampling: Image.Resampling = Image.Resampling.LANCZOS
 
     def label_map(self, photo: Image.Image) -> UInt8[np.ndarray, "H W"]:
         """The most probable class of each pixel, at the photograph's own size."""
         from seedbed.networks.inference import multi_scale_probabilities
 
-        scale = min(1.0, self.longest / max(photo.size)) if self.longest else 1.0
-        seen = photo
-        if scale < 1:
-            size = [max(1, round(scale * side)) for side in photo.size]
-            seen = photo.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+        size = shrunk_size(photo.size, self.longest) if self.longest else photo.size
+        seen = photo if size == photo.size else photo.resize(size, self.resampling)
         image = np.array(seen)
         parameters, trained = self.parameters, self.trained
         probabilities = multi_scale_probabilities(
@@ -212,7 +212,7 @@ def predict_command(
     photos = find_photos(given, out)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with gpu_slot(0 if device == "cpu" else 1, f"predict {out}"):
-        predictor = _predictor(artifact, epoch, parameters, longest or _longest(located), device)
+        predictor = _predictor(artifact, epoch, parameters, device, longest, _index(located))
         return predict_photos(predictor, photos, out, overlay, progress)
 
 
@@ -227,16 +227,18 @@ def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameter
     return artifact, located.epoch, PredictParameters()
 
 
-def _longest(located: Located) -> int | None:
-    """Long side of the data set's largest image, if its index is beside the artifact."""
-    if located.index is None:
-        return None
-    index = parse_index(Artifact(located.index).file(INDEX).read_text())
-    return max(max(row.width, row.height) for row in index.rows)
+def _index(located: Located) -> Index | None:
+    """The data set's index, if it is beside the artifact."""
+    return parse_index(Artifact(located.index).file(INDEX).read_text()) if located.index else None
 
 
 def _predictor(
-    artifact: Artifact, epoch: int | None, parameters: PredictParameters, longest: int | None, device: str
+    artifact: Artifact,
+    epoch: int | None,
+    parameters: PredictParameters,
+    device: str,
+    longest: int | None,
+    index: Index | None,
 ) -> Predictor:
     import torch
 
@@ -248,7 +250,11 @@ def _predictor(
     torch.set_num_threads(parameters.torch_threads)
     trained = load_segmenter(artifact, epoch, used)
     classes = ("background", *artifact.manifest.facts["classes"])
-    return Predictor(trained, classes, parameters, longest, used)
+    if index is not None and longest is None:
+        longest = max(max(row.width, row.height) for row in index.rows)
+    shrunk = index is not None and any(row.original for row in index.rows)
+    resampling = Image.Resampling.BOX if shrunk else Image.Resampling.LANCZOS
+    return Predictor(trained, classes, parameters, longest, used, resampling)
 
 
 def _hex(rgb: Sequence[int]) -> str:
