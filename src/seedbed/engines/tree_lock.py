@@ -64,6 +64,21 @@ def is_tree_locked(workflow: Workflow) -> bool:
     return False
 
 
+def refuse_unplanned(workflow: Workflow) -> None:
+    """Refuse what was selected while another run writes, and whose slices therefore are not there yet.
+
+    Raises:
+        SeedbedError: names the first slice.
+    """
+    lacking = [path for path in workflow.slices() if not path.exists()]
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise SeedbedError(
+            f"another run writes to {workflow.results}, so what was selected since it began has no slices yet "
+            f"({lacking[0]}{more}); wait for it, or stop it"
+        )
+
+
 def hold_tree(workflow: Workflow) -> ExitStack:
     """Claim the results for one run of Snakemake.
 

@@ -10,9 +10,9 @@ from seedbed.cam.thresholds import Regions
 from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.names import DATASET
+from seedbed.plan.overrides import NOTHING, Overrides
 from seedbed.recipes import checked_inherited
 from seedbed.runtime.validation import validate_model
-from seedbed.yaml_files import load_yaml
 
 DatasetName = Annotated[str, AfterValidator(DATASET.checked), WithJsonSchema(DATASET.schema)]
 RandomSeed = Annotated[int, Field(ge=0, le=2**32 - 1)]
@@ -83,6 +83,7 @@ def parse_config(raw: Any, where: str = "params.yaml") -> RunConfig:
     return config
 
 
-def read_config(path: Path) -> RunConfig:
-    """Read and validate `params.yaml`."""
-    return parse_config(load_yaml(path) or {}, str(path))
+def read_config(path: Path, overrides: Overrides = NOTHING) -> RunConfig:
+    """Read and validate `params.yaml`, with what a command line puts over it."""
+    given = str(overrides)
+    return parse_config(overrides.over(path), f"{path} with {given}" if given else str(path))
