@@ -1,11 +1,13 @@
 # The workflow and the input functions that rules share; everything they know comes from seedbed.plan.
 import shlex
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import Quietness
 
 from seedbed.engines.mtimes import settle
-from seedbed.engines.tree_lock import hold_tree, is_tree_locked, refuse_unplanned
+from seedbed.engines.tree_lock import hold_tree, refuse_unplanned, who_holds
 from seedbed.errors import SeedbedError
 from seedbed.names import NODE, RECIPE, SPLIT
 from seedbed.plan.commands import ALL_STAGES, Workflow, index_files, input_files
@@ -19,18 +21,29 @@ from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
 from seedbed.stages.registry import STAGES
 from seedbed.stages.report import STAGE as REPORT
 
+# Snakemake ends without a word where `--quiet all` is given, but not in a dry run.
+IS_SILENT = (
+    Quietness.ALL in (workflow.output_settings.quiet or ())
+    and not workflow.output_settings.dryrun
+)
+
 try:
     # Values of `--config` once more, as YAML: inside lists and mappings Snakemake reads numbers as text.
     GIVEN_VALUES = map(assigned, workflow.config_settings.config_args or ())
     CONFIG = parse_config(merged([config, *GIVEN_VALUES]))
     WORKFLOW = Workflow(CONFIG, RecipeBook(Path(workflow.basedir) / "recipes"))
     NODES = WORKFLOW.nodes_by_stage
-    if workflow.is_main_process and not is_tree_locked(WORKFLOW):
-        WORKFLOW.write_slices()
-        settle(WORKFLOW)
-    elif workflow.is_main_process:
-        refuse_unplanned(WORKFLOW)
+    if workflow.is_main_process:
+        if held := who_holds(WORKFLOW):
+            if IS_SILENT:
+                raise SeedbedError(held)
+            refuse_unplanned(WORKFLOW)
+        else:
+            WORKFLOW.write_slices()
+            settle(WORKFLOW)
 except SeedbedError as error:
+    if IS_SILENT:
+        print(error, file=sys.stderr)
     raise WorkflowError(str(error)) from None
 
 

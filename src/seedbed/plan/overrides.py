@@ -14,6 +14,7 @@ from seedbed.errors import SeedbedError
 from seedbed.recipes import overlay
 from seedbed.yaml_files import load_yaml, parse_yaml
 
+
 @dataclass(frozen=True)
 class Overrides:
     """Files and values given on a command line.

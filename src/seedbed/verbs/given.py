@@ -16,7 +16,8 @@ class Given:
     """What the command line puts over `params.yaml`."""
 
     set: Annotated[
-        tuple[str, ...], Parameter(name="--set", negative=(), show_default=False, help="key=value instead of that in params.yaml")
+        tuple[str, ...],
+        Parameter(name="--set", negative=(), show_default=False, help="key=value over params.yaml"),
     ] = ()
     """One value, in YAML, with dots between the keys of nested mappings; may be repeated."""
     configfile: Annotated[
