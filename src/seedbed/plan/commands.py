@@ -25,6 +25,8 @@ from seedbed.stages.registry import STAGES
 from seedbed.stages.report import STAGE as REPORT
 
 SCRIPTS = "workflow_scripts"
+GATHER = "gather"
+"""Script, and rule, that merges the shards of a node."""
 
 JUDGE_STAGES: dict[str, Stage] = {judge.stage.name: judge.stage for judge in JUDGES.values()}
 ALL_STAGES: dict[str, Stage] = (
@@ -261,7 +263,7 @@ def task_commands(graph: TaskGraph, task: Task, by_shard: bool = False) -> list[
         )
         for shard in task.shard_names
     ]
-    words = _script("gather", "--params", task.slice_path, "--output", task.folder)
+    words = _script(GATHER, "--params", task.slice_path, "--output", task.folder)
     gather = Command(task.key, f"{task.key}-gather", words, (task.slice_path, *shards), (task.manifest,))
     return [*commands, gather]
 
