@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from seedbed.cam.thresholds import Regions
 from seedbed.datasets.declaration import DatasetDeclaration
@@ -33,6 +41,14 @@ class RunConfig(BaseModel):
         description="defaults that a data set (its size, the budget for it) brings: {dataset: {stage: {key: value}}}; "
         "`inherited: {threshold: note}` beside them declares what was found with masks",
     )
+
+    @field_validator("recipes", mode="before")  # runs after the one below
+    @classmethod
+    def _named(cls, values: Any) -> Any:
+        for name in values if isinstance(values, list | tuple) else ():
+            if not isinstance(name, str):
+                raise ValueError(f"expected names of recipes, such as psa, got {name!r}")
+        return values
 
     @field_validator("recipes", "rngs", "thresholds", mode="before")
     @classmethod

@@ -50,6 +50,11 @@ class TrainingStageParameters(TrainingParameters, Parameters):
         used = {*self.needed_inputs(), *self.entry.optional}
         return tuple(name for name in MethodInputs(self.entry.stage) if name not in used)
 
+    def faults(self) -> Iterator[str]:
+        """What the method's own model says."""
+        own = getattr(self.entry.parameters, "faults", None)
+        return own(self) if own else iter(())
+
     def of_method(self) -> Any:
         """The method's own parameters, an instance of its entry's model."""
         model = self.entry.parameters
