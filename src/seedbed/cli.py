@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -31,6 +31,7 @@ def plan(
     why: bool = False,
     disk: bool = False,
     forecast: Annotated[bool, Parameter(name=("--forecast", "--hours"))] = False,
+    graph: Literal["mermaid", "dot"] | None = None,
     given: Given = NOTHING_GIVEN,
 ) -> None:
     """Print every node of the selected recipes: owner, seeds, regions settings, state.
@@ -42,9 +43,12 @@ def plan(
         sweep: the sweep over params.yaml's thresholds, instead of each recipe at its own regions.
         why: also say why something is stale, one line per reason.
         disk: also say how large what is on disk is.
-        forecast: also say what a run will cost, by the median of earlier runs of each stage on this data set.
+        forecast: also say which jobs are left, counted as `snakemake -n` counts them, and what they will cost, by the
+            median of earlier runs of each stage on this data set.
+        graph: print the nodes as a graph instead, with their states; mermaid if no form is named.
     """
     from seedbed.engines.tree_lock import is_tree_locked
+    from seedbed.verbs.graph import FORMS, graph_of
     from seedbed.verbs.show import Columns, plan_text
 
     workflow = given.workflow()
@@ -57,6 +61,8 @@ def plan(
         print("set -e")
         for command in workflow.commands((name,)):
             print(command.line())
+    elif graph:
+        print(FORMS[graph](graph_of(workflow, (name,))))
     else:
         print(plan_text(workflow, (name,), Columns(why, disk, forecast)))
 
@@ -71,6 +77,37 @@ def scores(*, sweep: bool = False, given: Given = NOTHING_GIVEN) -> None:
     from seedbed.verbs.scores import scores_text
 
     print(scores_text(given.workflow(), "sweep" if sweep else "all"))
+
+
+@app.command
+def epochs(node: str, *, split: str = "val", given: Given = NOTHING_GIVEN) -> None:
+    """Print the validation scores of the epochs that a trained node keeps, and the command that makes what is missing.
+
+    Writes a recipe that has, per kept epoch, the nodes that read the trained one. To pick an epoch by mIoU is to choose
+    it with masks.
+
+    Args:
+        node: recipe.node of a trained network, with `keep_epochs`.
+        split: on which the epochs are compared.
+    """
+    from seedbed.verbs.epochs import epochs_text
+
+    print(epochs_text(given.workflow(), node, split))
+
+
+@app.command
+def tensorboard(*recipes: str, out: Path = Path("logs/tensorboard"), given: Given = NOTHING_GIVEN) -> None:
+    """Write what trainings logged and the scores so far as event files for TensorBoard, which needs its own package.
+
+    Args:
+        recipes: those selected in params.yaml by default.
+        out: folder to write, for `tensorboard --logdir`.
+    """
+    from seedbed.verbs.tensorboard import curves, write_events
+
+    runs = curves(given.workflow(), recipes)
+    count = write_events(runs, out)
+    print(f"{out}: {count} points of {len(runs)} runs; look at them with `tensorboard --logdir {out}`")
 
 
 @recipe_app.command
@@ -274,7 +311,7 @@ def main() -> None:
     """Entry point: mistakes of a user are answered with one line, and a closed pipe ends it silently."""
     try:
         try:
-            sys.exit(app())
+            sys.exit(app(_with_form_of_graph(sys.argv[1:])))
         finally:
             sys.stdout.flush()
     except SeedbedError as error:
@@ -283,3 +320,11 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         sys.exit(128 + signal.SIGPIPE)
+
+
+def _with_form_of_graph(words: list[str]) -> list[str]:
+    """The words with the default form after an option `--graph` that names none."""
+    return [
+        "--graph=mermaid" if word == "--graph" and after not in ("mermaid", "dot") else word
+        for word, after in zip(words, [*words[1:], ""], strict=True)
+    ]

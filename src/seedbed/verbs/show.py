@@ -1,6 +1,5 @@
 """`seedbed plan`: every node with its state, and what a run would cost and discard."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ from seedbed.engines.soundness import Examiner, State
 from seedbed.plan.commands import Command, Workflow
 from seedbed.plan.tasks import Task
 from seedbed.verbs.forecast import Forecast, forecast, run_seconds
-from seedbed.verbs.terminal import folder_size, human_duration, human_size, table
+from seedbed.verbs.terminal import counted_states, folder_size, human_duration, human_size, table
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,7 @@ def _optional(columns: Columns, disk: str, time: str, why: str) -> tuple[str, ..
 
 
 def _counted(states: Iterable[State]) -> str:
-    counts = Counter(state.status for state in states)
-    return ", ".join(f"{counts[s]} {s}" for s in ("cached", "stale", "partial", "missing") if counts[s])
+    return counted_states(state.status for state in states)
 
 
 def _rngs(tasks: Sequence[Task]) -> str:
