@@ -1,10 +1,8 @@
 # The workflow and the input functions that rules share; everything they know comes from seedbed.plan.
 import shlex
-import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.settings.types import Quietness
 
 from seedbed.engines.mtimes import settle
 from seedbed.engines.tree_lock import hold_tree, refuse_unplanned, who_holds
@@ -21,12 +19,6 @@ from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
 from seedbed.stages.registry import STAGES
 from seedbed.stages.report import STAGE as REPORT
 
-# Snakemake ends without a word where `--quiet all` is given, but not in a dry run.
-IS_SILENT = (
-    Quietness.ALL in (workflow.output_settings.quiet or ())
-    and not workflow.output_settings.dryrun
-)
-
 try:
     # Values of `--config` once more, as YAML: inside lists and mappings Snakemake reads numbers as text.
     GIVEN_VALUES = map(assigned, workflow.config_settings.config_args or ())
@@ -42,9 +34,7 @@ try:
             WORKFLOW.write_slices()
             settle(WORKFLOW)
 except SeedbedError as error:
-    if IS_SILENT:
-        print(error, file=sys.stderr)
-    raise WorkflowError(str(error)) from None
+    stop(error)
 
 
 # One engine per tree; the claim ends with this process.

@@ -137,8 +137,7 @@ class Compared:
             values["splits"] = [self.split]
         inherited = dict(node.inherited)
         if node.stage.meaning.truth == "masks":
-            kept = ", ".join(map(str, self.epochs))
-            inherited["epoch"] = f"{epoch} of {kept} of {self.recipe.name}.{self.node}; by mIoU, {CHOSEN}"
+            inherited["epoch"] = f"{epoch} of {self.recipe.name}.{self.node}; by mIoU, {CHOSEN}"
         written = {"stage": node.stage.name, "from": inputs, "with": values, "inherited": inherited}
         return {key: value for key, value in written.items() if value}
 
