@@ -1,6 +1,7 @@
 """What an installed package adds by entry points: a toy package on the path, with the folder that pip would make."""
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,12 +22,12 @@ from seedbed.networks.architectures import architecture_of
 from seedbed.refine.crf import parameters
 from seedbed.refine.crf.parameters import crf_preset
 
+ROOT = Path(__file__).parents[1]
 MODULE = '''
 import numpy as np
 from PIL import Image
 
 from seedbed.datasets.declaration import Options
-from seedbed.networks.architectures import Architecture
 from seedbed.refine.crf.parameters import CrfParameters
 
 
@@ -61,15 +62,10 @@ class Grey:
         return []
 
 
-def build(name, backbone, output_stride, outputs):
-    from torch import nn
-
-    return nn.Conv2d(3, outputs, 1), nn.Identity()
-
-
 SOFT = CrfParameters(iterations=3)
-PLAIN = Architecture(build, (16, 8), smallest_batch=3)
 NUMBER = 3
+
+
 '''
 FRESH = (
     methods.all_methods,
@@ -85,7 +81,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     """Put a package with these entry points on the path."""
 
     def put(entry_points: str) -> None:
-        (tmp_path / "toy_of_seedbed.py").write_text(MODULE)
+        page = (ROOT / "docs/adding-a-backbone.md").read_text()
+        (segmenter,) = re.findall(r"```python\n(# my_package/segmenters\.py\n.*?)```", page, re.DOTALL)
+        (tmp_path / "toy_of_seedbed.py").write_text(MODULE + segmenter)
         made = tmp_path / "toy_of_seedbed-1.0.dist-info"
         made.mkdir()
         (made / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-of-seedbed\nVersion: 1.0\n")
@@ -142,9 +140,9 @@ def test_a_recipe_uses_a_preset_and_a_segmenter_of_a_package(
     assert tasks["masks_"].slice()["parameters"] == {"crf": "soft"}
     assert tasks["segmenter"].slice()["parameters"] == {"architecture": "plain", "output_stride": 8}
     assert crf_preset("soft").iterations == 3
-    outside["nodes"]["segmenter"]["with"]["batch_size"] = 2
+    outside["nodes"]["segmenter"]["with"]["output_stride"] = 32
     again = make_workflow(tmp_path, {"recipes": ["outside"]}, outside=outside)
-    with pytest.raises(SeedbedError, match="expected a batch_size of at least 3 for plain"):
+    with pytest.raises(SeedbedError, match="expected output stride 8 or 16 for plain, got 32"):
         again.graph().recipe_tasks("outside", 0)
 
 
