@@ -20,7 +20,7 @@ def backbone_fault(backbone: str) -> str:
         return ""
     import timm
 
-    import seedbed.networks.backbones  # noqa: F401, registers our networks with timm
+    import seedbed.networks.wide_resnet38  # noqa: F401, registers the network with timm
 
     known = timm.list_models()
     return "" if backbone in known else unknown_name("backbone", backbone, known)
@@ -46,7 +46,7 @@ def weights_fault(backbone: str, weights: str) -> str:
         return ""
     import timm
 
-    import seedbed.networks.backbones  # noqa: F401, registers our networks with timm
+    import seedbed.networks.wide_resnet38  # noqa: F401, registers the network with timm
 
     tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone}.*")]
     return "" if tag in tags else unknown_name(f"weights tag of {backbone}", tag, tags)
