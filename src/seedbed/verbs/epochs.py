@@ -189,7 +189,8 @@ def epochs_text(workflow: Workflow, text: str, split: str = "val") -> str:
     ]
     lines = [table(("EPOCH", "AXES", *headings), body), f"recipe: {path}"]
     if lacking:
-        lines.append(f"{lacking} scores are missing; run `snakemake --config 'recipes=[{name}]'`")
+        are = "score is" if lacking == 1 else "scores are"
+        lines.append(f"{lacking} {are} missing; run `snakemake --config 'recipes=[{name}]'`")
     return "\n".join(lines)
 
 
