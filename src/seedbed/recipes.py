@@ -93,9 +93,15 @@ class Node:
             defaults: the data set's own settings for this stage; the recipe's values win over them, key by key
                 also inside mappings (a recipe's `augmentation: {randaugment: ...}` keeps the data set's crop).
             where: what to name in an error.
+
+        Raises:
+            SeedbedError: a wrong key or value, or values that do not go together.
         """
         assert self.stage is not None
-        return self.stage.validate(overlay(defaults, self.raw), where)
+        parameters = self.stage.validate(overlay(defaults, self.raw), where)
+        for fault in parameters.faults():
+            raise SeedbedError(f"{where} (stage {self.stage.name}): {fault}")
+        return parameters
 
 
 @dataclass(frozen=True)

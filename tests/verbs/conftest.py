@@ -62,7 +62,8 @@ class Tree:
             inputs |= {name: [content_of(source)] for name, source in task.sources.items()}
             self._artifact(task.folder, task.slice(), inputs, task.data_files(), content_of(task))
             for shard in task.shard_names:
-                write_bytes(task.shard_files(shard)[1], b"{}")
+                data, sidecar = task.shard_files(shard)
+                self._artifact(task.folder, task.slice(), inputs, [data], content_of(task), sidecar.name)
 
     def _artifact(
         self,
@@ -71,6 +72,7 @@ class Tree:
         inputs: dict[str, list[str]],
         files: list[Path],
         digest: str,
+        name: str = "manifest.json",
         **facts: Any,
     ) -> None:
         for file in files:
@@ -87,7 +89,7 @@ class Tree:
             ledger=[],
             content=digest,
         )
-        write_bytes(folder / "manifest.json", manifest.to_bytes())
+        write_bytes(folder / name, manifest.to_bytes())
 
     def judge(self, workflow: Workflow) -> None:
         """All judges' files: nothing but what they were made from."""

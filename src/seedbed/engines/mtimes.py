@@ -38,18 +38,18 @@ def settle(workflow: Workflow) -> list[str]:
         units of the commands whose files got another time.
     """
     graph = workflow.graph()
-    steps = list(_steps(workflow, Examiner(graph, "hash")))
-    glances = [state for _, state in _steps(workflow, Examiner(graph, "size"))]
-    makers = {path: number for number, (command, _) in enumerate(steps) for path in command.writes}
+    found = list(steps(workflow, Examiner(graph, "hash")))
+    glances = [state for _, state in steps(workflow, Examiner(graph, "size"))]
+    makers = {path: number for number, (command, _) in enumerate(found) for path in command.writes}
     settled = []
     try:
         _end_future(
-            [path for command, _ in steps for path in (*command.reads, *command.writes, benchmark(command))]
+            [path for command, _ in found for path in (*command.reads, *command.writes, benchmark(command))]
         )
-        for number, (command, _) in enumerate(steps):
+        for number, (command, _) in enumerate(found):
             newer = newer_inputs(command)
             concerned = {number, *(makers[path] for path in newer if path in makers)}
-            if newer and all(steps[n][1]().status == "cached" for n in concerned):
+            if newer and all(found[n][1]().status == "cached" for n in concerned):
                 _give_time(command, time.time_ns())
             elif not newer and _is_there(command) and glances[number]().status == "stale":
                 _give_time(command, min(filter(None, map(_time, command.reads)), default=0) - SECOND)
@@ -61,7 +61,7 @@ def settle(workflow: Workflow) -> list[str]:
     return settled
 
 
-def _steps(workflow: Workflow, examiner: Examiner) -> Iterator[tuple[Command, Callable[[], State]]]:
+def steps(workflow: Workflow, examiner: Examiner) -> Iterator[tuple[Command, Callable[[], State]]]:
     """Every command as Snakemake runs them, in an order that runs, and the state of what it made, taken alone."""
     graph = workflow.graph()
     yield prepare_command(graph), examiner.index

@@ -11,6 +11,7 @@ from seedbed.artifacts.atomic import write_if_changed
 from seedbed.engines.dvc_yaml import RESOLVE, check_fresh, stamp
 from seedbed.engines.tree_lock import refuse_dvc, refuse_writers
 from seedbed.plan.commands import Workflow
+from seedbed.plan.overrides import NOTHING, Overrides
 from seedbed.runtime.log import Log, guarded
 
 CONTENT = b"The slices are written.\n"
@@ -29,16 +30,17 @@ class Resolved(NamedTuple):
     written: list[Path]
 
 
-def resolve(folder: Path = Path(), by_dvc: bool = False) -> Resolved:
+def resolve(folder: Path = Path(), by_dvc: bool = False, overrides: Overrides = NOTHING) -> Resolved:
     """Bring the slices of a checkout up to date.
 
     Args:
+        overrides: what a command line puts over params.yaml.
         by_dvc: called by a run of DVC, which otherwise counts as another run.
 
     Raises:
         SeedbedError: dvc.yaml does not match params.yaml and the recipes, or another run writes here.
     """
-    workflow = Workflow.read(folder)
+    workflow = Workflow.read(folder, overrides)
     reports = check_fresh(workflow, folder)
     refuse_writers(workflow)
     if not by_dvc:

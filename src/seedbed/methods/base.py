@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from seedbed.networks.known import backbone_fault, kind_fault, weights_fault
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +42,34 @@ class MethodParameters(BaseModel):
     """Accept initial weights that were trained on pixel masks; the ledger records it."""
     batch_norm: Literal["trained", "frozen"] = "trained"
     """The backbone's batch norm: `frozen` keeps running statistics, scale and shift fixed."""
+
+    @field_validator("backbone")
+    @classmethod
+    def _known_backbone(cls, name: str) -> str:
+        return _sound(name, backbone_fault(name))
+
+    @field_validator("weights")
+    @classmethod
+    def _known_weights(cls, weights: str) -> str:
+        return _sound(weights, kind_fault(weights))
+
+    @model_validator(mode="after")
+    def _given_together(self) -> MethodParameters:
+        """Weights that no settings of a data set can change, since both are given."""
+        if {"backbone", "weights"} <= self.model_fields_set:
+            _sound("", weights_fault(self.backbone, self.weights))
+        return self
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with parameters that are complete: with the settings of a data set, if it has any."""
+        if fault := weights_fault(self.backbone, self.weights):
+            yield fault
+
+
+def _sound(value: str, fault: str) -> str:
+    if fault:
+        raise ValueError(fault)
+    return value
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class CamLabels:
 
     Attributes:
         threshold: score of background; the class of the largest score wins where that is above it.
-        crf: a name in `CRF_PRESETS`, or None for no CRF.
+        crf: name of a preset, or None for no CRF.
         engine: of the CRF.
     """
 
@@ -57,17 +57,17 @@ class CamLabels:
             ValueError: an unknown engine, or one that is not installed.
         """
         from seedbed.refine.crf.dense_crf import DenseCrf
-        from seedbed.refine.crf.parameters import CRF_PRESETS
+        from seedbed.refine.crf.parameters import crf_preset
 
         if self.crf is not None:
-            DenseCrf(np.zeros((1, 1, 3), np.uint8), CRF_PRESETS[self.crf], self.engine)
+            DenseCrf(np.zeros((1, 1, 3), np.uint8), crf_preset(self.crf), self.engine)
 
     def __call__(self, cams: ImageCams) -> tuple[str, UInt8[np.ndarray, "H W"]]:
         """The image's id and label map."""
         from seedbed.cam.normalisation import normalise
         from seedbed.cam.rebuild import full_resolution
         from seedbed.refine.confident_regions import decide_argmax
-        from seedbed.refine.crf.parameters import CRF_PRESETS
+        from seedbed.refine.crf.parameters import crf_preset
         from seedbed.refine.crf.refiners import label_refiner, sharpen_label_map
 
         size = (cams.image.shape[0], cams.image.shape[1])
@@ -76,7 +76,7 @@ class CamLabels:
         scores = normalise(full_resolution(cams.maps, size))
         label_map = decide_argmax(scores, cams.class_ids, self.threshold)
         if self.crf is not None:
-            refine = label_refiner(cams.image, CRF_PRESETS[self.crf], self.engine)
+            refine = label_refiner(cams.image, crf_preset(self.crf), self.engine)
             label_map = sharpen_label_map(label_map, refine, cams.class_ids)
         return cams.image_id, label_map
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from seedbed.artifacts.atomic import write_if_changed
 from seedbed.artifacts.manifest import MANIFEST, to_json
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.config import RunConfig, read_config
 from seedbed.plan.judges import JUDGES, Judgement, Point
+from seedbed.plan.overrides import NOTHING, Overrides
 from seedbed.plan.reports import ALL, SWEEP, Report
 from seedbed.plan.tasks import Task, TaskGraph, unique_tasks
 from seedbed.recipes import RecipeBook
@@ -23,6 +25,8 @@ from seedbed.stages.registry import STAGES
 from seedbed.stages.report import STAGE as REPORT
 
 SCRIPTS = "workflow_scripts"
+GATHER = "gather"
+"""Script, and rule, that merges the shards of a node."""
 
 JUDGE_STAGES: dict[str, Stage] = {judge.stage.name: judge.stage for judge in JUDGES.values()}
 ALL_STAGES: dict[str, Stage] = (
@@ -76,9 +80,9 @@ class Workflow:
                     raise SeedbedError(f"params.yaml, settings.{dataset}: {told}")
 
     @classmethod
-    def read(cls, folder: Path = Path()) -> "Workflow":
-        """The workflow of a checkout: its params.yaml and its recipes."""
-        return cls(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
+    def read(cls, folder: Path = Path(), overrides: Overrides = NOTHING) -> "Workflow":
+        """The workflow of a checkout: its params.yaml, with what a command line puts over it, and its recipes."""
+        return cls(read_config(folder / "params.yaml", overrides), RecipeBook(folder / "recipes"))
 
     def graph(self, dataset: str | None = None) -> TaskGraph:
         """The tasks of a data set (the configured one if None)."""
@@ -164,19 +168,22 @@ class Workflow:
             )
         return self.judgements[path]
 
+    def slices(self) -> dict[Path, dict[str, Any]]:
+        """Every slice by its path."""
+        graph = self.graph()
+        slices = {graph.index_slice_path: graph.index_slice()}
+        slices |= {task.slice_path: task.slice() for task in self.tasks}
+        slices |= {j.slice_path: j.slice() for j in self.judgements.values()}
+        return slices | {report.slice_path: report.slice() for report in self.reports.values()}
+
     def write_slices(self) -> list[Path]:
         """Write every slice whose content changed, and the roots of the data sets, which are not an input of anything.
 
         Returns:
             The files that were written.
         """
-        graph = self.graph()
-        wanted = {graph.index_slice_path: graph.index_slice()}
-        wanted |= {task.slice_path: task.slice() for task in self.tasks}
-        wanted |= {j.slice_path: j.slice() for j in self.judgements.values()}
-        wanted |= {report.slice_path: report.slice() for report in self.reports.values()}
         roots = {name: declared.root for name, declared in self.config.datasets.items()}
-        wanted[self.results / PARAMS / ROOTS] = roots
+        wanted = self.slices() | {self.results / PARAMS / ROOTS: roots}
         return [path for path, content in wanted.items() if write_if_changed(path, to_json(content))]
 
     def output_folders(self) -> list[Path]:
@@ -256,7 +263,7 @@ def task_commands(graph: TaskGraph, task: Task, by_shard: bool = False) -> list[
         )
         for shard in task.shard_names
     ]
-    words = _script("gather", "--params", task.slice_path, "--output", task.folder)
+    words = _script(GATHER, "--params", task.slice_path, "--output", task.folder)
     gather = Command(task.key, f"{task.key}-gather", words, (task.slice_path, *shards), (task.manifest,))
     return [*commands, gather]
 

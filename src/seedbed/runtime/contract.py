@@ -65,6 +65,10 @@ class Parameters(BaseModel):
         """Meanings that an artifact made with these parameters has besides the stage's."""
         return ()
 
+    def faults(self) -> Iterator[str]:
+        """What is wrong with parameters that are complete: a recipe's over the settings of a data set."""
+        return iter(())
+
     def slice(self) -> dict[str, Any]:
         """The values that differ from the model's defaults, as JSON values."""
         return self.model_dump(mode="json", exclude_defaults=True)

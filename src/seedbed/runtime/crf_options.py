@@ -7,7 +7,7 @@ from PIL import Image
 from pydantic import AfterValidator, Field
 
 from seedbed.refine.confident_regions import RefineLabels, RefineScores
-from seedbed.refine.crf.parameters import CRF_PRESETS, NO_CRF, known_preset
+from seedbed.refine.crf.parameters import NO_CRF, crf_preset, known_preset
 from seedbed.runtime.contract import Parameters
 
 CrfChoice = Annotated[str, AfterValidator(known_preset)]
@@ -29,10 +29,10 @@ class CrfOptions(Parameters):
         """The CRF for a photograph on hard labels."""
         from seedbed.refine.crf.refiners import label_refiner
 
-        return label_refiner(np.array(image), CRF_PRESETS[self.crf], self.crf_engine)
+        return label_refiner(np.array(image), crf_preset(self.crf), self.crf_engine)
 
     def score_refiner(self, image: Image.Image) -> RefineScores:
         """The CRF for a photograph on scores."""
         from seedbed.refine.crf.refiners import score_refiner
 
-        return score_refiner(np.array(image), CRF_PRESETS[self.crf], self.crf_engine)
+        return score_refiner(np.array(image), crf_preset(self.crf), self.crf_engine)

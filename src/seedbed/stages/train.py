@@ -58,6 +58,11 @@ class TrainingStageParameters(TrainingParameters, Parameters):
         """What the method's network is besides."""
         return self.entry.also
 
+    def faults(self) -> Iterator[str]:
+        """What the method's own model says."""
+        own = getattr(self.entry.parameters, "faults", None)
+        return own(self) if own else iter(())
+
     def of_method(self) -> Any:
         """The method's own parameters, an instance of its entry's model."""
         model = self.entry.parameters

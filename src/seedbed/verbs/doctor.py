@@ -1,6 +1,6 @@
 """`seedbed doctor`: a data set's classes, and every fault of it and of the selected recipes, one line each.
 
-Planning imports neither torch nor timm, so names that only timm knows are checked here (and by the stage).
+Planning refuses what a recipe or a data set's settings get wrong; what depends on this machine is checked here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from seedbed.datasets import DatasetDeclaration, open_dataset
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.networks.known import backbone_fault, weights_fault
 from seedbed.plan.commands import Workflow
 from seedbed.plan.tasks import Task
 from seedbed.verbs.doctor_data import DataReport
@@ -80,39 +81,18 @@ def parameter_faults(values: Mapping[str, Any]) -> Iterator[str]:
     """Faults of a stage's parameters that its model cannot see."""
     if "backbone" in values:
         yield from backbone_faults(values["backbone"], values.get("weights", "none"))
-    if "architecture" in values:
-        from seedbed.networks.segmenters import SEGMENTERS
-
-        if values["architecture"] not in SEGMENTERS:
-            yield unknown_name("segmenter", values["architecture"], SEGMENTERS)
     for crf in ("crf", "label_crf"):
         if values.get(crf, "none") != "none":
             yield from crf_faults(values[f"{crf}_engine"])
 
 
 def backbone_faults(backbone: str, weights: str) -> Iterator[str]:
-    """An unknown backbone, or initial weights that it cannot have; nothing is downloaded."""
-    import timm
-
-    from seedbed.networks.weights import EMBEDDED_BACKBONE
-
-    known = timm.list_models()
-    if backbone not in known:
-        yield unknown_name("backbone", backbone, known)
-        return
-    kind, _, rest = weights.partition(":")
-    if kind == "timm":
-        tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone}.*")]
-        if rest not in tags:
-            yield unknown_name(f"weights tag of {backbone}", rest, tags)
-    elif kind == "file":
-        if not Path(rest).expanduser().is_file():
-            yield f"initial weights: there is no file {rest}"
-    elif kind == "embedded":
-        if backbone != EMBEDDED_BACKBONE:
-            yield f"embedded weights exist for {EMBEDDED_BACKBONE} only, not for {backbone}; set `weights`"
-    elif kind != "none":
-        yield unknown_name("initial weights", weights, ["none", "embedded", "timm:<tag>", "file:<path>"])
+    """An unknown backbone, initial weights that it cannot have, a missing file; nothing is downloaded."""
+    if fault := backbone_fault(backbone) or weights_fault(backbone, weights):
+        yield fault
+    kind, _, path = weights.partition(":")
+    if kind == "file" and path and not Path(path).expanduser().is_file():
+        yield f"initial weights: there is no file {path}"
 
 
 def crf_faults(engine: str) -> Iterator[str]:
