@@ -24,9 +24,7 @@ app.command(recipe_app)
 
 
 @app.command
-def init(
-    folder: Path, *, name: str | None = None, labels: str | None = None, force: bool = False
-) -> int:
+def init(folder: Path, *, name: str | None = None, labels: str | None = None, force: bool = False) -> int:
     """Declare a folder of photographs in params.yaml, with settings that fit its sizes and counts and this machine.
 
     Labels are a CSV, or sub-folders named after the classes. Exit status 1, and nothing written, if there is a fault.

@@ -110,7 +110,9 @@ class FolderDataset(ListedDataset):
 
     def _has_split_folders(self) -> bool:
         """Whether every split that has no list of its own is a folder that holds folders."""
-        folders = [self._images.folder / (self.splits[s].list or s) for s in self.splits if not self._has_file(s)]
+        folders = [
+            self._images.folder / (self.splits[s].list or s) for s in self.splits if not self._has_file(s)
+        ]
         return bool(folders) and all(f.is_dir() and any(p.is_dir() for p in f.iterdir()) for f in folders)
 
     def _class_faults(self) -> list[str]:

@@ -33,7 +33,9 @@ def read_label_folders(
     below = [p.relative_to(folder).as_posix() for p in photographs]
     parts = {i: PurePosixPath(i).parts for i in below if not any(p.startswith(".") for p in i.split("/"))}
     names = sorted({p[level] for p in parts.values() if len(p) > level + 1})
-    faults = [f"{folder}: {unknown_name('class (sub-folder)', c, names)}" for c in classes or () if c not in names]
+    faults = [
+        f"{folder}: {unknown_name('class (sub-folder)', c, names)}" for c in classes or () if c not in names
+    ]
     if classes is None:
         classes = [n for n in names if n.lower() not in BACKGROUND]
         faults += case_faults(str(folder), classes)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,16 +31,16 @@ class Machine(NamedTuple):
         plural = "s" if self.gpus > 1 else ""
         memory = f" of {self.gpu_memory / GB:.0f} GB" if self.gpu_memory else ""
         gpus = f"{self.gpus} GPU{plural}{memory}" if self.gpus else "no GPU"
-        return f"{self.cores} core{'s' if self.cores > 1 else ''}, {self.memory / GB:.0f} GB of memory, {gpus}"
+        return (
+            f"{self.cores} core{'s' if self.cores > 1 else ''}, {self.memory / GB:.0f} GB of memory, {gpus}"
+        )
 
 
 def this_machine() -> Machine:
     """The machine that this process runs on, less what is hidden from the process."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
+    with suppress(OSError, ValueError):  # no such limit, or "max"
         memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):
-        pass
     gpus = len(local_devices())
     return Machine(len(os.sched_getaffinity(0)), memory, gpus, _gpu_memory() if gpus else None)
 

@@ -52,8 +52,9 @@ class DataReport:
         if not self.counts:
             return []
         images = ", ".join(f"{split} {len(self.ids[split])}" for split in self.counts)
+        classes = "class" if len(self.classes) == 1 else "classes"
         return [
-            f"data set {self.name!r}: {len(self.classes)} classes; images: {images}",
+            f"data set {self.name!r}: {len(self.classes)} {classes}; images: {images}",
             *(
                 f"class {name!r}: {', '.join(f'{s} {count[c]}' for s, count in self.counts.items())}"
                 for c, name in enumerate(self.classes)

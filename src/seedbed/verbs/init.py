@@ -77,8 +77,18 @@ def initialise(
     text = path.read_bytes().decode("utf-8")
     new = with_dataset(text, name, proposal.declaration, proposal.settings)
     write_bytes(path, new.encode())
-    told = [*proposal.found(), *found.notes, "", *_chosen(proposal.fitted), "", str(path), *_changes(text, new)]
-    return Initialised([*told, "", *_next(proposal)], [])
+    told = [
+        *proposal.found(),
+        *found.notes,
+        "",
+        *_chosen(proposal.fitted),
+        "",
+        str(path),
+        *_changes(text, new),
+    ]
+    told += ["", *_next(proposal)]
+    write_bytes(path, new.encode())
+    return Initialised(told, [])
 
 
 def _name(folder: Path, name: str | None) -> str:
@@ -123,7 +133,7 @@ class Proposal:
         if trained < FEWEST or not self.sizes:
             faults = data.faults() or [f"expected at least {FEWEST} photographs to train on, got {trained}"]
             raise SeedbedError(f"{self.folder}: {faults[0]}")
-        self.fitted = fit(self.sizes, trained, self.machine)
+        self.fitted = fit(self.sizes, trained, len(data.classes), self.machine)
         self.settings = split_settings(self.fitted.settings, list(self.layout.splits))
         counts = masks_per_split(self.folder, self.layout, images)
         self._declare([split for split, (masked, of) in counts.items() if masked == of])
@@ -158,7 +168,9 @@ class Proposal:
         }
         workflow = Workflow(parse_config(config), RecipeBook(self.checkout / "recipes"))
         if dataset_root(self.name, workflow.config.declaration(self.name)) != self.folder:
-            raise SeedbedError(f"{self.folder}: a path with a $ cannot stand in params.yaml; rename the folder")
+            raise SeedbedError(
+                f"{self.folder}: a path with a $ cannot stand in params.yaml; rename the folder"
+            )
         return workflow
 
     def found(self) -> list[str]:
@@ -171,7 +183,7 @@ class Proposal:
     def _declare(self, masked: Sequence[str]) -> None:
         splits = {s: d | ({} if s in masked else {"masks": False}) for s, d in self.layout.splits.items()}
         options = self.layout.options | ({"masks": self.layout.masks} if self.layout.masks else {})
-        self.declaration = {"kind": "folder", "root": _root(self.folder, self.checkout), "splits": splits}
+        self.declaration = {"kind": "folder", "root": _root(self.folder), "splits": splits}
         if options:
             self.declaration["with"] = options
         if hasattr(self, "fitted"):
@@ -179,7 +191,7 @@ class Proposal:
             self.declaration |= {"longest": self.fitted.longest} if self.fitted.longest else {}
 
 
-def _root(folder: Path, checkout: Path) -> str:
+def _root(folder: Path) -> str:
     """The folder as params.yaml names it: below the home folder with ~."""
     home = Path.home()
     if folder != home and folder.is_relative_to(home) and home != Path("/"):
@@ -214,18 +226,31 @@ def _chosen(fitted: Fitted) -> list[str]:
 
 
 def _changes(old: str, new: str) -> list[str]:
-    """Lines that are gone and lines that are new."""
-    lines = list(unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm=""))[2:]
-    return [line for line in lines if not line.startswith("@@")]
+    """Lines that are gone and lines that are new, below the keys of the file that they are in."""
+    lines = list(unified_diff(old.splitlines(), new.splitlines(), n=len(new), lineterm=""))[3:]
+    changes: list[str] = []
+    key = ""
+    for line in lines:
+        if line.startswith(" "):
+            key = line if line[1:2].isalpha() else key
+            continue
+        changes += [key] if key and not line[1:2].isalpha() else []
+        changes.append(line)
+        key = ""
+    return changes
 
 
 def _next(proposal: Proposal) -> list[str]:
     """The commands to type next."""
     workflow, minutes = proposal.workflow(), proposal.fitted.minutes
-    time = f"about {human_duration(60 * minutes)} on one core, an estimate" if minutes else "no estimate with a GPU yet"
+    time = (
+        f"about {human_duration(60 * minutes)} on one core, an estimate"
+        if minutes
+        else "no estimate with a GPU yet"
+    )
     gpus = f" --resources gpu={proposal.machine.gpus}" if proposal.machine.gpus > 1 else ""
     recipe = workflow.config.recipes[0]
-    nodes = {node.stage: name for name, node in workflow.book.check(recipe).nodes.items()}
+    nodes = {node.stage.name: name for name, node in workflow.book.check(recipe).nodes.items()}
     commands = [("seedbed doctor", "checks the data again, whenever it changes"), (f"snakemake{gpus}", time)]
     masks = nodes.get("predict") or nodes.get("pseudo_masks")
     if masks:

@@ -23,7 +23,9 @@ SPLIT_NAMES = {
 """Split → what columns, files and folders call it, in lower case."""
 MASK_NAMES = re.compile(r"mask|segm|label|annot|truth|^gt$", re.IGNORECASE)
 IMAGE_NAMES = frozenset({"images", "imgs", "photos", "photographs", "pictures", "jpegimages"})
-NEGATIVES = re.compile(r"negatives?|none|nothing|others?|rest|(?:no|not|non|without)[-_ ](?P<name>.+)", re.IGNORECASE)
+NEGATIVES = re.compile(
+    r"negatives?|none|nothing|others?|rest|(?:no|not|non|without)[-_ ](?P<name>.+)", re.IGNORECASE
+)
 
 
 @dataclass
@@ -59,7 +61,9 @@ def look(folder: Path, labels: str | None = None) -> Layout:
             raise SeedbedError(f"{folder}: expected a folder of photographs, {what}")
         return _look(folder, labels)
     except OSError as error:
-        raise SeedbedError(f"{error.filename or folder}: not readable ({error.strerror}); change its mode") from None
+        raise SeedbedError(
+            f"{error.filename or folder}: not readable ({error.strerror}); change its mode"
+        ) from None
 
 
 def _look(folder: Path, labels: str | None) -> Layout:
@@ -68,7 +72,9 @@ def _look(folder: Path, labels: str | None) -> Layout:
     masks = _mask_folder(folder)
     photographs = _visible(folder, Finder(folder, SUFFIXES, without=masks).paths)
     if not photographs:
-        raise SeedbedError(f"{folder}: expected photographs ({', '.join(FORMATS)}), but there are none{_others(folder)}")
+        raise SeedbedError(
+            f"{folder}: expected photographs ({', '.join(FORMATS)}), but there are none{_others(folder)}"
+        )
     csv = None if labels == FOLDERS else _csv_files(folder, labels)
     layout = _by_csv(folder, photographs, csv, masks) if csv else _by_folders(folder, photographs)
     if masks:
@@ -86,7 +92,9 @@ def _others(folder: Path) -> str:
     others = sorted(p.name for p in folder.rglob("*") if p.is_file())
     if not others:
         return ""
-    raw = next((n for n in others if n.lower().endswith((".heic", ".heif", ".dng", ".cr2", ".nef", ".arw"))), None)
+    raw = next(
+        (n for n in others if n.lower().endswith((".heic", ".heif", ".dng", ".cr2", ".nef", ".arw"))), None
+    )
     return f"; convert files such as {raw} to JPEG" if raw else f", only files such as {others[0]}"
 
 
@@ -130,7 +138,7 @@ def _split_name(name: str) -> str | None:
 
 
 def _splits(called: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
-    """Declarations of splits in the order of `SPLIT_NAMES`, from their names and their lists, without suffix or with."""
+    """Declarations of splits in the order of `SPLIT_NAMES`, from their names and what lists them."""
     found: dict[str, str] = {}
     for name, listed in called:
         split = _split_name(name)
@@ -158,7 +166,9 @@ def _by_csv(folder: Path, photographs: Sequence[Path], files: Sequence[Path], ma
     if "train" not in splits:
         known = ", ".join(dict.fromkeys(table.splits.values())) or ", ".join(splits)
         raise SeedbedError(f"{path}: expected a split `train`, but the splits are {known}; write train")
-    options: dict[str, Any] = {} if path.name == "labels.csv" or _split_name(path.stem) else {"labels": path.name}
+    options: dict[str, Any] = (
+        {} if path.name == "labels.csv" or _split_name(path.stem) else {"labels": path.name}
+    )
     images = _image_folder(folder, photographs, tables, masks)
     options |= {"images": images} if images else {}
     unnamed = len(photographs) - len({i for t in tables for i in t.lines})
@@ -208,7 +218,9 @@ def _by_folders(folder: Path, photographs: Sequence[Path]) -> Layout:
         )
     splits = _splits([(name, name) for name in firsts]) if in_splits else {"train": {}}
     if "train" not in splits:
-        raise SeedbedError(f"{base}: expected a sub-folder `train`, but the splits are {', '.join(firsts)}; rename one")
+        raise SeedbedError(
+            f"{base}: expected a sub-folder `train`, but the splits are {', '.join(firsts)}; rename one"
+        )
     options: dict[str, Any] = {"labels": FOLDERS}
     options |= {"images": base.relative_to(folder).as_posix()} if base != folder else {}
     said = "sub-folders" if in_splits else "none found; all photographs are trained on"
@@ -230,8 +242,9 @@ def negatives(names: Sequence[str]) -> list[str]:
     return found if len(found) < len(names) else []
 
 
-
-def masks_per_split(folder: Path, layout: Layout, images: Mapping[str, Sequence[Path]]) -> dict[str, tuple[int, int]]:
+def masks_per_split(
+    folder: Path, layout: Layout, images: Mapping[str, Sequence[Path]]
+) -> dict[str, tuple[int, int]]:
     """Photographs of each split that have a mask, and all of them.
 
     Args:

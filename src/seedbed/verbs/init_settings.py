@@ -68,12 +68,15 @@ class Fitted:
         self.reasons.append((what, why))
 
 
-def fit(sizes: Sequence[Size], trained: int, machine: Machine, shrinks: bool = SHRINKS) -> Fitted:
+def fit(
+    sizes: Sequence[Size], trained: int, classes: int, machine: Machine, shrinks: bool = SHRINKS
+) -> Fitted:
     """Settings for a data set.
 
     Args:
         sizes: of all its photographs.
         trained: photographs that are trained on, at least `FEWEST`.
+        classes: without background.
         machine: where it is to run.
         shrinks: whether a data set can be declared with `longest`.
     """
@@ -81,24 +84,32 @@ def fit(sizes: Sequence[Size], trained: int, machine: Machine, shrinks: bool = S
     shards = next((s for s, images in ((1, 200), (4, 2000), (16, 20000)) if len(sizes) < images), 64)
     fitted = Fitted(shards)
     if shards > 1:
-        fitted.say(f"shards {shards}", f"{len(sizes)} photographs, so that jobs run side by side and can resume")
+        fitted.say(
+            f"shards {shards}", f"{len(sizes)} photographs, so that jobs run side by side and can resume"
+        )
     largest = max(sizes, key=lambda size: size[0] * size[1])
     if shrinks and largest[0] * largest[1] > LARGE:
         fitted.longest = budget.longest
         megapixels = f"{largest[0] * largest[1] / 1e6:.1f} megapixels"
-        fitted.say(f"longest {budget.longest}", f"the largest photograph has {megapixels}, and memory grows with them")
+        fitted.say(
+            f"longest {budget.longest}",
+            f"the largest photograph has {megapixels}, and memory grows with them",
+        )
     median = _shrunk(_median(sizes), fitted.longest)
     crop = _crop(fitted, median, budget)
-    high = _multiple(crop * 5 / 3)
+    high = _long_side(crop)
     augmentation = {"resize_long": [crop, high], "crop": crop}
     batch = _batch(fitted, trained, crop, machine)
     epochs = _epochs(fitted, trained, batch, budget)
     for stage, count in zip(TRAININGS, epochs, strict=True):
         size = min(batch, 8) if stage == "train_affinitynet" else batch
         fitted.settings[stage] = {"epochs": count, "batch_size": size, "augmentation": dict(augmentation)}
+    _learning_rates(fitted, classes, epochs[0] * (trained // batch))
     if not machine.gpus and machine.cores >= 4:
         threads = min(machine.cores, 8)
-        fitted.say(f"torch_threads {threads}", f"no GPU, {machine.cores} cores, and one network is trained at a time")
+        fitted.say(
+            f"torch_threads {threads}", f"no GPU, {machine.cores} cores, and one network is trained at a time"
+        )
         for stage in TRAININGS:
             fitted.settings[stage]["torch_threads"] = threads
     factor = _scales(fitted, max(median), high)
@@ -125,13 +136,18 @@ def _multiple(pixels: float) -> int:
     return max(32, int(pixels) // 32 * 32)
 
 
+def _long_side(crop: int) -> int:
+    """The largest longer side in training: about 5/3 of the crop, as 192 and 320 for voc-animals."""
+    return round(crop * 5 / 3 / 32) * 32
+
+
 def _crop(fitted: Fitted, median: Size, budget: Budget) -> int:
     wanted = _multiple(0.8 * max(median))
     crop = min(wanted, budget.crop)
     shrunk = f", shrunk to {fitted.longest}" if fitted.longest else ""
     limit = "" if crop == wanted else f", and at most {crop} with{'' if budget is GPU else 'out'} a GPU"
     why = f"the median photograph is {median[0]} × {median[1]}{shrunk}{limit}"
-    fitted.say(f"crop {crop}, resize_long {crop} to {_multiple(crop * 5 / 3)}", why)
+    fitted.say(f"crop {crop}, resize_long {crop} to {_long_side(crop)}", why)
     return crop
 
 
@@ -158,14 +174,31 @@ def _epochs(fitted: Fitted, trained: int, batch: int, budget: Budget) -> list[in
         size = min(batch, 8) if stage == "train_affinitynet" else batch
         epochs.append(min(most, max(fewest, round(aim / (trained // size)))))
     counts = ", ".join(map(str, epochs))
-    aims = ", ".join(map(str, budget.steps))
-    limits = ", ".join(f"{low} to {high}" for low, high in budget.epochs)
+    taken = [n * (trained // min(batch, 8 if k == 1 else batch)) for k, n in enumerate(epochs)]
+    machine = f"with{'' if budget is GPU else 'out'} a GPU"
     fitted.say(
         f"epochs {counts}",
-        f"classifier, AffinityNet, segmenter: about {aims} steps with{'' if budget is GPU else 'out'} a GPU,"
-        f" within {limits} epochs",
+        f"{taken[0]}, {taken[1]} and {taken[2]} steps of classifier, AffinityNet and segmenter, {machine}",
     )
     return epochs
+
+
+def _learning_rates(fitted: Fitted, classes: int, steps: int) -> None:
+    """Lower ones for small batches, and for few classes: the classification loss is a mean over them."""
+    batch = fitted.settings["train_segmenter"]["batch_size"]
+    classifier = 0.01 * batch / 16 * min(1.0, classes / 6)
+    if classifier == 0.01:
+        return
+    values = {"train_classifier": float(f"{classifier:.2g}"), "train_segmenter": 0.01 * batch / 16}
+    for stage, rate in values.items():
+        if rate != 0.01:
+            fitted.settings[stage]["lr"] = rate
+    fitted.settings["train_classifier"]["warmup_steps"] = steps // 10
+    count = f"{classes} class{'es' if classes > 1 else ''}"
+    fitted.say(
+        f"lr {values['train_classifier']:g}, {values['train_segmenter']:g}",
+        f"classifier and segmenter: batches of {batch}, and {count} to average the classifier's loss over",
+    )
 
 
 def _scales(fitted: Fitted, longer: int, trained_at: int) -> float:
@@ -182,7 +215,9 @@ def _scales(fitted: Fitted, longer: int, trained_at: int) -> float:
     return factor
 
 
-def split_settings(settings: Mapping[str, Mapping[str, Any]], splits: Sequence[str]) -> dict[str, dict[str, Any]]:
+def split_settings(
+    settings: Mapping[str, Mapping[str, Any]], splits: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """Settings with the splits on which a classifier is judged, and for which masks are predicted: all of them."""
     found = {stage: dict(values) for stage, values in settings.items()}
     if "val" not in splits:

@@ -11,7 +11,7 @@ Pair = tuple[yaml.Node, yaml.Node]
 
 
 class Edit(NamedTuple):
-    """Characters `start` to `end` of a text become `new`; of edits at one place, the one of the lower order is first."""
+    """Characters `start` to `end` of a text become `new`; of edits at one place, the lower order comes first."""
 
     start: int
     end: int
@@ -51,7 +51,9 @@ def with_dataset(text: str, name: str, declaration: Mapping[str, Any], settings:
     except yaml.YAMLError:
         written = None
     if written != wanted:
-        raise SeedbedError("params.yaml is laid out in a way that cannot be edited here; write its mappings as blocks")
+        raise SeedbedError(
+            "params.yaml is laid out in a way that cannot be edited here; write its mappings as blocks"
+        )
     return text
 
 
