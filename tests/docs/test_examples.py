@@ -106,8 +106,7 @@ def test_the_made_up_data_set_is_indexed(
     tmp_path: Path, book: RecipeBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, declared = (
-        next(text for _, name, text in BLOCKS if name == wanted)
-        for wanted in ("named.py", "params named")
+        next(text for _, name, text in BLOCKS if name == wanted) for wanted in ("named.py", "params named")
     )
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules/named_example.py").write_text(code)
