@@ -1,6 +1,7 @@
 """`seedbed init`: what it makes of folders as people have them, and that `doctor` finds no fault in it."""
 
 import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from seedbed import cli
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.runtime.machine import GB, Machine
@@ -174,6 +176,37 @@ def test_a_block_is_replaced_only_when_asked(checkout: Path, photos: Path) -> No
     photographs(photos, ["6.jpg", "7.jpg"])
     told = init(photos, name="birds", force=True)
     assert "left out: 2 photographs, which no row names" in told.lines
+    assert (checkout / "params.yaml").read_bytes() == before
+
+
+def test_the_command(
+    checkout: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat(photos)
+    monkeypatch.setattr(sys, "argv", ["seedbed", "init", str(photos), "--name", "birds"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 0
+    assert "\n+dataset: birds" in capsys.readouterr().out
+    (photos / "0.jpg").unlink()
+    monkeypatch.setattr(sys, "argv", ["seedbed", "init", str(photos), "--name", "birds", "--force"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert (
+        told.err
+        == f"seedbed: error: {photos}: expected a photograph for '0.jpg', but there is no such file\n"
+    )
+
+
+def test_a_path_that_params_yaml_would_read_otherwise(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "a$HOME").mkdir()
+    flat(tmp_path / "a$HOME")
+    before = (checkout / "params.yaml").read_bytes()
+    with pytest.raises(SeedbedError, match="HOME"):
+        init(tmp_path / "a$HOME", name="birds")
     assert (checkout / "params.yaml").read_bytes() == before
 
 

@@ -128,7 +128,8 @@ class Proposal:
         if not data.classes:
             raise SeedbedError(data.faults()[0])
         images = {split: _files(data, split) for split in self.layout.splits}
-        self.sizes = [size for path in set().union(*images.values()) if (size := _size(path))]
+        files = dict.fromkeys(path for paths in images.values() for path in paths)
+        self.sizes = [size for path in files if (size := _size(path))]
         trained = len(images["train"])
         if trained < FEWEST or not self.sizes:
             faults = data.faults() or [f"expected at least {FEWEST} photographs to train on, got {trained}"]

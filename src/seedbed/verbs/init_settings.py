@@ -115,8 +115,8 @@ def fit(
     factor = _scales(fitted, max(median), high)
     if not machine.gpus:
         passes = trained * sum(n * s for n, s in zip(epochs, SECONDS, strict=True)) * (crop / 192) ** 2
-        megapixels = median[0] * median[1] * factor**2 / 1e6
-        fitted.minutes = (passes + len(sizes) * megapixels * SECONDS_PER_MEGAPIXEL) / 60
+        seen = median[0] * median[1] * factor**2 / 1e6
+        fitted.minutes = (passes + len(sizes) * seen * SECONDS_PER_MEGAPIXEL) / 60
     return fitted
 
 

@@ -91,7 +91,7 @@ def _put(
     if pair is None:
         return Edit(len(text), len(text), f"\n{key}:\n{block(name, content)}", 2 if key == "datasets" else 3)
     children = _children(pair[1])
-    if not children or pair[1].flow_style:
+    if not children or (isinstance(pair[1], yaml.CollectionNode) and pair[1].flow_style):
         lines = "".join(f"  {_flow(k)}: {_flow(v)}\n" for k, v in present.items() if k != name)
         start = pair[0].end_mark.index
         return Edit(start, _line_end(text, pair[1].end_mark.index), f":\n{lines}{block(name, content)}")
