@@ -15,7 +15,6 @@ from PIL import Image
 
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
-from seedbed.datasets.table import dataset_root
 from seedbed.errors import SeedbedError
 from seedbed.names import DATASET
 from seedbed.plan.commands import Workflow
@@ -65,6 +64,8 @@ def initialise(
     folder = folder.resolve()
     if checkout.resolve().is_relative_to(folder):
         raise SeedbedError(f"{folder} contains this checkout; name the folder of the photographs")
+    if "$" in str(folder):
+        raise SeedbedError(f"{folder}: params.yaml would read the $ as a variable; rename the folder")
     name = _name(folder, name)
     if name in known and not force:
         raise SeedbedError(
@@ -156,23 +157,14 @@ class Proposal:
         return findings
 
     def workflow(self) -> Workflow:
-        """What params.yaml would ask for.
-
-        Raises:
-            SeedbedError: the folder's path cannot be written as a root.
-        """
+        """What params.yaml would ask for."""
         config = {
             **self.raw,
             "dataset": self.name,
             "datasets": self.raw["datasets"] | {self.name: self.declaration},
             "settings": (self.raw.get("settings") or {}) | {self.name: self.settings},
         }
-        workflow = Workflow(parse_config(config), RecipeBook(self.checkout / "recipes"))
-        if dataset_root(self.name, workflow.config.declaration(self.name)) != self.folder:
-            raise SeedbedError(
-                f"{self.folder}: a path with a $ cannot stand in params.yaml; rename the folder"
-            )
-        return workflow
+        return Workflow(parse_config(config), RecipeBook(self.checkout / "recipes"))
 
     def found(self) -> list[str]:
         """Lines about the folder and the machine."""
@@ -251,7 +243,7 @@ def _next(proposal: Proposal) -> list[str]:
     )
     gpus = f" --resources gpu={proposal.machine.gpus}" if proposal.machine.gpus > 1 else ""
     recipe = workflow.config.recipes[0]
-    nodes = {node.stage.name: name for name, node in workflow.book.check(recipe).nodes.items()}
+    nodes = {node.stage.name: name for name, node in workflow.book.check(recipe).nodes.items() if node.stage}
     commands = [("seedbed doctor", "checks the data again, whenever it changes"), (f"snakemake{gpus}", time)]
     masks = nodes.get("predict") or nodes.get("pseudo_masks")
     if masks:
