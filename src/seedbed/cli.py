@@ -24,6 +24,27 @@ app.command(recipe_app)
 
 
 @app.command
+def init(folder: Path, *, name: str | None = None, labels: str | None = None, force: bool = False) -> int:
+    """Declare a folder of photographs in params.yaml, with settings that fit its sizes and counts and this machine.
+
+    Labels are a CSV, or sub-folders named after the classes. Exit status 1, and nothing written, if there is a fault.
+
+    Args:
+        folder: the photographs; nothing is written there.
+        name: of the data set; by default the folder's.
+        labels: the CSV in the folder, or `folders`; by default what is there.
+        force: replace the block and the settings of a data set of that name.
+    """
+    from seedbed.verbs.init import initialise
+
+    lines, faults = initialise(folder, name, labels, force)
+    for fault in faults:
+        print(f"seedbed: error: {fault}", file=sys.stderr)
+    print("\n".join(lines), end="\n" if lines else "")
+    return 1 if faults else 0
+
+
+@app.command
 def plan(
     *,
     shell: bool = False,

@@ -23,7 +23,8 @@ class Finder:
         self.faults: list[str] = []
         self._followed: set[str] = set()
         self._by_key: dict[str, list[Path]] = {}
-        for path in self._walk(folder, without, (os.path.realpath(folder),)):
+        self.paths = list(self._walk(folder, without, (os.path.realpath(folder),)))
+        for path in self.paths:
             below = path.relative_to(folder)
             for key in {below.as_posix(), below.with_suffix("").as_posix(), below.name, below.stem}:
                 self._by_key.setdefault(key, []).append(path)

@@ -262,7 +262,7 @@ class ListedDataset(ABC):
         """File and line that name an image first."""
         for table in self._tables():
             if image_id in table.lines:
-                return f"{table.path}, line {table.lines[image_id]}"
+                return table.at(image_id)
         for split in self.splits:
             if image_id in self._readable(split):
                 return self._split(split).at(image_id)
