@@ -3,7 +3,9 @@ import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
+from seedbed.engines.data_state import look
 from seedbed.engines.mtimes import settle
 from seedbed.engines.tree_lock import hold_tree, is_tree_locked
 from seedbed.errors import SeedbedError
@@ -25,7 +27,10 @@ try:
     NODES = WORKFLOW.nodes_by_stage
     if workflow.is_main_process and not is_tree_locked(WORKFLOW):
         WORKFLOW.write_slices()
-        settle(WORKFLOW)
+        DATA = look(WORKFLOW.graph(), write=True)
+        for note in DATA.notes:
+            logger.info(note)
+        settle(WORKFLOW, DATA)
 except SeedbedError as error:
     raise WorkflowError(str(error)) from None
 
@@ -51,6 +56,7 @@ wildcard_constraints:
     report="|".join(WORKFLOW.reports),
 
 
+GRAPH = WORKFLOW.graph()
 SLICE = "results/.params/{dataset}/{recipe}/{axes}/{node}.json"
 JUDGEMENT = "results/{dataset}/{recipe}/{axes}/{judge}/{judgement}.json"
 PAGE, *TABLES = REPORT.files

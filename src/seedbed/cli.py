@@ -38,21 +38,24 @@ def plan(
         disk: also say how large what is on disk is.
         forecast: also say what a run will cost, by the median of earlier runs of each stage on this data set.
     """
+    from seedbed.engines.data_state import look
     from seedbed.engines.tree_lock import is_tree_locked
     from seedbed.verbs.show import Columns, plan_text
 
     workflow = Workflow.read()
     name = "sweep" if sweep else "all"
-    if is_tree_locked(workflow):
+    is_locked = is_tree_locked(workflow)
+    if is_locked:
         print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
     else:
         workflow.write_slices()
+    data = look(workflow.graph(), write=not is_locked)
     if shell:
         print("set -e")
         for command in workflow.commands((name,)):
             print(command.line())
     else:
-        print(plan_text(workflow, (name,), Columns(why, disk, forecast)))
+        print(plan_text(workflow, (name,), Columns(why, disk, forecast), data))
 
 
 @app.command

@@ -86,6 +86,12 @@ class FolderDataset(ListedDataset):
         """
         return self._images.find(image_id, "photograph")
 
+    def places(self) -> list[Path]:
+        """Labels, lists, the folder of images, and that of masks if there is one."""
+        lists = [self.root / (s.list or "") for name, s in self.splits.items() if self._has_file(name)]
+        folders = [self.root / folder for folder in (self.options.images, self.options.masks) if folder]
+        return [*dict.fromkeys([*(t.path for t in self._label_tables), *lists, *folders])]
+
     def _own_faults(self) -> list[str]:
         faults = self._class_faults() + self._disagreements() + self._undeclared() + self._no_folder()
         return faults + self._images.faults + (self._masks.faults if self.options.masks else [])

@@ -53,8 +53,8 @@ def sync() -> Handover:
     Raises:
         SeedbedError: dvc.yaml is out of date, another run writes here, or DVC itself fails.
     """
-    workflow, reports, _ = resolve()
-    states = Examiner(workflow.graph(), "hash").states(workflow.reports[name] for name in reports)
+    workflow, reports, _, data = resolve()
+    states = Examiner(workflow.graph(), "hash", data).states(workflow.reports[name] for name in reports)
     handover = Handover.of(states)
     _commit(handover.committed)
     return handover

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from seedbed.engines.data_state import DataState
 from seedbed.engines.soundness import Examiner, State
 from seedbed.plan.commands import Workflow
 from seedbed.plan.tasks import Task
 from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
+from seedbed.stages.prepare_masks import STAGE as PREPARE_MASKS
 from seedbed.stages.report import STAGE as REPORT
 from seedbed.verbs.forecast import Forecast, forecast, run_seconds, task_forecast
 from seedbed.verbs.terminal import folder_size, human_duration, human_size, table
@@ -22,32 +24,39 @@ class Columns:
     forecast: bool = False
 
 
-def plan_text(workflow: Workflow, reports: Sequence[str], columns: Columns = Columns()) -> str:
+def plan_text(
+    workflow: Workflow, reports: Sequence[str], columns: Columns = Columns(), data: DataState | None = None
+) -> str:
     """Every node of the reports: one line for all its seeds and regions settings; then what a run would discard.
 
     Args:
         reports: `all`, `sweep`.
         columns: with `why`, instances of one node get one line per reason.
+        data: what planning saw of the data set; it is looked at if None.
     """
     graph = workflow.graph()
     asked = [workflow.asked(name) for name in reports]
     tasks = {task.key: task for report in asked for task in report.tasks}
-    examiner = Examiner(graph)
-    index = examiner.index()
+    examiner = Examiner(graph, data=data)
+    index, masks = examiner.index(), examiner.masks()
     states = {key: examiner.task(task) for key, task in tasks.items()}
     sizes = _sizes(tasks, states, columns.disk)
     seconds = run_seconds(workflow.results, graph.dataset) if columns.forecast else {}
     cost = {key: task_forecast(task, states[key], seconds) for key, task in tasks.items()}
-    made = forecast(PREPARE_DATASET.name, index, seconds)
+    made = [forecast(PREPARE_DATASET.name, index, seconds), forecast(PREPARE_MASKS.name, masks, seconds)]
     index_size = folder_size(graph.index_folder) if columns.disk else 0
-    rows = [_row(columns, ("", "index", "", ""), [index], made, index_size)]
+    masks_size = graph.masks_path.stat().st_size if columns.disk and graph.masks_path.exists() else 0
+    rows = [
+        _row(columns, ("", "index", "", ""), [index], made[0], index_size - masks_size),
+        _row(columns, ("", "masks", "", ""), [masks], made[1], masks_size),
+    ]
     for group in _groups(tasks.values(), states, columns.why):
         head = (group[0].owner, group[0].name, _rngs(group), _regions(group))
         costs = Forecast.total([cost[task.key] for task in group])
         size = sum(sizes.get(task.key, 0) for task in group)
         rows.append(_row(columns, head, [states[task.key] for task in group], costs, size))
     shown = (*("OWNER", "NODE", "RNGS", "REGIONS", "STATE"), *_optional(columns, "DISK", "TIME", "WHY"))
-    lines = [f"data set {graph.dataset}", table(shown, rows)]
+    lines = [f"data set {graph.dataset}", *examiner.data.notes, table(shown, rows)]
     discarded = human_size(sum(sizes[key] for key, state in states.items() if state.status == "stale"))
     lines.append(f"{len(states)} nodes: {_counted(states.values())}; a run would discard {discarded}")
     if columns.disk:
@@ -56,7 +65,7 @@ def plan_text(workflow: Workflow, reports: Sequence[str], columns: Columns = Col
         judgements = {key: j for report in asked for key, j in report.judgements.items()}
         judged = [forecast(j.stage.name, examiner.judgement(j), seconds) for j in judgements.values()]
         pages = [forecast(REPORT.name, examiner.report(report), seconds) for report in asked]
-        lines.append(_cost(Forecast.total([made, *cost.values(), *judged, *pages])))
+        lines.append(_cost(Forecast.total([*made, *cost.values(), *judged, *pages])))
     return "\n".join(lines)
 
 
