@@ -99,11 +99,18 @@ def _labels(dataset: Dataset, image_id: str) -> str:
 
 
 def masks_csv(
-    dataset: Dataset, splits: Mapping[str, SplitDeclaration], remember: Remember = read_anew
+    dataset: Dataset,
+    splits: Mapping[str, SplitDeclaration],
+    made_with: str,
+    remember: Remember = read_anew,
 ) -> str:
     """Checksums of the masks as CSV text, for splits that have masks: of their sizes and indices 0 … C, 255.
 
     This reads pixel truth but passes none of it on: from the file, evaluations know that a mask has changed.
+
+    Args:
+        made_with: digest of declaration and index.
+        remember: gets the digest of each file.
 
     Raises:
         SeedbedError: a mask is missing, unreadable, or differs in size from its photograph.
@@ -111,7 +118,8 @@ def masks_csv(
     found = (
         (image_id, split, _mask(dataset, image_id, remember)) for image_id, split in _masked(dataset, splits)
     )
-    return masks_text((image_id, split, sha256) for image_id, split, sha256 in found if sha256 is not None)
+    rows = ((image_id, split, sha256) for image_id, split, sha256 in found if sha256 is not None)
+    return masks_text(rows, made_with)
 
 
 def read_masks(

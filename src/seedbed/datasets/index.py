@@ -146,9 +146,14 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
     return Index(tuple(header[len(COLUMNS) :]), tuple(rows))
 
 
-def masks_text(rows: Iterable[tuple[str, str, str]]) -> str:
-    """Checksums of masks as CSV text: id, split, SHA-256; the last row holds the SHA-256 of all rows before it."""
-    return _with_last_row(_csv(MASK_COLUMNS, rows))
+def masks_text(rows: Iterable[tuple[str, str, str]], made_with: str) -> str:
+    """Checksums of masks as CSV text.
+
+    Args:
+        rows: id, split and SHA-256 of each mask.
+        made_with: digest of declaration and index, for a row of its own; a last row holds the SHA-256 of all others.
+    """
+    return _with_last_row(_csv(MASK_COLUMNS, [*rows, ("", "", made_with)]))
 
 
 def mask_digest(mask: UInt8[np.ndarray, "height width"]) -> str:
@@ -171,7 +176,22 @@ def masks_rows(path: Path) -> list[tuple[str, str, str]]:
     Raises:
         SeedbedError: it is missing, or its last row does not fit the rows before it.
     """
+    return _masks_table(path)[:-1]
+
+
+def masks_made_with(path: Path) -> str:
+    """Digest of declaration and index with which a file of `masks_text` was made.
+
+    Raises:
+        SeedbedError: as `masks_rows`.
+    """
+    return _masks_table(path)[-1][2]
+
+
+def _masks_table(path: Path) -> list[tuple[str, str, str]]:
     rows = list(csv.reader(io.StringIO(_masks_bytes(path).decode())))[1:-1]
+    if not rows or any(len(row) != len(MASK_COLUMNS) for row in rows) or rows[-1][:2] != ["", ""]:
+        raise SeedbedError(f"{path} was made by an older version; run prepare_masks again")
     return [(image_id, split, sha256) for image_id, split, sha256 in rows]
 
 

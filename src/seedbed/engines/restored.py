@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seedbed.artifacts.artifact import verify
 from seedbed.artifacts.atomic import write_bytes, write_if_changed
-from seedbed.artifacts.manifest import MANIFEST, read_manifest
+from seedbed.artifacts.manifest import MANIFEST, read_manifest, sha256_bytes, to_json
 from seedbed.datasets.content import MaskRow
 from seedbed.datasets.index import masks_text
 from seedbed.errors import SeedbedError
@@ -72,7 +72,17 @@ def restore_masks(graph: TaskGraph, rows: Sequence[MaskRow]) -> list[Path]:
     """
     if not graph.masks_path.exists() or not all(row.sha256 for row in rows):
         return []
-    return [_put(graph.masks_path, masks_text(rows).encode(), graph.index_folder / INDEX)]
+    text = masks_text(rows, masks_key(graph, sound_content(graph)))
+    return [_put(graph.masks_path, text.encode(), graph.index_folder / INDEX)]
+
+
+def masks_key(graph: TaskGraph, content: str) -> str:
+    """What checksums of masks must be made with (`seedbed.runtime.opening.Opened.key`).
+
+    Args:
+        content: content digest of the index.
+    """
+    return sha256_bytes(to_json([graph.masks_slice(), {"index": [content]}]))
 
 
 def _put(path: Path, content: bytes, like: Path) -> Path:

@@ -11,15 +11,16 @@ from typing import Any, Literal
 
 from seedbed.artifacts.artifact import verify
 from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, merge_shards, read_manifest
-from seedbed.datasets.index import masks_digest, masks_rows, parse_index
+from seedbed.datasets.index import masks_digest, masks_made_with
 from seedbed.engines.data_state import DataState, look
+from seedbed.engines.restored import masks_key
 from seedbed.errors import SeedbedError
 from seedbed.plan.judges import Judgement
 from seedbed.plan.reports import Report, report_sources
 from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.runtime.contract import TrueMasks
 from seedbed.runtime.judging import read_judgement
-from seedbed.runtime.paths import INDEX, WORK
+from seedbed.runtime.paths import WORK
 from seedbed.runtime.run import WHOLE
 
 Status = Literal["cached", "stale", "partial", "missing"]
@@ -132,10 +133,9 @@ class Examiner:
     def _masks_faults(self, alone: bool) -> Iterator[str]:
         if not alone and self.index().status != "cached":
             yield REINDEXED
-        rows = masks_rows(self.graph.masks_path)
-        index = parse_index((self.graph.index_folder / INDEX).read_text())
-        known = {(row.image_id, row.split) for row in index.rows}
-        yield "" if known.issuperset(row[:2] for row in rows) else "it is of another index"
+        index = self._manifest(self.graph.index_folder / MANIFEST)
+        is_of_index = masks_made_with(self.graph.masks_path) == masks_key(self.graph, index.content)
+        yield "" if is_of_index else "it is of another index or declaration"
         yield self.data.masks_fault
 
     def _task(self, task: Task, alone: bool) -> State:
@@ -205,14 +205,18 @@ class Examiner:
         reads_masks: bool = False,
     ) -> str:
         """Which inputs now have a different content from the one that was used."""
-        path = self.graph.masks_path
-        masks = [masks_digest(path)] if path.exists() else []
         now = {"index": [self._manifest(self.graph.index_folder / MANIFEST).content]}
-        for name, source in sources.items():
-            now[name] = [self._manifest(source.manifest).content] if isinstance(source, Task) else masks
-        now |= {"masks": masks} if reads_masks else {}
+        for name, source in (*sources.items(), *([("masks", TrueMasks())] if reads_masks else [])):
+            if isinstance(source, Task):
+                now[name] = [self._manifest(source.manifest).content]
+            else:
+                now[name] = self._masks_digests()
         changed = [name for name in sorted({*used, *now}) if used.get(name) != now.get(name)]
         return f"input {', '.join(changed)} changed" if changed else ""
+
+    def _masks_digests(self) -> list[str]:
+        path = self.graph.masks_path
+        return [masks_digest(path)] if path.exists() else []
 
     def _changed_file(
         self, folder: Path, manifest: Manifest, declared: Iterable[Path], beside: Iterable[Path]

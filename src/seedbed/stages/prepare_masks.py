@@ -1,9 +1,9 @@
-"""`prepare_masks`: checksums of a data set's true masks, with which evaluations and the supervised baseline check them.
+"""`prepare_masks`: checksums of a data set's true masks, by which evaluations and the supervised baseline verify them.
 
 Every mask of the splits that have masks is read once. `masks.csv` lies beside the index and has one row per mask:
-`image_id`, `split`, `sha256` of size and indices; its last row has the `sha256` of all rows before it. It is a stage
-of its own so that a corrected mask makes stale what reads masks, and trains nothing again that learns from labels. The
-plan adds this stage; recipes have no node of it.
+`image_id`, `split`, `sha256` of size and indices. Its last two rows hold the digest of declaration and index, and the
+`sha256` of all rows before. This is a stage of its own, so that a corrected mask makes stale only what reads masks.
+The plan adds it; recipes have no node of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def run(job: Job) -> bytes:
     parameters: PrepareDatasetParameters = job.parameters
     known = Known(job.results, job.slice)
     found = known.nothing()
-    made = masks_csv(job.dataset, parameters.splits, found.digest)
+    made = masks_csv(job.dataset, parameters.splits, job.key, found.digest)
     known.keep(masks=(found, job.dataset.classes))
     return made.encode()
 
