@@ -1,16 +1,20 @@
 """What each engine runs again after a data set has changed, counted: `python experiments/data_changes/run.py FOLDER`.
 
-In FOLDER, which must not exist, two checkouts of this repository get a small data set of files each, kind `folder`:
-12 photographs of 64 pixels with labels and masks. The recipe trains a classifier on the labels and, as a baseline, a
-segmenter on the masks; CAMs and predictions are evaluated. Every change is made in both checkouts and followed by a run.
+FOLDER, which must not exist, becomes a checkout of this repository with a small data set of kind `folder`: 12
+photographs of 64 pixels with labels and masks. The recipe trains a classifier on the labels and, as a baseline, a
+segmenter on the masks; CAMs and predictions are evaluated. After one run every change is made alone, and counted are
+the jobs of `snakemake -n` and, once DVC has indexed the data set anew, the stages of `dvc status` with all that depends
+on them. FOLDER-kept holds the finished tree, for another call.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -47,6 +51,8 @@ RECIPE = {
     },
     "scores": ["cams", "predictions"],
 }
+DATA = ("index", "masks")
+FEW = 9
 CLASSES = {"red": (220, 40, 40), "blue": (40, 40, 220)}
 
 
@@ -91,7 +97,7 @@ def add_photograph(photos: Path) -> None:
 
 
 def drop_photograph(photos: Path) -> None:
-    rows(photos, lambda lines: [line for line in lines if not line.startswith("p12")])
+    rows(photos, lambda lines: [line for line in lines if not line.startswith("p06")])
 
 
 def replace_photograph(photos: Path) -> None:
@@ -143,10 +149,12 @@ CHANGES: dict[str, Callable[[Path], None]] = {
 
 
 class Checkout:
-    """A tree in which one engine runs."""
+    """A tree in which everything was made by Snakemake and handed to DVC."""
 
-    def __init__(self, folder: Path, engine: list[str]) -> None:
-        self.folder, self.engine = folder, engine
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.kept = folder, folder.with_name(f"{folder.name}-kept")
+        if self.kept.exists():
+            return
         folder.mkdir(parents=True)
         for part in PARTS:
             source = ROOT / part
@@ -154,23 +162,51 @@ class Checkout:
         (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
         (folder / "recipes/both.yaml").write_text(yaml.safe_dump(RECIPE))
         make(folder / "photos")
-        self._run("git", "init", "-q")
-        self._run("dvc", "init", "-q")
-        self._run(sys.executable, "-c", "from seedbed.cli import main; main()", "dvc")
+        self.run("git", "init", "-q")
+        self.run("dvc", "init", "-q")
+        self.run("seedbed", "dvc")
+        self.run("snakemake", "--cores", "2", "--quiet", "all")
+        self.run("seedbed", "sync-dvc")
+        self.run("dvc", "repro", "--quiet")
+        self.run("seedbed", "plan")
+        shutil.copytree(folder, self.kept, symlinks=True)
 
-    def run(self) -> list[str]:
-        """Stage commands that the engine ran."""
-        calls = self.folder / "calls"
-        calls.unlink(missing_ok=True)
-        self._run(*self.engine, SEEDBED_CALLS=str(calls))
-        return calls.read_text().splitlines() if calls.exists() else []
+    def restore(self) -> None:
+        """As it was before any change."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self.kept, self.folder, symlinks=True)
+        self.run("seedbed", "plan")
 
     def told(self) -> str:
         """What planning says of the data set."""
-        said = self._run(sys.executable, "-c", "from seedbed.cli import main; main()", "plan")
-        return next((line for line in said.splitlines() if line.startswith("data set changed")), "")
+        said = self.run("seedbed", "plan").splitlines()
+        return next((line for line in said if line.startswith("data set changed")), "")
 
-    def _run(self, *words: str, **environment: str) -> str:
+    def by_snakemake(self) -> list[str]:
+        """Rules of the jobs that Snakemake would run."""
+        said = self.run("snakemake", "-n", "--cores", "1")
+        table = said.rpartition("Job stats:")[2].splitlines()[3:] if "Job stats:" in said else []
+        counts = [line.split() for line in table if line]
+        return [rule for rule, count, *_ in counts if rule not in ("all", "total") for _ in range(int(count))]
+
+    def by_dvc(self) -> list[str]:
+        """Stages that DVC would run: it runs those of the data set, then says what has changed."""
+        calls = self.folder / "calls"
+        calls.unlink(missing_ok=True)
+        self.run("dvc", "repro", "--quiet", *(f"squares--{name}" for name in DATA), SEEDBED_CALLS=str(calls))
+        ran = [line.split()[0] for line in calls.read_text().splitlines()] if calls.exists() else []
+        stages = yaml.safe_load((self.folder / "dvc.yaml").read_text())["stages"]
+        stale = {name for name in json.loads(self.run("dvc", "status", "--json")) if name in stages} - {
+            "resolve"
+        }
+        for name, stage in stages.items():
+            made = {out for other in stale for out in _outs(stages[other])}
+            if name != "resolve" and made & set(stage["deps"]):
+                stale.add(name)
+        return ran + [stages[name]["cmd"].split()[1].rpartition("/")[2][:-3] for name in sorted(stale)]
+
+    def run(self, *words: str, **environment: str) -> str:
+        """Output of a command in the tree."""
         program = Path(sys.executable).with_name(words[0])
         command = [str(program) if program.exists() else words[0], *words[1:]]
         mine = os.environ | {"PYTHONPATH": str(ROOT / "src"), "DVC_NO_ANALYTICS": "1"} | environment
@@ -180,29 +216,27 @@ class Checkout:
         return done.stdout
 
 
+def _outs(stage: dict[str, Any]) -> Iterator[str]:
+    for kind in ("outs", "metrics", "plots"):
+        for out in stage.get(kind, []):
+            yield from [out] if isinstance(out, str) else out
+
+
 def main(folder: Path) -> None:
-    """Make every change in both trees and print the table."""
-    trees = {
-        "snakemake": Checkout(folder / "snakemake", ["snakemake", "--cores", "2", "--quiet", "all"]),
-        "dvc": Checkout(folder / "dvc", ["dvc", "repro", "--quiet"]),
-    }
-    jobs = {name: len(tree.run()) for name, tree in trees.items()}
-    print(f"| change made | planning says | Snakemake, of {jobs['snakemake']} jobs | DVC, of {jobs['dvc']} |")
-    print("|---|---|---|---|", flush=True)
+    """Make every change in the finished tree and print the table."""
+    tree = Checkout(folder)
+    print("| change made | planning says | Snakemake runs | DVC runs |\n|---|---|---|---|", flush=True)
     for change, make_change in CHANGES.items():
-        for tree in trees.values():
-            make_change(tree.folder / "photos")
-        told = trees["snakemake"].told()
-        calls = {name: tree.run() for name, tree in trees.items()}
-        cells = [f"{len(ran)}{_stages(ran)}" for ran in calls.values()]
-        print(f"| {change} | {told} | {cells[0]} | {cells[1]} |", flush=True)
+        tree.restore()
+        make_change(tree.folder / "photos")
+        cells = [tree.told(), counted(tree.by_snakemake()), counted(tree.by_dvc())]
+        print(f"| {change} | {' | '.join(cells)} |", flush=True)
 
 
-def _stages(calls: list[str]) -> str:
-    """Names of the stages, if there are few."""
-    names = dict.fromkeys(call.split()[0] for call in calls)
-    return f": {', '.join(names)}" if calls and "train_classifier" not in names else ""
+def counted(stages: list[str]) -> str:
+    """Their number and, if they are few, their names."""
+    return f"{len(stages)}" + (f": {', '.join(sorted(stages))}" if 0 < len(stages) < FEW else "")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]).resolve())

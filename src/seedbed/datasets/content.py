@@ -198,12 +198,13 @@ def changes(old: Content, new: Content) -> Changes:
     common = before.keys() & after.keys()
     replaced = sum(before[i].sha256 != after[i].sha256 for i in common)
     splits = [_splits(content) for content in (old, new)]
+    stayed = {i for i in common if splits[0][i] == splits[1][i]}
     counted = Changes(
         photographs=len(before.keys() ^ after.keys()) + replaced,
         labels=sum(_differing(old.classes, before[i].labels, new.classes, after[i].labels) for i in common),
         classes=len({*old.classes} ^ {*new.classes}),
-        splits=sum(splits[0][i] != splits[1][i] for i in common),
-        masks=_changed_masks(old.masks, new.masks, common),
+        splits=len(common) - len(stayed),
+        masks=_changed_masks(old.masks, new.masks, stayed),
     )
     if counted.retrains or old.digest == new.digest:
         return counted
@@ -227,9 +228,9 @@ def _differing(classes: Sequence[str], labels: str, others: Sequence[str], other
     return sum(first[name] != second[name] for name in first.keys() & second.keys())
 
 
-def _changed_masks(old: Sequence[MaskRow] | None, new: Sequence[MaskRow] | None, common: set[str]) -> int:
-    """Masks that differ, of images that were there before."""
+def _changed_masks(old: Sequence[MaskRow] | None, new: Sequence[MaskRow] | None, stayed: set[str]) -> int:
+    """Masks that differ, of images that were there before in the same splits."""
     if old is None or new is None:
         return 0
     before, after = ({row.image_id: row.sha256 for row in rows} for rows in (old, new))
-    return sum(before.get(i) != after.get(i) for i in (before.keys() | after.keys()) & common)
+    return sum(before.get(i) != after.get(i) for i in (before.keys() | after.keys()) & stayed)

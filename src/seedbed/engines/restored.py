@@ -14,6 +14,7 @@ from seedbed.artifacts.manifest import MANIFEST, read_manifest, sha256_bytes, to
 from seedbed.datasets.content import MaskRow
 from seedbed.datasets.index import masks_text
 from seedbed.errors import SeedbedError
+from seedbed.plan.commands import masks_command
 from seedbed.plan.tasks import TaskGraph
 from seedbed.runtime.paths import INDEX, PARAMS
 
@@ -59,9 +60,8 @@ def restore_index(graph: TaskGraph) -> list[Path]:
     if len(damaged) != 1:
         return []
     other = next(name for name in FILES if name not in damaged)
-    return [
-        _put(graph.index_folder / damaged[0], (copies / damaged[0]).read_bytes(), graph.index_folder / other)
-    ]
+    time = (graph.index_folder / other).stat().st_mtime_ns
+    return [_put(graph.index_folder / damaged[0], (copies / damaged[0]).read_bytes(), time)]
 
 
 def restore_masks(graph: TaskGraph, rows: Sequence[MaskRow]) -> list[Path]:
@@ -73,7 +73,8 @@ def restore_masks(graph: TaskGraph, rows: Sequence[MaskRow]) -> list[Path]:
     if not graph.masks_path.exists() or not all(row.sha256 for row in rows):
         return []
     text = masks_text(rows, masks_key(graph, sound_content(graph)))
-    return [_put(graph.masks_path, text.encode(), graph.index_folder / INDEX)]
+    time = max(path.stat().st_mtime_ns for path in masks_command(graph).reads)
+    return [_put(graph.masks_path, text.encode(), time)]
 
 
 def masks_key(graph: TaskGraph, content: str) -> str:
@@ -85,10 +86,9 @@ def masks_key(graph: TaskGraph, content: str) -> str:
     return sha256_bytes(to_json([graph.masks_slice(), {"index": [content]}]))
 
 
-def _put(path: Path, content: bytes, like: Path) -> Path:
-    """Write a file with the time of another one, so that it outdates nothing."""
+def _put(path: Path, content: bytes, time: int) -> Path:
+    """Write a file that is no younger than `time`, in nanoseconds, so that it outdates nothing."""
     write_bytes(path, content)
-    time = like.stat().st_mtime_ns
     os.utime(path, ns=(time, time))
     return path
 
