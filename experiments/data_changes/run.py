@@ -9,6 +9,7 @@ on them. FOLDER-kept holds the finished tree, for another call.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -185,9 +186,9 @@ class Checkout:
     def by_snakemake(self) -> list[str]:
         """Rules of the jobs that Snakemake would run."""
         said = self.run("snakemake", "-n", "--cores", "1")
-        table = said.rpartition("Job stats:")[2].splitlines()[3:] if "Job stats:" in said else []
-        counts = [line.split() for line in table if line]
-        return [rule for rule, count, *_ in counts if rule not in ("all", "total") for _ in range(int(count))]
+        table = said.rpartition("Job stats:")[2].partition("total")[0]
+        counts = re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)
+        return [rule for rule, count in counts if rule != "all" for _ in range(int(count))]
 
     def by_dvc(self) -> list[str]:
         """Stages that DVC would run: it runs those of the data set, then says what has changed."""
