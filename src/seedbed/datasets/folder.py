@@ -67,6 +67,7 @@ class FolderDataset(ListedDataset):
             )
         self._indices = [options.mask_indices.get(c, i + 1) for i, c in enumerate(self.classes)]
         self._lookup = mask_lookup(self._indices)
+        self._sources: dict[str, Path] = {}
 
     def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
         """Image-level labels.
@@ -84,7 +85,9 @@ class FolderDataset(ListedDataset):
         Raises:
             SeedbedError: there is none, or there are several that fit.
         """
-        return self._images.find(image_id, "photograph")
+        if image_id not in self._sources:
+            self._sources[image_id] = self._images.find(image_id, "photograph")
+        return self._sources[image_id]
 
     def places(self) -> list[Path]:
         """Labels, lists, the folder of images, and that of masks if there is one."""
