@@ -3,7 +3,9 @@ import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
+from seedbed.engines.data_state import look
 from seedbed.engines.mtimes import settle
 from seedbed.engines.tree_lock import hold_tree, refuse_unplanned, who_holds
 from seedbed.errors import SeedbedError
@@ -32,7 +34,10 @@ try:
             refuse_unplanned(WORKFLOW)
         else:
             WORKFLOW.write_slices()
-            settle(WORKFLOW)
+            DATA = look(WORKFLOW.graph(), write=True)
+            for note in DATA.notes:
+                logger.info(note)
+            settle(WORKFLOW, DATA)
 except SeedbedError as error:
     stop(error)
 
@@ -58,6 +63,7 @@ wildcard_constraints:
     report="|".join(WORKFLOW.reports),
 
 
+GRAPH = WORKFLOW.graph()
 SLICE = "results/.params/{dataset}/{recipe}/{axes}/{node}.json"
 JUDGEMENT = "results/{dataset}/{recipe}/{axes}/{judge}/{judgement}.json"
 PAGE, *TABLES = REPORT.files

@@ -68,16 +68,19 @@ def plan(
             median of earlier runs of each stage on this data set.
         graph: print the nodes as a graph instead, with their states; mermaid if no form is named.
     """
+    from seedbed.engines.data_state import look
     from seedbed.engines.tree_lock import is_tree_locked
     from seedbed.verbs.graph import FORMS, graph_of
     from seedbed.verbs.show import Columns, plan_text
 
     workflow = given.workflow()
     name = "sweep" if sweep else "all"
-    if is_tree_locked(workflow):
+    is_locked = is_tree_locked(workflow)
+    if is_locked:
         print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
     else:
         workflow.write_slices()
+    data = look(workflow.graph(), write=not is_locked)
     if shell:
         print("set -e")
         for command in workflow.commands((name,)):
@@ -85,7 +88,7 @@ def plan(
     elif graph:
         print(FORMS[graph](graph_of(workflow, (name,))))
     else:
-        print(plan_text(workflow, (name,), Columns(why, disk, forecast)))
+        print(plan_text(workflow, (name,), Columns(why, disk, forecast), data))
 
 
 @app.command

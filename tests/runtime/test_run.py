@@ -23,6 +23,7 @@ from seedbed.runtime.options import parser
 from seedbed.runtime.run import run_stage
 from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
 from seedbed.stages.prepare_dataset import run as prepare
+from seedbed.stages.prepare_masks import STAGE as PREPARE_MASKS
 
 IDS = ["a", "b", "c", "d", "e"]
 WORK: dict[str, Callable[[Job], Any]] = {}
@@ -99,8 +100,9 @@ class Place:
     def index(self) -> Path:
         path = self.folder / "results" / "toy" / "index" / "manifest.json"
         if not path.exists():
-            lists = {"train": {"masks": False}}
-            self.run(PREPARE_DATASET, "index", {}, parameters={"kind": "folder", "splits": lists})
+            declared = {"kind": "folder", "splits": {"train": {"masks": False}}}
+            self.run(PREPARE_DATASET, "index", {}, parameters=declared)
+            self.run(PREPARE_MASKS, "index/masks.csv", {"index": path}, parameters=declared)
         return path
 
     def whole(self, **content: Any) -> Path:
@@ -357,7 +359,7 @@ def test_a_changed_file_of_the_masks_is_refused(place: Place) -> None:
     place.whole()
     path = place.index.parent / "masks.csv"
     path.write_bytes(path.read_bytes().replace(b"split", b"splat"))
-    with pytest.raises(SeedbedError, match=r"masks\.csv was changed, .*; run prepare_dataset again"):
+    with pytest.raises(SeedbedError, match=r"masks\.csv was changed, .*; run prepare_masks again"):
         place.maps(extra=path)
 
 

@@ -47,7 +47,7 @@ class Finder:
         if exact in found or (exact.suffix.lower() in self.suffixes and exact.is_file()):
             return exact
         found = self.mirrored(key) or found
-        if len({os.path.realpath(p) for p in found}) == 1:
+        if len(found) == 1 or len({os.path.realpath(p) for p in found}) == 1:
             return found[0]
         if found:
             raise SeedbedError(

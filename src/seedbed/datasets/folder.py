@@ -71,6 +71,7 @@ class FolderDataset(ListedDataset):
             )
         self._indices = [options.mask_indices.get(c, i + 1) for i, c in enumerate(self.classes)]
         self._lookup = mask_lookup(self._indices)
+        self._sources: dict[str, Path] = {}
 
     def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
         """Image-level labels.
@@ -88,7 +89,15 @@ class FolderDataset(ListedDataset):
         Raises:
             SeedbedError: there is none, or there are several that fit.
         """
-        return self._images.find(image_id, "photograph")
+        if image_id not in self._sources:
+            self._sources[image_id] = self._images.find(image_id, "photograph")
+        return self._sources[image_id]
+
+    def places(self) -> list[Path]:
+        """Labels, lists, the folder of images, and that of masks if there is one."""
+        lists = [self.root / (s.list or "") for name, s in self.splits.items() if self._has_file(name)]
+        folders = [self.root / folder for folder in (self.options.images, self.options.masks) if folder]
+        return [*dict.fromkeys([*(t.path for t in self._label_tables), *lists, *folders])]
 
     def _own_faults(self) -> list[str]:
         faults = self._class_faults() + self._disagreements() + self._undeclared() + self._no_folder()

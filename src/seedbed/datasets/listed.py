@@ -116,6 +116,18 @@ class ListedDataset(ABC):
             raise SeedbedError(f"{self._no_mask(image_id)}; add it, or declare `masks: false`")
         return read_mask(path, self._lookup)
 
+    def mask_source(self, image_id: str) -> Path | None:
+        """The mask's file; None if there is none, or no split with masks lists the image.
+
+        Raises:
+            SeedbedError: several files fit.
+        """
+        return self._mask_path(image_id) if image_id in self._masked else None
+
+    @abstractmethod
+    def places(self) -> list[Path]:
+        """Files and folders of everything that the data set is read from."""
+
     def faults(self) -> list[str]:
         """Every fault, one line each: labels, options, lists, photographs, masks."""
         faults = [fault for table in self._tables() for fault in table.faults]

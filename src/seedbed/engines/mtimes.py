@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from seedbed.engines.data_state import DataState, look
 from seedbed.engines.soundness import CACHED, Examiner, State
 from seedbed.plan.commands import (
     Command,
     Workflow,
     judgement_command,
+    masks_command,
     prepare_command,
     report_command,
     task_commands,
@@ -27,19 +29,23 @@ LOGS = Path("logs")
 SECOND = 1_000_000_000
 
 
-def settle(workflow: Workflow) -> list[str]:
+def settle(workflow: Workflow, data: DataState | None = None) -> list[str]:
     """Bring the times of files in line with what they were made from.
 
     Times in the future are set to now. Sound files that are older than their inputs get the present time, too;
     contents are compared, and so data are read, only where times are out of order. Stale files that are not older
     than their inputs get an older time than these; only their manifests and sizes are compared.
 
+    Args:
+        data: what planning saw of the data set; it is looked at if None.
+
     Returns:
         units of the commands whose files got another time.
     """
     graph = workflow.graph()
-    found = list(steps(workflow, Examiner(graph, "hash")))
-    glances = [state for _, state in steps(workflow, Examiner(graph, "size"))]
+    data = data or look(graph)
+    found = list(steps(workflow, Examiner(graph, "hash", data)))
+    glances = [state for _, state in steps(workflow, Examiner(graph, "size", data))]
     makers = {path: number for number, (command, _) in enumerate(found) for path in command.writes}
     settled = []
     try:
@@ -65,6 +71,7 @@ def steps(workflow: Workflow, examiner: Examiner) -> Iterator[tuple[Command, Cal
     """Every command as Snakemake runs them, in an order that runs, and the state of what it made, taken alone."""
     graph = workflow.graph()
     yield prepare_command(graph), examiner.index
+    yield masks_command(graph), partial(examiner.masks, alone=True)
     for task in workflow.tasks:
         *shards, whole = task_commands(graph, task, by_shard=True)
         for shard, command in zip(task.shard_names, shards, strict=True):

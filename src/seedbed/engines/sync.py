@@ -57,8 +57,8 @@ def sync(overrides: Overrides = NOTHING) -> Handover:
     Raises:
         SeedbedError: dvc.yaml is out of date, another run writes here, or DVC itself fails.
     """
-    workflow, reports, _ = resolve(overrides=overrides)
-    states = Examiner(workflow.graph(), "hash").states(workflow.reports[name] for name in reports)
+    workflow, reports, _, data = resolve(overrides=overrides)
+    states = Examiner(workflow.graph(), "hash", data).states(workflow.reports[name] for name in reports)
     handover = Handover.of(states)
     _commit(handover.committed)
     return handover

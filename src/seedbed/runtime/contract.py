@@ -165,8 +165,6 @@ class Products:
     files: Mapping[str, bytes]
     images: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
-    beside: Mapping[str, bytes] = field(default_factory=dict)
-    """Files written beside the artifact but not part of it (the true masks' checksums beside the index)."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import LedgerEntry, merge_ledgers, sha256_bytes, to_json
 from seedbed.artifacts.meanings import TRUE_MASKS
 from seedbed.datasets.declaration import DatasetDeclaration
-from seedbed.datasets.index import IndexedDataset, masks_digest, parse_index
+from seedbed.datasets.index import IndexedDataset, masks_digest, masks_rows, parse_index
 from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.methods.table import other_meanings
@@ -86,13 +86,14 @@ def open_inputs(stage: Stage, options: argparse.Namespace) -> Opened:
     paths = {name: getattr(options, name) for name in stage.inputs}
     inputs = {name: _open(stage, name, path) for name, path in paths.items() if path is not None}
     artifacts = [a for a in (index, *inputs.values()) if isinstance(a, Artifact)]
+    reads_masks = stage.reads_masks or any(isinstance(source, TrueMasks) for source in inputs.values())
     return Opened(
         slice=content,
         parameters=parameters,
         index=index,
         inputs=inputs,
         contents=_contents(stage, index, inputs),
-        dataset=_dataset(content, index, options),
+        dataset=_dataset(content, index, options, reads_masks),
         ledger=merge_ledgers(*(a.manifest.ledger for a in artifacts), _inherited(stage, content)),
         results=_results_folder(options.params),
     )
@@ -161,7 +162,9 @@ def _contents(
     return contents
 
 
-def _dataset(content: Mapping[str, Any], index: Artifact | None, options: argparse.Namespace) -> Any:
+def _dataset(
+    content: Mapping[str, Any], index: Artifact | None, options: argparse.Namespace, reads_masks: bool
+) -> Any:
     name = content["dataset"]
     declared = content["parameters"] if index is None else index.manifest.parameters["parameters"]
     declaration = validate_model(DatasetDeclaration, declared, f"data set {name}")
@@ -169,7 +172,9 @@ def _dataset(content: Mapping[str, Any], index: Artifact | None, options: argpar
     dataset = open_dataset(name, declaration, root)
     if index is None:
         return dataset
-    return IndexedDataset(dataset, parse_index(index.file(INDEX).read_text()))
+    rows = masks_rows(index.folder / MASKS) if reads_masks else None
+    masks = None if rows is None else {image_id: sha256 for image_id, _, sha256 in rows}
+    return IndexedDataset(dataset, parse_index(index.file(INDEX).read_text()), masks)
 
 
 def _declared_root(params: Path, dataset: str) -> str | None:

@@ -196,7 +196,7 @@ class _Run:
             job, files=files, images=dict(made.images), facts=job.facts | dict(made.facts), records=records
         )
         (self.folder / MANIFEST).unlink(missing_ok=True)
-        for name, data in {**made.files, **made.beside}.items():
+        for name, data in made.files.items():
             write_bytes(self.folder / name, data)
         write_bytes(self.folder / MANIFEST, manifest.to_bytes())
 

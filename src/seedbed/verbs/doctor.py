@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seedbed.datasets import DatasetDeclaration, open_dataset
+from seedbed.engines.data_state import look
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.networks.known import backbone_fault, weights_fault
 from seedbed.plan.commands import Workflow
@@ -39,11 +40,13 @@ def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | No
     except SeedbedError as error:
         return Findings([], [str(error)])
     data = read_data(name, declaration, data_root)
+    seen = look(workflow.graph(name), root=data_root)
     tasks, faults = selected_tasks(workflow, name)
     for where, task in tasks.items():
         faults += [f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump())]
     faults = [*data.faults, *faults, *data.training_faults(tasks)]
-    notes = [*data.notes, *memory_notes(data.largest, declaration.longest, tasks)]
+    changed = [seen.line] if any(seen.changes) else []
+    notes = [*data.notes, *changed, *memory_notes(data.largest, declaration.longest, tasks)]
     return Findings(notes, list(dict.fromkeys(faults)))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from seedbed.engines.data_state import DataState
 from seedbed.engines.jobs import counted_by_rule, jobs_left
 from seedbed.engines.soundness import Examiner, State
 from seedbed.plan.commands import Command, Workflow
@@ -20,18 +21,21 @@ class Columns:
     forecast: bool = False
 
 
-def plan_text(workflow: Workflow, reports: Sequence[str], columns: Columns = Columns()) -> str:
+def plan_text(
+    workflow: Workflow, reports: Sequence[str], columns: Columns = Columns(), data: DataState | None = None
+) -> str:
     """Every node of the reports: one line for all its seeds and regions settings; then what a run would discard.
 
     Args:
         reports: `all`, `sweep`.
         columns: with `why`, instances of one node get one line per reason.
+        data: what planning saw of the data set; it is looked at if None.
     """
     graph = workflow.graph()
     asked = [workflow.asked(name) for name in reports]
     tasks = {task.key: task for report in asked for task in report.tasks}
-    examiner = Examiner(graph)
-    index = examiner.index()
+    examiner = Examiner(graph, data=data)
+    index, masks = examiner.index(), examiner.masks()
     states = {key: examiner.task(task) for key, task in tasks.items()}
     sizes = _sizes(tasks, states, columns.disk)
     seconds = run_seconds(workflow.results, graph.dataset) if columns.forecast else {}
@@ -39,16 +43,23 @@ def plan_text(workflow: Workflow, reports: Sequence[str], columns: Columns = Col
     jobs_of: dict[str, list[Command]] = {}
     for job in jobs:
         jobs_of.setdefault(job.unit if job.unit in tasks else job.unit.rpartition("/")[0], []).append(job)
-    made = forecast((job for job in jobs if job.unit == graph.index_key), seconds)
+    made = [
+        forecast((job for job in jobs if job.unit == key), seconds)
+        for key in (graph.index_key, graph.masks_key)
+    ]
     index_size = folder_size(graph.index_folder) if columns.disk else 0
-    rows = [_row(columns, ("", "index", "", ""), [index], made, index_size)]
+    masks_size = graph.masks_path.stat().st_size if columns.disk and graph.masks_path.exists() else 0
+    rows = [
+        _row(columns, ("", "index", "", ""), [index], made[0], index_size - masks_size),
+        _row(columns, ("", "masks", "", ""), [masks], made[1], masks_size),
+    ]
     for group in _groups(tasks.values(), states, columns.why):
         head = (group[0].owner, group[0].name, _rngs(group), _regions(group))
         costs = forecast((job for task in group for job in jobs_of.get(task.key, ())), seconds)
         size = sum(sizes.get(task.key, 0) for task in group)
         rows.append(_row(columns, head, [states[task.key] for task in group], costs, size))
     shown = (*("OWNER", "NODE", "RNGS", "REGIONS", "STATE"), *_optional(columns, "DISK", "TIME", "WHY"))
-    lines = [f"data set {graph.dataset}", table(shown, rows)]
+    lines = [f"data set {graph.dataset}", *examiner.data.notes, table(shown, rows)]
     discarded = human_size(sum(sizes[key] for key, state in states.items() if state.status == "stale"))
     lines.append(f"{len(states)} nodes: {_counted(states.values())}; a run would discard {discarded}")
     if columns.disk:
