@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from seedbed.errors import SeedbedError
+from seedbed.errors import SeedbedError, one_line
 from seedbed.plan.commands import Workflow
 
 app = App(
@@ -259,9 +259,9 @@ def main() -> None:
             sys.exit(app())
         finally:
             sys.stdout.flush()
-    except SeedbedError as error:
-        print(f"seedbed: error: {error}", file=sys.stderr)
-        sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         sys.exit(128 + signal.SIGPIPE)
+    except (SeedbedError, OSError, MemoryError) as error:
+        print(f"seedbed: error: {one_line(error)}", file=sys.stderr)
+        sys.exit(1)

@@ -28,7 +28,10 @@ from hostile.tree import Tree
 CSV, MASK, PHOTO = "data/birds/labels.csv", "data/birds/masks/a.png", "data/birds/images/a.jpg"
 INDEX = "results/birds/index/index.csv"
 HEADER = "image_id,split,robin,wren\n"
-ROWS = "".join(f"{i}.jpg,{s},1,{n % 2}\n" for n, (i, s) in enumerate(zip("abcdef", ["train"] * 4 + ["val"] * 2, strict=True)))
+ROWS = "".join(
+    f"{i}.jpg,{s},1,{n % 2}\n"
+    for n, (i, s) in enumerate(zip("abcdef", ["train"] * 4 + ["val"] * 2, strict=True))
+)
 SAME = (works("doctor", "no faults"), works("@birds/index", check=equal_to_base(INDEX)))
 
 
@@ -61,7 +64,12 @@ def _labels() -> Iterator[Damage]:
         "no column image_id": (HEADER + ROWS).replace("image_id", "file"),
         "a photograph": b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4,
         "one byte": b"\x00",
-        "300 classes": "image_id,split," + ",".join(f"c{n}" for n in range(300)) + "\n" + "a.jpg,train" + ",1" * 300 + "\n",
+        "300 classes": "image_id,split,"
+        + ",".join(f"c{n}" for n in range(300))
+        + "\n"
+        + "a.jpg,train"
+        + ",1" * 300
+        + "\n",
         "a file of commas": "," * 5000 + "\n",
     }
     yield from each("labels", ((n, content(CSV, text)) for n, text in whole.items()), *_both("labels.csv"))
@@ -114,10 +122,14 @@ def _labels() -> Iterator[Damage]:
     names = "image_id,split,labels\n"
     filled = ["cat,train,robin", "b.jpg,train,robin;wren"]
     yield Damage(
-        "labels: a name with a comma", content(CSV, names + '"a.jpg",train,"robin,wren"\n' + filled[1] + "\n"), _both("labels.csv")
+        "labels: a name with a comma",
+        content(CSV, names + '"a.jpg",train,"robin,wren"\n' + filled[1] + "\n"),
+        _both("labels.csv"),
     )
     yield Damage(
-        "labels: one name in two cases", content(CSV, names + "a.jpg,train,Robin;wren\n" + filled[1] + "\n"), _both("labels.csv")
+        "labels: one name in two cases",
+        content(CSV, names + "a.jpg,train,Robin;wren\n" + filled[1] + "\n"),
+        _both("labels.csv"),
     )
 
 
@@ -164,7 +176,11 @@ def _masks(rng: random.Random) -> Iterator[Damage]:
     }
     yield from each("mask", bad.items(), *_both(name))
     yield Damage("mask: the folder is missing", missing("data/birds/masks"), _both("masks"))
-    yield Damage("mask: two of one name", lambda t: t.write("data/birds/masks/a.jpg.png", t.read(MASK)), _both("a.jpg.png"))
+    yield Damage(
+        "mask: two of one name",
+        lambda t: t.write("data/birds/masks/a.jpg.png", t.read(MASK)),
+        _both("a.jpg.png"),
+    )
 
     def right(tree: Tree, mode: str) -> None:
         image = Image.open(tree.path(MASK)).copy()

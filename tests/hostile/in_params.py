@@ -67,17 +67,29 @@ def _values() -> Iterator[Damage]:
         ("datasets", [None, [], {}, {"../up": {"kind": "folder", "splits": {"train": {}}}}]),
         (f"{birds}.kind", ["nobody", None, [], "../x"]),
         (f"{birds}.shards", [0, -1, 1_000_000_000, 1.5, inf, nan, "many", 10**400]),
-        (f"{birds}.splits", [{}, [], {"../x": {}}, {"": {}}, {"a-b": {}}, {"train": []}, {"train": {"x": 1}}]),
+        (
+            f"{birds}.splits",
+            [{}, [], {"../x": {}}, {"": {}}, {"a-b": {}}, {"train": []}, {"train": {"x": 1}}],
+        ),
         (f"{birds}.splits.train", [{"masks": "perhaps"}, {"list": 5}]),
         (f"{birds}.with", [[], {"masks": 5}, {"nobody": 1}, {"classes": []}, {"mask_indices": {"robin": 0}}]),
         (f"{birds}.with.mask_indices", [{"robin": 254}, {"robin": -1}, {"robin": nan}, {"robin": inf}, [1]]),
         (f"{settings}.lr", [nan, inf, -inf, -1, "abc", None, [], 10**400]),
         (f"{node}.epochs", [0, -5, inf, 1.5, 10**30, "many"]),
         (f"{node}.batch_size", [0, -1, inf, 10**30]),
-        (f"{node}.augmentation", [{"crop": 0}, {"crop": -1}, {"crop": 1_000_000_000}, {"resize_long": [0, 0]}]),
-        ("nodes.cams.with", [{"scales": []}, {"scales": [0]}, {"scales": [-1]}, {"scales": [1e9]}, {"scales": 1}]),
+        (
+            f"{node}.augmentation",
+            [{"crop": 0}, {"crop": -1}, {"crop": 1_000_000_000}, {"resize_long": [0, 0]}],
+        ),
+        (
+            "nodes.cams.with",
+            [{"scales": []}, {"scales": [0]}, {"scales": [-1]}, {"scales": [1e9]}, {"scales": 1}],
+        ),
         (f"{settings}.keep_epochs", [[-1], [0], [nan], 3]),
-        ("settings", [[], {"nobody": {}}, {"birds": []}, {"birds": {"nobody": {}}}, {"birds": {"evaluate": 3}}]),
+        (
+            "settings",
+            [[], {"nobody": {}}, {"birds": []}, {"birds": {"nobody": {}}}, {"birds": {"evaluate": 3}}],
+        ),
         ("settings.birds", [{"train_classifier": {"nobody": 1}}, {"evaluate": {"inherited": 5}}]),
         ("settings.birds.dump_cams", [{"sizes": [10**9]}, {"sizes": [0]}, {"sizes": [nan]}]),
         ("settings.birds.evaluate", [{"curve_step": 0}, {"curve_step": 1e-300}, {"background_score": nan}]),
@@ -97,9 +109,19 @@ def _values() -> Iterator[Damage]:
         if root is None or isinstance(root, str):
             runs = (*runs, refused("@birds/index"))
         yield Damage(f"params: root = {str(root)[:20]!r}", _rooted(root), runs)
-    fine = [("recipes", ["tiny", "tiny"]), ("recipes", "tiny"), ("rngs", 0), ("rngs", "0"), ("thresholds", [])]
+    fine = [
+        ("recipes", ["tiny", "tiny"]),
+        ("recipes", "tiny"),
+        ("rngs", 0),
+        ("rngs", "0"),
+        ("thresholds", []),
+    ]
     for key, value in fine:
-        yield Damage(f"params: {key} = {value!r}, which is right", _setting(key, value), (works("plan"), works("scores")))
+        yield Damage(
+            f"params: {key} = {value!r}, which is right",
+            _setting(key, value),
+            (works("plan"), works("scores")),
+        )
 
 
 def _setting(key: str, value: Any) -> Any:

@@ -57,11 +57,6 @@ class Ended:
 
 def preload() -> None:
     """Import what commands import, so that forked children need not."""
-    import matplotlib.figure
-    import pandas
-    import segmentation_models_pytorch
-    import skimage.filters
-    import timm
     import torch
 
     import seedbed.cli

@@ -16,19 +16,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hostile import in_folder, in_params, in_voc
+from hostile import in_folder, in_params, in_results, in_use, in_voc
 from hostile.damages import Damage, Run
 from hostile.running import Ended, preload, run_forked
 from hostile.tree import COMMANDS, Tree, build
 
 SOUND = "as expected"
-OUTCOMES = ("traceback", "internal", "accepted wrong", "refused wrong", "hang", "crash", "slow", "memory", "outside")
+OUTCOMES = (
+    "traceback",
+    "internal",
+    "accepted wrong",
+    "refused wrong",
+    "hang",
+    "crash",
+    "slow",
+    "memory",
+    "outside",
+)
 
 
 def all_damages(seed: int) -> list[Damage]:
     """Every damaged input; `seed` says where bytes are flipped and cut."""
     rng = random.Random(seed)
-    modules: Sequence[Any] = (in_params, in_folder, in_voc)
+    modules: Sequence[Any] = (in_params, in_folder, in_voc, in_results, in_use)
     found: list[Damage] = []
     for module in modules:
         made = module.damages(rng) if "rng" in module.damages.__code__.co_varnames else module.damages()
@@ -58,7 +68,9 @@ def judge(run: Run, ended: Ended, tree: Tree) -> str:
     return "internal"
 
 
-def examine(damage: Damage, base: Path, commands: dict[str, list[str]], keep: bool = False) -> list[dict[str, Any]]:
+def examine(
+    damage: Damage, base: Path, commands: dict[str, list[str]], keep: bool = False
+) -> list[dict[str, Any]]:
     """Run one damage in a copy of its own."""
     folder = Path(tempfile.mkdtemp(prefix="case-", dir=base.parent))
     tree = Tree.copy(base, folder / "tree")
@@ -133,8 +145,12 @@ def main() -> int:
         told = r["told"].strip().splitlines()
         print(f"{r['outcome']}: {r['damage']} | {r['command']} | {r['cpu_s']} s, {r['memory_mb']} MB")
         print(f"    {told[-1][:300] if told else ''}")
-    shown = ", ".join(f"{counts[name]} {name}" for name in (SOUND, *OUTCOMES) if counts[name] or name != SOUND)
-    print(f"{len(chosen)} damaged inputs, {len(results)} commands, {time.monotonic() - started:.0f} s: {shown}")
+    shown = ", ".join(
+        f"{counts[name]} {name}" for name in (SOUND, *OUTCOMES) if counts[name] or name != SOUND
+    )
+    print(
+        f"{len(chosen)} damaged inputs, {len(results)} commands, {time.monotonic() - started:.0f} s: {shown}"
+    )
     return 1 if bad else 0
 
 

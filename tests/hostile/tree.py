@@ -200,11 +200,11 @@ def _birds(folder: Path) -> None:
 
 
 def _voc(folder: Path) -> None:
-    _pictures(folder / "JPEGImages", [f"2007_00000{n}" for n in range(4)], seed=1)
+    _pictures(folder / "JPEGImages", [f"2007_00000{n}" for n in range(6)], seed=1)
     for part in ("Annotations", "SegmentationClass", "ImageSets/Segmentation"):
         (folder / part).mkdir(parents=True)
     vectors = {}
-    for n in range(4):
+    for n in range(6):
         name = f"2007_00000{n}"
         found = ["bird", "cat"] if n % 2 else ["bird"]
         objects = "".join(f"<object><name>{c}</name></object>" for c in found)
@@ -216,5 +216,5 @@ def _voc(folder: Path) -> None:
         vectors[name] = np.zeros(20, np.float32)
         vectors[name][[2, 7] if n % 2 else [2]] = 1
     np.save(folder / "cls_labels.npy", vectors)  # type: ignore[arg-type]
-    (folder / "ImageSets/Segmentation/train.txt").write_text("2007_000000\n2007_000001\n")
-    (folder / "ImageSets/Segmentation/val.txt").write_text("2007_000002\n2007_000003\n")
+    (folder / "ImageSets/Segmentation/train.txt").write_text("".join(f"2007_00000{n}\n" for n in range(4)))
+    (folder / "ImageSets/Segmentation/val.txt").write_text("2007_000004\n2007_000005\n")

@@ -18,7 +18,9 @@ from PIL import Image
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.files import MOST_PIXELS, id_fault, refuse_classes
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.regular_files import read_regular, system_reason
 
 COLUMNS = ("image_id", "split", "width", "height", "sha256")
 MASK_COLUMNS = ("image_id", "split", "sha256")
@@ -79,6 +81,7 @@ def build_index(
     Raises:
         SeedbedError: an image or a label is missing or unreadable.
     """
+    refuse_classes(dataset.classes, f"data set {dataset.name!r}")
     known: dict[str, IndexRow] = {}
     rows = []
     for split in splits:
@@ -114,25 +117,51 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
     Raises:
         SeedbedError: the text is not such a table.
     """
-    header, *lines = list(csv.reader(io.StringIO(text))) or [[]]
+    try:
+        header, *lines = list(csv.reader(io.StringIO(text), strict=True)) or [[]]
+    except csv.Error as error:
+        raise SeedbedError(f"{where}: not a readable index ({error}); run prepare_dataset again") from None
     if tuple(header[: len(COLUMNS)]) != COLUMNS:
         raise SeedbedError(
             f"{where}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header)}; run prepare_dataset again"
         )
+    refuse_classes(header[len(COLUMNS) :], where)
+    if not lines:
+        raise SeedbedError(f"{where}: expected rows of images, got none; run prepare_dataset again")
     rows = []
+    seen: set[tuple[str, str]] = set()
     for number, line in enumerate(lines, start=2):
         try:
             image_id, split, width, height, sha256, *labels = line
-            if len(line) != len(header) or not set(labels) <= {"0", "1"}:
+            sides = int(width), int(height)
+            if len(line) != len(header) or not set(labels) <= {"0", "1"} or min(sides) < 1:
                 raise ValueError
-            rows.append(
-                IndexRow(image_id, split, int(width), int(height), sha256, tuple(x == "1" for x in labels))
-            )
+            if id_fault(image_id) or sides[0] * sides[1] > MOST_PIXELS or (image_id, split) in seen:
+                raise ValueError
+            seen.add((image_id, split))
+            rows.append(IndexRow(image_id, split, *sides, sha256, tuple(x == "1" for x in labels)))
         except ValueError as error:
             raise SeedbedError(
                 f"{where}, line {number}: not a row of an index; run prepare_dataset again"
             ) from error
     return Index(tuple(header[len(COLUMNS) :]), tuple(rows))
+
+
+def read_index(path: Path) -> Index:
+    """Read the file that `prepare_dataset` wrote.
+
+    Raises:
+        SeedbedError: it is not such a table.
+    """
+    try:
+        text = read_regular(path).decode()
+    except UnicodeDecodeError as error:
+        raise SeedbedError(f"{path}: not a readable index ({error}); run prepare_dataset again") from None
+    except OSError as error:
+        raise SeedbedError(
+            f"{path}: not a readable index ({system_reason(error)}); run prepare_dataset again"
+        ) from None
+    return parse_index(text, str(path))
 
 
 def masks_csv(dataset: Dataset, splits: Mapping[str, SplitDeclaration]) -> str:
@@ -162,10 +191,14 @@ def masks_digest(path: Path) -> str:
         SeedbedError: it is missing, or its last row does not fit the rows before it.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         raise SeedbedError(
             f"expected the checksums of the masks at {path}, found none; run prepare_dataset"
+        ) from None
+    except OSError as error:
+        raise SeedbedError(
+            f"{path}: not a readable file of checksums ({system_reason(error)}); remove it and run prepare_dataset"
         ) from None
     rows = content[: content[:-1].rfind(b"\n") + 1]
     if content != _with_last_row(rows.decode(errors="replace")).encode():
@@ -226,6 +259,8 @@ class IndexedDataset:
         image = self.dataset.image(image_id)
         if image_id not in self._verified:
             self._verify(image_id, _pixel_digest(image), row.sha256)
+        if image.size != (row.width, row.height):
+            raise SeedbedError(self._changed(image_id))
         return image
 
     def size(self, image_id: str) -> tuple[int, int]:
@@ -291,9 +326,13 @@ class IndexedDataset:
 
 def _file_digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(path)).hexdigest()
     except FileNotFoundError as error:
         raise SeedbedError(f"{path}: expected a photograph, but there is no such file") from error
+    except OSError as error:
+        raise SeedbedError(
+            f"{path}: not a readable photograph ({system_reason(error)}); replace it"
+        ) from error
 
 
 def _pixel_digest(image: Image.Image) -> str:

@@ -17,6 +17,7 @@ from seedbed.datasets.files import id_fault, read_image, read_mask
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.mask_checks import MANY, MaskChecks, in_one_line
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.regular_files import read_regular, system_reason
 
 
 class SplitList(NamedTuple):
@@ -29,7 +30,12 @@ class SplitList(NamedTuple):
     @classmethod
     def of_lines(cls, path: Path) -> "SplitList":
         """Lines of a text file that are not empty."""
-        text = path.read_text(encoding="utf-8-sig").splitlines()
+        try:
+            text = read_regular(path).decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise SeedbedError(f"{path}: not a readable list ({error}); save it as UTF-8") from None
+        except OSError as error:
+            raise SeedbedError(f"{path}: not a readable list ({system_reason(error)}); replace it") from None
         lines = {k: line.strip() for k, line in enumerate(text, start=1) if line.strip()}
         return cls(path, list(lines.values()), list(lines))
 

@@ -4,18 +4,38 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from seedbed.artifacts.manifest import LedgerEntry, json_with_digest, read_with_digest
+from seedbed.artifacts.manifest import LedgerEntry, json_with_digest, read_with_digest, run_again
 from seedbed.datasets.declaration import SplitName
 from seedbed.errors import SeedbedError
 from seedbed.names import NODE
 from seedbed.runtime.contract import Job, Stage
 
 NodeName = Annotated[str, StringConstraints(pattern=f"^{NODE.pattern}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 HEADLINES = ("mean_iou", "mean_average_precision")
 """The one number of a judgement is the first of these that its scores have.
 Scores whose names begin so lie in [0, 1], or are null where nothing defines them."""
+
+
+class CurvePoint(BaseModel):
+    """A point of a threshold curve."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: Fraction
+    mean_iou: Fraction | None
+
+
+class Best(BaseModel):
+    """The best point of a curve."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: Fraction
+    mean_iou: Fraction
+    chosen_with: str
 
 
 class JudgementFile(BaseModel):
@@ -35,17 +55,23 @@ class JudgementFile(BaseModel):
     inputs: dict[str, list[str]]
     """Digests of the contents that it was made from."""
     ledger: list[LedgerEntry]
-    scores: dict[str, Any]
+    scores: dict[str, Any] = Field(min_length=1)
+    best: Best | None = None
+    curve: list[CurvePoint] = []
+    counts: list[list[Annotated[int, Field(ge=0)]]] = []
+    """One row per true class, one column per predicted one and one for neutral pixels."""
 
     @model_validator(mode="after")
     def _with_fractions(self) -> "JudgementFile":
         _check_fractions({"scores": self.scores, **(self.model_extra or {})}, "")
+        if any(len(row) != len(self.counts) + 1 for row in self.counts):
+            raise ValueError(f"expected counts of one shape, got rows of {[len(row) for row in self.counts]}")
         return self
 
     @property
     def content(self) -> dict[str, Any]:
         """Everything, as JSON values."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude_unset=True)
 
 
 def judgement_json(stage: Stage, job: Job, kind: str, result: Mapping[str, Any]) -> bytes:
@@ -83,7 +109,7 @@ def read_judgement(path: Path) -> JudgementFile:
     if path.stem != name and not path.stem.startswith(f"{name}-"):
         raise SeedbedError(
             f"{path} is of node {found.node} and split {found.split}, which does not match its file name; "
-            "run its stage again"
+            f"{run_again(path)}"
         )
     return found
 
