@@ -393,7 +393,7 @@ def _vectors() -> Iterator[Damage]:
 
     def made(ids: Any, **arrays: np.ndarray) -> Apply:
         told = {"seedbed": json.dumps(ids)}
-        return lambda tree: tree.sealed(name, save({k: v for k, v in arrays.items()}, metadata=told))
+        return lambda tree: tree.sealed(name, save(arrays, metadata=told))
 
     both, half = ["e.jpg", "f.jpg"], np.full((2, 2), 0.5, np.float32)
     done: dict[str, Apply] = {

@@ -1,6 +1,6 @@
 """Run damaged inputs, all or a sample, and count how the commands took them.
 
-`PYTHONPATH=src:tests python -m hostile.soak [--sample N] [--seed S] [--only TEXT] [--json FILE]`
+`PYTHONPATH=src:tests python -m hostile.soak [--sample N] [--seed S] [--only TEXT,TEXT] [--json FILE]`
 """
 
 import argparse
@@ -114,11 +114,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, help="so many, of every kind in turn")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="those whose name contains this")
+    parser.add_argument(
+        "--only", default="", help="those whose name contains one of these, with commas between"
+    )
     parser.add_argument("--json", type=Path, help="file for all results")
     parser.add_argument("--work", type=Path, help="folder to work in, with the checkout of an earlier call")
     options = parser.parse_args()
-    chosen = [d for d in all_damages(options.seed) if options.only in d.name]
+    wanted = options.only.split(",")
+    chosen = [d for d in all_damages(options.seed) if any(text in d.name for text in wanted)]
+    if not chosen:
+        print("no damage has such a name")
     if options.sample:
         chosen = sample(chosen, options.sample, options.seed)
     started = time.monotonic()
@@ -136,22 +141,30 @@ def main() -> int:
         (work / "cases").mkdir(exist_ok=True)
         base = work / "base/tree"
         commands = json.loads((work / "base" / COMMANDS).read_text())
-        results = [r for damage in chosen for r in examine(damage, base, commands)]
+        results = []
+        for damage in chosen:
+            for result in examine(damage, base, commands):
+                results.append(result)
+                _tell(result)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
     counts = Counter(r["outcome"] for r in results)
-    bad = [r for r in results if r["outcome"] != SOUND]
-    for r in bad:
-        told = r["told"].strip().splitlines()
-        print(f"{r['outcome']}: {r['damage']} | {r['command']} | {r['cpu_s']} s, {r['memory_mb']} MB")
-        print(f"    {told[-1][:300] if told else ''}")
     shown = ", ".join(
         f"{counts[name]} {name}" for name in (SOUND, *OUTCOMES) if counts[name] or name != SOUND
     )
     print(
         f"{len(chosen)} damaged inputs, {len(results)} commands, {time.monotonic() - started:.0f} s: {shown}"
     )
-    return 1 if bad else 0
+    return 0 if counts.total() == counts[SOUND] else 1
+
+
+def _tell(result: dict[str, Any]) -> None:
+    """Print a command that did not end as expected, and its last line."""
+    if result["outcome"] == SOUND:
+        return
+    told = result["told"].strip().splitlines() or [""]
+    print("{outcome}: {damage} | {command} | {cpu_s} s, {memory_mb} MB".format(**result))
+    print(f"    {told[-1][:300]}", flush=True)
 
 
 def sample(damages: Sequence[Damage], number: int, seed: int) -> list[Damage]:

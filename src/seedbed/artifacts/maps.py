@@ -140,7 +140,7 @@ class MapStore:
         self._where: dict[str, tuple[SafeFile, _Entry]] = {}
         for path in shards:
             file = SafeFile(path)
-            classes = len(classes_of(facts, path.parent))
+            classes = len(classes_of(facts, path.parent)) if "classes" in facts else 256
             for image_id, raw in file.told(dict).items():
                 self._where[image_id] = (file, _entry(path, image_id, raw, classes))
 

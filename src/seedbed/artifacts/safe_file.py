@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -12,7 +12,6 @@ from seedbed.errors import SeedbedError
 
 KEY = "seedbed"
 """The one key of the metadata, whose value is JSON: several keys would be written in random order."""
-T = TypeVar("T", dict[str, Any], list[Any])
 _WRONG = (SafetensorError, OSError, ValueError, TypeError, RecursionError, MemoryError)
 
 
@@ -31,7 +30,7 @@ class SafeFile:
         except _WRONG as error:
             raise self._unreadable(error) from None
 
-    def told(self, kind: type[T]) -> T:
+    def told(self, kind: type) -> Any:
         """What the metadata say: a JSON object or a list.
 
         Raises:

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from typing_extensions import TypedDict
 
 from seedbed.artifacts.manifest import LedgerEntry, json_with_digest, read_with_digest, run_again
 from seedbed.datasets.declaration import SplitName
@@ -14,28 +23,24 @@ from seedbed.runtime.contract import Job, Stage
 
 NodeName = Annotated[str, StringConstraints(pattern=f"^{NODE.pattern}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-HEADLINES = ("mean_iou", "mean_average_precision")
-"""The one number of a judgement is the first of these that its scores have.
-Scores whose names begin so lie in [0, 1], or are null where nothing defines them."""
 
 
-class CurvePoint(BaseModel):
-    """A point of a threshold curve."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Point(TypedDict):
     threshold: Fraction
     mean_iou: Fraction | None
 
 
-class Best(BaseModel):
-    """The best point of a curve."""
+_SHAPES: dict[str, TypeAdapter[Any]] = {
+    "best": TypeAdapter(_Point),
+    "curve": TypeAdapter(list[_Point]),
+    "counts": TypeAdapter(list[list[Annotated[int, Field(ge=0)]]]),
+    "classes": TypeAdapter(list[str]),
+}
+"""What those that read a judge's file count on, where it has the key."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    threshold: Fraction
-    mean_iou: Fraction
-    chosen_with: str
+HEADLINES = ("mean_iou", "mean_average_precision")
+"""The one number of a judgement is the first of these that its scores have.
+Scores whose names begin so lie in [0, 1], or are null where nothing defines them."""
 
 
 class JudgementFile(BaseModel):
@@ -56,22 +61,25 @@ class JudgementFile(BaseModel):
     """Digests of the contents that it was made from."""
     ledger: list[LedgerEntry]
     scores: dict[str, Any] = Field(min_length=1)
-    best: Best | None = None
-    curve: list[CurvePoint] = []
-    counts: list[list[Annotated[int, Field(ge=0)]]] = []
-    """One row per true class, one column per predicted one and one for neutral pixels."""
 
     @model_validator(mode="after")
     def _with_fractions(self) -> "JudgementFile":
         _check_fractions({"scores": self.scores, **(self.model_extra or {})}, "")
-        if any(len(row) != len(self.counts) + 1 for row in self.counts):
-            raise ValueError(f"expected counts of one shape, got rows of {[len(row) for row in self.counts]}")
+        for key, shape in _SHAPES.items():
+            if key in (self.model_extra or {}):
+                try:
+                    shape.validate_python((self.model_extra or {})[key])
+                except ValidationError as error:
+                    raise ValueError(f"{key}: {error.errors()[0]['msg']}") from None
+        counts = (self.model_extra or {}).get("counts", [])
+        if any(len(row) != len(counts) + 1 for row in counts):
+            raise ValueError(f"expected counts of one shape, got rows of {[len(row) for row in counts]}")
         return self
 
     @property
     def content(self) -> dict[str, Any]:
         """Everything, as JSON values."""
-        return self.model_dump(mode="json", exclude_unset=True)
+        return self.model_dump(mode="json")
 
 
 def judgement_json(stage: Stage, job: Job, kind: str, result: Mapping[str, Any]) -> bytes:

@@ -35,22 +35,26 @@ if TYPE_CHECKING:
 OVERLAYS, SHARES, CLASSES = "overlays", "shares.csv", "classes.csv"
 DEVICES = ("auto", "cpu", "cuda")
 UNREADABLE = frozenset(
-    [
-        ".heic",
-        ".heif",
-        ".avif",
-        ".jxl",
-        ".eps",
-        ".psd",
-        ".raw",
-        ".dng",
-        ".cr2",
-        ".cr3",
-        ".crw",
-        ".nef",
-        ".nrw",
-    ]
-    + [".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2", ".rwl", ".pef", ".3fr"]
+    f".{name}"
+    for name in (
+        *(
+            "heic",
+            "heif",
+            "avif",
+            "jxl",
+            "eps",
+            "psd",
+            "raw",
+            "dng",
+            "cr2",
+            "cr3",
+            "crw",
+            "nef",
+            "nrw",
+            "arw",
+        ),
+        *("srf", "sr2", "raf", "orf", "rw2", "rwl", "pef", "3fr"),
+    )
 )
 """Suffixes of photographs that are not read, which are named, not passed over."""
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
