@@ -198,7 +198,8 @@ def predict_photos(
         except (SeedbedError, MemoryError) as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK:
                 raise
-            faults.append(f"{printable(str(photo.path))}: not done: {printable(one_line(error))}")
+            where, told = printable(str(photo.path)), printable(one_line(error))
+            faults.append(told if where in told else f"{where}: {told}")
             continue
         shares = np.bincount(labels.ravel(), minlength=len(predictor.classes)) / labels.size
         rows.append([as_text(photo.name), *map(str, image.size), *(f"{share:.6f}" for share in shares)])
