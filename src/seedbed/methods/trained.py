@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import MANIFEST, run_again
 from seedbed.artifacts.models import EPOCHS, MODEL, read_epoch, read_state
-from seedbed.errors import SeedbedError, one_line
+from seedbed.errors import SeedbedError, one_line, unknown_name
 from seedbed.methods.base import Method
 from seedbed.methods.pairs import PairMethod
 from seedbed.methods.table import build_method, method_entry
@@ -80,8 +80,11 @@ def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedN
         untrained = InitialWeights(None, facts.weights, facts.mean, facts.std)
         classes = len(artifact.classes)
         method = build_method(facts.method, parameters, classes=classes, rng=0, weights=untrained)
-        network = method.networks()[facts.player]
-    except (SeedbedError, ValidationError, ValueError, LookupError) as error:
+        networks = method.networks()
+        if facts.player not in networks:
+            raise SeedbedError(unknown_name("player", facts.player, networks))
+        network = networks[facts.player]
+    except (SeedbedError, ValidationError, ValueError) as error:
         told = error.errors()[0]["msg"] if isinstance(error, ValidationError) else one_line(error)
         where = artifact.folder / MANIFEST
         raise SeedbedError(
