@@ -41,6 +41,7 @@ generate: $(STAMP)
 	seedbed dvc
 
 bench: $(STAMP)
+	python -m pip install --quiet --no-deps --require-hashes -r envs/requirements-bench.lock
 	python benchmarks/run_all.py
 
 $(STAMP): envs/requirements.lock envs/requirements-crf.lock pyproject.toml

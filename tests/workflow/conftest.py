@@ -1,4 +1,4 @@
-"""Three trees in which the recipe `psa` was made: by Snakemake, by DVC, by the commands of `seedbed plan --shell`."""
+"""Three trees in which recipe `psa` was made: by Snakemake, by DVC, and by commands of `seedbed plan --shell`."""
 
 import subprocess
 import time
@@ -57,4 +57,4 @@ def by_dvc(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="session")
 def by_shell(tmp_path_factory: pytest.TempPathFactory) -> Made:
     checkout = Checkout.make(tmp_path_factory.mktemp("by_shell") / "tree", two_shards(TINY))
-    return Made(checkout, checkout.shell(), "")
+    return Made(checkout, checkout.pasted(), "")

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from seedbed.plan.commands import Command
 from seedbed.runtime.paths import PARAMS, RUNS, WORK
+from stages_in_process import run_command
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = (
@@ -167,9 +171,15 @@ class Checkout:
         self.run("dvc", "repro", "--quiet", *words, status=status)
         return self.calls()
 
-    def shell(self) -> list[str]:
-        """Stage commands of `seedbed plan --shell`, run by a shell."""
-        self.run("bash", "-c", self.seedbed("plan", "--shell"))
+    def pasted(self) -> list[str]:
+        """Stage commands of `seedbed plan --shell`, run line by line in this process, which starts torch once."""
+        first, *lines = self.seedbed("plan", "--shell").splitlines()
+        assert first == "set -e"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setenv("SEEDBED_CALLS", str(self._calls))
+            for line in lines:
+                run_command(Command("", "", tuple(shlex.split(line)), (), ()))
         return self.calls()
 
     def calls(self) -> list[str]:

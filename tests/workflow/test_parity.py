@@ -1,4 +1,4 @@
-"""Two engines and a person with a shell: equal bytes, and after any change exactly the stages concerned run.
+"""Two engines and pasted commands: equal bytes, and after any change exactly the stages concerned run.
 
 Stage calls are counted through SEEDBED_CALLS. Expected calls are written out by hand from the recipes.
 """
