@@ -448,7 +448,7 @@ def _indexes() -> Iterator[Damage]:
             tree.sealed(name, changed.encode())
 
         yield Damage(
-            f"index: {how}", apply, (refused("@cams"), refused("@classifier"), works("plan", "stale"))
+            f"index: {how}", apply, (refused("@cams"), refused("@classifier"), works("plan"))
         )
     yield Damage(
         "index: not UTF-8", lambda t: t.sealed(name, b"\xff" + t.read(name)), (refused("@cams", "index.csv"),)
