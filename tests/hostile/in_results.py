@@ -447,9 +447,7 @@ def _indexes() -> Iterator[Damage]:
             changed = text.replace(old, new or "") if old else text.splitlines()[0] + "\n"
             tree.sealed(name, changed.encode())
 
-        yield Damage(
-            f"index: {how}", apply, (refused("@cams"), refused("@classifier"), works("plan"))
-        )
+        yield Damage(f"index: {how}", apply, (refused("@cams"), refused("@classifier"), works("plan")))
     yield Damage(
         "index: not UTF-8", lambda t: t.sealed(name, b"\xff" + t.read(name)), (refused("@cams", "index.csv"),)
     )

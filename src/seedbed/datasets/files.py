@@ -2,6 +2,7 @@
 
 import os
 import struct
+import unicodedata
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -180,10 +181,15 @@ def image_faults(path: Path) -> list[str]:
     return []
 
 
+def _has_control(text: str) -> bool:
+    """Whether a text holds control characters or what is left of bytes that are not UTF-8."""
+    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+
+
 def class_fault(name: str) -> str | None:
     """What is wrong with the name of a class, which becomes a column of the tables; None if nothing is."""
-    if not name or not name.isprintable() or len(name) > LONGEST_CLASS:
-        return f"{name[:50]!r} is not a name of a class: expected 1 to {LONGEST_CLASS} printable characters"
+    if not name or _has_control(name) or len(name) > LONGEST_CLASS:
+        return f"{name[:50]!r} is not a name of a class: expected 1 to {LONGEST_CLASS} characters without control characters"
     if name.startswith(FORMULA):
         return f"class {name!r} begins with {name[0]}, which a spreadsheet runs as a formula; rename it"
     return None
@@ -204,8 +210,8 @@ def id_fault(image_id: str) -> str | None:
     """What is wrong with an id as a person writes it; None if nothing is."""
     if not image_id:
         return "expected an image_id, got an empty cell"
-    if not image_id.isprintable():
-        return f"{image_id[:50]!r} holds a character that cannot be printed; rename the image"
+    if _has_control(image_id):
+        return f"{image_id[:50]!r} holds a control character, or bytes that are not UTF-8; rename the image"
     if max(len(os.fsencode(part)) for part in image_id.split("/")) > LONGEST_NAME:
         return (
             f"{image_id[:50]!r}… is longer than the {LONGEST_NAME} bytes of a file's name; rename the image"

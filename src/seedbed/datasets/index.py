@@ -126,8 +126,6 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
             f"{where}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header)}; run prepare_dataset again"
         )
     refuse_classes(header[len(COLUMNS) :], where)
-    if not lines:
-        raise SeedbedError(f"{where}: expected rows of images, got none; run prepare_dataset again")
     rows = []
     seen: set[tuple[str, str]] = set()
     for number, line in enumerate(lines, start=2):
@@ -161,7 +159,10 @@ def read_index(path: Path) -> Index:
         raise SeedbedError(
             f"{path}: not a readable index ({system_reason(error)}); run prepare_dataset again"
         ) from None
-    return parse_index(text, str(path))
+    index = parse_index(text, str(path))
+    if not index.rows:
+        raise SeedbedError(f"{path}: expected rows of images, got none; run prepare_dataset again")
+    return index
 
 
 def masks_csv(dataset: Dataset, splits: Mapping[str, SplitDeclaration]) -> str:
