@@ -189,7 +189,7 @@ def _has_control(text: str) -> bool:
 def class_fault(name: str) -> str | None:
     """What is wrong with the name of a class, which becomes a column of the tables; None if nothing is."""
     if not name or _has_control(name) or len(name) > LONGEST_CLASS:
-        return f"{name[:50]!r} is not a name of a class: expected 1 to {LONGEST_CLASS} characters without control characters"
+        return f"{name[:50]!r} is not the name of a class: expected 1 to {LONGEST_CLASS} characters, no control ones"
     if name.startswith(FORMULA):
         return f"class {name!r} begins with {name[0]}, which a spreadsheet runs as a formula; rename it"
     return None
