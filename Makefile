@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 export OMP_WAIT_POLICY := PASSIVE
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check generate bench lock clean
+.PHONY: demo test soak check generate bench lock clean
 
 # The chain on composites, with a sweep of 3 pairs; then the score of each node and the path of the report page.
 demo: $(STAMP)
@@ -20,6 +20,10 @@ test: $(STAMP) check
 	@told=$$(mktemp); python -m pytest tests/workflow >"$$told" 2>&1 & beside=$$!; trap 'kill $$beside' INT TERM; \
 	python -m pytest tests --ignore tests/workflow; library=$$?; \
 	echo "waiting for tests/workflow"; wait $$beside; workflow=$$?; cat "$$told"; rm "$$told"; test $$library -eq 0 && test $$workflow -eq 0
+
+# Every damaged input through the commands, counted; `make test` runs a sample of them.
+soak: $(STAMP)
+	PYTHONPATH=src:tests python -m hostile.soak
 
 check: $(STAMP)
 	ruff check .

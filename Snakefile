@@ -5,6 +5,7 @@ min_version("9.27")
 
 
 include: "rules/checkout.smk"
+include: "rules/limits.smk"
 
 
 configfile: "params.yaml"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from seedbed.errors import SeedbedError
+from seedbed.errors import SeedbedError, one_line
 from seedbed.verbs.given import NOTHING_GIVEN, Given
 
 app = App(
@@ -338,12 +338,12 @@ def main() -> None:
             sys.exit(app(_with_form_of_graph(sys.argv[1:])))
         finally:
             sys.stdout.flush()
-    except SeedbedError as error:
-        print(f"seedbed: error: {error}", file=sys.stderr)
-        sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         sys.exit(128 + signal.SIGPIPE)
+    except (SeedbedError, OSError, MemoryError) as error:
+        print(f"seedbed: error: {one_line(error)}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _with_form_of_graph(words: list[str]) -> list[str]:

@@ -8,6 +8,24 @@ class SeedbedError(Exception):
     """A mistake that a user can correct. Commands print its one line; the traceback goes to the log only."""
 
 
+def one_line(error: BaseException) -> str:
+    """What any error says, in one line: of the operating system's with the path, of others with their kind."""
+    text = " ".join(str(error).split())
+    if isinstance(error, SeedbedError | ValueError) and text:
+        return text
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{_shortened(str(error.filename))}: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return (
+            f"out of memory{f' ({text})' if text else ''}; use smaller images, or a machine with more memory"
+        )
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= 300 else f"{path[:150]}…{path[-100:]}"
+
+
 def unknown_name(what: str, name: object, known: Iterable[str]) -> str:
     """One line for a name that is not in a table.
 

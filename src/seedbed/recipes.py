@@ -333,6 +333,8 @@ def checked_inherited(inherited: Mapping[str, str], where: str) -> Mapping[str, 
         SeedbedError: a use that the ledger does not know.
     """
     known = get_args(GroundTruthUse)
+    if not isinstance(inherited, Mapping) or not all(isinstance(note, str) for note in inherited.values()):
+        raise SeedbedError(f"{where}: inherited: expected {{use: note}}, got {inherited!r}")
     for use in inherited:
         if use not in known:
             raise SeedbedError(f"{where}: {unknown_name('use of ground truth', use, known)}")

@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 
 from seedbed.errors import SeedbedError
+from seedbed.regular_files import open_regular, system_reason
 
-LARGEST_FILE, MOST_VALUES = 1_000_000, 100_000
+LARGEST_FILE, MOST_VALUES = 1_000_000, 20_000
 """Bytes of a YAML file, and its keys and values with every alias written out."""
 
 
@@ -20,14 +21,16 @@ def load_yaml(path: Path) -> Any:
             recipe; with line and column where there is a place to name.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             content = stream.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
             raise SeedbedError(f"{path}: expected at most {LARGEST_FILE} bytes, got more")
         text = content.decode("utf-8")
     except FileNotFoundError:
         raise SeedbedError(f"there is no file {path}") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SeedbedError(f"{path}: not readable YAML: {system_reason(error)}") from None
+    except ValueError as error:
         raise SeedbedError(f"{path}: not readable YAML: {' '.join(str(error).split())}") from None
     return parse_yaml(text, str(path))
 
@@ -55,6 +58,17 @@ def parse_yaml(text: str, where: str) -> Any:
 
 class _Loader(yaml.SafeLoader):
     """The safe loader, which by itself lets the last of two equal keys win without a word, and follows any alias."""
+
+    composed = 0
+    """Nodes so far: a long file is refused where it becomes too long, not after all of it was read."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.composed += 1
+        if self.composed > MOST_VALUES:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem=f"over {MOST_VALUES} values", problem_mark=mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
 
     def get_single_node(self) -> yaml.Node | None:
         node: yaml.Node | None = super().get_single_node()

@@ -119,6 +119,6 @@ def test_scores_are_normalised_as_the_facts_say(tmp_path: Path) -> None:
     assert fields.shape == (3, 2, 2)
     assert not fields[[0, 2]].any()
     assert np.array_equal(fields[1], store.scores("a")[0])
-    silent = MapStore([path], {"classes": []})
+    silent = MapStore([path], {"classes": ["cat", "dog", "cow"]})
     with pytest.raises(SeedbedError, match="unknown normalisation 'None'"):
         silent.scores("a")

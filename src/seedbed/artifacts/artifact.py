@@ -3,9 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, read_manifest, sha256_file
+from seedbed.artifacts.manifest import (
+    MANIFEST,
+    FileEntry,
+    Manifest,
+    classes_of,
+    read_manifest,
+    run_again,
+    sha256_file,
+)
 from seedbed.artifacts.meanings import MEANINGS, Meaning
 from seedbed.errors import SeedbedError
+from seedbed.regular_files import system_reason
 
 
 class Artifact:
@@ -61,11 +70,20 @@ class Artifact:
             SeedbedError: the manifest does not say (as for the index and reports), or names an unknown meaning.
         """
         name = self.manifest.facts.get("meaning")
-        if name not in MEANINGS:
+        if not isinstance(name, str) or name not in MEANINGS:
             raise SeedbedError(
                 f"{self.folder} is not an artifact that this version knows (meaning {name!r}); run its stage again"
             )
         return MEANINGS[name]
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, without background, as the manifest says.
+
+        Raises:
+            SeedbedError: it does not say, or says something else.
+        """
+        return classes_of(self.manifest.facts, self.folder)
 
     def open(self, split: str | None = None, shard: str | None = None) -> Any:
         """The reader for the artifact's form (`seedbed.artifacts.forms`): for all of it, a split, or a shard.
@@ -87,11 +105,14 @@ def verify(path: Path, entry: FileEntry) -> None:
         SeedbedError: naming the file.
     """
     verify_size(path, entry)
-    digest = sha256_file(path)
+    try:
+        digest = sha256_file(path)
+    except OSError as error:
+        raise SeedbedError(f"cannot read {path} ({system_reason(error)}); {run_again(path)}") from None
     if digest != entry.sha256:
         raise SeedbedError(
             f"{path} has SHA-256 {digest[:12]}…, but its manifest says {entry.sha256[:12]}…: it was changed; "
-            "run its stage again"
+            f"{run_again(path)}"
         )
 
 
@@ -105,7 +126,10 @@ def verify_size(path: Path, entry: FileEntry) -> None:
         size = path.stat().st_size
     except FileNotFoundError:
         raise SeedbedError(f"{path} is missing, though its manifest names it; run its stage again") from None
+    except OSError as error:
+        raise SeedbedError(f"cannot read {path} ({system_reason(error)}); {run_again(path)}") from None
     if size != entry.size:
         raise SeedbedError(
-            f"{path} has {size} bytes, but its manifest says {entry.size}: truncated or replaced; run its stage again"
+            f"{path} has {size} bytes, but its manifest says {entry.size}: truncated or replaced; "
+            f"{run_again(path)}"
         )

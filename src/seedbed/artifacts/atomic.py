@@ -1,10 +1,12 @@
 """Writing that never leaves half a file under a final name: temporary file in the same folder, fsync, rename."""
 
 import errno
+import glob
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -19,8 +21,15 @@ _ADVICE = {
     errno.EROFS: "the file system is read-only; choose another folder",
     errno.ENOTDIR: "part of the path is a file, not a folder; move that file away",
     errno.EISDIR: "there is a folder where the file should go; move that folder away",
+    errno.ENAMETOOLONG: "the name is too long for the file system; choose a shorter one",
+    errno.ELOOP: "part of the path is a link that leads to itself; remove the link",
+    errno.EINVAL: "the file system does not take such a name; choose another one",
+    errno.EILSEQ: "the file system does not take such a name; choose another one",
     errno.EEXIST: "there is a file where a folder should go; move that file away",
 }
+
+LONGEST_NAME = 240
+"""Bytes of a name to which the marks of a temporary file can be added."""
 
 
 @contextmanager
@@ -52,7 +61,7 @@ def atomic_file(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 yield stream
@@ -91,6 +100,26 @@ def write_if_changed(path: Path, content: bytes) -> bool:
     with atomic_file(path, durable=False) as stream:
         stream.write(content)
     return True
+
+
+def _prefix(path: Path) -> str:
+    """Beginning of the names of a file's temporary files; of a name that is nearly too long, only the beginning."""
+    name = os.fsencode(path.name)
+    if len(name) <= LONGEST_NAME:
+        return f".{path.name}."
+    return f".{hashlib.sha256(name).hexdigest()}."
+
+
+def remove_left(folder: Path, name: str = "") -> None:
+    """Remove temporary files that killed writers left; the caller is the only writer.
+
+    Args:
+        folder: where the files lie.
+        name: beginning of the names of the files; all files if empty.
+    """
+    for left in folder.glob(f".{glob.escape(name)}*.tmp"):
+        with suppress(OSError):
+            left.unlink()
 
 
 def _umask() -> int:

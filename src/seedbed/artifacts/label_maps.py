@@ -2,19 +2,25 @@
 
 import io
 import os
+import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from seedbed.artifacts.manifest import sha256_bytes
+from seedbed.artifacts.manifest import run_again, sha256_bytes
 from seedbed.errors import SeedbedError
+from seedbed.labels import IGNORE
 
 _DATE = (1980, 1, 1, 0, 0, 0)
+_WRONG = (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError)
+MOST_PIXELS = 64_000_000
 
 
 def voc_palette() -> list[int]:
@@ -39,9 +45,22 @@ def label_map_png(label_map: UInt8[np.ndarray, "height width"]) -> bytes:
 
 
 def decode_label_map(content: bytes) -> UInt8[np.ndarray, "height width"]:
-    """Label map from a palette or greyscale PNG."""
-    with Image.open(io.BytesIO(content)) as image:
-        return np.array(image, dtype=np.uint8)
+    """Label map from a palette or greyscale PNG.
+
+    Raises:
+        ValueError: it is something else, is too large, or cannot be decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+            if image.mode not in ("P", "L") or image.width * image.height > MOST_PIXELS:
+                raise ValueError(f"a PNG of mode {image.mode} and size {image.width}x{image.height}")
+            return np.array(image, dtype=np.uint8)
+    except UnidentifiedImageError:
+        raise ValueError("not a PNG") from None
+    except (OSError, SyntaxError, EOFError, LookupError, struct.error, zlib.error) as error:
+        raise ValueError(str(error)) from None
+    except (Image.DecompressionBombError, MemoryError) as error:
+        raise ValueError(str(error) or "too large") from None
 
 
 def encode_label_map(payload: UInt8[np.ndarray, "height width"]) -> tuple[str, bytes]:
@@ -61,6 +80,10 @@ def pack_label_maps(pngs: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+def _unreadable(path: Path, why: str) -> SeedbedError:
+    return SeedbedError(f"{path}: not a readable archive of label maps ({why[:200]}); {run_again(path)}")
+
+
 class LabelMaps:
     """Label maps in one or more archives, read on demand.
 
@@ -71,9 +94,8 @@ class LabelMaps:
 
     def __init__(self, archives: Sequence[Path], facts: Mapping[str, Any]) -> None:
         self._open: dict[tuple[int, Path], zipfile.ZipFile] = {}
-        self._where = {
-            name.removesuffix(".png"): path for path in archives for name in self._archive(path).namelist()
-        }
+        self._highest = len(facts["classes"]) if isinstance(facts.get("classes"), list) else IGNORE
+        self._where = {name: path for path in archives for name in self._names(path)}
 
     def __contains__(self, image_id: str) -> bool:
         return image_id in self._where
@@ -93,7 +115,33 @@ class LabelMaps:
             raise SeedbedError(
                 f"no label map for image {image_id!r} among {len(self._where)}; run the stage that made them again"
             ) from None
-        return decode_label_map(self._archive(path).read(f"{image_id}.png"))
+        try:
+            label_map = decode_label_map(self._archive(path).read(f"{image_id}.png"))
+            surplus = label_map[(label_map > self._highest) & (label_map != IGNORE)]
+            if surplus.size:
+                raise ValueError(f"index {surplus.max()}, but there are {self._highest} classes")
+        except _WRONG as error:
+            raise _unreadable(path, f"{image_id}.png: {error}") from None
+        return label_map
+
+    def _names(self, path: Path) -> Iterator[str]:
+        """Ids of the images in an archive, whose entries are as `pack_label_maps` writes them."""
+        try:
+            entries = self._archive(path).infolist()
+        except _WRONG as error:
+            raise _unreadable(path, str(error)) from None
+        seen = set()
+        for entry in entries:
+            name = entry.filename
+            parts = name.split("/")
+            if not name.endswith(".png") or ".." in parts or "" in parts or name in seen:
+                raise _unreadable(path, f"an entry {name!r}")
+            if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
+                raise _unreadable(path, f"{name} is a link or a folder")
+            if entry.flag_bits & 1 or entry.compress_type != zipfile.ZIP_STORED:
+                raise _unreadable(path, f"{name} is encrypted or compressed")
+            seen.add(name)
+            yield name.removesuffix(".png")
 
     def _archive(self, path: Path) -> zipfile.ZipFile:
         key = (os.getpid(), path)  # a loader's process must not share its file position with others

@@ -7,14 +7,17 @@ is that of the manifest itself, whose facts decide what is computed from the dat
 
 import hashlib
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from seedbed.errors import SeedbedError
+from seedbed.names import DATASET, SPLIT
+from seedbed.regular_files import open_regular, read_regular, system_reason
 
 SCHEMA_VERSION: Literal[2] = 2
 MANIFEST = "manifest.json"
@@ -24,6 +27,11 @@ DIGEST = "digest"
 M = TypeVar("M", bound=BaseModel)
 
 _SAME_IN_ALL_SHARDS = ("stage", "parameters", "inputs", "facts")
+
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][^/\\\x00-\x1f]*$")]
+"""A file beside the manifest, never one elsewhere."""
+SplitName = Annotated[str, StringConstraints(pattern=f"^{SPLIT.pattern}$")]
+Count = Annotated[int, Field(ge=0)]
 
 GroundTruthUse = Literal["threshold", "epoch", "training"]
 
@@ -43,8 +51,8 @@ class FileEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: int
-    sha256: str
+    size: int = Field(ge=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 class Record(BaseModel):
@@ -66,13 +74,13 @@ class Manifest(BaseModel):
     schema_version: Literal[2] = SCHEMA_VERSION
     stage: str
     stage_version: int
-    dataset: str
+    dataset: str = Field(pattern=f"^{DATASET.pattern}$")
     parameters: dict[str, Any]
     """The slice that the stage read, whole."""
     inputs: dict[str, list[str]]
     """Digests of the contents of each input."""
-    files: dict[str, FileEntry]
-    images: dict[str, int]
+    files: dict[FileName, FileEntry]
+    images: dict[SplitName, Count]
     """Number of images by split; empty for models."""
     facts: dict[str, Any]
     """What a consumer or a reader wants to know, by stage: classes, provenance of initial weights, scales."""
@@ -108,34 +116,42 @@ def read_with_digest(path: Path, model: type[M], noun: str) -> M:
         SeedbedError: there is none, it is not byte by byte what was written, or it does not fit the model.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path)
     except FileNotFoundError:
         raise SeedbedError(
             f"expected a {noun} at {path}, found none; run the stage that makes it first"
         ) from None
     except OSError as error:
-        raise SeedbedError(f"cannot read {path}: {error.strerror}") from error
+        raise SeedbedError(f"cannot read {path} ({system_reason(error)}); {run_again(path)}") from error
 
     def unreadable(why: object) -> SeedbedError:
-        return SeedbedError(f"{path} is not a {noun} that this version reads ({why}); run its stage again")
+        return SeedbedError(
+            f"{path} is not a {noun} that this version reads ({str(why)[:200]}); {run_again(path)}"
+        )
 
     try:
         content = json.loads(raw)
         if not isinstance(content, dict):
             raise ValueError("expected a JSON object")
         unchanged = json_with_digest(content) == raw
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise unreadable(error) from None
     if content.pop(DIGEST, None) is None:
-        raise SeedbedError(f"{path} was made by an older version; run its stage again")
+        raise SeedbedError(f"{path} was made by an older version; {run_again(path)}")
     if not unchanged:
-        raise SeedbedError(f"{path} was changed: its own digest does not match; run its stage again")
+        raise SeedbedError(f"{path} was changed: its own digest does not match; {run_again(path)}")
     try:
         return model.model_validate(content)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"])) or "the whole file"
         raise unreadable(f"{where}: {problem['msg']}") from None
+
+
+def run_again(path: Path) -> str:
+    """The advice for a file that is not what its stage wrote: without it, both engines run the stage."""
+    remove = "rm -r" if path.is_dir() and not path.is_symlink() else "rm"
+    return f"run its stage again: `{remove} {shlex.quote(str(path))}`, then the same run"
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -147,6 +163,18 @@ def read_manifest(path: Path) -> Manifest:
     return read_with_digest(path, Manifest, "manifest")
 
 
+def classes_of(facts: Mapping[str, Any], where: Path) -> list[str]:
+    """The classes that a manifest's facts name.
+
+    Raises:
+        SeedbedError: there are none, or they are not a list of names.
+    """
+    found = facts.get("classes")
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise SeedbedError(f"{where}: its manifest names no classes; run its stage again")
+    return found
+
+
 def sha256_bytes(content: bytes | memoryview) -> str:
     """Hexadecimal SHA-256."""
     return hashlib.sha256(content).hexdigest()
@@ -154,7 +182,7 @@ def sha256_bytes(content: bytes | memoryview) -> str:
 
 def sha256_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file, as `sha256sum` prints it."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

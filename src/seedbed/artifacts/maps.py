@@ -9,17 +9,19 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float32
-from safetensors import safe_open
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save
 
-from seedbed.artifacts.manifest import sha256_bytes
+from seedbed.artifacts.manifest import classes_of, run_again, sha256_bytes
+from seedbed.artifacts.safe_file import KEY, SafeFile
 from seedbed.errors import SeedbedError, unknown_name
 
-_KEY = "seedbed"
+MOST_MAPS, MOST_PIXELS = 256, 64_000_000
+Side = Annotated[int, Field(ge=1)]
 NORMALISATION = "normalisation"
 """Key in a manifest's facts: how the maps become scores in [0, 1], a name in `seedbed.cam.normalisation`."""
 
@@ -78,7 +80,51 @@ def pack_maps(maps: Mapping[str, Maps]) -> bytes:
             "flips": len(one.flips),
         }
         tensors |= {f"{image_id}/{name}": array for name, array in one.tensors().items()}
-    return save(tensors, metadata={_KEY: json.dumps(facts, sort_keys=True)})
+    return save(tensors, metadata={KEY: json.dumps(facts, sort_keys=True)})
+
+
+class _Entry(BaseModel):
+    """What a shard says about an image."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    classes: tuple[Annotated[int, Field(ge=0)], ...]
+    size: tuple[Side, Side]
+    maps: int = Field(ge=0, le=MOST_MAPS)
+    flips: int = Field(ge=0, le=MOST_MAPS)
+
+
+def _entry(path: Path, image_id: str, raw: Any, classes: int) -> _Entry:
+    try:
+        entry = _Entry.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "entry"
+        raise SeedbedError(
+            f"{path}: image {image_id!r}: {where}: {problem['msg']}; {run_again(path)}"
+        ) from None
+    if entry.size[0] * entry.size[1] > MOST_PIXELS:
+        raise SeedbedError(f"{path}: image {image_id!r}: a size of {entry.size}; {run_again(path)}")
+    if len({*entry.classes}) < len(entry.classes) or max(entry.classes, default=0) >= classes:
+        raise SeedbedError(
+            f"{path}: image {image_id!r}: classes {list(entry.classes)} of {classes}; {run_again(path)}"
+        )
+    if bool(entry.classes) != bool(entry.maps):
+        raise SeedbedError(f"{path}: image {image_id!r}: {entry.maps} maps; {run_again(path)}")
+    return entry
+
+
+def _checked(file: SafeFile, name: str, classes: int) -> Float32[np.ndarray, "classes _ _"]:
+    """A map that is finite and not negative, as ReLU leaves it."""
+    array = file.tensor(name)
+    if array.dtype != np.float32 or array.ndim != 3 or len(array) != classes or not array.size:
+        raise SeedbedError(
+            f"{file.path}: {name}: expected 32-bit numbers for {classes} classes, got {array.dtype} {array.shape}; "
+            f"{run_again(file.path)}"
+        )
+    if not (np.isfinite(array).all() and array.min() >= 0):
+        raise SeedbedError(f"{file.path}: {name}: expected finite values from 0; {run_again(file.path)}")
+    return array
 
 
 class MapStore:
@@ -91,11 +137,12 @@ class MapStore:
 
     def __init__(self, shards: Sequence[Path], facts: Mapping[str, Any]) -> None:
         self._facts = facts
-        self._where: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._where: dict[str, tuple[SafeFile, _Entry]] = {}
         for path in shards:
-            handle: Any = safe_open(path, framework="np")
-            stored = json.loads(handle.metadata()[_KEY])
-            self._where |= {image_id: (handle, fact) for image_id, fact in stored.items()}
+            file = SafeFile(path)
+            classes = len(classes_of(facts, path.parent)) if "classes" in facts else 256
+            for image_id, raw in file.told(dict).items():
+                self._where[image_id] = (file, _entry(path, image_id, raw, classes))
 
     def __contains__(self, image_id: str) -> bool:
         return image_id in self._where
@@ -110,17 +157,17 @@ class MapStore:
             SeedbedError: the shards have none for it.
         """
         try:
-            handle, fact = self._where[image_id]
+            file, entry = self._where[image_id]
         except KeyError:
             raise SeedbedError(
                 f"no maps for image {image_id!r} among {len(self._where)}; run the stage that made them again"
             ) from None
-        return Maps(
-            class_ids=tuple(fact["classes"]),
-            size=(fact["size"][0], fact["size"][1]),
-            maps=tuple(handle.get_tensor(f"{image_id}/s{i}") for i in range(fact["maps"])),
-            flips=tuple(handle.get_tensor(f"{image_id}/f{i}") for i in range(fact["flips"])),
-        )
+
+        def arrays(letter: str, count: int) -> tuple[np.ndarray, ...]:
+            names = [f"{image_id}/{letter}{i}" for i in range(count)]
+            return tuple(_checked(file, name, len(entry.classes)) for name in names)
+
+        return Maps(entry.classes, entry.size, arrays("s", entry.maps), arrays("f", entry.flips))
 
     def scores(
         self, image_id: str, grid: tuple[int, int] | None = None
@@ -138,7 +185,7 @@ class MapStore:
         if not stored.class_ids:
             return np.zeros((0, *size), np.float32)
         form = self._facts.get(NORMALISATION)
-        if form not in NORMALISATIONS:
+        if not isinstance(form, str) or form not in NORMALISATIONS:
             raise SeedbedError(f"{unknown_name('normalisation', form, NORMALISATIONS)}; run the stage again")
         return normalise(full_resolution(list(stored.maps), size), form)
 

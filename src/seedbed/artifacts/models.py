@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seedbed.artifacts.manifest import run_again
 from seedbed.errors import SeedbedError
 
 if TYPE_CHECKING:
@@ -28,10 +30,12 @@ def encode_epochs(epochs: Mapping[int, Mapping[str, Tensor]]) -> bytes:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """State dict of a model file."""
-    from safetensors.torch import load_file
+    """State dict of a model file.
 
-    return load_file(path)
+    Raises:
+        SeedbedError: it is not a safetensors file.
+    """
+    return _tensors(path, lambda name: True)[1]
 
 
 def read_epoch(path: Path, epoch: int) -> dict[str, Tensor]:
@@ -40,18 +44,25 @@ def read_epoch(path: Path, epoch: int) -> dict[str, Tensor]:
     Raises:
         SeedbedError: that epoch was not kept.
     """
-    from safetensors import safe_open
-
     prefix = f"epoch{epoch:03d}/"
-    with safe_open(path, framework="pt") as handle:
-        names = list(handle.keys())
-        state = {
-            name.removeprefix(prefix): handle.get_tensor(name) for name in names if name.startswith(prefix)
-        }
+    names, found = _tensors(path, lambda name: name.startswith(prefix))
+    state = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
     if not state:
-        kept = sorted({int(name.partition("/")[0].removeprefix("epoch")) for name in names})
+        kept = sorted({int(match[1]) for name in names if (match := re.match(r"epoch(\d+)/", name))})
         raise SeedbedError(
             f"epoch {epoch} was not kept in {path} (kept: {', '.join(map(str, kept)) or 'none'}); "
             "name it in `keep_epochs` of the node that trains it"
         )
     return state
+
+
+def _tensors(path: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], dict[str, Tensor]]:
+    """Names of all tensors of a file, and those that are wanted."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as handle:
+            names = list(handle.keys())
+            return names, {name: handle.get_tensor(name) for name in names if is_wanted(name)}
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise SeedbedError(f"{path}: not readable weights ({error}); {run_again(path)}") from None

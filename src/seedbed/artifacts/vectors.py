@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
-from safetensors import safe_open
 from safetensors.numpy import save
 
-from seedbed.artifacts.manifest import sha256_bytes
+from seedbed.artifacts.manifest import run_again, sha256_bytes
+from seedbed.artifacts.safe_file import KEY, SafeFile
 from seedbed.errors import SeedbedError
-
-_KEY = "seedbed"
 
 Vectors = Mapping[str, Float32[np.ndarray, "_"]]
 """The vectors of one image, by name."""
@@ -38,7 +36,7 @@ def pack_vectors(vectors: Mapping[str, Vectors]) -> bytes:
         if sorted(vectors[image_id]) != names:
             raise ValueError(f"image {image_id!r} has vectors {sorted(vectors[image_id])}, expected {names}")
     tensors = {name: np.stack([vectors[image_id][name] for image_id in ids]) for name in names}
-    return save(tensors, metadata={_KEY: json.dumps(ids)})
+    return save(tensors, metadata={KEY: json.dumps(ids)})
 
 
 class VectorStore:
@@ -52,9 +50,18 @@ class VectorStore:
     def __init__(self, shards: Sequence[Path], facts: Mapping[str, Any]) -> None:
         self._where: dict[str, tuple[dict[str, np.ndarray], int]] = {}
         for path in shards:
-            with safe_open(path, framework="np") as handle:
-                tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-                ids = json.loads(handle.metadata()[_KEY])
+            file = SafeFile(path)
+            tensors, ids = {name: file.tensor(name) for name in file.names}, file.told(list)
+            for name, matrix in tensors.items():
+                if matrix.dtype != np.float32 or matrix.ndim != 2 or len(matrix) != len(ids):
+                    raise SeedbedError(
+                        f"{path}: {name}: expected 32-bit numbers in {len(ids)} rows, got {matrix.dtype} "
+                        f"{matrix.shape}; {run_again(path)}"
+                    )
+                if not np.isfinite(matrix).all():
+                    raise SeedbedError(f"{path}: {name}: expected finite values; {run_again(path)}")
+            if not all(isinstance(i, str) for i in ids) or len({*ids}) < len(ids):
+                raise SeedbedError(f"{path}: expected ids of images, each once; {run_again(path)}")
             self._where |= {image_id: (tensors, row) for row, image_id in enumerate(ids)}
 
     def __contains__(self, image_id: str) -> bool:

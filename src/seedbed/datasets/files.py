@@ -1,5 +1,10 @@
 """Read photographs and index masks from files, and say in one line what is wrong with one."""
 
+import os
+import struct
+import unicodedata
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from seedbed.errors import SeedbedError
 from seedbed.labels import IGNORE
+from seedbed.regular_files import open_regular, system_reason
 
 UNKNOWN = 254
 """The value to which a lookup table maps indices that stand for no class."""
@@ -18,6 +24,10 @@ _TRUNCATED = (
     ValueError,
     EOFError,
     UnidentifiedImageError,
+    LookupError,
+    MemoryError,
+    struct.error,
+    zlib.error,
     Image.DecompressionBombError,
 )
 
@@ -28,6 +38,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 Pillow knows many more, and some of them, such as EPS, run programs."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """Endings of photographs, in lower case."""
+MOST_PIXELS = 64_000_000
+"""Pixels of a photograph or a mask; one of 64 megapixels takes about 1 GB where its label map is made."""
+FORMULA = ("=", "+", "-", "@")
+"""What begins so is a formula to spreadsheets that open our tables: no id and no class may."""
+LONGEST_NAME, LONGEST_CLASS = 255, 100
 MOST_CLASSES = 253
 """Indices 1 … 253 of an 8-bit mask: 0 is background, 254 and 255 stand for no class."""
 
@@ -46,7 +61,8 @@ def read_image(path: Path) -> Image.Image:
         SeedbedError: the file is missing, not an image of a format in `FORMATS`, truncated, or of an unknown range.
     """
     try:
-        with Image.open(path, formats=FORMATS) as file:
+        with open_regular(path) as stream, Image.open(stream, formats=FORMATS) as file:
+            _refuse_large(path, file)
             turned = ImageOps.exif_transpose(file)
             return _eight_bits(path, turned).convert("RGB")
     except FileNotFoundError as error:
@@ -94,7 +110,16 @@ def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
 def _reason(error: BaseException) -> str:
     if isinstance(error, UnidentifiedImageError):
         return f"none of the formats {', '.join(FORMATS)}"
-    return str(error)
+    return system_reason(error) if isinstance(error, OSError) else str(error) or type(error).__name__
+
+
+def _refuse_large(path: Path, image: Image.Image) -> None:
+    """Refuse an image before its pixels are read."""
+    if image.width * image.height > MOST_PIXELS:
+        raise SeedbedError(
+            f"{path}: expected at most {MOST_PIXELS // 10**6} megapixels, but it is {image.width}x{image.height}; "
+            "shrink it"
+        )
 
 
 def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
@@ -104,7 +129,8 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
         SeedbedError: the file is missing, unreadable, or a colour image.
     """
     try:
-        with Image.open(path, formats=("PNG",)) as file:
+        with open_regular(path) as stream, Image.open(stream, formats=("PNG",)) as file:
+            _refuse_large(path, file)
             if file.mode not in ("P", "L", "1"):
                 raise SeedbedError(
                     f"{path}: expected a palette or grey PNG of indices of at most 8 bits, but its mode is {file.mode};"
@@ -120,7 +146,7 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
     except UnidentifiedImageError as error:
         raise SeedbedError(f"{path}: not a readable mask (not a PNG); replace it") from error
     except _TRUNCATED as error:
-        raise SeedbedError(f"{path}: not a readable mask ({error}); replace it") from error
+        raise SeedbedError(f"{path}: not a readable mask ({_reason(error)}); replace it") from error
 
 
 def mask_lookup(indices: list[int]) -> UInt8[np.ndarray, "256"]:
@@ -177,10 +203,45 @@ def image_faults(path: Path) -> list[str]:
     return []
 
 
+def _has_control(text: str) -> bool:
+    """Whether a text holds control characters or what is left of bytes that are not UTF-8."""
+    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+
+
+def class_fault(name: str) -> str | None:
+    """What is wrong with the name of a class, which becomes a column of the tables; None if nothing is."""
+    if not name or _has_control(name) or len(name) > LONGEST_CLASS:
+        return f"{name[:50]!r} is not the name of a class: expected 1 to {LONGEST_CLASS} characters, no control ones"
+    if name.startswith(FORMULA):
+        return f"class {name!r} begins with {name[0]}, which a spreadsheet runs as a formula; rename it"
+    return None
+
+
+def refuse_classes(classes: Iterable[str], where: str) -> None:
+    """Refuse classes with such names.
+
+    Raises:
+        SeedbedError: naming the first.
+    """
+    for name in classes:
+        if fault := class_fault(name):
+            raise SeedbedError(f"{where}: {fault}")
+
+
 def id_fault(image_id: str) -> str | None:
     """What is wrong with an id as a person writes it; None if nothing is."""
     if not image_id:
         return "expected an image_id, got an empty cell"
+    if _has_control(image_id):
+        return f"{image_id[:50]!r} holds a control character, or bytes that are not UTF-8; rename the image"
+    if max(len(os.fsencode(part)) for part in image_id.split("/")) > LONGEST_NAME:
+        return (
+            f"{image_id[:50]!r}… is longer than the {LONGEST_NAME} bytes of a file's name; rename the image"
+        )
+    if image_id.startswith(FORMULA):
+        return (
+            f"{image_id!r} begins with {image_id[0]}, which a spreadsheet runs as a formula; rename the image"
+        )
     if image_id.startswith(("/", "\\")) or ".." in image_id.replace("\\", "/").split("/"):
         return f"{image_id!r} leads out of the folder of images; write a path below it"
     return None

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from seedbed.datasets import declaration
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import MOST_CLASSES, SUFFIXES, mask_lookup
+from seedbed.datasets.files import MOST_CLASSES, SUFFIXES, mask_lookup, refuse_classes
 from seedbed.datasets.finder import Finder
 from seedbed.datasets.label_csv import BACKGROUND, read_label_csv
 from seedbed.datasets.label_folders import FOLDERS, read_label_folders
@@ -72,6 +72,8 @@ class FolderDataset(ListedDataset):
         self._indices = [options.mask_indices.get(c, i + 1) for i, c in enumerate(self.classes)]
         self._lookup = mask_lookup(self._indices)
         self._sources: dict[str, Path] = {}
+        if options.classes is not None:
+            refuse_classes(options.classes, f"datasets.{name}.with.classes")
 
     def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
         """Image-level labels.

@@ -18,8 +18,10 @@ from PIL import Image
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.files import MOST_PIXELS, id_fault, refuse_classes
 from seedbed.datasets.shrunk import ShrunkDataset, shrunk_size
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.regular_files import read_regular, system_reason
 
 COLUMNS = ("image_id", "split", "width", "height", "sha256")
 ORIGINAL = ("original_width", "original_height")
@@ -97,6 +99,7 @@ def build_index(
     Raises:
         SeedbedError: an image or a label is missing or unreadable.
     """
+    refuse_classes(dataset.classes, f"data set {dataset.name!r}")
     known: dict[str, IndexRow] = {}
     rows = []
     for split in splits:
@@ -149,30 +152,57 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
     Raises:
         SeedbedError: the text is not such a table.
     """
-    header, *lines = list(csv.reader(io.StringIO(text))) or [[]]
+    try:
+        header, *lines = list(csv.reader(io.StringIO(text), strict=True)) or [[]]
+    except csv.Error as error:
+        raise SeedbedError(f"{where}: not a readable index ({error}); run prepare_dataset again") from None
     if tuple(header[: len(COLUMNS)]) != COLUMNS:
         raise SeedbedError(
             f"{where}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header)}; run prepare_dataset again"
         )
     shrunk = tuple(header[len(COLUMNS) :][: len(ORIGINAL)]) == ORIGINAL
+    classes = tuple(header[len(COLUMNS) + (len(ORIGINAL) if shrunk else 0) :])
+    refuse_classes(classes, where)
     rows = []
+    seen: set[tuple[str, str]] = set()
     for number, line in enumerate(lines, start=2):
         try:
             image_id, split, width, height, sha256, *labels = line
             original = (int(labels.pop(0)), int(labels.pop(0))) if shrunk else None
+            sides = int(width), int(height)
             if len(line) != len(header) or not set(labels) <= {"0", "1"}:
                 raise ValueError
-            rows.append(
-                IndexRow(
-                    *(image_id, split, int(width), int(height), sha256, tuple(x == "1" for x in labels)),
-                    original,
-                )
-            )
+            if any(min(one) < 1 or one[0] * one[1] > MOST_PIXELS for one in (sides, original or sides)):
+                raise ValueError
+            if id_fault(image_id) or (image_id, split) in seen:
+                raise ValueError
+            seen.add((image_id, split))
+            rows.append(IndexRow(image_id, split, *sides, sha256, tuple(x == "1" for x in labels), original))
         except (ValueError, IndexError) as error:
             raise SeedbedError(
                 f"{where}, line {number}: not a row of an index; run prepare_dataset again"
             ) from error
-    return Index(tuple(header[len(COLUMNS) + (len(ORIGINAL) if shrunk else 0) :]), tuple(rows))
+    return Index(classes, tuple(rows))
+
+
+def read_index(path: Path) -> Index:
+    """Read the file that `prepare_dataset` wrote.
+
+    Raises:
+        SeedbedError: it is not such a table.
+    """
+    try:
+        text = read_regular(path).decode()
+    except UnicodeDecodeError as error:
+        raise SeedbedError(f"{path}: not a readable index ({error}); run prepare_dataset again") from None
+    except OSError as error:
+        raise SeedbedError(
+            f"{path}: not a readable index ({system_reason(error)}); run prepare_dataset again"
+        ) from None
+    index = parse_index(text, str(path))
+    if not index.rows:
+        raise SeedbedError(f"{path}: expected rows of images, got none; run prepare_dataset again")
+    return index
 
 
 def masks_text(rows: Iterable[tuple[str, str, str]], made_with: str) -> str:
@@ -226,10 +256,14 @@ def _masks_table(path: Path) -> list[tuple[str, str, str]]:
 
 def _masks_bytes(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         raise SeedbedError(
             f"expected the checksums of the masks at {path}, found none; run prepare_masks"
+        ) from None
+    except OSError as error:
+        raise SeedbedError(
+            f"{path}: not a readable file of checksums ({system_reason(error)}); remove it and run prepare_masks"
         ) from None
     rows = content[: content[:-1].rfind(b"\n") + 1]
     if content != _with_last_row(rows.decode(errors="replace")).encode():
@@ -300,6 +334,8 @@ class IndexedDataset:
         image = self.dataset.image(image_id)
         if image_id not in self._verified:
             self._verify(image_id, _pixel_digest(image), row.sha256)
+        if image.size != (row.width, row.height):
+            raise SeedbedError(self._changed(image_id))
         return image
 
     def size(self, image_id: str) -> tuple[int, int]:
@@ -388,9 +424,13 @@ def file_digest(path: Path) -> str:
         SeedbedError: there is no such file.
     """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(path)).hexdigest()
     except FileNotFoundError as error:
         raise SeedbedError(f"{path}: expected a photograph, but there is no such file") from error
+    except OSError as error:
+        raise SeedbedError(
+            f"{path}: not a readable photograph ({system_reason(error)}); replace it"
+        ) from error
 
 
 def _pixel_digest(image: Image.Image) -> str:

@@ -5,6 +5,7 @@ no consequence of one.
 """
 
 import csv
+import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from seedbed.datasets.files import id_fault
+from seedbed.datasets.files import class_fault, id_fault
 from seedbed.datasets.label_names import NameCells
 from seedbed.datasets.labels import LabelTable
 from seedbed.errors import unknown_name
+from seedbed.regular_files import open_regular, system_reason
 
 ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN = "image_id", "split", "labels"
 BACKGROUND = frozenset({"background", "_background_", "__background__"})
@@ -73,12 +75,14 @@ class _Sheet:
 def _read_sheet(path: Path) -> _Sheet:
     """Raises ValueError with the one line of the fault if no row can be understood."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             rows = [(reader.line_num, [c.strip() for c in cells]) for cells in reader if cells]
     except FileNotFoundError:
         raise ValueError(f"{path}: expected a CSV of labels, but there is no such file") from None
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
+    except OSError as error:
+        raise ValueError(f"{path}: not a readable CSV ({system_reason(error)}); replace it") from None
+    except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: not a readable CSV ({error}); save it as UTF-8 with commas") from None
     if not rows:
         raise ValueError(f"{path}: expected a CSV of labels, but the file is empty")
@@ -91,7 +95,7 @@ def _read_sheet(path: Path) -> _Sheet:
                 f"{path}, line {line}: expected commas between the columns, got the separator {name}; write commas"
             )
     raise ValueError(
-        f"{path}, line {line}: expected a column {ID_COLUMN!r}, but the columns are {', '.join(header)}"
+        f"{path}, line {line}: expected a column {ID_COLUMN!r}, but the columns are {', '.join(header)[:200]}"
     )
 
 
@@ -140,6 +144,8 @@ def _class_columns(sheet: _Sheet, columns: list[str]) -> tuple[list[str], list[s
             faults.append(
                 f"{sheet.where}: column {column!r} is the index of a pandas table; write it with index=False"
             )
+        elif fault := class_fault(column):
+            faults.append(f"{sheet.where}: {fault}")
         elif column.lower() in BACKGROUND:
             faults.append(f"{sheet.where}: column {column!r} is not a class of a label file; {advice}")
         elif cells and not any(cell in TRUTH for _, cell in cells):
@@ -179,7 +185,9 @@ def _read_names(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
     faults = _repeated_columns(sheet, [c for c in sheet.header if c in read])
     faults += [f"{sheet.at(line)}: {fault}" for line, fault in names.ambiguous()]
     background = [c for c in names.classes if c.lower() in BACKGROUND] if given is None else []
-    classes = tuple(c for c in names.classes if c not in background)
+    odd = [c for c in names.classes if c not in background and class_fault(c)] if given is None else []
+    classes = tuple(c for c in names.classes if c not in (*background, *odd))
+    faults += [f"{sheet.at(names.first_line(c))}: {class_fault(c)}" for c in odd]
     if given is None:
         faults += [
             f"{sheet.at(names.first_line(c))}: {c!r} is not a class of a label file; leave the cell empty"

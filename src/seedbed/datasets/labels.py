@@ -3,6 +3,7 @@
 Every reader returns a `LabelTable`. It collects what is wrong in a file, so that everything can be reported at once.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from jaxtyping import Bool, Shaped
 
 from seedbed.datasets.plain_pickle import read_plain_pickle
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.regular_files import open_regular, read_regular
 
 
 @dataclass
@@ -87,14 +89,14 @@ def read_annotations(
         return table
     for image_id in ids:
         path = folder / f"{image_id}.xml"
-        if not path.is_file():
+        if not os.path.lexists(path):
             continue
         try:
-            found = {
-                (o.findtext("name") or "").strip()
-                for o in ElementTree.parse(path).getroot().findall("object")
-            }
-        except ElementTree.ParseError as error:
+            root = ElementTree.fromstring(read_regular(path))
+            if root.tag != "annotation":
+                raise ValueError(f"its root is {root.tag[:50]!r}, not 'annotation'")
+            found = {(o.findtext("name") or "").strip() for o in root.findall("object")}
+        except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
             table.refuse(image_id, [f"{path}: not readable XML ({error}); replace it"])
             continue
         unknown = [f"{path}: {unknown_name('class', n, known)}" for n in sorted(found - set(known))]
@@ -150,7 +152,7 @@ def _vectors(path: Path) -> dict[str | int, Shaped[np.ndarray, "length"]]:
         FileNotFoundError: there is no such file.
         ValueError: it is not a `.npy` file of one dict of plain vectors.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         version = np.lib.format.read_magic(file)
         read = (
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

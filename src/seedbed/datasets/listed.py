@@ -1,5 +1,6 @@
 """What data sets of files have in common: lists of ids that say which images are in a split."""
 
+import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from seedbed.datasets.files import id_fault, read_image, read_mask
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.mask_checks import MANY, MaskChecks, in_one_line
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.regular_files import read_regular, system_reason
 
 
 class SplitList(NamedTuple):
@@ -29,7 +31,12 @@ class SplitList(NamedTuple):
     @classmethod
     def of_lines(cls, path: Path) -> "SplitList":
         """Lines of a text file that are not empty."""
-        text = path.read_text(encoding="utf-8-sig").splitlines()
+        try:
+            text = read_regular(path).decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise SeedbedError(f"{path}: not a readable list ({error}); save it as UTF-8") from None
+        except OSError as error:
+            raise SeedbedError(f"{path}: not a readable list ({system_reason(error)}); replace it") from None
         lines = {k: line.strip() for k, line in enumerate(text, start=1) if line.strip()}
         return cls(path, list(lines.values()), list(lines))
 
@@ -136,7 +143,34 @@ class ListedDataset(ABC):
 
     def notes(self) -> list[str]:
         """What may be right but is worth knowing, one line each; known after `faults`."""
-        return self._checks.notes() if self._checks is not None else []
+        return (self._checks.notes() if self._checks is not None else []) + self._copies()
+
+    def _copies(self) -> list[str]:
+        """Photographs of equal bytes under two ids, of which one may be in training and the other in validation."""
+        sizes: dict[int, list[str]] = {}
+        for image_id in self._listed:
+            try:
+                sizes.setdefault(self.source(image_id).stat().st_size, []).append(image_id)
+            except (SeedbedError, OSError, ValueError):
+                continue  # a fault
+        first: dict[tuple[int, str], str] = {}
+        notes = []
+        for size, ids in sizes.items():
+            for image_id in ids if len(ids) > 1 else ():
+                try:
+                    source = self.source(image_id)
+                    owner = first.setdefault(
+                        (size, hashlib.sha256(read_regular(source)).hexdigest()), image_id
+                    )
+                    same = owner != image_id and not source.samefile(self.source(owner))
+                except (SeedbedError, OSError):
+                    continue
+                if same:
+                    notes.append(
+                        f"warning: {image_id!r} has the same content as {owner!r} ({self._where(owner)}); "
+                        "keep one of them"
+                    )
+        return in_one_line(notes, "photographs") if len(notes) > MANY else notes
 
     def _own_faults(self) -> list[str]:
         """Faults of the options of a kind and of what they say about the labels."""

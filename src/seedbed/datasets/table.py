@@ -113,8 +113,14 @@ def dataset_root(name: str, declaration: DatasetDeclaration, root: str | Path | 
             f"data set {name!r}: root {str(given)!r} uses {unset[0]}, which is not set; {remedy}"
         )
     path = Path(text)
-    if not path.is_dir():
-        raise SeedbedError(f"data set {name!r}: expected a folder at {path}, but there is none; {remedy}")
+    try:
+        is_folder = path.is_dir()
+    except OSError:  # too long to be a path
+        is_folder = False
+    if not is_folder:
+        raise SeedbedError(
+            f"data set {name!r}: expected a folder at {text[:300]}, but there is none; {remedy}"
+        )
     return path.resolve()
 
 

@@ -5,6 +5,7 @@ and 255 where a pixel has no label. A data set may use only some of the classes:
 and an index of any other class is a fault.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -17,12 +18,13 @@ from pydantic import Field
 
 from seedbed.datasets import declaration
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import SUFFIXES, mask_lookup
+from seedbed.datasets.files import SUFFIXES, mask_lookup, refuse_classes
 from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.labels import LabelTable, read_annotations, read_cls_labels
 from seedbed.datasets.listed import ListedDataset, SplitList
 from seedbed.datasets.mask_checks import MaskChecks
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.regular_files import read_regular, system_reason
 
 # fmt: off
 VOC_NAMES = (
@@ -65,7 +67,7 @@ class VocDataset(ListedDataset):
         super().__init__(name, root, splits)
         self.options = options
         names = root / "class_names.txt"
-        self.names = names.read_text(encoding="utf-8").split("\n") if names.is_file() else list(VOC_NAMES)
+        self.names = _class_names(names) if os.path.lexists(names) else list(VOC_NAMES)
         self.names = [n.strip() for n in self.names if n.strip()]
         self.classes = self._csv.classes if self._csv is not None else self._given_classes()
         for c in self.classes:
@@ -73,6 +75,7 @@ class VocDataset(ListedDataset):
                 raise SeedbedError(f"data set {name!r}: {unknown_name('class', c, self.names[1:])}")
         self._indices = [self.names.index(c) for c in self.classes]
         self._lookup = mask_lookup(self._indices)
+        refuse_classes(self.classes, f"data set {name!r}")
 
     def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
         """Image-level labels.
@@ -168,6 +171,23 @@ class VocDataset(ListedDataset):
         folders = [self.root / "ImageSets" / f for f in ("Segmentation", "Main")]
         found = [f / f"{name}.txt" for f in folders if (f / f"{name}.txt").is_file()]
         return found[0] if found else folders[0] / f"{name}.txt"
+
+
+def _class_names(path: Path) -> list[str]:
+    """Raises SeedbedError where it is not a text, or a name is in it twice."""
+    try:
+        names = read_regular(path).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise SeedbedError(f"{path}: not readable names of classes ({error}); save it as UTF-8") from None
+    except OSError as error:
+        raise SeedbedError(
+            f"{path}: not readable names of classes ({system_reason(error)}); replace it"
+        ) from None
+    named = [n.strip() for n in names if n.strip()]
+    for name in named:
+        if named.count(name) > 1:
+            raise SeedbedError(f"{path}: {name!r} is listed {named.count(name)} times; keep one")
+    return named
 
 
 def _file_names(name: str, suffixes: frozenset[str]) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+Side = Annotated[int, Field(ge=1, le=8192)]
+Scale = Annotated[float, Field(gt=0, le=16)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -35,13 +37,13 @@ class RandAugment(_Model):
 class Augmentation(_Model):
     """What happens to a training image, in this order."""
 
-    resize_long: tuple[PositiveInt, PositiveInt] | None = (320, 640)
+    resize_long: tuple[Side, Side] | None = (320, 640)
     """The longer side becomes an integer drawn uniformly from [low, high]."""
-    rescale: tuple[PositiveFloat, PositiveFloat] | None = None
+    rescale: tuple[Scale, Scale] | None = None
     """Instead: both sides are multiplied by a factor drawn uniformly from [low, high] (segmenters: 0.5 to 1.5)."""
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     """How images are resized, always antialiased; label maps take the nearest pixel."""
-    crop: PositiveInt = 512
+    crop: Side = 512
     """Side of the square crop. Smaller images are placed at random and padded."""
     flip: Share = 0.5
     """Probability of a horizontal flip."""

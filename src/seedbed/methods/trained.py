@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from torch import nn
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from torch import Tensor, nn
 
 from seedbed.artifacts.artifact import Artifact
+from seedbed.artifacts.manifest import MANIFEST, run_again
 from seedbed.artifacts.models import EPOCHS, MODEL, read_epoch, read_state
-from seedbed.errors import SeedbedError
+from seedbed.errors import SeedbedError, one_line, unknown_name
 from seedbed.methods.base import Method
 from seedbed.methods.pairs import PairMethod
 from seedbed.methods.table import build_method, method_entry
 from seedbed.networks.bands import work_in_bands
 from seedbed.networks.weights import InitialWeights
+
+Deviation = Annotated[FiniteFloat, Field(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,17 @@ class TrainedNetwork:
     std: tuple[float, ...]
     method: Method
     """The method that trained it and holds it."""
+
+
+class NetworkFacts(BaseModel):
+    """What a manifest says about a trained network: see `network_facts`."""
+
+    method: str
+    parameters: dict[str, Any]
+    player: str
+    mean: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+    std: tuple[Deviation, Deviation, Deviation]
+    weights: Any
 
 
 def network_facts(name: str, parameters: Any, method: Method) -> dict[str, Any]:
@@ -57,20 +74,51 @@ def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedN
     Raises:
         SeedbedError: that epoch was not kept, or a file disagrees with the manifest.
     """
-    facts = artifact.manifest.facts
-    parameters = method_entry(facts["method"]).parameters.model_validate(facts["parameters"])
-    mean, std = tuple(facts["mean"]), tuple(facts["std"])
-    untrained = InitialWeights(None, facts["weights"], mean, std)
-    method = build_method(
-        facts["method"], parameters, classes=len(facts["classes"]), rng=0, weights=untrained
-    )
-    state = read_state(artifact.file(MODEL)) if epoch is None else read_epoch(artifact.file(EPOCHS), epoch)
-    network = method.networks()[facts["player"]]
-    network.load_state_dict(state)
+    path = artifact.file(MODEL if epoch is None else EPOCHS)
+    try:
+        facts = NetworkFacts.model_validate(artifact.manifest.facts)
+        parameters = method_entry(facts.method).parameters.model_validate(facts.parameters)
+        untrained = InitialWeights(None, facts.weights, facts.mean, facts.std)
+        classes = len(artifact.classes)
+        method = build_method(facts.method, parameters, classes=classes, rng=0, weights=untrained)
+        networks = method.networks()
+        if facts.player not in networks:
+            raise SeedbedError(unknown_name("player", facts.player, networks))
+        network = networks[facts.player]
+    except (SeedbedError, ValidationError, ValueError) as error:
+        told = error.errors()[0]["msg"] if isinstance(error, ValidationError) else one_line(error)
+        where = artifact.folder / MANIFEST
+        raise SeedbedError(
+            f"{where}: no network can be built from it ({told}); {run_again(where)}"
+        ) from error
+    _load(network, read_state(path) if epoch is None else read_epoch(path, epoch), path)
     method.eval()
     backbone = getattr(network, "backbone", None)
     work_in_bands(network, *([backbone] if isinstance(backbone, nn.Module) else []))
-    return TrainedNetwork(network.to(device), mean, std, method)
+    return TrainedNetwork(network.to(device), facts.mean, facts.std, method)
+
+
+def _load(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Load weights that fit exactly and are finite.
+
+    Raises:
+        SeedbedError: naming the file and the first tensor that is at fault.
+    """
+    wanted = network.state_dict()
+    for name in sorted({*wanted, *state}):
+        found, own = state.get(name), wanted.get(name)
+        if found is None or own is None:
+            told = f"{'has no' if found is None else 'has a surplus'} tensor {name}"
+        elif found.shape != own.shape or found.dtype != own.dtype:
+            told = (
+                f"holds {name} as {found.dtype} {list(found.shape)} instead of {own.dtype} {list(own.shape)}"
+            )
+        elif found.is_floating_point() and not bool(found.isfinite().all()):
+            told = f"holds values in {name} that are not finite"
+        else:
+            continue
+        raise SeedbedError(f"{path} does not fit the network of its manifest: it {told}; {run_again(path)}")
+    network.load_state_dict(dict(state))
 
 
 def load_segmenter(artifact: Artifact, epoch: int | None, device: str) -> TrainedNetwork:

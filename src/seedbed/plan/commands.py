@@ -10,6 +10,7 @@ from typing import Any
 
 from seedbed.artifacts.atomic import write_if_changed
 from seedbed.artifacts.manifest import MANIFEST, to_json
+from seedbed.datasets.table import dataset_options
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.config import RunConfig, read_config
 from seedbed.plan.judges import JUDGES, Judgement, Point
@@ -67,7 +68,8 @@ class Workflow:
         results: folder of the results.
 
     Raises:
-        SeedbedError: there are settings for a stage that does not exist.
+        SeedbedError: there are settings for a stage that does not exist, or the configured data set has an option that
+            its kind does not take.
     """
 
     def __init__(self, config: RunConfig, book: RecipeBook, results: Path = RESULTS) -> None:
@@ -81,6 +83,8 @@ class Workflow:
                 if stage not in configurable:
                     told = unknown_name("stage", stage, configurable)
                     raise SeedbedError(f"params.yaml, settings.{dataset}: {told}")
+                config.inherited(dataset, stage)
+        dataset_options(config.dataset, config.declaration(config.dataset))
 
     @classmethod
     def read(cls, folder: Path = Path(), overrides: Overrides = NOTHING) -> "Workflow":

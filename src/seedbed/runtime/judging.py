@@ -4,15 +4,40 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from typing_extensions import TypedDict
 
-from seedbed.artifacts.manifest import LedgerEntry, json_with_digest, read_with_digest
+from seedbed.artifacts.manifest import LedgerEntry, json_with_digest, read_with_digest, run_again
 from seedbed.datasets.declaration import SplitName
 from seedbed.errors import SeedbedError
 from seedbed.names import NODE
 from seedbed.runtime.contract import Job, Stage
 
 NodeName = Annotated[str, StringConstraints(pattern=f"^{NODE.pattern}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Point(TypedDict):
+    threshold: Fraction
+    mean_iou: Fraction | None
+
+
+_SHAPES: dict[str, TypeAdapter[Any]] = {
+    "best": TypeAdapter(_Point),
+    "curve": TypeAdapter(list[_Point]),
+    "counts": TypeAdapter(list[list[Annotated[int, Field(ge=0)]]]),
+    "classes": TypeAdapter(list[str]),
+}
+"""What those that read a judge's file count on, where it has the key."""
+
 HEADLINES = ("mean_iou", "mean_average_precision")
 """The one number of a judgement is the first of these that its scores have.
 Scores whose names begin so lie in [0, 1], or are null where nothing defines them."""
@@ -35,11 +60,20 @@ class JudgementFile(BaseModel):
     inputs: dict[str, list[str]]
     """Digests of the contents that it was made from."""
     ledger: list[LedgerEntry]
-    scores: dict[str, Any]
+    scores: dict[str, Any] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _with_fractions(self) -> "JudgementFile":
         _check_fractions({"scores": self.scores, **(self.model_extra or {})}, "")
+        for key, shape in _SHAPES.items():
+            if key in (self.model_extra or {}):
+                try:
+                    shape.validate_python((self.model_extra or {})[key])
+                except ValidationError as error:
+                    raise ValueError(f"{key}: {error.errors()[0]['msg']}") from None
+        counts = (self.model_extra or {}).get("counts", [])
+        if any(len(row) != len(counts) + 1 for row in counts):
+            raise ValueError(f"expected counts of one shape, got rows of {[len(row) for row in counts]}")
         return self
 
     @property
@@ -83,7 +117,7 @@ def read_judgement(path: Path) -> JudgementFile:
     if path.stem != name and not path.stem.startswith(f"{name}-"):
         raise SeedbedError(
             f"{path} is of node {found.node} and split {found.split}, which does not match its file name; "
-            "run its stage again"
+            f"{run_again(path)}"
         )
     return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from seedbed.artifacts.atomic import writing
-from seedbed.errors import SeedbedError
+from seedbed.errors import SeedbedError, one_line
 
 CALLS = "SEEDBED_CALLS"
 """Environment variable: a file to which every stage command appends one line, to show what an engine ran."""
@@ -30,7 +30,16 @@ class Log:
                 self._stream = path.open("w", buffering=1)
 
     def line(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        """Write a line; where the disk refuses it, this line and those that follow go to stderr."""
+        try:
+            print(text, file=self._stream, flush=True)
+        except OSError as error:
+            if self._stream is sys.stderr:
+                return
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())  # for what is left in its buffer
+            self._stream = sys.stderr
+            print(f"cannot write {self.path}: {error.strerror}; the log goes on here", file=sys.stderr)
+            print(text, file=sys.stderr)
 
     def progress(self, items: Any, total: int, label: str) -> Iterator[Any]:
         """Iterate with a progress bar in a terminal, or about ten lines in a log."""
@@ -63,15 +72,12 @@ def guarded(name: str, log_path: Path | None, work: Callable[[Log], object]) -> 
         print(f"{name}: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        expected = isinstance(error, (SeedbedError, ValueError))
-        message = " ".join(str(error).split())
-        kind = "" if expected and message else type(error).__name__
-        text = ": ".join(part for part in (kind, message) if part)
+        expected = isinstance(error, SeedbedError | ValueError | OSError | MemoryError)
         where = f" (traceback in {log_path})" if log_path and not expected else ""
         if log is not None and log_path is not None:
             log.line(traceback.format_exc())
         elif not expected:
             traceback.print_exc()
-        print(f"{name}: error: {text}{where}", file=sys.stderr)
+        print(f"{name}: error: {one_line(error)}{where}", file=sys.stderr)
         return 1
     return 0

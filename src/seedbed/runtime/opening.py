@@ -2,19 +2,24 @@
 
 import argparse
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, Field, ValidationError
+
 from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.manifest import LedgerEntry, merge_ledgers, sha256_bytes, to_json
+from seedbed.artifacts.manifest import GroundTruthUse, LedgerEntry, merge_ledgers, sha256_bytes, to_json
 from seedbed.artifacts.meanings import TRUE_MASKS
 from seedbed.datasets.declaration import DatasetDeclaration
-from seedbed.datasets.index import IndexedDataset, masks_digest, masks_rows, parse_index
+from seedbed.datasets.index import IndexedDataset, masks_digest, masks_rows, read_index
 from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.methods.table import other_meanings
+from seedbed.names import DATASET
+from seedbed.regular_files import read_regular, system_reason
 from seedbed.runtime.contract import Stage, TrueMasks
 from seedbed.runtime.paths import (
     INDEX,
@@ -70,7 +75,7 @@ class Opened:
             raise SeedbedError(unknown_name("shard", shard, self.shards))
         assert self.index is not None
         split, _, number = shard.rpartition("-")
-        ids = parse_index(self.index.file(INDEX).read_text()).splits.get(split, ())
+        ids = read_index(self.index.file(INDEX)).splits.get(split, ())
         return split, shard_members(ids, int(number), self.slice["shards"])
 
 
@@ -106,10 +111,12 @@ def read_slice(path: Path, stage: Stage | None = None) -> dict[str, Any]:
         SeedbedError: it is missing, unreadable, or for another stage or version.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path))
     except FileNotFoundError:
         raise SeedbedError(f"expected the stage's slice at {path}, found none; {ADVICE}") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SeedbedError(f"{path} is not a readable slice ({system_reason(error)}); {ADVICE}") from None
+    except (ValueError, RecursionError) as error:
         raise SeedbedError(f"{path} is not a readable slice ({error}); {ADVICE}") from None
     keys = ["stage", "stage_version", "dataset", "parameters"]
     keys += ["shards"] if stage is not None and stage.sharded else []
@@ -120,7 +127,27 @@ def read_slice(path: Path, stage: Stage | None = None) -> dict[str, Any]:
             f"{path} is for stage {content['stage']} version {content['stage_version']}, but this is {stage.name} "
             f"version {stage.version}; {ADVICE}"
         )
+    try:
+        _SliceHead.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise SeedbedError(f"{path}: {key}: {problem['msg']}; {ADVICE}") from None
     return content
+
+
+class _SliceHead(BaseModel):
+    """What a slice says besides the parameters, which their own model checks."""
+
+    stage: str
+    stage_version: int
+    dataset: str = Field(pattern=f"^{DATASET.pattern}$")
+    parameters: dict[str, Any]
+    shards: int = Field(default=1, ge=1, le=4096)
+    rng: int = Field(default=0, ge=0)
+    split: str = ""
+    epochs: dict[str, int] = {}
+    inherited: dict[GroundTruthUse, str] = {}
 
 
 def refuse_changed_slice(path: Path, started_with: Mapping[str, Any]) -> None:
@@ -174,12 +201,21 @@ def _dataset(
         return dataset
     rows = masks_rows(index.folder / MASKS) if reads_masks else None
     masks = None if rows is None else {image_id: sha256 for image_id, _, sha256 in rows}
-    return IndexedDataset(dataset, parse_index(index.file(INDEX).read_text()), masks)
+    return IndexedDataset(dataset, read_index(index.file(INDEX)), masks)
 
 
 def _declared_root(params: Path, dataset: str) -> str | None:
     roots = _results_folder(params) / PARAMS / ROOTS
-    declared: str | None = json.loads(roots.read_text()).get(dataset) if roots.exists() else None
+    if not os.path.lexists(roots):
+        return None
+    try:
+        content = json.loads(read_regular(roots))
+        declared = content.get(dataset)
+    except (OSError, ValueError, RecursionError, AttributeError) as error:
+        reason = system_reason(error) if isinstance(error, OSError) else "expected JSON: roots by data set"
+        raise SeedbedError(f"{roots} is not readable ({reason}); {ADVICE}") from None
+    if declared is not None and not isinstance(declared, str):
+        raise SeedbedError(f"{roots}: expected the root of {dataset} as text, got {declared!r}; {ADVICE}")
     return declared
 
 

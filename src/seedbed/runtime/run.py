@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seedbed.artifacts.artifact import verify
-from seedbed.artifacts.atomic import write_bytes, writing
+from seedbed.artifacts.atomic import remove_left, write_bytes, writing
 from seedbed.artifacts.manifest import (
     MANIFEST,
     FileEntry,
@@ -107,6 +107,8 @@ class _Run:
         wanted = getattr(self.options, "gpus", 0)
         owner = f"{self.stage.name} {self.options.output}"
         with output_lock(self.folder, unit), gpu_slot(wanted, owner) as self.devices:
+            shared = self.stage.writes_file or (self.stage.sharded and unit != WHOLE)
+            remove_left(self.folder, f"{unit}." if shared else "")
             yield
 
     def _timed(self, unit: str, opened: Opened, make: Callable[[Job], None]) -> None:

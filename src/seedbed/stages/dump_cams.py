@@ -12,21 +12,22 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from seedbed.artifacts.maps import NORMALISATION, Maps
 from seedbed.cam.normalisation import Form
 from seedbed.errors import SeedbedError
+from seedbed.input.augmentation import Scale, Side
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 
 
 class DumpCamsParameters(ShardedParameters):
     """How CAMs are taken from the classifier."""
 
-    scales: tuple[float, ...] = Field(
+    scales: tuple[Scale, ...] = Field(
         default=(0.5, 1.0, 1.5, 2.0), min_length=1, description="scales of the image"
     )
-    sizes: tuple[PositiveInt, ...] = Field(
+    sizes: tuple[Side, ...] = Field(
         default=(),
         description="instead of scales: sides in pixels of squares that the image is stretched to",
     )

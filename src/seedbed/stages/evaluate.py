@@ -34,7 +34,9 @@ class EvaluateParameters(CrfOptions):
         le=1,
         description="fixed threshold at which CAMs are scored: background where score <= it",
     )
-    curve_step: float = Field(default=0.01, gt=0, le=0.5, description="step of the threshold curve of CAMs")
+    curve_step: float = Field(
+        default=0.01, ge=0.0001, le=0.5, description="step of the threshold curve of CAMs"
+    )
     neutral: Literal["dropped", "missed"] = Field(
         default="dropped",
         description="how a neutral prediction counts: not at all, or as a miss of its true class",

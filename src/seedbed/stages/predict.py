@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
+from seedbed.input.augmentation import Scale
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 from seedbed.runtime.crf_options import CrfOptions
 
@@ -19,7 +20,7 @@ class PredictParameters(CrfOptions, ShardedParameters):
     """How an image is segmented."""
 
     splits: tuple[str, ...] = Field(default=("val",), description="splits of the data set to process")
-    scales: tuple[float, ...] = Field(
+    scales: tuple[Scale, ...] = Field(
         default=(0.75, 1.0, 1.25), min_length=1, description="scales of the image"
     )
     flip: bool = Field(default=True, description="average with the mirrored prediction of the mirrored image")

@@ -46,7 +46,9 @@ class RandomWalkParameters(ShardedParameters):
     products: int = Field(
         default=84, ge=1, description="matrix products of chebyshev; more of them lower the bound"
     )
-    image_scale: float = Field(default=1.0, gt=0, description="scale of the image that AffinityNet sees")
+    image_scale: float = Field(
+        default=1.0, gt=0, le=16, description="scale of the image that AffinityNet sees"
+    )
     flip: bool = Field(default=False, description="average AffinityNet's output with the mirrored image's")
     radius: int | None = Field(
         default=None,

@@ -29,9 +29,11 @@ def section_names(folder: Path = SECTIONS) -> tuple[str, ...]:
 class ReportParameters(Parameters):
     """How much the report page shows."""
 
-    samples: int = Field(default=6, ge=0, description="sample images per split, from its first shard")
+    samples: int = Field(
+        default=6, ge=0, le=1000, description="sample images per split, from its first shard"
+    )
     sample_rows: int = Field(
-        default=24, ge=1, description="maximum rows of samples per split, over all settings"
+        default=24, ge=1, le=1000, description="maximum rows of samples per split, over all settings"
     )
     thumbnail: int = Field(default=150, ge=32, le=320, description="long side of a sample picture, pixels")
 

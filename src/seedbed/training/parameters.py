@@ -18,11 +18,11 @@ class TrainingParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    epochs: int = Field(15, ge=1)
+    epochs: int = Field(15, ge=1, le=100_000)
     """Passes over the training images."""
-    batch_size: int = Field(16, ge=1)
+    batch_size: int = Field(16, ge=1, le=4096)
     """Images in one micro-batch."""
-    accumulate: int = Field(1, ge=1)
+    accumulate: int = Field(1, ge=1, le=4096)
     """Micro-batches whose gradients are averaged into one optimiser step."""
     optimiser: Literal["sgd", "adam", "adamw"] = "sgd"
     """The optimiser of each player."""

@@ -44,7 +44,7 @@ def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | No
     tasks, faults = selected_tasks(workflow, name)
     for where, task in tasks.items():
         faults += [f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump())]
-    faults = [*data.faults, *faults, *data.training_faults(tasks)]
+    faults = [*data.faults, *faults, *_added_faults(workflow, name), *data.training_faults(tasks)]
     changed = [seen.line] if any(seen.changes) else []
     notes = [*data.notes, *changed, *memory_notes(data.largest, declaration.longest, tasks)]
     return Findings(notes, list(dict.fromkeys(faults)))
@@ -78,6 +78,19 @@ def selected_tasks(workflow: Workflow, dataset: str) -> tuple[dict[str, Task], l
                     continue
                 tasks.setdefault(f"recipe {task.owner}, node {task.name}", task)
     return tasks, faults
+
+
+def _added_faults(workflow: Workflow, dataset: str) -> Iterator[str]:
+    """The fault of what the plan adds to the recipes: judges and reports; none for another data set."""
+    if dataset != workflow.config.dataset:
+        return
+    try:
+        for report in workflow.reports.values():
+            report.slice()
+            for judgement in report.judgements.values():
+                judgement.slice()
+    except SeedbedError as error:
+        yield str(error)
 
 
 def parameter_faults(values: Mapping[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 from collections import Counter
@@ -16,12 +17,12 @@ from jaxtyping import Float32, UInt8
 from PIL import Image
 
 from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.atomic import write_bytes
+from seedbed.artifacts.atomic import write_bytes, writing
 from seedbed.artifacts.label_maps import label_map_png, voc_palette
-from seedbed.datasets.files import read_image
-from seedbed.datasets.index import Index, parse_index
+from seedbed.datasets.files import FORMULA, read_image
+from seedbed.datasets.index import Index, read_index
 from seedbed.datasets.shrunk import shrunk_size
-from seedbed.errors import SeedbedError
+from seedbed.errors import SeedbedError, one_line
 from seedbed.methods.table import other_meanings
 from seedbed.report.overlays import jpeg, overlay_labels
 from seedbed.runtime.gpu import gpu_slot
@@ -35,6 +36,31 @@ if TYPE_CHECKING:
 
 OVERLAYS, SHARES, CLASSES = "overlays", "shares.csv", "classes.csv"
 DEVICES = ("auto", "cpu", "cuda")
+UNREADABLE = frozenset(
+    f".{name}"
+    for name in (
+        *(
+            "heic",
+            "heif",
+            "avif",
+            "jxl",
+            "eps",
+            "psd",
+            "raw",
+            "dng",
+            "cr2",
+            "cr3",
+            "crw",
+            "nef",
+            "nrw",
+            "arw",
+        ),
+        *("srf", "sr2", "raf", "orf", "rw2", "rwl", "pef", "3fr"),
+    )
+)
+"""Suffixes of photographs that are not read, which are named, not passed over."""
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Refusals of the disk that hold for every photograph."""
 Progress = Callable[[Sequence["Photo"]], Iterable["Photo"]]
 
 
@@ -110,10 +136,10 @@ def find_photos(given: Sequence[Path], out: Path) -> list[Photo]:
     found: list[tuple[Path, str]] = []
     for path in given:
         if path.is_dir():
-            if path.resolve() == out.resolve():
+            if os.path.realpath(path) == os.path.realpath(out):
                 raise SeedbedError(f"masks would be among the photographs of {path}; name another --out")
             found += [(file, file.relative_to(path).as_posix()) for file in _images(path, out)]
-        elif path.exists():
+        elif os.path.lexists(path):
             found.append((path, path.name))
         else:
             raise SeedbedError(
@@ -128,19 +154,21 @@ def find_photos(given: Sequence[Path], out: Path) -> list[Photo]:
     name, count = Counter(photo.name for photo in photos).most_common(1)[0]
     if count > 1:
         raise SeedbedError(f"{count} photographs are called {name}; predict their folders in separate runs")
-    taken = {photo.path.resolve() for photo in photos}
+    taken = {os.path.realpath(photo.path) for photo in photos}
     for photo in photos:
-        if (mask := _mask(out, photo)).resolve() in taken:
+        if os.path.realpath(mask := _mask(out, photo)) in taken:
             raise SeedbedError(f"the photograph {mask} would be overwritten by a mask; name another --out")
     return photos
 
 
 def _images(folder: Path, out: Path) -> Iterator[Path]:
-    inside = out.resolve().is_relative_to(folder.resolve())
+    """Files whose suffix is that of a picture, whether or not they can be read; links to folders are not followed."""
+    own = Path(os.path.realpath(out))
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        written = inside and path.resolve().is_relative_to(out.resolve())
-        if path.suffix.lower() in image_suffixes() and path.is_file() and not hidden and not written:
+        written = (Path(os.path.realpath(path.parent)) / path.name).is_relative_to(own)
+        is_picture = path.suffix.lower() in image_suffixes() | UNREADABLE
+        if is_picture and not path.is_dir() and not hidden and not written:
             yield path
 
 
@@ -154,30 +182,56 @@ def predict_photos(
     """Write `NAME.png`, `classes.csv`, `shares.csv` and, if requested, `overlays/NAME.jpg`.
 
     Returns:
-        One line for each photograph that cannot be read; the others are done.
+        One line for each photograph that cannot be read or whose mask cannot be written; the others are done.
 
     Raises:
-        SeedbedError: the disk refuses.
+        SeedbedError: the disk is full, or the folder cannot be written.
     """
     faults, rows = [], []
     for photo in progress(photos):
         try:
-            image = read_image(photo.path)
-        except SeedbedError as error:
-            faults.append(str(error))
+            image = read_photo(photo)
+            labels = predictor.label_map(image)
+            write_bytes(_mask(out, photo), label_map_png(labels))
+            if overlay:
+                picture = overlay_labels(np.asarray(image), labels)
+                write_bytes(out / OVERLAYS / f"{photo.name}.jpg", jpeg(picture))
+        except (SeedbedError, MemoryError) as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK:
+                raise
+            where, told = printable(str(photo.path)), printable(one_line(error))
+            faults.append(told if where in told else f"{where}: {told}")
             continue
-        labels = predictor.label_map(image)
-        write_bytes(_mask(out, photo), label_map_png(labels))
-        if overlay:
-            picture = overlay_labels(np.asarray(image), labels)
-            write_bytes(out / OVERLAYS / f"{photo.name}.jpg", jpeg(picture))
         shares = np.bincount(labels.ravel(), minlength=len(predictor.classes)) / labels.size
-        rows.append([photo.name, *map(str, image.size), *(f"{share:.6f}" for share in shares)])
+        rows.append([as_text(photo.name), *map(str, image.size), *(f"{share:.6f}" for share in shares)])
     write_bytes(out / SHARES, _csv(["photo", "width", "height", *predictor.classes], rows))
     palette = voc_palette()
     colours = [[str(k), name, _hex(palette[3 * k : 3 * k + 3])] for k, name in enumerate(predictor.classes)]
     write_bytes(out / CLASSES, _csv(["index", "class", "colour"], colours))
     return faults
+
+
+def read_photo(photo: Photo) -> Image.Image:
+    """The photograph as RGB.
+
+    Raises:
+        SeedbedError: it cannot be read, or its name cannot be written.
+    """
+    if photo.path.suffix.lower() in UNREADABLE:
+        raise SeedbedError(
+            f"{photo.path.suffix} is a format that is not read here; save it as JPEG, PNG, WebP or TIFF"
+        )
+    return read_image(photo.path)
+
+
+def printable(text: str) -> str:
+    """A text whose undecodable bytes are written as `\\xe9`, for a terminal and for a CSV."""
+    return os.fsencode(text).decode(errors="backslashreplace")
+
+
+def as_text(name: str) -> str:
+    """A cell that no spreadsheet runs: a name that begins as a formula does gets an apostrophe."""
+    return f"'{name}" if name.startswith((*FORMULA, "\t", "\r")) else printable(name)
 
 
 def predict_command(
@@ -209,6 +263,8 @@ def predict_command(
     if longest is not None and longest < 1:
         raise SeedbedError(f"expected a long side of at least 1 pixel, got {longest}")
     artifact, epoch, parameters = _segmenter(located)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     photos = find_photos(given, out)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with gpu_slot(0 if device == "cpu" else 1, f"predict {out}"):
@@ -229,7 +285,7 @@ def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameter
 
 def _index(located: Located) -> Index | None:
     """The data set's index, if it is beside the artifact."""
-    return parse_index(Artifact(located.index).file(INDEX).read_text()) if located.index else None
+    return read_index(Artifact(located.index).file(INDEX)) if located.index else None
 
 
 def _predictor(
@@ -249,7 +305,7 @@ def _predictor(
     used = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     torch.set_num_threads(parameters.torch_threads)
     trained = load_segmenter(artifact, epoch, used)
-    classes = ("background", *artifact.manifest.facts["classes"])
+    classes = ("background", *artifact.classes)
     if index is not None and longest is None:
         longest = max(max(row.width, row.height) for row in index.rows)
     shrunk = index is not None and any(row.original for row in index.rows)
@@ -264,4 +320,4 @@ def _hex(rgb: Sequence[int]) -> str:
 def _csv(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([head, *rows])
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from seedbed.artifacts.manifest import run_again
 from seedbed.artifacts.models import HISTORY
+from seedbed.errors import SeedbedError
 from seedbed.report.blocks import Block, Picture
 from seedbed.report.figures import LEGEND_LINE, colours, new_figure, styled
 from seedbed.report.results import Node, Results
@@ -28,9 +30,21 @@ def trained(results: Results) -> list[Node]:
 
 def read_history(node: Node) -> pd.DataFrame:
     """One row per step: epoch (from 1), step (from 0), learning rate, and what was logged by name."""
+    import numpy as np
     import pandas as pd
 
-    return pd.read_csv(node.artifact.file(HISTORY))
+    path = node.artifact.file(HISTORY)
+    try:
+        table = pd.read_csv(path)
+        missing = [name for name in LEADING if name not in table]
+        if missing:
+            raise ValueError(f"no column {', '.join(missing)}")
+        values = table.to_numpy(dtype=np.float64)
+    except (ValueError, TypeError, OSError) as error:  # pandas' errors of reading are ValueErrors
+        raise SeedbedError(f"{path}: not a readable history ({error}); {run_again(path)}") from None
+    if np.isinf(values).any() or table[[EPOCH, STEP]].isna().any(axis=None):
+        raise SeedbedError(f"{path}: expected finite values and numbers of epochs; {run_again(path)}")
+    return table
 
 
 def frame(page: Page) -> pd.DataFrame:
