@@ -169,8 +169,8 @@ class Checkout:
         return self.run(sys.executable, "-c", "from seedbed.cli import main; main()", *words, status=status)
 
     def snakemake(self, *words: str, status: int | None = 0) -> list[str]:
-        """Stage commands that Snakemake ran."""
-        self.run("snakemake", *words, "--cores", "1", "--quiet", "all", status=status)
+        """Stage commands that Snakemake ran, on one core unless the words say otherwise."""
+        self.run("snakemake", "--cores", "1", *words, "--quiet", "all", status=status)
         return self.calls()
 
     def repro(self, *words: str, status: int | None = 0) -> list[str]:
