@@ -25,12 +25,14 @@ def batch(size=2, pixels=64):
     label_maps = torch.randint(0, CLASSES + 1, (size, pixels // 16, pixels // 16), generator=generator)
     label_maps = label_maps.repeat_interleave(16, 1).repeat_interleave(16, 2)
     label_maps[:, :8] = 255
+    images = torch.randn(size, 3, pixels, pixels, generator=generator)
+    labels = (torch.rand(size, CLASSES, generator=generator) > 0.5).float()
     return Batch(
         image_ids=tuple("abcdef"[:size]),
-        images=torch.randn(size, 3, pixels, pixels, generator=generator),
-        labels=(torch.rand(size, CLASSES, generator=generator) > 0.5).float(),
+        images=images,
+        labels=labels,
         valid=torch.ones(size, pixels, pixels, dtype=torch.bool),
-        fields={"labels": label_maps, "regions": label_maps},
+        fields={"labels": label_maps, "regions": label_maps, "subcategories.cluster": labels - 1},
     )
 
 

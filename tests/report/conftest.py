@@ -140,12 +140,14 @@ class Maker:
         splits: tuple[str, ...] = (),
         ledger: tuple[LedgerEntry, ...] = (),
         owner: str = "psa",
+        facts: Mapping[str, Any] | None = None,
     ) -> str:
         """Write a node.
 
         Args:
             makes: its meaning.
             inputs: keys of what it was made from.
+            facts: what its manifest says besides.
 
         Returns:
             its key.
@@ -157,7 +159,7 @@ class Maker:
             entry | {"splits": list(splits), "folder": key, "parents": parents},
         )
         digests = {name: [self._contents[parent]] for name, parent in (inputs or {}).items()}
-        self._contents[key] = self._write(key, makes, files, digests, list(ledger))
+        self._contents[key] = self._write(key, makes, files, digests, list(ledger), facts or {})
         return key
 
     def _write(
@@ -167,6 +169,7 @@ class Maker:
         files: Mapping[str, bytes],
         inputs: Mapping[str, list[str]],
         ledger: list[LedgerEntry],
+        facts: Mapping[str, Any],
     ) -> str:
         folder = self.root / key
         folder.mkdir(parents=True)
@@ -181,7 +184,7 @@ class Maker:
             inputs={"index": ["0"], **inputs},
             files=entries,
             images={},
-            facts={"meaning": makes, "classes": list(CLASSES), "normalisation": "max"},
+            facts={"meaning": makes, "classes": list(CLASSES), "normalisation": "max", **facts},
             ledger=ledger,
             content=content_digest(
                 Record(split=key, image_id="", name=n, sha256=e.sha256) for n, e in entries.items()

@@ -17,7 +17,13 @@ from stages_in_process import run_command
 
 ROOT = Path(__file__).parents[2]
 CHAIN = ("train_classifier", "dump_cams")
+ROUND = ("classify", "subcategories")
 PUZZLE = {"classifier/tiles", "classifier/reconstruction"}
+SCCAM = {
+    **{f"sccam-{rounds}": (rounds, 10) for rounds in (1, 2, 3)},
+    **{f"sccam-k{clusters}": (3, clusters) for clusters in (5, 20, 50)},
+}
+"""Rounds, and sub-categories per class."""
 SEAM = {"classifier/minimum", "classifier/equivariance", "classifier/cross_equivariance"}
 PARTS = {
     "psa": {"classifier/loss"},
@@ -31,6 +37,7 @@ PARTS = {
     "pnoc-ls": PUZZLE | {"classifier/erasing", "adversary/loss"},
     "pnoc-coco": PUZZLE | {"classifier/erasing", "adversary/loss"},
     "gradcampp": {"classifier/loss"},
+    **{recipe: {"classifier/classification", "classifier/subcategories"} for recipe in SCCAM},
     "seam": SEAM,
     "ppc": SEAM | {"classifier/cross_prototype", "classifier/cross_label", "classifier/intra_view"},
     "ppc-resnet101": {"classifier/contrast"},
@@ -103,7 +110,7 @@ def chain(workflow, recipe):
 @pytest.mark.parametrize("recipe", PARTS)
 def test_classifiers_and_cams_of_a_recipe(workflow, recipe):
     tasks = chain(workflow, recipe)
-    assert {task.stage.name for task in tasks} == set(CHAIN)
+    assert {task.stage.name for task in tasks} == {*CHAIN, *(ROUND if recipe in SCCAM else ())}
     assert ("ordinary_classifier" in tasks[-2].inputs) == ("classifier/erasing" in PARTS[recipe])
     for task in tasks:
         run(workflow, task)
@@ -119,6 +126,41 @@ def test_classifiers_and_cams_of_a_recipe(workflow, recipe):
     maps = [array for image_id in found for scale in found[image_id].maps for array in scale]
     assert all(np.isfinite(array).all() and array.min() >= 0 for array in maps)
     assert max(float(np.ptp(array)) for array in maps) > 0
+
+
+@pytest.mark.parametrize("recipe", SCCAM)
+def test_a_round_clusters_the_features_of_the_round_before(workflow, recipe):
+    """Every round trains a network of its own, from the initial weights, with as many outputs as the table has."""
+    rounds, clusters = SCCAM[recipe]
+    tasks = chain(workflow, recipe)
+    for task in tasks:
+        run(workflow, task)
+    names = ["classifier"]
+    for number in range(1, rounds + 1):
+        names += [f"features_{number}", f"subcategories_{number}", f"classifier_{number}"]
+    assert [task.name for task in tasks] == [*names, "cams"]
+    before = next(task for task in tasks if task.name == "classifier")
+    for features, table, classifier in zip(*(tasks[start:-1:3] for start in (1, 2, 3)), strict=True):
+        source, pooled, found, trained = (
+            Artifact(task.manifest).manifest for task in (before, features, table, classifier)
+        )
+        assert pooled.inputs["classifier"] == [source.content]
+        assert found.inputs["features"] == [pooled.content]
+        assert trained.inputs["subcategories"] == [found.content]
+        assert set(classifier.inputs) == {"subcategories"}
+        assert trained.facts["parameters"]["subcategories"] == clusters
+        before = classifier
+
+
+def test_rounds_are_trained_once(workflow):
+    """`sccam-3` takes rounds 1 and 2 from the recipes that own them, and all of them the plain classifier of `psa`."""
+    owners = {task.name: task.owner for task in chain(workflow, "sccam-3")}
+    assert owners == {"classifier": "psa", "cams": "sccam-3"} | {
+        f"{node}_{number}": f"sccam-{number}"
+        for node in ("features", "subcategories", "classifier")
+        for number in (1, 2, 3)
+    }
+    assert workflow.graph().task("sccam-k5", "features_1", 0).owner == "sccam-1"
 
 
 def test_every_method_recipe_is_run(workflow):

@@ -124,7 +124,8 @@ def test_an_input_without_effect_is_refused_at_load(tmp_path):
 
 def test_inputs_of_a_training_stage_are_those_of_its_methods():
     assert {name: spec.takes for name, spec in MethodInputs("train_classifier").items()} == {
-        "ordinary_classifier": ("classifier",)
+        "ordinary_classifier": ("classifier",),
+        "subcategories": ("subcategories",),
     }
     assert {name: spec.takes for name, spec in MethodInputs("train_segmenter").items()} == {
         "labels": ("label_maps", "masks")

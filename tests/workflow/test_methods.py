@@ -1,4 +1,4 @@
-"""Two recipes of other methods from photograph to score under Snakemake: alternating players, and Grad-CAM++."""
+"""Recipes of other methods under Snakemake: alternating players, Grad-CAM++, two rounds of SC-CAM up to the CAMs."""
 
 import csv
 import json
@@ -18,13 +18,32 @@ CLASSIFIER = {
 SCORED = {
     "pnoc": {"classification", "cams", "confident_regions", "refined_cams", "pseudo_masks", "predictions"},
     "gradcampp": {"classification", "cams", "confident_regions", "predictions"},
+    "sccam-short": {"cams"},
 }
+# sccam-2 with networks that cost seconds, without what follows the CAMs.
+SHORT = """\
+extends: sccam-2
+nodes:
+  classifier: {with: &small {backbone: test_resnet, weights: none, batch_norm: trained, epochs: 1, lr: 0.001}}
+  classifier_1: {with: *small}
+  classifier_2: {with: *small}
+  subcategories_1: {with: {clusters: 3}}
+  subcategories_2: {with: {clusters: 3}}
+  classification: null
+  confident_regions: null
+  affinitynet: null
+  refined_cams: null
+  pseudo_masks: null
+  segmenter: null
+  predictions: null
+"""
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Checkout:
     """A checkout in which `snakemake` ran."""
-    made = Checkout.make(tmp_path_factory.mktemp("methods"), photographs(test_data, list(SCORED), CLASSIFIER))
+    params = photographs(test_data, list(SCORED), CLASSIFIER)
+    made = Checkout.make(tmp_path_factory.mktemp("methods"), params, recipes={"sccam-short": SHORT})
     made.snakemake("--cores", "2")
     return made
 
@@ -57,3 +76,20 @@ def test_the_parts_of_the_loss_are_logged_by_name(checkout: Checkout) -> None:
     parts = {"classification", "tiles", "reconstruction", "erasing", "loss"}
     assert {f"classifier/{part}" for part in parts} | {"adversary/loss"} <= set(rows[0])
     assert {row["epoch"] for row in rows} == {"1", "2", "3"}
+
+
+@pytest.mark.slow
+def test_each_round_reads_the_features_of_the_one_before(checkout: Checkout) -> None:
+    folder = checkout.results / "animals/sccam-short/rng0"
+    made = {path.parent.name: json.loads(path.read_bytes()) for path in folder.glob("*/manifest.json")}
+    assert made["features_1"]["inputs"]["classifier"] == [made["classifier"]["content"]]
+    assert made["features_2"]["inputs"]["classifier"] == [made["classifier_1"]["content"]]
+    assert made["cams"]["inputs"]["classifier"] == [made["classifier_2"]["content"]]
+    with (folder / "subcategories_2/table.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len({row["image_id"] for row in rows}) == 40
+    assert {row["cluster"] for row in rows} == {"0", "1", "2"}
+    page = (checkout.results / "animals/reports/all/index.html").read_text()
+    assert "subcategories_2 (sccam-short)" in page
+    with (checkout.results / "animals/reports/all/rounds.csv").open() as stream:
+        assert {(row["owner"], row["round"]) for row in csv.DictReader(stream)} == {("sccam-short", "2")}

@@ -186,6 +186,9 @@ class MethodEntry(NamedTuple):
             (`masks` for the true masks). They arrive as `Batch.fields`.
         needs: which of `networks` and `reads` a method with these parameters cannot do without; all if None.
         optional: which of `networks` and `reads` may be given but are not needed.
+        derive: parameters that only an input knows (how many sub-categories it has): from the method's parameters and
+            the facts of each artifact in `reads`, by name, to those that it is trained with and that the manifest
+            states.
         offers: what its trained network gives to later stages beyond the stage's own: `pcm` (`dump_cams`), `edges`
             (`random_walk`). A recipe whose later stage asks for more is refused when it is loaded.
     """
@@ -197,6 +200,7 @@ class MethodEntry(NamedTuple):
     reads: Mapping[str, tuple[str, ...]] = {}
     needs: Callable[[Any], tuple[str, ...]] | None = None
     optional: tuple[str, ...] = ()
+    derive: Callable[[Any, Mapping[str, Mapping[str, Any]]], Any] | None = None
     offers: tuple[str, ...] = ()
 
     def needed(self, parameters: Any) -> tuple[str, ...]:
@@ -204,3 +208,7 @@ class MethodEntry(NamedTuple):
         if self.needs is not None:
             return self.needs(parameters)
         return tuple(name for name in (*self.networks, *self.reads) if name not in self.optional)
+
+    def derived(self, parameters: Any, facts: Mapping[str, Mapping[str, Any]]) -> Any:
+        """The parameters that a node with these inputs is trained with."""
+        return parameters if self.derive is None else self.derive(parameters, facts)

@@ -32,6 +32,8 @@ class CamParameters(MethodParameters):
     """Probability of dropping a channel of the last feature map."""
     head_init: Literal["kaiming", "xavier", "torch"] = "kaiming"
     """Initialisation of the convolution that gives the class scores."""
+    adaptation_channels: int = Field(0, ge=0)
+    """Channels of a 3x3 convolution with ReLU between backbone and head; 0: none. SC-CAM's paper has 512."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """a in (1 - a) y + a/2."""
 
@@ -65,6 +67,7 @@ class CamMethod(Method):
             frozen_stages=parameters.frozen_stages,
             dropout=parameters.dropout,
             head_init=parameters.head_init,
+            adaptation_channels=parameters.adaptation_channels,
             generator=torch.Generator().manual_seed(rng),
         )
 

@@ -22,6 +22,7 @@ from seedbed.methods import (
     puzzle_erasing,
     seam,
     segmentation,
+    subcategory,
 )
 from seedbed.methods.base import GivenNetwork, Method, MethodEntry
 
@@ -33,6 +34,7 @@ GROUP = "seedbed.methods"
 METHODS: dict[str, MethodEntry] = {
     "cam": cam.ENTRY,
     "puzzle_erasing": puzzle_erasing.ENTRY,
+    "subcategory": subcategory.ENTRY,
     "seam": seam.ENTRY,
     "ppc": ppc.ENTRY,
     "prototype_contrast": prototype_contrast.ENTRY,

@@ -36,10 +36,13 @@ def fit_method(job: Job) -> Products:
     """Train the method that the parameters name.
 
     Raises:
-        SeedbedError: labels that are all background; see `fit`.
+        SeedbedError: labels that are all background, or an input that the method refuses; see `fit`.
     """
     parameters = job.parameters
-    own = parameters.of_method()
+    own = parameters.entry.derived(
+        parameters.of_method(),
+        {name: a.manifest.facts for name, a in job.inputs.items() if isinstance(a, Artifact)},
+    )
     torch.set_num_threads(parameters.torch_threads)
     method = build_method(
         parameters.method,

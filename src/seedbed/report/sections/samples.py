@@ -145,7 +145,7 @@ def gallery(page: Page, split: str, image_ids: Sequence[str]) -> Gallery:
     nodes = {node.key: node for _, nodes in lines for node in nodes}
     stored = {key: pictures_of(node, split, page.dataset.classes) for key, node in nodes.items()}
     return Gallery(
-        split=split,
+        title=split,
         columns=tuple(columns.values()),
         samples=tuple(_sample(page, image_id, lines, list(columns), stored) for image_id in image_ids),
     )
