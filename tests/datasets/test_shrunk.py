@@ -12,7 +12,8 @@ from PIL import Image
 
 from recipe_files import CONFIG, make_workflow
 from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
-from seedbed.datasets.index import IndexedDataset, build_index, index_csv, masks_csv, parse_index
+from seedbed.datasets.content import masks_csv
+from seedbed.datasets.index import IndexedDataset, build_index, index_csv, parse_index
 from seedbed.datasets.shrunk import ShrunkDataset, nearest, shrunk_image, shrunk_mask, shrunk_size
 from seedbed.plan.tasks import TaskGraph
 
@@ -129,7 +130,7 @@ def test_images_masks_and_index_have_the_shrunk_size(folder):
         expected = np.kron(np.where(MASK == 255, 255, MASK > 0), np.ones((8, 8), np.uint8))
         np.testing.assert_array_equal(one.mask("large"), expected)
         assert one.image("small").size == (8, 8)
-    assert masks_csv(data, declaration.splits) != masks_csv(data.whole, declaration.splits)
+    assert masks_csv(data, declaration.splits, "made") != masks_csv(data.whole, declaration.splits, "made")
 
 
 def test_masks_are_compared_with_the_photograph_at_its_own_size(folder):

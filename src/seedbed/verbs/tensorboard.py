@@ -1,7 +1,7 @@
 """`seedbed tensorboard`: what is cached of trainings and scores, as event files for TensorBoard.
 
 One run per owner and point on the axes: every step of every history, and every headline score, at the kept epoch that
-its node reads, or else at step 0. The library that writes the files is an extra.
+its node reads, or else at step 0.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.models import HISTORY
-from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import SCORES
 from seedbed.plan.reports import ALL, Report
@@ -78,26 +77,15 @@ def write_events(runs: Mapping[str, Sequence[Scalar]], out: Path) -> int:
 
     Returns:
         How many points were written.
-
-    Raises:
-        SeedbedError: the library is not installed.
     """
-    writer = _writer()
+    from tensorboardX import SummaryWriter
+
     for run, points in runs.items():
         folder = out / run
         for earlier in folder.glob(EVENT_FILES):
             earlier.unlink()
-        with writer(str(folder)) as events:
+        with SummaryWriter(str(folder)) as events:
             for point in points:
                 events.add_scalar(point.tag, point.value, point.step)
     return sum(map(len, runs.values()))
 
-
-def _writer() -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise SeedbedError(
-            "seedbed tensorboard needs the package tensorboard, which is not installed; run `pip install tensorboard`"
-        ) from None
-    return SummaryWriter
