@@ -113,7 +113,7 @@ def test_any_backbone_has_what_the_network_reads(name):
 
 @pytest.mark.parametrize("adaptation_channels", [0, 5])
 def test_scores_are_those_of_a_cam_network(adaptation_channels):
-    """The same head behind the same convolution, if there is one, and the published widths 64, 128 and 192 on Wide-ResNet-38's channels."""
+    """The same head behind the same convolution, if any; and the published widths 64, 128, 192 of Wide-ResNet-38."""
     backbone = build_backbone("test_resnet", 16)
     generator = torch.Generator().manual_seed(3)
     options = {"adaptation_channels": adaptation_channels}
