@@ -111,15 +111,19 @@ def test_any_backbone_has_what_the_network_reads(name):
     assert output.refined_cams.max() <= 1
 
 
-def test_scores_are_those_of_a_cam_network():
-    """The same head, and the published widths 64, 128 and 192 on Wide-ResNet-38's channels."""
+@pytest.mark.parametrize("adaptation_channels", [0, 5])
+def test_scores_are_those_of_a_cam_network(adaptation_channels):
+    """The same head behind the same convolution, if any; and the published widths 64, 128, 192 of Wide-ResNet-38."""
     backbone = build_backbone("test_resnet", 16)
     generator = torch.Generator().manual_seed(3)
-    plain = CamNetwork(backbone, 4, generator=torch.Generator().manual_seed(3)).eval()
-    network = PixelNetwork(backbone, 4, correlation=False, embedding_width=0, generator=generator).eval()
+    options = {"adaptation_channels": adaptation_channels}
+    plain = CamNetwork(backbone, 4, generator=torch.Generator().manual_seed(3), **options).eval()
+    options |= {"correlation": False, "embedding_width": 6, "generator": generator}
+    network = PixelNetwork(backbone, 4, **options).eval()
     images = random(1, 3, 32, 32)
     torch.testing.assert_close(network(images).cam_logits, plain(images).cam_logits)
     assert network(images).refined_cams is None
+    assert network(images).embeddings.shape[1] == 6
     module = PixelCorrelation((512, 1024))
     assert [p.out_channels for p in module.projections] == [64, 128]
     assert (module.mixing.in_channels, module.mixing.out_channels) == (195, 192)

@@ -67,13 +67,13 @@ class PixelNetwork(CamNetwork):
         self.correlation = PixelCorrelation(compared, generator) if correlation else None
         self.projection: nn.Conv2d | None = None
         if embedding_width:
-            self.projection = nn.Conv2d(backbone.channels[-1], embedding_width, 1, bias=False)
+            self.projection = nn.Conv2d(self.channels, embedding_width, 1, bias=False)
             nn.init.xavier_uniform_(self.projection.weight, generator=generator)
 
     def forward(self, images: Float[Tensor, "batch 3 H W"]) -> PixelOutput:  # type: ignore[override]
         """Score normalised images of any size."""
         maps = self.backbone(images)
-        last = self.dropout(maps[-1])
+        last = self.dropout(self.adaptation(maps[-1]))
         cam_logits = self.head(last)
         refined = None if self.correlation is None else self.correlation(images, maps[-3:-1], cam_logits)
         embeddings = None if self.projection is None else self.projection(last).relu()

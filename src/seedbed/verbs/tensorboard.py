@@ -88,4 +88,3 @@ def write_events(runs: Mapping[str, Sequence[Scalar]], out: Path) -> int:
             for point in points:
                 events.add_scalar(point.tag, point.value, point.step)
     return sum(map(len, runs.values()))
-
