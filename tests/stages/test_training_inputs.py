@@ -145,6 +145,7 @@ def test_inputs_of_a_training_stage_are_those_of_its_methods():
     assert {name: spec.takes for name, spec in MethodInputs("train_classifier").items()} == {
         "ordinary_classifier": ("classifier",),
         "subcategories": ("subcategories",),
+        "initial_cams": ("cams", "refined_cams"),
     }
     assert {name: spec.takes for name, spec in MethodInputs("train_segmenter").items()} == {
         "labels": ("label_maps", "masks")
