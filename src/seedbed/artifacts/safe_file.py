@@ -26,7 +26,7 @@ class SafeFile:
         self.path = path
         try:
             self._handle: Any = safe_open(path, framework="np")
-            self.names: tuple[str, ...] = tuple(self._handle.keys())
+            self.names: tuple[str, ...] = tuple(self._handle.keys())  # type: ignore[no-untyped-call]
         except _WRONG as error:
             raise self._unreadable(error) from None
 
