@@ -4,6 +4,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+include: "rules/checkout.smk"
 include: "rules/limits.smk"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from _harness import Row, blob_cam, compare, duration, photographs, print_table
 
 from seedbed.refine.crf.dense_crf import CRF_PRESETS, DenseCrf, unary_from_labels, unary_from_softmax
-from seedbed.refine.crf.permutohedral import _spatial_kernel
+from seedbed.refine.crf.permutohedral import _kept_spatial_kernel
 
 THRESHOLDS = tuple(np.round(np.arange(0.05, 0.801, 0.05), 2))
 # 32 (background, foreground) pairs over 16 distinct thresholds, as many as the threshold paper sweeps.
@@ -70,10 +70,10 @@ def parts(image: np.ndarray) -> str:
     """Milliseconds of what happens once a size, once an image, and once a unary."""
     parameters = CRF_PRESETS["irn"]
     height, width = image.shape[:2]
-    _spatial_kernel.cache_clear()
+    _kept_spatial_kernel.cache_clear()
     seconds = []
     for work in (
-        lambda: _spatial_kernel(height, width, parameters.gaussian_sxy, parameters.gaussian_compat),
+        lambda: _kept_spatial_kernel(height, width, parameters.gaussian_sxy, parameters.gaussian_compat),
         lambda: DenseCrf(image, parameters),
     ):
         start = time.process_time()

@@ -16,6 +16,8 @@ import yaml
 from _harness import machine
 
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes
+from seedbed.datasets.index import masks_text
+from seedbed.engines.restored import masks_key
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook
@@ -64,11 +66,11 @@ def checkout(folder: Path, images: int, **settings: Any) -> None:
         ledger=[],
         content=entry.sha256,
     )
-    masks = b"image_id,split,sha256\n"
+    masks = masks_text([], masks_key(graph, entry.sha256)).encode()
     graph.index_folder.mkdir(parents=True)
     for name, content in {
         INDEX: index,
-        MASKS: masks + f",,{sha256_bytes(masks)}\n".encode(),
+        MASKS: masks,
         "manifest.json": manifest.to_bytes(),
     }.items():
         (graph.index_folder / name).write_bytes(content)

@@ -19,11 +19,10 @@ from seedbed.artifacts.manifest import GroundTruthUse
 from seedbed.datasets.declaration import DatasetDeclaration, SplitDeclaration
 from seedbed.datasets.table import DATASETS, dataset_kind
 from seedbed.methods.table import METHODS
-from seedbed.plan.commands import ALL_STAGES
+from seedbed.plan.commands import ALL_STAGES, DATA_STAGES
 from seedbed.plan.config import RunConfig
 from seedbed.recipes import RecipeFile
 from seedbed.runtime.contract import Stage
-from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
 from seedbed.stages.registry import STAGES
 
 RECIPE, PARAMS, STAGE_FOLDER = "recipe.json", "params.json", "stages"
@@ -157,7 +156,7 @@ def params_schema() -> dict[str, Any]:
         }
         for kind in sorted(DATASETS)
     ]
-    stages = {name: stage_reference(name, SETTINGS) for name in ALL_STAGES if name != PREPARE_DATASET.name}
+    stages = {name: stage_reference(name, SETTINGS) for name in ALL_STAGES if name not in DATA_STAGES}
     settings = {"type": "object", "properties": stages, "additionalProperties": False}
     schema["properties"]["settings"]["additionalProperties"] = settings
     return schema
@@ -168,6 +167,6 @@ def schemas() -> dict[str, dict[str, Any]]:
     stages = {
         f"{STAGE_FOLDER}/{name}.json": stage_schema(stage)
         for name, stage in ALL_STAGES.items()
-        if name != PREPARE_DATASET.name
+        if name not in DATA_STAGES
     }
     return {RECIPE: recipe_schema(), PARAMS: params_schema(), **stages}

@@ -24,3 +24,16 @@ use rule sharded as classify with:
         sidecar=in_node("{shard}.json"),
     wildcard_constraints:
         node=nodes_of("classify"),
+
+
+use rule whole as subcategories with:
+    """Sub-categories of each class, by k-means of pooled features."""
+    input:
+        params=SLICE,
+        index=index_of,
+        features=files_of("features"),
+    output:
+        manifest=in_node("manifest.json"),
+        table=in_node("table.csv"),
+    wildcard_constraints:
+        node=nodes_of("subcategories"),

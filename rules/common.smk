@@ -3,14 +3,17 @@ import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
+from seedbed.engines.data_state import look
 from seedbed.engines.mtimes import settle
-from seedbed.engines.tree_lock import hold_tree, is_tree_locked
+from seedbed.engines.tree_lock import hold_tree, refuse_unplanned, who_holds
 from seedbed.errors import SeedbedError
 from seedbed.names import NODE, RECIPE, SPLIT
 from seedbed.plan.commands import ALL_STAGES, Workflow, index_files, input_files
 from seedbed.plan.config import parse_config
 from seedbed.plan.judges import JUDGES
+from seedbed.plan.overrides import assigned, merged
 from seedbed.recipes import RecipeBook
 from seedbed.runtime.axes import PATTERN as AXES
 from seedbed.runtime.paths import MASKS
@@ -19,15 +22,24 @@ from seedbed.stages.registry import STAGES
 from seedbed.stages.report import STAGE as REPORT
 
 try:
-    WORKFLOW = Workflow(
-        parse_config(config), RecipeBook(Path(workflow.basedir) / "recipes")
-    )
+    # Values of `--config` once more, as YAML: inside lists and mappings Snakemake reads numbers as text.
+    GIVEN_VALUES = map(assigned, workflow.config_settings.config_args or ())
+    CONFIG = parse_config(merged([config, *GIVEN_VALUES]))
+    WORKFLOW = Workflow(CONFIG, RecipeBook(Path(workflow.basedir) / "recipes"))
     NODES = WORKFLOW.nodes_by_stage
-    if workflow.is_main_process and not is_tree_locked(WORKFLOW):
-        WORKFLOW.write_slices()
-        settle(WORKFLOW)
+    if workflow.is_main_process:
+        if held := who_holds(WORKFLOW):
+            if IS_SILENT:
+                raise SeedbedError(held)
+            refuse_unplanned(WORKFLOW)
+        else:
+            WORKFLOW.write_slices()
+            DATA = look(WORKFLOW.graph(), write=True)
+            for note in DATA.notes:
+                logger.info(note)
+            settle(WORKFLOW, DATA)
 except SeedbedError as error:
-    raise WorkflowError(str(error)) from None
+    stop(error)
 
 
 # One engine per tree; the claim ends with this process.
@@ -51,6 +63,7 @@ wildcard_constraints:
     report="|".join(WORKFLOW.reports),
 
 
+GRAPH = WORKFLOW.graph()
 SLICE = "results/.params/{dataset}/{recipe}/{axes}/{node}.json"
 JUDGEMENT = "results/{dataset}/{recipe}/{axes}/{judge}/{judgement}.json"
 PAGE, *TABLES = REPORT.files

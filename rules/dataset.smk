@@ -1,15 +1,33 @@
+# The rules of the data set in params.yaml have no wildcards, so that `snakemake prepare_dataset` is a target.
 use rule whole as prepare_dataset with:
     """Index a data set: image ids, labels, sizes, checksums."""
     input:
-        params="results/.params/{dataset}/index.json",
+        params=GRAPH.index_slice_path,
+        data=GRAPH.data_path,
     output:
-        manifest=in_index("manifest.json"),
-        index=in_index("index.csv"),
-        masks=in_index("masks.csv"),
+        manifest=GRAPH.index_folder / "manifest.json",
+        index=GRAPH.index_folder / "index.csv",
     log:
-        "logs/{dataset}/index.log",
+        f"logs/{GRAPH.index_key}.log",
     benchmark:
-        "logs/{dataset}/index.tsv"
+        f"logs/{GRAPH.index_key}.tsv"
+
+
+use rule whole as prepare_masks with:
+    """Index the true masks: their checksums."""
+    input:
+        params=GRAPH.masks_slice_path,
+        data=GRAPH.masks_data_path,
+        index=index_files(GRAPH),
+    output:
+        GRAPH.masks_path,
+    log:
+        f"logs/{GRAPH.masks_key}.log",
+    benchmark:
+        f"logs/{GRAPH.masks_key}.tsv"
+    params:
+        script="prepare_masks.py",
+        output=GRAPH.masks_path,
 
 
 use rule whole as gather with:

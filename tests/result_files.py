@@ -25,11 +25,12 @@ def change(path: Path, **changes: Any) -> None:
     path.write_bytes(json_with_digest(json.loads(path.read_bytes()) | changes))
 
 
-def masks_bytes(*rows: str) -> bytes:
-    """`masks.csv` of an index, as `seedbed.datasets.index.masks_csv` writes it.
+def masks_bytes(*rows: str, made_with: str = "") -> bytes:
+    """`masks.csv` of an index, as `seedbed.datasets.index.masks_text` writes it.
 
     Args:
         rows: `image_id,split,sha256` each.
+        made_with: digest of declaration and index.
     """
-    text = "".join(f"{row}\n" for row in ("image_id,split,sha256", *rows)).encode()
+    text = "".join(f"{row}\n" for row in ("image_id,split,sha256", *rows, f",,{made_with}")).encode()
     return text + f",,{hashlib.sha256(text).hexdigest()}\n".encode()

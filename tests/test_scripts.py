@@ -42,11 +42,12 @@ def _exists(module: str, name: str) -> bool:
         return False
 
 
-def test_the_comparison_of_methods_can_be_planned(tmp_path: Path) -> None:
-    for folder in ("recipes", "experiments/methods/recipes"):
+@pytest.mark.parametrize("experiment", ["methods", "sccam"])
+def test_the_comparisons_of_methods_can_be_planned(experiment: str, tmp_path: Path) -> None:
+    for folder in ("recipes", f"experiments/{experiment}/recipes"):
         for path in (ROOT / folder).glob("*.yaml"):
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    config = read_config(ROOT / "experiments" / "methods" / "params.yaml")
+    config = read_config(ROOT / "experiments" / experiment / "params.yaml")
     workflow = Workflow(config, RecipeBook(tmp_path))
     for dataset in config.datasets:
         graph = workflow.graph(dataset)

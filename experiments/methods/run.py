@@ -2,7 +2,10 @@
 
 `python experiments/methods/run.py FOLDER [--cores 2] [Snakemake's options]` copies the workflow to FOLDER, with the
 parameters and the additional recipes of this folder, and makes the scores; a second call goes on where the first one
-stopped. `table.py` prints them.
+stopped. `--recipes psa occse` makes only those. `table.py` prints them.
+
+`--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
+seeds: experiments/sccam.
 """
 
 import argparse
@@ -12,8 +15,9 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
 
+from seedbed.errors import unknown_name
 from seedbed.plan.commands import Workflow
-from seedbed.plan.config import read_config
+from seedbed.plan.config import RunConfig, read_config
 from seedbed.plan.judges import SCORES, Point, judgements_at
 from seedbed.recipes import RecipeBook
 
@@ -26,8 +30,8 @@ REPEATED = ("psa", "cam-randaugment", "occse")
 """Recipes as published that run with every seed; the others with the first."""
 
 
-def set_up(folder: Path) -> None:
-    """Copy the workflow; results that are there stay."""
+def set_up(folder: Path, experiment: Path) -> None:
+    """Copy the workflow and what the experiment adds; results that are there stay."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         source = ROOT / name
@@ -35,33 +39,51 @@ def set_up(folder: Path) -> None:
             shutil.copytree(source, folder / name, dirs_exist_ok=True)
         else:
             shutil.copy(source, folder / name)
-    shutil.copytree(HERE / "recipes", folder / "recipes", dirs_exist_ok=True)
-    shutil.copy(HERE / "params.yaml", folder / "params.yaml")
+    if (experiment / "recipes").is_dir():
+        shutil.copytree(experiment / "recipes", folder / "recipes", dirs_exist_ok=True)
+    shutil.copy(experiment / "params.yaml", folder / "params.yaml")
 
 
 def targets(folder: Path, dataset: str, points: Iterable[tuple[str, int]]) -> Iterator[Path]:
-    """Scores of the classifiers and of their CAMs, of recipes with seeds."""
+    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds."""
     workflow = Workflow(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
     graph = workflow.graph(dataset)
     for recipe, rng in points:
         for found in judgements_at(graph, Point(recipe, rng)):
-            if found.judge == SCORES and found.task.stage.makes in ("classification", "cams"):
+            of_classifier = found.task.stage.makes in ("classification", "cams")
+            if found.judge == SCORES and (
+                of_classifier or found.task.name.startswith(("labels_", "decoder_"))
+            ):
                 yield found.path
 
 
+def points(config: RunConfig) -> dict[str, list[tuple[str, int]]]:
+    """What this folder's experiment runs: recipes with seeds, by data set."""
+    first, *others = config.rngs
+    published = [*product(config.recipes, [first]), *product(REPEATED, others)]
+    return {config.dataset: published, f"{config.dataset}-frozen": [*product(FROZEN, [first])]}
+
+
 def main() -> int:
-    """Set up the folder and make the scores of both data sets."""
+    """Set up the folder and make the scores of each data set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--experiment", type=Path, default=HERE)
+    parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
     arguments, options = parser.parse_known_args()
-    set_up(arguments.folder)
+    experiment = arguments.experiment.resolve()
+    set_up(arguments.folder, experiment)
     config = read_config(arguments.folder / "params.yaml")
-    first, *others = config.rngs
-    published = [*product(config.recipes, [first]), *product(REPEATED, others)]
-    runs = {config.dataset: published, f"{config.dataset}-frozen": [*product(FROZEN, [first])]}
-    for dataset, points in runs.items():
-        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, points)})
+    selected = set(arguments.recipes or config.recipes)
+    if unknown := sorted(selected - set(config.recipes)):
+        parser.error(unknown_name("recipe", unknown[0], config.recipes))
+    every = {config.dataset: [*product(config.recipes, config.rngs)]}
+    for dataset, found in (points(config) if experiment == HERE else every).items():
+        chosen = [point for point in found if point[0] in selected]
+        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, chosen)})
+        if not wanted:
+            continue
         command = [
             "snakemake",
             "--cores",

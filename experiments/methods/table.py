@@ -143,24 +143,24 @@ def main(folder: Path) -> int:
     except SeedbedError as error:
         print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
         return 1
-    curves = epoch_curves(workflow, config.dataset)
-    if not curves:
-        print(
-            f"{folder} holds no scores of every epoch yet; go on with experiments/methods/run.py",
-            file=sys.stderr,
-        )
+    tables = {dataset: list(rows(workflow, dataset)) for dataset in config.datasets}
+    if not any(tables.values()):
+        print(f"{folder} holds no scores yet; go on with experiments/methods/run.py", file=sys.stderr)
         return 1
-    for dataset in config.datasets:
+    for dataset, lines in tables.items():
         print(f"\n{dataset}\n")
         print(
             "| recipe | seeds | CAM, fixed 0.25 | CAM, best | mAP, val | training, s | CAMs, s | peak, GB |"
         )
         print("|---|---|---|---|---|---|---|---|")
-        print("\n".join(rows(workflow, dataset)))
-    print("\nmean IoU at every epoch, scale 1.0: fixed / best threshold\n")
-    for recipe, values in curves.items():
-        print(f"| `{recipe}` | " + " | ".join(f"{fixed:.3f} / {best:.3f}" for fixed, best in values) + " |")
-    (FIGURES / "epochs.png").write_bytes(epochs_figure(curves))
+        print("\n".join(lines))
+    if curves := epoch_curves(workflow, config.dataset):
+        print("\nmean IoU at every epoch, scale 1.0: fixed / best threshold\n")
+        for recipe, values in curves.items():
+            print(
+                f"| `{recipe}` | " + " | ".join(f"{fixed:.3f} / {best:.3f}" for fixed, best in values) + " |"
+            )
+        (FIGURES / "epochs.png").write_bytes(epochs_figure(curves))
     picture(workflow, config.dataset).save(folder / "methods.jpg", quality=80)
     return 0
 

@@ -4,12 +4,12 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from seedbed.errors import SeedbedError, one_line
-from seedbed.plan.commands import Workflow
+from seedbed.verbs.given import NOTHING_GIVEN, Given
 
 app = App(
     name="seedbed",
@@ -24,8 +24,36 @@ app.command(recipe_app)
 
 
 @app.command
+def init(folder: Path, *, name: str | None = None, labels: str | None = None, force: bool = False) -> int:
+    """Declare a folder of photographs in params.yaml, with settings that fit its sizes and counts and this machine.
+
+    Labels are a CSV, or sub-folders named after the classes. Exit status 1, and nothing written, if there is a fault.
+
+    Args:
+        folder: the photographs; nothing is written there.
+        name: of the data set; by default the folder's.
+        labels: the CSV in the folder, or `folders`; by default what is there.
+        force: replace the block and the settings of a data set of that name.
+    """
+    from seedbed.verbs.init import initialise
+
+    lines, faults = initialise(folder, name, labels, force)
+    for fault in faults:
+        print(f"seedbed: error: {fault}", file=sys.stderr)
+    print("\n".join(lines), end="\n" if lines else "")
+    return 1 if faults else 0
+
+
+@app.command
 def plan(
-    *, shell: bool = False, sweep: bool = False, why: bool = False, disk: bool = False, forecast: bool = False
+    *,
+    shell: bool = False,
+    sweep: bool = False,
+    why: bool = False,
+    disk: bool = False,
+    forecast: Annotated[bool, Parameter(name=("--forecast", "--hours"))] = False,
+    graph: Literal["mermaid", "dot"] | None = None,
+    given: Given = NOTHING_GIVEN,
 ) -> None:
     """Print every node of the selected recipes: owner, seeds, regions settings, state.
 
@@ -36,27 +64,35 @@ def plan(
         sweep: the sweep over params.yaml's thresholds, instead of each recipe at its own regions.
         why: also say why something is stale, one line per reason.
         disk: also say how large what is on disk is.
-        forecast: also say what a run will cost, by the median of earlier runs of each stage on this data set.
+        forecast: also say which jobs are left, counted as `snakemake -n` counts them, and what they will cost, by the
+            median of earlier runs of each stage on this data set.
+        graph: print the nodes as a graph instead, with their states; mermaid if no form is named.
     """
+    from seedbed.engines.data_state import look
     from seedbed.engines.tree_lock import is_tree_locked
+    from seedbed.verbs.graph import FORMS, graph_of
     from seedbed.verbs.show import Columns, plan_text
 
-    workflow = Workflow.read()
+    workflow = given.workflow()
     name = "sweep" if sweep else "all"
-    if is_tree_locked(workflow):
+    is_locked = is_tree_locked(workflow)
+    if is_locked:
         print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
     else:
         workflow.write_slices()
+    data = look(workflow.graph(), write=not is_locked)
     if shell:
         print("set -e")
         for command in workflow.commands((name,)):
             print(command.line())
+    elif graph:
+        print(FORMS[graph](graph_of(workflow, (name,))))
     else:
-        print(plan_text(workflow, (name,), Columns(why, disk, forecast)))
+        print(plan_text(workflow, (name,), Columns(why, disk, forecast), data))
 
 
 @app.command
-def scores(*, sweep: bool = False) -> None:
+def scores(*, sweep: bool = False, given: Given = NOTHING_GIVEN) -> None:
     """Print the scores so far of the selected recipes, and the path of their report page.
 
     Args:
@@ -64,11 +100,42 @@ def scores(*, sweep: bool = False) -> None:
     """
     from seedbed.verbs.scores import scores_text
 
-    print(scores_text(Workflow.read(), "sweep" if sweep else "all"))
+    print(scores_text(given.workflow(), "sweep" if sweep else "all"))
+
+
+@app.command
+def epochs(node: str, *, split: str = "val", given: Given = NOTHING_GIVEN) -> None:
+    """Print the validation scores of the epochs that a trained node keeps, and the command that makes what is missing.
+
+    Writes a recipe that has, per kept epoch, the nodes that read the trained one. To pick an epoch by mIoU is to choose
+    it with masks.
+
+    Args:
+        node: recipe.node of a trained network, with `keep_epochs`.
+        split: on which the epochs are compared.
+    """
+    from seedbed.verbs.epochs import epochs_text
+
+    print(epochs_text(given.workflow(), node, split))
+
+
+@app.command
+def tensorboard(*recipes: str, out: Path = Path("logs/tensorboard"), given: Given = NOTHING_GIVEN) -> None:
+    """Write what trainings logged and the scores so far as event files for TensorBoard, which needs its own package.
+
+    Args:
+        recipes: those selected in params.yaml by default.
+        out: folder to write, for `tensorboard --logdir`.
+    """
+    from seedbed.verbs.tensorboard import curves, write_events
+
+    runs = curves(given.workflow(), recipes)
+    count = write_events(runs, out)
+    print(f"{out}: {count} points of {len(runs)} runs; look at them with `tensorboard --logdir {out}`")
 
 
 @recipe_app.command
-def show(name: str, *, resolved: bool = False) -> None:
+def show(name: str, *, resolved: bool = False, given: Given = NOTHING_GIVEN) -> None:
     """Print a recipe with all that it extends merged in.
 
     Args:
@@ -77,12 +144,12 @@ def show(name: str, *, resolved: bool = False) -> None:
     """
     from seedbed.verbs.recipe import recipe_text
 
-    workflow = Workflow.read()
+    workflow = given.workflow()
     print(recipe_text(workflow.book.check(name), workflow.graph() if resolved else None), end="")
 
 
 @recipe_app.command
-def diff(first: str, second: str) -> None:
+def diff(first: str, second: str, *, given: Given = NOTHING_GIVEN) -> None:
     """Print what the second recipe changes against the first, and which nodes they share.
 
     Args:
@@ -91,30 +158,37 @@ def diff(first: str, second: str) -> None:
     """
     from seedbed.verbs.recipe import recipe_difference
 
-    print(recipe_difference(Workflow.read(), first, second))
+    print(recipe_difference(given.workflow(), first, second))
 
 
 @recipe_app.command(name="list")
-def list_() -> None:
+def list_(*, given: Given = NOTHING_GIVEN) -> None:
     """Print all recipes with their papers."""
     from seedbed.verbs.recipe import recipe_list
 
-    print(recipe_list(Workflow.read().book))
+    print(recipe_list(given.workflow().book))
 
 
 @app.command
-def gc(*, yes: bool = False, each: bool = False) -> None:
+def gc(
+    *,
+    yes: bool = False,
+    each: bool = False,
+    every: Annotated[bool, Parameter(name="--all")] = False,
+    given: Given = NOTHING_GIVEN,
+) -> None:
     """List what no recipe of recipes/ owns at params.yaml's rngs and thresholds: nodes, scores, work, slices, logs.
 
-    Indexes and reports of the declared data sets stay. Refuses while a run writes.
+    Of the configured data set; its index and its reports stay. Refuses while a run writes.
 
     Args:
         yes: delete it.
-        each: one line per folder, instead of one for all of a recipe's that are deleted for the same reason.
+        each: one line per folder or file, instead of one for all of a recipe's that are deleted for the same reason.
+        every: of all data sets, also of those that params.yaml no longer declares.
     """
     from seedbed.verbs.gc import collect
 
-    print(collect(Workflow.read(), yes, each))
+    print(collect(given.workflow(), yes, each, every))
 
 
 @app.command
@@ -125,6 +199,7 @@ def predict(
     overlay: bool = False,
     device: str = "auto",
     longest: int | None = None,
+    given: Given = NOTHING_GIVEN,
 ) -> int:
     """Segment new photographs: masks (palette PNG), the share of each class (CSV), and pictures to look at.
 
@@ -144,7 +219,7 @@ def predict(
     from seedbed.verbs.locate import locate
     from seedbed.verbs.predict import predict_command
 
-    located, log = locate(segmenter), Log(None)
+    located, log = locate(segmenter, given.workflow), Log(None)
     if located.note:
         print(f"seedbed: note: {located.note}", file=sys.stderr)
     faults = predict_command(
@@ -168,6 +243,7 @@ def export(
     out: Path,
     form: Annotated[str, Parameter(name="--format")] = "png",
     split: str | None = None,
+    given: Given = NOTHING_GIVEN,
 ) -> None:
     """Write a node's label maps as PNGs with the images' ids, or as the archive that VOC's test server takes.
 
@@ -180,7 +256,7 @@ def export(
     from seedbed.verbs.export import export as write
     from seedbed.verbs.locate import locate
 
-    located = locate(node)
+    located = locate(node, given.workflow)
     if located.note:
         print(f"seedbed: note: {located.note}", file=sys.stderr)
     path, count = write(located, out, form, split)
@@ -189,7 +265,10 @@ def export(
 
 @app.command
 def doctor(
-    dataset: str | None = None, *, data_root: Annotated[Path | None, Parameter(name="--data-root")] = None
+    dataset: str | None = None,
+    *,
+    data_root: Annotated[Path | None, Parameter(name="--data-root")] = None,
+    given: Given = NOTHING_GIVEN,
 ) -> int:
     """List the classes of a data set, and every fault of it and of the selected recipes; exit status 1 if there is one.
 
@@ -199,7 +278,7 @@ def doctor(
     """
     from seedbed.verbs.doctor import examine
 
-    notes, faults = examine(Workflow.read(), dataset, data_root)
+    notes, faults = examine(given.workflow(), dataset, data_root)
     for line in (*notes, *faults):
         print(line)
     print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}" if faults else "no faults")
@@ -223,7 +302,7 @@ def resume(
 
 
 @app.command
-def dvc(*, sweep: bool = False) -> None:
+def dvc(*, sweep: bool = False, given: Given = NOTHING_GIVEN) -> None:
     """Write dvc.yaml for what params.yaml and the recipes ask for, and the parameter slices that its stages read.
 
     Refuses while a run writes.
@@ -235,7 +314,7 @@ def dvc(*, sweep: bool = False) -> None:
     from seedbed.engines.resolve import write_slices
     from seedbed.engines.tree_lock import refuse_runs
 
-    workflow = Workflow.read()
+    workflow = given.workflow()
     refuse_runs(workflow)
     written = write(workflow, sweep=sweep)
     write_slices(workflow)
@@ -243,11 +322,11 @@ def dvc(*, sweep: bool = False) -> None:
 
 
 @app.command(name="sync-dvc")
-def sync_dvc() -> int:
+def sync_dvc(*, given: Given = NOTHING_GIVEN) -> int:
     """Hand DVC what Snakemake made; exit status 1 if a stage is refused: made with another slice or other inputs."""
     from seedbed.engines.sync import sync
 
-    handover = sync()
+    handover = sync(given.overrides)
     print("\n".join(handover.lines()))
     return 1 if handover.refused else 0
 
@@ -256,7 +335,7 @@ def main() -> None:
     """Entry point: mistakes of a user are answered with one line, and a closed pipe ends it silently."""
     try:
         try:
-            sys.exit(app())
+            sys.exit(app(_with_form_of_graph(sys.argv[1:])))
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -265,3 +344,11 @@ def main() -> None:
     except (SeedbedError, OSError, MemoryError) as error:
         print(f"seedbed: error: {one_line(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _with_form_of_graph(words: list[str]) -> list[str]:
+    """The words with the default form after an option `--graph` that names none."""
+    return [
+        "--graph=mermaid" if word == "--graph" and after not in ("mermaid", "dot") else word
+        for word, after in zip(words, [*words[1:], ""], strict=True)
+    ]

@@ -9,7 +9,7 @@ import numpy as np
 
 from seedbed.errors import unknown_name
 from seedbed.labels import IGNORE
-from seedbed.refine.crf.parameters import CRF_PRESETS, CrfParameters
+from seedbed.refine.crf.parameters import CrfParameters, all_presets
 
 LabelMaps = np.ndarray | Sequence[np.ndarray]
 """One H × W label map, N × H × W of them, or a list of label maps of different sizes."""
@@ -119,9 +119,9 @@ def crf_preset(preset: Any) -> CrfParameters:
         return preset
     if not isinstance(preset, str):
         raise ValueError(f"expected a CRF preset's name or CrfParameters, got {preset!r}; see CRF_PRESETS")
-    if preset not in CRF_PRESETS:
-        raise ValueError(unknown_name("CRF preset", preset, CRF_PRESETS))
-    return CRF_PRESETS[preset]
+    if preset not in all_presets():
+        raise ValueError(unknown_name("CRF preset", preset, all_presets()))
+    return all_presets()[preset]
 
 
 def offsets(given: Any) -> list[tuple[int, int]]:

@@ -46,7 +46,7 @@ class NameKind(NamedTuple):
         if re.fullmatch(self.pattern, name):
             return ""
         shown = name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…"
-        proposal = self._proposal(name)
+        proposal = self.proposal(name)
         advice = f"for instance {proposal}" if proposal else "choose another name"
         return f"{self.what} name {shown!r} does not match {self.pattern}; {advice}"
 
@@ -60,7 +60,7 @@ class NameKind(NamedTuple):
             raise ValueError(fault)
         return name
 
-    def _proposal(self, name: str) -> str:
+    def proposal(self, name: str) -> str:
         """The nearest valid name; empty if nothing of the name can be kept."""
         plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
         plain = plain if "A-Z" in self.others else plain.lower()

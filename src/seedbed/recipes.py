@@ -93,9 +93,15 @@ class Node:
             defaults: the data set's own settings for this stage; the recipe's values win over them, key by key
                 also inside mappings (a recipe's `augmentation: {randaugment: ...}` keeps the data set's crop).
             where: what to name in an error.
+
+        Raises:
+            SeedbedError: a wrong key or value, or values that do not go together.
         """
         assert self.stage is not None
-        return self.stage.validate(overlay(defaults, self.raw), where)
+        parameters = self.stage.validate(overlay(defaults, self.raw), where)
+        for fault in parameters.faults():
+            raise SeedbedError(f"{where} (stage {self.stage.name}): {fault}")
+        return parameters
 
 
 @dataclass(frozen=True)
@@ -295,7 +301,9 @@ class RecipeBook:
                 continue
             _, made_by, pins = self.follow(source, where)
             assert made_by.stage is not None
-            if not takes(wanted, made_by.stage.meaning):
+            if not takes(wanted, made_by.stage.meaning) and not (
+                set(wanted) & set(made_by.parameters({}, where).also_makes())
+            ):
                 raise SeedbedError(
                     f"{where}: input {key} takes {' or '.join(wanted)}, got {source.node} "
                     f"(stage {made_by.stage.name} makes {made_by.stage.makes})"
@@ -303,6 +311,12 @@ class RecipeBook:
             if pins.epoch is not None and not made_by.stage.meaning.keeps_epochs:
                 raise SeedbedError(
                     f"{where}: only trained networks keep epochs, {source.node} is {made_by.stage.makes}"
+                )
+            asked = node.parameters({}, where).asks().get(key)
+            if asked and asked not in made_by.parameters({}, where).offers():
+                raise SeedbedError(
+                    f"{where}: these parameters need {asked} from input {key}, which the method of {source.node} does "
+                    "not offer; change them, or its method"
                 )
             self._check_node(Reference(source.recipe, source.node), (*above, here))
 

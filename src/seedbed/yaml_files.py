@@ -25,19 +25,35 @@ def load_yaml(path: Path) -> Any:
             content = stream.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
             raise SeedbedError(f"{path}: expected at most {LARGEST_FILE} bytes, got more")
-        return yaml.load(content.decode("utf-8"), _Loader)
+        text = content.decode("utf-8")
     except FileNotFoundError:
         raise SeedbedError(f"there is no file {path}") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SeedbedError(f"{path}{where}: not YAML: {error.problem}") from None
-    except RecursionError:
-        raise SeedbedError(f"{path}: not readable YAML: nested too deeply") from None
     except OSError as error:
         raise SeedbedError(f"{path}: not readable YAML: {system_reason(error)}") from None
-    except (ValueError, yaml.YAMLError) as error:
+    except ValueError as error:
         raise SeedbedError(f"{path}: not readable YAML: {' '.join(str(error).split())}") from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """A YAML document.
+
+    Args:
+        where: what to name in an error.
+
+    Raises:
+        SeedbedError: as `load_yaml`.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise SeedbedError(f"{where}{place}: not YAML: {error.problem}") from None
+    except RecursionError:
+        raise SeedbedError(f"{where}: not readable YAML: nested too deeply") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise SeedbedError(f"{where}: not readable YAML: {' '.join(str(error).split())}") from None
 
 
 class _Loader(yaml.SafeLoader):

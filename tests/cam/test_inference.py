@@ -10,6 +10,7 @@ from torch import nn
 from seedbed.cam.inference import multi_scale_cams, network_input
 from seedbed.networks.backbones import build_backbone
 from seedbed.networks.cam_network import CamNetwork
+from seedbed.networks.pixel_network import PixelNetwork
 
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
@@ -98,6 +99,27 @@ def test_input_is_normalised():
     pixels = network_input(image, 1.0, (0.5, 0.25, 0.5), (0.5, 0.5, 0.25))
     assert pixels.shape == (1, 3, 2, 3)
     torch.testing.assert_close(pixels[0, :, 0, 0], torch.tensor([-1.0, 1.5, -2.0]))
+
+
+def test_pcm_takes_the_refined_maps_without_background():
+    network = PixelNetwork(build_backbone("test_resnet", 16), 3, correlation=True, embedding_width=0).eval()
+    image = picture(48, 64)
+    cams = multi_scale_cams(network, image, [2, 0], **PLAIN, scales=(1.0,), form="pcm", keep_flips=True)
+    pixels = network_input(image, 1.0, (0.0,) * 3, (1.0,) * 3)
+    with torch.no_grad():
+        views = [network(pixels).refined_cams[0], network(pixels.flip(3)).refined_cams[0].flip(2)]
+    torch.testing.assert_close(torch.from_numpy(cams.maps[0]), sum(views)[[3, 1]])
+    plain = multi_scale_cams(network, image, [2, 0], **PLAIN, scales=(1.0,))
+    assert not np.allclose(plain.maps[0], cams.maps[0])
+
+
+@pytest.mark.parametrize(
+    "network",
+    [colours(), PixelNetwork(build_backbone("test_resnet", 16), 3, correlation=False, embedding_width=4)],
+)
+def test_pcm_of_a_network_without_the_module(network):
+    with pytest.raises(ValueError, match="form pcm needs a network with a pixel correlation module"):
+        multi_scale_cams(network.eval(), picture(32, 32), [0], **PLAIN, form="pcm")
 
 
 def test_mistakes_get_one_line():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
+from seedbed.datasets.content import masks_csv
 from seedbed.datasets.files import class_fault, id_fault
 from seedbed.datasets.index import (
     Index,
@@ -16,7 +17,6 @@ from seedbed.datasets.index import (
     IndexRow,
     build_index,
     index_csv,
-    masks_csv,
     masks_digest,
     parse_index,
 )
@@ -59,22 +59,22 @@ def test_the_text_of_an_index(declared):
 def test_the_text_of_the_masks(declared):
     data, declaration, _ = declared
     digest = hashlib.sha256(b"5x3\n" + bytes([0, 1, 2, 255, 0] * 3)).hexdigest()
-    rows = f"image_id,split,sha256\na,few,{digest}\n"
+    rows = f"image_id,split,sha256\na,few,{digest}\n,,made\n"
     last = hashlib.sha256(rows.encode()).hexdigest()
-    assert masks_csv(data, declaration.splits) == f"{rows},,{last}\n"
+    assert masks_csv(data, declaration.splits, "made") == f"{rows},,{last}\n"
 
 
 def test_a_changed_or_truncated_file_of_the_masks_is_refused(declared, tmp_path):
     data, declaration, _ = declared
     path = tmp_path / "masks.csv"
-    content = masks_csv(data, declaration.splits).encode()
+    content = masks_csv(data, declaration.splits, "made").encode()
     path.write_bytes(content)
     assert masks_digest(path) == sha(path)
     flipped = [content[:k] + bytes([content[k] ^ 1 << k % 8]) + content[k + 1 :] for k in range(len(content))]
     shortened = [content[:k] for k in range(len(content))]
     for changed in (*flipped, *shortened, content + b"\n", content.replace(b"\n", b"\r\n")):
         path.write_bytes(changed)
-        with pytest.raises(SeedbedError, match=r"masks\.csv was changed, .*; run prepare_dataset again"):
+        with pytest.raises(SeedbedError, match=r"masks\.csv was changed, .*; run prepare_masks again"):
             masks_digest(path)
     path.unlink()
     with pytest.raises(
@@ -151,7 +151,7 @@ def test_a_changed_photograph_is_refused_by_name(declared):
     index = build_index(data, declaration.splits)
     Image.new("RGB", (5, 3), (1, 2, 4)).save(root / "a.png")
     indexed = IndexedDataset(data, index)
-    with pytest.raises(SeedbedError, match=r"image 'a' .*a\.png\) has changed .*; run prepare_dataset again"):
+    with pytest.raises(SeedbedError, match=r"image 'a' .*a\.png\) has changed .*; start the run again"):
         indexed.image("a")
     assert indexed.image("b").size == (1, 4)
     assert len(indexed.faults()) == 1
@@ -161,7 +161,7 @@ def test_a_photograph_is_verified_once(declared, monkeypatch):
     data, declaration, _ = declared
     indexed = IndexedDataset(data, build_index(data, declaration.splits))
     indexed.image("a")
-    monkeypatch.setattr("seedbed.datasets.index._file_digest", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr("seedbed.datasets.index.file_digest", lambda path: pytest.fail("read again"))
     indexed.image("a")
 
 

@@ -44,7 +44,7 @@ def book(tmp_path: Path) -> RecipeBook:
 def test_examples_are_found() -> None:
     assert {name for name, _ in PARAMS} == {"README", "params"}
     assert {"small.yaml", "early.yaml", "psa-resnet101.yaml"} <= set(RECIPES)
-    assert any(name == "class_folders.py" for _, name, _ in BLOCKS)
+    assert any(name == "named.py" for _, name, _ in BLOCKS)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -106,17 +106,16 @@ def test_the_made_up_data_set_is_indexed(
     tmp_path: Path, book: RecipeBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, declared = (
-        next(text for _, name, text in BLOCKS if name == wanted)
-        for wanted in ("class_folders.py", "params class-folders")
+        next(text for _, name, text in BLOCKS if name == wanted) for wanted in ("named.py", "params named")
     )
     (tmp_path / "modules").mkdir()
-    (tmp_path / "modules/class_folders_example.py").write_text(code)
+    (tmp_path / "modules/named_example.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path / "modules")
     importlib.invalidate_caches()
-    monkeypatch.setitem(DATASETS, "class-folders", "class_folders_example:ClassFoldersDataset")
+    monkeypatch.setitem(DATASETS, "named", "named_example:NamedDataset")
     monkeypatch.chdir(tmp_path)
     root = tmp_path / "pictures"
-    for name in ("train/cat/one.v2", "train/dog/two", "val/dog/three"):
+    for name in ("train/cat_1.v2", "train/big_dog_2", "val/big_dog_3"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 6), (9, 99, 199)).save(root / f"{name}.png")
 
@@ -124,7 +123,7 @@ def test_the_made_up_data_set_is_indexed(
     dataset = open_dataset("pictures", config.declaration("pictures"), root)
     assert isinstance(dataset, Dataset)
     assert dataset.faults() == []
-    assert dataset.classes == ("cat", "dog")
+    assert dataset.classes == ("big_dog", "cat")
 
     workflow = Workflow(config, book)
     workflow.write_slices()
@@ -133,12 +132,12 @@ def test_the_made_up_data_set_is_indexed(
     index = workflow.graph().index_folder
     rows = (index / "index.csv").read_text().splitlines()
     assert [row.split(",")[:4] for row in rows[1:]] == [
-        ["train/cat/one.v2", "train", "8", "6"],
-        ["train/dog/two", "train", "8", "6"],
-        ["val/dog/three", "val", "8", "6"],
+        ["train/big_dog_2", "train", "8", "6"],
+        ["train/cat_1.v2", "train", "8", "6"],
+        ["val/big_dog_3", "val", "8", "6"],
     ]
-    assert [row.split(",")[5:] for row in rows] == [["cat", "dog"], ["1", "0"], ["0", "1"], ["0", "1"]]
-    assert json.loads((index / "manifest.json").read_text())["facts"] == {"classes": ["cat", "dog"]}
+    assert [row.split(",")[5:] for row in rows] == [["big_dog", "cat"], ["1", "0"], ["0", "1"], ["1", "0"]]
+    assert json.loads((index / "manifest.json").read_text())["facts"] == {"classes": ["big_dog", "cat"]}
 
-    (root / "train/dog/two.png").write_bytes(b"no image")
-    assert any("two.png: not a readable image" in fault for fault in dataset.faults())
+    (root / "train/big_dog_2.png").write_bytes(b"no image")
+    assert any("big_dog_2.png: not a readable image" in fault for fault in dataset.faults())

@@ -69,7 +69,7 @@ def test_a_sharded_node_is_one_stage_with_all_its_shards(tmp_path: Path) -> None
     toy = {"kind": "folder", "shards": 3, "splits": {"train": {}, "val": {}}}
     made = pipeline(make_workflow(tmp_path, {"datasets": {"toy": toy}}))["stages"]
     assert list(made) == [
-        *("resolve", "toy--index", "toy--base--rng0--classifier"),
+        *("resolve", "toy--index", "toy--masks", "toy--base--rng0--classifier"),
         *("toy--base--rng0--classification", "toy--base--rng0--cams"),
         *(f"toy--base--rng0--bg0_10-fg0_40--{n}" for n in ("regions", "affinitynet", "refined", "masks_")),
         *(f"toy--base--rng0--bg0_10-fg0_40--{n}" for n in ("segmenter", "predictions")),

@@ -10,9 +10,8 @@ import yaml
 
 from seedbed.engines.mtimes import benchmark, newer_inputs, settle
 from seedbed.engines.soundness import CACHED, MISSING, Examiner, State
-from seedbed.plan.commands import Workflow, prepare_command
-from seedbed.runtime.options import main
-from seedbed.stages.prepare_dataset import STAGE
+from seedbed.plan.commands import Workflow, masks_command, prepare_command
+from stages_in_process import run_command
 
 INDEX = Path("results/composites/index")
 PARAMS: dict[str, Any] = {
@@ -43,7 +42,8 @@ def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workflow:
     Path("recipes/one.yaml").write_text(yaml.safe_dump(RECIPE))
     found = configured()
     found.write_slices()
-    assert main(STAGE, prepare_command(found.graph()).words[2:]) == 0
+    for command in (prepare_command(found.graph()), masks_command(found.graph())):
+        run_command(command)
     return found
 
 
@@ -65,6 +65,7 @@ def older(path: Path, seconds: float) -> None:
 def test_what_is_there_is_sound_and_the_rest_is_missing(workflow: Workflow) -> None:
     found = states(workflow)
     assert found.pop("composites/index") == CACHED
+    assert found.pop("composites/masks") == CACHED
     assert set(found.values()) == {MISSING}
     assert len(found) == 4
 
@@ -86,8 +87,8 @@ def test_a_slice_written_anew_does_not_outdate_what_was_made_with_an_equal_one(w
     command = prepare_command(workflow.graph())
     for path in command.writes:
         older(path, 100)
-    assert newer_inputs(command) == [command.reads[0]]
-    assert settle(workflow) == ["composites/index"]
+    assert newer_inputs(command) == list(command.reads)
+    assert settle(workflow) == ["composites/index", "composites/masks"]
     assert newer_inputs(command) == []
     assert settle(workflow) == []
 
@@ -117,7 +118,7 @@ def test_an_old_benchmark_counts_as_an_output(workflow: Workflow) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("")
     older(path, 100)
-    assert settle(workflow) == ["composites/index"]
+    assert settle(workflow) == ["composites/index", "composites/masks"]
     assert newer_inputs(command) == []
 
 
@@ -137,10 +138,11 @@ def test_what_is_stale_is_older_than_its_slice_whatever_the_clock_said(
     command = prepare_command(changed.graph())
     for path in command.writes:
         older(path, -ahead)
-    older(command.reads[0], 2 * HOUR)
+    for path in command.reads:
+        older(path, 2 * HOUR)
     assert newer_inputs(command) == []
-    assert settle(changed) == ["composites/index"]
-    assert newer_inputs(command) == [command.reads[0]]
+    assert settle(changed)[0] == "composites/index"
+    assert newer_inputs(command) == list(command.reads)
     assert settle(changed) == []
 
 
@@ -159,6 +161,7 @@ def test_what_is_stale_stays_as_it_is_where_an_input_is_missing(workflow: Workfl
     """Snakemake makes the input first; a target that does not need it is left alone."""
     changed = configured(datasets=OTHER)
     prepare_command(changed.graph()).reads[0].unlink()
+    masks_command(changed.graph()).reads[0].unlink()
     assert settle(changed) == []
 
 
@@ -166,6 +169,7 @@ def test_benchmarks_lie_where_the_rules_put_them(workflow: Workflow) -> None:
     told = [str(benchmark(command)) for command in workflow.commands(by_shard=True)]
     assert told == [
         "logs/composites/index.tsv",
+        "logs/composites/masks.tsv",
         "logs/composites/one/rng0/classifier.tsv",
         "logs/composites/one/rng0/cams-train-0.tsv",
         "logs/composites/one/rng0/cams-gather.tsv",

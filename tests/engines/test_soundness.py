@@ -20,6 +20,7 @@ from seedbed.artifacts.manifest import (
     read_manifest,
     sha256_bytes,
 )
+from seedbed.engines.restored import masks_key
 from seedbed.engines.soundness import CACHED, MISSING, Depth, Examiner, State, finished_shards
 from seedbed.plan.commands import Workflow
 from seedbed.plan.tasks import Task, TaskGraph
@@ -30,7 +31,10 @@ NODES: dict[str, dict[str, Any]] = {
     "masks_": {"stage": "pseudo_masks", "from": {"cams": "cams"}, "with": {}},
 }
 INDEX_CONTENT = sha256_bytes(b"index")
-MASKS = masks_bytes("a,train," + "0" * 64)
+
+
+def masks_of(graph: TaskGraph) -> bytes:
+    return masks_bytes("a,train," + "0" * 64, made_with=masks_key(graph, INDEX_CONTENT))
 
 
 def workflow_of(folder: Path, **changes: dict[str, Any]) -> Workflow:
@@ -80,7 +84,7 @@ def make_all(graph: TaskGraph, tasks: list[Task]) -> None:
     """The index and every node, sharded ones with their sidecars."""
     folder = graph.index_folder
     make(folder / "manifest.json", graph.index_slice(), {}, [folder / "index.csv"], content=INDEX_CONTENT)
-    write_bytes(folder / "masks.csv", MASKS)
+    write_bytes(folder / "masks.csv", masks_of(graph))
     for task in tasks:
         inputs = {"index": [INDEX_CONTENT]}
         inputs |= {name: [content_of(source)] for name, source in task.sources.items()}
@@ -255,21 +259,32 @@ def test_a_shard_whose_sidecar_is_gone_makes_its_node_stale(tmp_path: Path, name
     assert states(graph, tasks)[1] == State("stale", f"{name} is missing")
 
 
-def test_the_file_of_the_masks_belongs_to_the_index(tmp_path: Path) -> None:
+def test_a_missing_file_of_the_masks_concerns_neither_index_nor_nodes(tmp_path: Path) -> None:
     graph, tasks = chain(tmp_path)
     make_all(graph, tasks)
     (graph.index_folder / "masks.csv").unlink()
-    assert Examiner(graph).index() == State("stale", "masks.csv is missing")
-    assert {state.status for state in states(graph, tasks)} == {"stale"}
+    assert Examiner(graph).masks() == MISSING
+    assert Examiner(graph).index() == CACHED
+    assert states(graph, tasks) == [CACHED] * 3
 
 
-def test_a_changed_file_of_the_masks_makes_the_index_stale(tmp_path: Path) -> None:
+def test_a_changed_file_of_the_masks_is_stale(tmp_path: Path) -> None:
     graph, tasks = chain(tmp_path)
     make_all(graph, tasks)
-    write_bytes(graph.index_folder / "masks.csv", MASKS.replace(b"train,0", b"train,1"))
-    state = Examiner(graph).index()
+    assert Examiner(graph).masks() == CACHED
+    write_bytes(graph.index_folder / "masks.csv", masks_of(graph).replace(b"train,0", b"train,1"))
+    state = Examiner(graph).masks()
     assert state.status == "stale"
     assert "masks.csv was changed" in state.why
+    assert states(graph, tasks) == [CACHED] * 3
+
+
+def test_masks_of_another_index_are_stale(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    path = graph.index_folder / "masks.csv"
+    write_bytes(path, masks_bytes(made_with=masks_key(graph, sha256_bytes(b"other"))))
+    assert Examiner(graph).masks(alone=True) == State("stale", "it is of another index or declaration")
 
 
 def test_changed_bytes_of_equal_size_are_found_by_hash_alone(tmp_path: Path) -> None:
@@ -307,7 +322,7 @@ def judged(folder: Path) -> tuple[Workflow, Path]:
     workflow = workflow_of(folder)
     make_all(workflow.graph(), workflow.tasks)
     (judgement,) = workflow.judgements.values()
-    masks = [sha256_bytes(MASKS)]
+    masks = [sha256_bytes(masks_of(workflow.graph()))]
     inputs = {"index": [INDEX_CONTENT], "masks": masks, "target": [content_of(workflow.tasks[1])]}
     told = {"parameters": judgement.slice(), "inputs": inputs}
     write_bytes(judgement.path, judgement_bytes("cams", "train", "cam", {"mean_iou": 0.5}, **told))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from seedbed import installed
 from seedbed.errors import SeedbedError
 from seedbed.input.batch import Batch
 from seedbed.methods import table
@@ -25,12 +26,14 @@ def batch(size=2, pixels=64):
     label_maps = torch.randint(0, CLASSES + 1, (size, pixels // 16, pixels // 16), generator=generator)
     label_maps = label_maps.repeat_interleave(16, 1).repeat_interleave(16, 2)
     label_maps[:, :8] = 255
+    images = torch.randn(size, 3, pixels, pixels, generator=generator)
+    labels = (torch.rand(size, CLASSES, generator=generator) > 0.5).float()
     return Batch(
         image_ids=tuple("abcdef"[:size]),
-        images=torch.randn(size, 3, pixels, pixels, generator=generator),
-        labels=(torch.rand(size, CLASSES, generator=generator) > 0.5).float(),
+        images=images,
+        labels=labels,
         valid=torch.ones(size, pixels, pixels, dtype=torch.bool),
-        fields={"labels": label_maps, "regions": label_maps},
+        fields={"labels": label_maps, "regions": label_maps, "subcategories.cluster": labels - 1},
     )
 
 
@@ -102,7 +105,10 @@ def test_table_imports_no_torch():
 def test_unknown_methods():
     with pytest.raises(SeedbedError, match="unknown method 'segmentatoin'; did you mean segmentation"):
         method_entry("segmentatoin")
-    with pytest.raises(SeedbedError, match=r"unknown method of train_classifier 'affinity'; .*cam"):
+    told = (
+        "method 'affinity' is for stage train_affinitynet, not for train_classifier, whose methods are: cam, "
+    )
+    with pytest.raises(SeedbedError, match=told):
         method_entry("affinity", "train_classifier")
 
 
@@ -125,7 +131,7 @@ def install(monkeypatch, name, value, loaded=None):
             return loaded if loaded is not None else super().load()
 
     point = Point(name=name, value=value, group=table.GROUP)
-    monkeypatch.setattr(table, "entry_points", lambda group: [point] if group == table.GROUP else [])
+    monkeypatch.setattr(installed, "entry_points", lambda group: [point] if group == table.GROUP else [])
     table.all_methods.cache_clear()
 
 
@@ -146,6 +152,10 @@ def test_method_from_outside_the_package(monkeypatch):
     [
         ("mine", "no_such_module:ENTRY", None, "method 'mine' of no_such_module:ENTRY cannot be imported"),
         ("mine", "mine:ENTRY", "text", "method 'mine': mine:ENTRY must be a MethodEntry, not str"),
+        (
+            *("mine", "mine:ENTRY", OUTSIDE._replace(stage="train_clasifier")),
+            "method 'mine' is for no training stage: unknown stage 'train_clasifier'; did you mean train_classifier",
+        ),
         ("cam", "mine:ENTRY", OUTSIDE, "method 'cam' of mine:ENTRY exists already; give it another name"),
     ],
 )

@@ -240,7 +240,7 @@ def child(**nodes: Any) -> dict[str, Any]:
         (
             child(classifier={"with": {"method": "cams"}}),
             "recipe child, node classifier (stage train_classifier): unknown method of train_classifier 'cams'; "
-            "did you mean cam?",
+            "did you mean cam",
         ),
         (
             child(classifier={"with": {"augmentation": {"corp": 3}}}),
@@ -336,6 +336,16 @@ def test_a_mistake_in_a_parent_names_the_parent(tmp_path: Path) -> None:
         (
             {"old": {"ref": "base.cams@epoch3"}, "masks_": {"from": {"cams": "old"}}},
             "recipe child, node masks_: only trained networks keep epochs, old is cams",
+        ),
+        (
+            {"cams": {"with": {"form": "pcm"}}},
+            "recipe child, node cams: these parameters need pcm from input classifier, which the method of classifier "
+            "does not offer; change them, or its method",
+        ),
+        (
+            {"refined": {"with": {"start": "off_edges"}}},
+            "recipe child, node refined: these parameters need edges from input affinitynet, which the method of "
+            "affinitynet does not offer; change them, or its method",
         ),
     ],
 )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seedbed.refine.confident_regions import alpha_regions, decide_argmax, decide_same_pair, threshold_regions
+from seedbed.refine.crf.refiners import sharpen_label_map
 
 # Classes 4 and 7: clear class, clear class, uncertain, clear background, exactly bg, exactly fg.
 CAMS = np.array([[[0.9, 0.2, 0.2, 0.0, 0.1, 0.4]], [[0.5, 0.8, 0.3, 0.05, 0.0, 0.1]]], dtype=np.float32)
@@ -91,3 +92,17 @@ def test_images_of_background_only_ask_no_crf():
 def test_refuses_what_does_not_fit(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_labels_of_a_crf_are_those_found_or_all_that_are_present():
+    """Classes 2 and 4 are present, but only 4 has pixels; 255 stays."""
+    label_map = np.array([[0, 5, 255]], np.uint8)
+    asked = []
+
+    def second(labels, n):
+        asked.append((labels.tolist(), n))
+        return np.full(labels.shape, 1)
+
+    assert sharpen_label_map(label_map, second).tolist() == [[5, 5, 255]]
+    assert sharpen_label_map(label_map, second, (2, 4)).tolist() == [[3, 3, 255]]
+    assert asked == [([[0, 1, 2]], 3), ([[0, 2, 3]], 4)]

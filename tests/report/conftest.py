@@ -140,12 +140,16 @@ class Maker:
         splits: tuple[str, ...] = (),
         ledger: tuple[LedgerEntry, ...] = (),
         owner: str = "psa",
+        facts: Mapping[str, Any] | None = None,
+        epochs: Mapping[str, int] | None = None,
     ) -> str:
         """Write a node.
 
         Args:
             makes: its meaning.
             inputs: keys of what it was made from.
+            facts: what its manifest says besides.
+            epochs: the kept epoch that was asked for, by input.
 
         Returns:
             its key.
@@ -157,7 +161,7 @@ class Maker:
             entry | {"splits": list(splits), "folder": key, "parents": parents},
         )
         digests = {name: [self._contents[parent]] for name, parent in (inputs or {}).items()}
-        self._contents[key] = self._write(key, makes, files, digests, list(ledger))
+        self._contents[key] = self._write(key, makes, files, digests, list(ledger), facts or {}, epochs or {})
         return key
 
     def _write(
@@ -167,6 +171,8 @@ class Maker:
         files: Mapping[str, bytes],
         inputs: Mapping[str, list[str]],
         ledger: list[LedgerEntry],
+        facts: Mapping[str, Any],
+        epochs: Mapping[str, int],
     ) -> str:
         folder = self.root / key
         folder.mkdir(parents=True)
@@ -177,11 +183,11 @@ class Maker:
             stage=STAGE_OF[makes],
             stage_version=1,
             dataset="squares",
-            parameters={"parameters": {"tone": "calm"}},
+            parameters={"parameters": {"tone": "calm"}} | ({"epochs": dict(epochs)} if epochs else {}),
             inputs={"index": ["0"], **inputs},
             files=entries,
             images={},
-            facts={"meaning": makes, "classes": list(CLASSES), "normalisation": "max"},
+            facts={"meaning": makes, "classes": list(CLASSES), "normalisation": "max", **facts},
             ledger=ledger,
             content=content_digest(
                 Record(split=key, image_id="", name=n, sha256=e.sha256) for n, e in entries.items()

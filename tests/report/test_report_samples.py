@@ -18,7 +18,7 @@ PAIRS = ("bg0.10-fg0.40", "bg0.20-fg0.50")
 def gallery_of(maker, split, samples=4, most_rows=24):
     page = maker.page(samples=samples, sample_rows=most_rows, thumbnail=60)
     galleries = blocks(page, SECTION.frame(page))[1:]
-    return next((one for one in galleries if one.split == split), None)
+    return next((one for one in galleries if one.title == split), None)
 
 
 def test_choose_images_takes_one_of_each_stretch():

@@ -23,6 +23,7 @@ from seedbed.runtime.options import parser
 from seedbed.runtime.run import run_stage
 from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
 from seedbed.stages.prepare_dataset import run as prepare
+from seedbed.stages.prepare_masks import STAGE as PREPARE_MASKS
 
 IDS = ["a", "b", "c", "d", "e"]
 WORK: dict[str, Callable[[Job], Any]] = {}
@@ -99,8 +100,9 @@ class Place:
     def index(self) -> Path:
         path = self.folder / "results" / "toy" / "index" / "manifest.json"
         if not path.exists():
-            lists = {"train": {"masks": False}}
-            self.run(PREPARE_DATASET, "index", {}, parameters={"kind": "folder", "splits": lists})
+            declared = {"kind": "folder", "splits": {"train": {"masks": False}}}
+            self.run(PREPARE_DATASET, "index", {}, parameters=declared)
+            self.run(PREPARE_MASKS, "index/masks.csv", {"index": path}, parameters=declared)
         return path
 
     def whole(self, **content: Any) -> Path:
@@ -357,7 +359,7 @@ def test_a_changed_file_of_the_masks_is_refused(place: Place) -> None:
     place.whole()
     path = place.index.parent / "masks.csv"
     path.write_bytes(path.read_bytes().replace(b"split", b"splat"))
-    with pytest.raises(SeedbedError, match=r"masks\.csv was changed, .*; run prepare_dataset again"):
+    with pytest.raises(SeedbedError, match=r"masks\.csv was changed, .*; run prepare_masks again"):
         place.maps(extra=path)
 
 
@@ -483,3 +485,48 @@ def test_facts_of_a_shard_reach_the_manifest_and_must_agree(place: Place) -> Non
     WORK["maps"] = told_otherwise
     with pytest.raises(SeedbedError, match="were made with different parameters, inputs or facts"):
         place.maps(None, 2, rng=1)
+
+
+def exhausted(job: Job) -> Iterator[tuple[str, Any]]:
+    for number, made in enumerate(constant_maps(job)):
+        if number == 2:
+            raise MemoryError
+        yield made
+
+
+def test_a_stage_that_runs_out_of_memory_names_the_image(place: Place) -> None:
+    """Shard 1 of 2 holds c, d and e; the third one is too large."""
+    place.whole()
+    WORK["maps"] = exhausted
+    told = r"image 'e' \(4 × 3, 0\.0 MP\): out of memory; .* set datasets\.toy\.longest in params\.yaml, for .* 2"
+    with pytest.raises(SeedbedError, match=told):
+        place.maps("train-1", shards=2)
+    assert files_of(place.folder / "results/toy/maps2") == set()
+
+
+def test_a_judge_that_runs_out_of_memory_names_the_image_that_it_read_last(place: Place) -> None:
+    def greedy(job: Job) -> bytes:
+        for image_id in ("a", "b"):
+            job.dataset.image(image_id)
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
+
+    place.whole()
+    target = place.maps() / "manifest.json"
+    target.with_name("train-0.json").rename(target)
+    WORK["score"] = greedy
+    with pytest.raises(SeedbedError, match=r"image 'b' \(4 × 3, 0\.0 MP\): out of memory"):
+        place.run(SCORE, "score.json", {"index": place.index, "target": target}, split="train", node="maps")
+
+
+def test_other_failures_keep_their_words(place: Place) -> None:
+    def failing_with(error: Exception) -> Callable[[Job], Any]:
+        def fail(job: Job) -> Any:
+            raise error
+
+        return fail
+
+    place.whole()
+    for error in (RuntimeError("shapes differ"), OSError("disk full")):
+        WORK["maps"] = failing_with(error)
+        with pytest.raises(type(error), match=str(error)):
+            place.maps()

@@ -87,6 +87,27 @@ def test_off_edges_scores_are_weakened_on_edges_first(monkeypatch):
     np.testing.assert_allclose(refined["a"].maps[0], [[[0.5, 0.375], [0.25, 0.0]]], rtol=1e-5)
 
 
+def test_background_walks_as_one_more_class(monkeypatch):
+    """ψ = 1, 0.5, 0.25, 0; background (1 − ψ)² = 0, 0.25, 0.5625, 1. Nothing spreads, and each map is its share."""
+    refined, _ = walked(monkeypatch, None, background_alpha=2.0, normalisation="none")
+    expected = [[[1, 0.5 / 0.75], [0.25 / 0.8125, 0]]]
+    np.testing.assert_allclose(refined["a"].maps[0], expected, rtol=1e-4)
+
+
+def test_background_spreads_as_the_classes_do(monkeypatch):
+    """The upper two pixels belong together: ψ 1 and 0.5 become 0.75, background 0 and 0.25 become 0.125."""
+    monkeypatch.setattr(Pairs, "image_pairs", lambda self, image, **asked: PixelPairs(
+        np.array([[[1, 0], [0, 0]]], np.float32), ((0, 1),), None
+    ))  # fmt: skip
+    refined, _ = walked(monkeypatch, None, background_alpha=2.0, normalisation="none", method="power")
+    np.testing.assert_allclose(refined["a"].maps[0][0, 0], [0.75 / 0.875] * 2, rtol=1e-4)
+
+
+def test_shares_are_not_normalised_again():
+    with pytest.raises(SeedbedError, match=r"background_alpha makes shares.*set normalisation: none"):
+        STAGE.validate({"background_alpha": 6}, "test")
+
+
 def test_off_edges_needs_edges(monkeypatch):
     with pytest.raises(SeedbedError, match=r"off_edges needs edges.*method: edge_affinity"):
         walked(monkeypatch, None, start="off_edges")

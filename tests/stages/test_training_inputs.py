@@ -10,6 +10,7 @@ from recipe_files import write_recipes
 from seedbed.errors import SeedbedError
 from seedbed.input.loaders import HostBatch, TrainingLoader
 from seedbed.methods.base import Method
+from seedbed.methods.table import other_meanings
 from seedbed.recipes import RecipeBook
 from seedbed.runtime.contract import Job
 from seedbed.runtime.fit import NormalisedLoader, fit_method
@@ -44,6 +45,24 @@ def test_another_kind_of_input_is_refused(tmp_path):
     node = {"from": {"ordinary_classifier": "base.cams"}, "with": ERASES}
     with pytest.raises(SeedbedError, match="input ordinary_classifier takes classifier, got cams"):
         book(tmp_path, **node).check("mine")
+
+
+def test_a_classifier_is_a_segmenter_only_if_its_method_makes_one(tmp_path):
+    predictions = {"stage": "predict", "from": {"segmenter": "classifier"}}
+    nodes = {"classifier": {"with": {"method": "isim", "epochs": 6}}, "decoded": predictions}
+    written = write_recipes(
+        tmp_path,
+        mine={"extends": "base", "nodes": nodes},
+        plain={"extends": "base", "nodes": {"decoded": predictions}},
+    )
+    assert written.check("mine").nodes["decoded"].inputs["segmenter"].node == "classifier"
+    with pytest.raises(SeedbedError, match="input segmenter takes segmenter, got classifier"):
+        written.check("plain")
+
+
+def test_what_a_network_is_besides_is_in_its_manifest():
+    assert other_meanings({"method": "isim"}) == ("segmenter",)
+    assert other_meanings({"method": "cam"}) == other_meanings({}) == ()
 
 
 def test_a_method_without_erasing_needs_no_input():
@@ -124,7 +143,8 @@ def test_an_input_without_effect_is_refused_at_load(tmp_path):
 
 def test_inputs_of_a_training_stage_are_those_of_its_methods():
     assert {name: spec.takes for name, spec in MethodInputs("train_classifier").items()} == {
-        "ordinary_classifier": ("classifier",)
+        "ordinary_classifier": ("classifier",),
+        "subcategories": ("subcategories",),
     }
     assert {name: spec.takes for name, spec in MethodInputs("train_segmenter").items()} == {
         "labels": ("label_maps", "masks")

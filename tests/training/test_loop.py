@@ -125,6 +125,14 @@ def test_learning_rate_by_hand(tmp_path):
     assert method.learner.weight.item() == pytest.approx(-0.5 * sum(means), abs=1e-6)
 
 
+def test_a_decay_that_ends_early_keeps_its_last_rate_by_hand(tmp_path):
+    """Two epochs of three steps at power 1: 1 - 0/6 … 1 - 5/6, and 1/6 from then on."""
+    parameters = {"epochs": 3, "lr": 0.06, "poly_power": 1.0, "poly_epochs": 2}
+    _, history = train(tmp_path, loader=ToyLoader(batches=3), parameters=parameters)
+    expected = [0.06, 0.05, 0.04, 0.03, 0.02, 0.01, 0.01, 0.01, 0.01]
+    assert [row["lr"] for row in history.rows] == pytest.approx(expected)
+
+
 def test_kept_epochs(tmp_path):
     kept = {}
     method, _ = train(tmp_path, parameters={"keep_epochs": (1, 3)}, keep=kept.__setitem__)

@@ -9,13 +9,17 @@ import pytest
 from recipe_files import make_workflow
 from result_files import judgement_bytes, masks_bytes
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes, to_json
+from seedbed.engines.restored import masks_key
 from seedbed.plan.commands import Workflow
 from seedbed.plan.tasks import Task
 
 PAIRS = ["bg0.05-fg0.30", "bg0.10-fg0.40", "bg0.15-fg0.50"]
 UNET = {"extends": "base", "nodes": {"segmenter": {"with": {"architecture": "unet"}}}}
 INDEX_CONTENT = sha256_bytes(b"index")
-MASKS = masks_bytes()
+
+
+def masks_of(workflow: Workflow) -> bytes:
+    return masks_bytes(made_with=masks_key(workflow.graph(), INDEX_CONTENT))
 
 
 def content_of(task: Task) -> str:
@@ -56,13 +60,14 @@ class Tree:
         graph = workflow.graph()
         index = graph.index_folder
         self._artifact(index, graph.index_slice(), {}, [index / "index.csv"], INDEX_CONTENT)
-        write_bytes(index / "masks.csv", MASKS)
+        write_bytes(index / "masks.csv", masks_of(workflow))
         for task in workflow.tasks if tasks is None else tasks:
             inputs = {"index": [INDEX_CONTENT]}
             inputs |= {name: [content_of(source)] for name, source in task.sources.items()}
             self._artifact(task.folder, task.slice(), inputs, task.data_files(), content_of(task))
             for shard in task.shard_names:
-                write_bytes(task.shard_files(shard)[1], b"{}")
+                data, sidecar = task.shard_files(shard)
+                self._artifact(task.folder, task.slice(), inputs, [data], content_of(task), sidecar.name)
 
     def _artifact(
         self,
@@ -71,6 +76,7 @@ class Tree:
         inputs: dict[str, list[str]],
         files: list[Path],
         digest: str,
+        name: str = "manifest.json",
         **facts: Any,
     ) -> None:
         for file in files:
@@ -87,12 +93,12 @@ class Tree:
             ledger=[],
             content=digest,
         )
-        write_bytes(folder / "manifest.json", manifest.to_bytes())
+        write_bytes(folder / name, manifest.to_bytes())
 
     def judge(self, workflow: Workflow) -> None:
         """All judges' files: nothing but what they were made from."""
         for judgement in workflow.judgements.values():
-            inputs = {"index": [INDEX_CONTENT], "masks": [sha256_bytes(MASKS)]}
+            inputs = {"index": [INDEX_CONTENT], "masks": [sha256_bytes(masks_of(workflow))]}
             inputs |= {name: [content_of(source)] for name, source in judgement.sources.items()}
             told = {"parameters": judgement.slice(), "inputs": inputs}
             content = judgement_bytes(judgement.task.name, judgement.split, "cam", {}, **told)
@@ -101,7 +107,7 @@ class Tree:
     def report(self, workflow: Workflow, name: str = "all") -> None:
         """A report's page."""
         report = workflow.reports[name]
-        inputs = {"index": [INDEX_CONTENT], "masks": [sha256_bytes(MASKS)]}
+        inputs = {"index": [INDEX_CONTENT], "masks": [sha256_bytes(masks_of(workflow))]}
         sources = {task.key: content_of(task) for task in report.tasks}
         sources |= {
             f"{key}.json": sha256_bytes(judgement.path.read_bytes())

@@ -1,10 +1,12 @@
 """`seedbed doctor`: every fault at once."""
 
+import re
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook
@@ -57,12 +59,15 @@ def test_all_faults_of_recipes_at_once(workflow):
     }
     faults = examine(workflow(bent)).faults
     assert len(faults) == 3
-    assert faults[1].startswith(
-        "recipe one, node classifier: unknown backbone 'resnet5O'; did you mean resnet50"
+    assert faults[0].startswith(
+        "recipe one, node classifier (stage train_classifier): backbone: unknown backbone 'resnet5O'; did you mean "
+        "resnet50"
     )
-    assert faults[2].startswith("recipe two, node segmenter: unknown segmenter 'unett'; did you mean unet")
-    assert "recipe three, node cams" in faults[0]
-    assert "unknown key 'scale'" in faults[0]
+    assert faults[1].startswith(
+        "recipe two, node segmenter (stage train_segmenter): architecture: unknown segmenter 'unett'; did you mean unet"
+    )
+    assert "recipe three, node cams" in faults[2]
+    assert "unknown key 'scale'" in faults[2]
 
 
 def test_faults_of_the_data_set(workflow):
@@ -99,6 +104,33 @@ def test_unknown_data_set_and_root(workflow, tmp_path):
 def test_weights(backbone, weights, fault):
     (found,) = backbone_faults(backbone, weights)
     assert fault in found
+
+
+@pytest.mark.parametrize(
+    ("node", "fault"),
+    [
+        (
+            "segmenter: {with: {batch_size: 1}}",
+            "expected a batch_size of at least 2 for deeplabv3plus, .*, got 1",
+        ),
+        (
+            "segmenter: {with: {architecture: unet, output_stride: 16}}",
+            "expected output stride 32 for unet, got 16",
+        ),
+        ("classifier: {with: {backbone: resnet18}}", "embedded weights exist for tf_efficientnet_lite0 only"),
+    ],
+)
+def test_values_that_do_not_go_together(workflow, node, fault):
+    made = workflow({"bent": f"extends: psa\nnodes:\n  {node}\n"}, selected=["bent"])
+    found = examine(made).faults
+    assert re.search(fault, found[0])
+    with pytest.raises(SeedbedError, match=fault):
+        made.graph().recipe_tasks("bent", 0)
+
+
+def test_a_batch_of_one_is_sound_where_no_pooled_map_is_normalised(workflow):
+    unet = "extends: psa\nnodes:\n  segmenter: {with: {architecture: unet, batch_size: 1}}\n"
+    assert examine(workflow({"unet": unet}, selected=["unet"])).faults == []
 
 
 def test_sound_weights():

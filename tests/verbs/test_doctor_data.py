@@ -86,6 +86,22 @@ def test_a_class_without_an_image_to_train_on(folder):
     ]
 
 
+@pytest.mark.parametrize("other", [0, 1])
+def test_labels_that_are_the_same_for_every_image(folder, other):
+    photograph(folder, "a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    rows = f"a,train,1,{other}\nb,train,1,{other}\nc,train,1,{other}\nd,val,0,0\n"
+    (folder / "labels.csv").write_text(f"image_id,split,cat,dog\n{rows}")
+    names, classes = ("'cat' and 'dog'", ["cat", "dog"]) if other else ("'cat'", ["cat"])
+    faults = doctor(folder, {"train": {"masks": False}, "val": {"masks": False}}, classes=classes).faults
+    assert faults == [
+        f"data set 'mine': all 3 images of split 'train' have the label {names}, from which recipe psa, node classifier"
+        " learns nothing; add about as many images without it (rows of zeros in a CSV, or a sub-folder `background`)"
+    ]
+    (folder / "labels.csv").write_text(f"image_id,split,cat,dog\n{rows}".replace("c,train,1", "c,train,0"))
+    faults = doctor(folder, {"train": {"masks": False}, "val": {"masks": False}}, classes=classes).faults
+    assert faults == []
+
+
 def test_validation_images_that_are_all_trained_on(folder):
     photograph(folder, "a.jpg", "b.jpg", "c.jpg")
     (folder / "labels.csv").write_text("image_id,cat\na,1\nb,0\nc,1\n")

@@ -185,3 +185,24 @@ def test_the_artifact_knows_its_classes_wherever_it_lies(tmp_path: Path) -> None
     node.rename(tmp_path / "alone")
     assert export(locate(str(tmp_path / "alone")), tmp_path / "o")[1] == 1
     assert export(locate(str(tmp_path / "alone")), tmp_path / "o", "voc")[1] == 1
+
+
+def test_maps_of_a_shrunk_data_set_get_the_photographs_sizes(tmp_path: Path) -> None:
+    """Each pixel of the label map stands for two by two; without an index, the map is written as it is."""
+    node = make(tmp_path, {"val": SHARDS["val"]})
+    header = "image_id,split,width,height,sha256,original_width,original_height,cow,cat"
+    rows = ["2007_02,val,6,4,0,12,8,0,1", "b/1,val,6,4,0,6,4,1,0", "a.b,val,6,4,0,9,8,0,0"]
+    index = ("\n".join([header, *rows]) + "\n").encode()
+    export(locate(node), tmp_path / "without")
+    artifact(tmp_path / "toy/index", "prepare_dataset", {"index.csv": index}, {"val": 3}, "", CLASSES)
+    export(locate(node), tmp_path / "out")
+    np.testing.assert_array_equal(pixels(tmp_path / "without/2007_02.png"), half(2))
+    np.testing.assert_array_equal(pixels(tmp_path / "out/2007_02.png"), half(2).repeat(2, 0).repeat(2, 1))
+    np.testing.assert_array_equal(pixels(tmp_path / "out/b/1.png"), half(1))
+    assert pixels(tmp_path / "out/a.b.png").shape == (8, 9)
+    export(locate(node), tmp_path / "voc", "voc")
+    with tarfile.open(tmp_path / "voc" / VOC_ARCHIVE, "r:gz") as archive:
+        member = archive.extractfile("results/VOC2012/Segmentation/comp6_test_cls/2007_02.png")
+        assert member is not None
+        with Image.open(io.BytesIO(member.read())) as image:
+            assert image.size == (12, 8)

@@ -185,9 +185,9 @@ def test_scores_slices_logs_and_temporary_files_that_nothing_needs(tree: Any) ->
     tree.write("results/toy/base/rng0/scores/.work/cams-test.json.lock", b"")
     tree.write("results/toy/base/rng0/bg0.10-fg0.40/thresholds/cams-train.json")
     tree.write("results/toy/base/rng0/cams/.train-0.zip.abc.tmp")
-    listed = {
-        one.what: {str(path.relative_to(tree.folder)) for path in one.paths} for one in found(tree, workflow)
-    }
+    listed: dict[str, set[str]] = {}
+    for one in found(tree, workflow):
+        listed.setdefault(one.what, set()).update(str(path.relative_to(tree.folder)) for path in one.paths)
     assert listed == {
         "scores": {
             "results/toy/base/rng0/scores/cams-test.json",
@@ -202,6 +202,38 @@ def test_scores_slices_logs_and_temporary_files_that_nothing_needs(tree: Any) ->
         },
         "temporary": {"results/toy/base/rng0/cams/.train-0.zip.abc.tmp"},
     }
+
+
+def test_files_are_named_and_not_the_folder_in_which_others_stay(tree: Any) -> None:
+    workflow = tree.workflow()
+    tree.make(workflow)
+    workflow.write_slices()
+    for path in ("base/rng5/cams.json", "base/rng0/old.json", "unet/rng0/cams.json"):
+        tree.write(f"results/.params/toy/{path}")
+    first = f"{tree.results}/.params/toy/base/rng0/old.json"
+    (line,) = [x for x in collect(workflow, yes=False, logs=tree.logs).splitlines() if "slices" in x[:6]]
+    assert line.split(maxsplit=4) == ["slices", "3", "30", "B", f"{first} and 2 more  no node needs it"]
+    text = collect(workflow, yes=False, each=True, logs=tree.logs)
+    assert len([x for x in text.splitlines() if x.startswith("slices  1      10 B")]) == 3
+    assert first in text
+
+
+def test_it_speaks_of_the_configured_data_set_unless_asked(tree: Any) -> None:
+    toy = {"kind": "folder", "root": "nowhere", "splits": {"train": {}, "val": {}}}
+    workflow = tree.workflow(datasets={"toy": toy, "other": toy})
+    tree.make(workflow)
+    for path in (
+        "results/other/gone/shared/cams/a",
+        "results/.params/other/gone/shared/cams.json",
+        "logs/other/gone/shared/cams.log",
+        "results/other/index/.index.csv.x.tmp",
+    ):
+        tree.write(path)
+    told = collect(workflow, yes=True, logs=tree.logs)
+    assert told.endswith("on toy\nnothing to delete\nnot looked at: other; `seedbed gc --all` does")
+    rows = collect(workflow, yes=True, every=True, logs=tree.logs).splitlines()[1:-1]
+    assert [row.split()[0] for row in rows] == ["WHAT", "node", "slices", "logs", "temporary"]
+    assert not (tree.results / "other").exists()
 
 
 def test_what_is_not_ours_is_left_alone(tree: Any) -> None:
@@ -236,7 +268,10 @@ def test_the_index_of_a_declared_data_set_stays_and_an_undeclared_data_set_goes(
         tree.results / "old",
         "params.yaml declares no such data set",
     )
-    collect(workflow, yes=True, logs=tree.logs)
+    told = collect(workflow, yes=True, logs=tree.logs)
+    assert told.endswith("nothing to delete\nnot looked at: old; `seedbed gc --all` does")
+    assert (tree.results / "old/index/manifest.json").exists()
+    collect(workflow, yes=True, every=True, logs=tree.logs)
     assert {path.name for path in tree.results.iterdir()} == {"toy"}
     assert (tree.results / "toy/index/index.csv").exists()
 

@@ -10,6 +10,7 @@ BOTH = ("all", "sweep")
 TOY = {"kind": "folder", "root": "nowhere", "shards": 2, "splits": {"train": {}, "val": {}}}
 SECONDS = {
     "prepare_dataset": [5],
+    "prepare_masks": [1],
     "train_classifier": [100, 200, 900],
     "dump_cams": [10, 20],
     "confident_regions": [4],
@@ -107,8 +108,8 @@ def test_the_median_of_a_stage_counts_and_what_is_no_run_does_not(tree: Any) -> 
 
 
 def test_a_run_from_nothing(tree: Any) -> None:
-    """Index 5 + classifier 200 + affinity 60 + segmenter 300; two shards each of CAMs 15, regions 4, walk 30, masks 2,
-    predictions 8, classification 6: 130; scores of five nodes on their one split: 5; the report 3. Sum 703 s."""
+    """Index 5, masks 1, classifier 200, affinity 60, segmenter 300; two shards each of CAMs 15, regions 4, walk 30,
+    masks 2, predictions 8, classification 6: 130; scores of five nodes on one split: 5; the report 3. Sum 704 s."""
     remember(tree)
     workflow = base_only(tree)
     assert len(workflow.judgements) == 5

@@ -22,6 +22,7 @@ from seedbed.artifacts.manifest import (
     json_with_digest,
     sha256_bytes,
 )
+from seedbed.datasets.index import parse_index
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
@@ -397,3 +398,29 @@ def test_a_stale_segmenter_is_used_with_a_note(checkout: Path, photos: Path, tmp
     assert "rng0/segmenter is stale (epochs default -> 77); used as it is" in located.note
     predict_command(located, [photos / "coffee.webp"], tmp_path, device="cpu")
     assert (tmp_path / "coffee.png").exists()
+
+
+def test_photographs_are_shrunk_as_the_data_sets_are_and_masks_have_their_own_size(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network sees the means of areas if the index says that the data set is shrunk."""
+    from seedbed.networks import inference
+    from seedbed.verbs import predict as verb
+
+    seen: list[np.ndarray] = []
+    whole = inference.multi_scale_probabilities
+
+    def spy(network: Any, image: np.ndarray, *rest: Any) -> np.ndarray:
+        seen.append(image)
+        return whole(network, image, *rest)
+
+    monkeypatch.setattr(inference, "multi_scale_probabilities", spy)
+    header = "image_id,split,width,height,sha256,original_width,original_height,cat,dog,cow"
+    index = parse_index(f"{header}\na,train,64,50,0,256,200,1,0,0\n")
+    monkeypatch.setattr(verb, "_index", lambda located: index)
+    run(checkout, monkeypatch, "upper.segmenter", [photos / "tissue.jpg"], tmp_path)
+    with Image.open(photos / "tissue.jpg") as photo:
+        areas = np.asarray(photo, np.float64).reshape(50, 4, 64, 4, 3).mean((1, 3))
+    assert abs(seen[0] - areas).max() <= 1
+    with Image.open(tmp_path / "tissue.png") as mask:
+        assert mask.size == (256, 200)

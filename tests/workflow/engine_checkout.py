@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,8 +95,14 @@ class Checkout:
     folder: Path
 
     @classmethod
-    def make(cls, folder: Path, params: dict[str, Any], git: bool = True) -> "Checkout":
-        """Copy what the workflow needs, write params.yaml and dvc.yaml (with the sweep if there are thresholds)."""
+    def make(
+        cls, folder: Path, params: dict[str, Any], git: bool = True, recipes: Mapping[str, str] | None = None
+    ) -> "Checkout":
+        """Copy what the workflow needs, write params.yaml and dvc.yaml (with the sweep if there are thresholds).
+
+        Args:
+            recipes: more recipes, the text of each by name.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             source, target = REPOSITORY / part, folder / part
@@ -106,7 +112,8 @@ class Checkout:
             else:
                 shutil.copy(source, target)
         checkout = cls(folder)
-        (folder / "recipes" / "cut.yaml").write_text(CUT)
+        for name, text in {"cut": CUT, **(recipes or {})}.items():
+            (folder / "recipes" / f"{name}.yaml").write_text(text)
         checkout.write_params(params)
         checkout.seedbed("dvc", *(["--sweep"] if params.get("thresholds") else []))
         if git:
@@ -162,8 +169,8 @@ class Checkout:
         return self.run(sys.executable, "-c", "from seedbed.cli import main; main()", *words, status=status)
 
     def snakemake(self, *words: str, status: int | None = 0) -> list[str]:
-        """Stage commands that Snakemake ran."""
-        self.run("snakemake", *words, "--cores", "1", "--quiet", "all", status=status)
+        """Stage commands that Snakemake ran, on one core unless the words say otherwise."""
+        self.run("snakemake", "--cores", "1", *words, "--quiet", "all", status=status)
         return self.calls()
 
     def repro(self, *words: str, status: int | None = 0) -> list[str]:

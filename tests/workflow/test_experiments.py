@@ -17,9 +17,21 @@ def run(script: str, *arguments: str) -> tuple[int, str]:
 def test_methods_train_each_classifier_once_and_nothing_below_cams(tmp_path: Path) -> None:
     status, told = run("methods/run.py", str(tmp_path), "-n")
     assert status == 0, told
-    # As published 11 recipes, 3 of them with two more seeds; 3 with frozen batch norm. Scoring every epoch adds none.
-    assert len(re.findall(r"^Job \d+: train_classifier ", told, flags=re.MULTILINE)) == 11 + 2 * 3 + 3
+    # As published 20 recipes, 3 of them with two more seeds; 3 with frozen batch norm. Scoring every epoch, or the
+    # plain CAMs of SEAM, adds none.
+    assert len(re.findall(r"^Job \d+: train_classifier ", told, flags=re.MULTILINE)) == 20 + 2 * 3 + 3
     assert "train_affinitynet" not in told
+
+
+def test_some_recipes_alone(tmp_path: Path) -> None:
+    status, told = run(
+        "methods/run.py", str(tmp_path), "--recipes", "seam-stride16", "seam-stride16-plain", "-n"
+    )
+    assert status == 0, told
+    assert len(re.findall(r"^Job \d+: train_classifier ", told, flags=re.MULTILINE)) == 1
+    status, told = run("methods/run.py", str(tmp_path), "--recipes", "ocse", "-n")
+    assert status == 2
+    assert "unknown recipe 'ocse'; did you mean occse" in told
 
 
 def test_table_says_what_is_missing(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ SHARDED = {
 
 PSA = [
     "prepare_dataset index",
+    "prepare_masks index/masks.csv",
     "train_classifier psa/rng0/classifier",
     "classify psa/rng0/classification",
     "dump_cams psa/rng0/cams",

@@ -132,6 +132,7 @@ GPU, NO_GPU = {"gpu": 1, "mem_mb": 8000}, {"gpu": 0, "mem_mb": 3000}
         ("pseudo_masks", NO_GPU | {"runtime": 120}),
         ("judge", NO_GPU | {"runtime": 60}),
         ("prepare_dataset", NO_GPU | {"runtime": 60}),
+        ("prepare_masks", NO_GPU | {"runtime": 60}),
         ("gather", NO_GPU | {"runtime": 60}),
     ],
 )

@@ -162,7 +162,7 @@ def test_chain(slurm_cluster: Cluster, small_checkout: Path, capsys: pytest.Capt
     first, second = by_rule["prepare_dataset"]
     assert (first.state, first.memory) == ("FAILED", "100M")
     assert (second.state, second.memory) == ("COMPLETED", "3000M")
-    (slurm_log,) = small_checkout.glob(f"logs/slurm/rule_prepare_dataset/*/{first.number}.log")
+    (slurm_log,) = small_checkout.glob(f"logs/slurm/rule_prepare_dataset/**/{first.number}.log")
     assert "exceeded memory limit" in slurm_log.read_text()
     assert {job.state for job in jobs if job is not first} == {"COMPLETED"}
     assert by_rule["train_classifier"][0].memory == "16000M", "the profile's class"

@@ -37,6 +37,7 @@ MEANINGS: dict[str, Meaning] = {
     for meaning in (
         Meaning("classifier", FORMS["networks"], "classifier", keeps_epochs=True),
         Meaning("classification", FORMS["vectors"], "classification", score="classification", truth="labels"),
+        Meaning("subcategories", FORMS["table"], "sub-categories"),
         Meaning("cams", FORMS["maps"], "CAM", score="cam"),
         Meaning("regions", FORMS["label_maps"], "confident regions", score="regions"),
         Meaning("affinitynet", FORMS["networks"], "AffinityNet", keeps_epochs=True),

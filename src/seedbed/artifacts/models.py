@@ -62,7 +62,7 @@ def _tensors(path: Path, is_wanted: Callable[[str], bool]) -> tuple[list[str], d
 
     try:
         with safe_open(path, framework="pt") as handle:
-            names = list(handle.keys())  # type: ignore[no-untyped-call]
+            names = list(handle.keys())
             return names, {name: handle.get_tensor(name) for name in names if is_wanted(name)}
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise SeedbedError(f"{path}: not readable weights ({error}); {run_again(path)}") from None

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -25,8 +25,9 @@ class SafeFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._handle: Any = safe_open(path, framework="np")
-            self.names: tuple[str, ...] = tuple(self._handle.keys())  # type: ignore[no-untyped-call]
+            opened = cast("Any", safe_open(path, framework="np"))
+            self._handle = opened
+            self.names: tuple[str, ...] = tuple(opened.keys())
         except _WRONG as error:
             raise self._unreadable(error) from None
 

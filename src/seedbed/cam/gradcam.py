@@ -52,13 +52,12 @@ def network_gradcams(
     """Grad-CAM++ of the named classes from one forward pass: only the head is differentiated.
 
     Args:
-        network: a `CamNetwork` in evaluation mode; the last map of its `backbone` is taken, and its `head`
-            scores it.
+        network: a `CamNetwork` in evaluation mode; its `head` scores the map that its `features` gives.
         pixels: one normalised image.
         classes: indices of the class logits, from 0.
     """
     with torch.no_grad():
-        features = network.backbone(pixels)[-1].float()
+        features = network.features(pixels).float()
     features.requires_grad_(True)
     logits = network.head(features).float().mean((2, 3))[0]
     gradients = [torch.autograd.grad(logits[c], features, retain_graph=True)[0][0] for c in classes]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from seedbed.cam.gradcam import min_max, network_gradcams
 
-Form = Literal["cam", "gradcam++"]
+Form = Literal["cam", "gradcam++", "pcm"]
 Precision = Literal["32", "bf16"]
 SCALES = (0.5, 1.0, 1.5, 2.0)
 SMALLEST = 32
@@ -62,15 +62,16 @@ def multi_scale_cams(
         mean, std: input normalisation on [0, 1] RGB.
         scales: factors on the image's size.
         sizes: if given, used instead of `scales`: sides, in pixels, of squares to which the image is stretched.
-        form: `cam` is ReLU of the class maps; `gradcam++` is Grad-CAM++, each map in [0, 1].
+        form: `cam` is ReLU of the class maps; `gradcam++` is Grad-CAM++, each map in [0, 1]; `pcm` are the class maps
+            that the network's pixel correlation module refined.
         flip: add the mirror image's CAM.
         keep_flips: also return the mirror image's CAM on its own.
         precision: bf16 computes under autocast: several times faster on new CPUs, with errors of about 1e-2.
         device: where to compute.
 
     Raises:
-        ValueError: a network in training mode, a class that it does not have, a scale of 0 or less, or
-            `keep_flips` without `flip`.
+        ValueError: a network in training mode, a class that it does not have, `pcm` of a network without the module, a
+            scale of 0 or less, or `keep_flips` without `flip`.
     """
     if network.training:
         raise ValueError(
@@ -80,17 +81,20 @@ def multi_scale_cams(
         raise ValueError("keep_flips needs flip: true; otherwise there is no mirrored CAM to keep")
     classes = torch.as_tensor(list(class_ids), dtype=torch.long, device=device)
     maps, flips = [], []
-    inputs = [network_input(image, scale, mean, std) for scale in scales]
-    if sizes:
-        inputs = [_normalised(_resized(image, size, size), mean, std) for size in sizes]
-    for pixels in inputs:
-        pixels = pixels.to(device)
+    for scale in sizes or scales:
+        # One view at a time: at scale 2 a view takes 48 bytes per pixel of the image.
+        if sizes:
+            pixels = _normalised(_resized(image, int(scale), int(scale)), mean, std).to(device)
+        else:
+            pixels = network_input(image, scale, mean, std).to(device)
         plain = _class_maps(network, pixels, classes, form, precision)
         if flip:
-            mirrored = _class_maps(network, pixels.flip(3), classes, form, precision).flip(2)
+            pixels = pixels.flip(3)
+            mirrored = _class_maps(network, pixels, classes, form, precision).flip(2)
             if keep_flips:
                 flips.append(mirrored.cpu().numpy())
             plain = plain + mirrored
+        del pixels
         maps.append(plain.cpu().numpy())
     return ScaleCams(tuple(maps), tuple(flips))
 
@@ -120,7 +124,9 @@ def _normalised(
 ) -> Float32[Tensor, "1 3 h w"]:
     levels = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
     table = (levels - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
-    channels = np.stack([table[image[..., c], c] for c in range(3)])
+    channels = np.empty((3, *image.shape[:2]), np.float32)
+    for c in range(3):
+        np.take(table[:, c], image[..., c], out=channels[c], mode="clip")  # "raise" would buffer the result
     return torch.from_numpy(channels)[None]
 
 
@@ -129,10 +135,11 @@ def _class_maps(
 ) -> Float32[Tensor, "classes h w"]:
     height, width = pixels.shape[2:]
     padding = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
-    padded = nn.functional.pad(pixels, padding)
+    padded = nn.functional.pad(pixels, padding) if any(padding) else pixels
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        if form == "cam":
-            logits: Tensor = network(padded).cam_logits[0]
+        if form != "gradcam++":
+            output = network(padded)
+            logits: Tensor = output.cam_logits[0] if form == "cam" else _refined(output)
             _check_classes(classes, len(logits))
             maps = logits[classes].relu().float()
         else:
@@ -144,6 +151,16 @@ def _class_maps(
     )
     maps = maps[:, :rows, :columns]
     return min_max(maps) if form == "gradcam++" else maps
+
+
+def _refined(output: Any) -> Float32[Tensor, "classes h w"]:
+    refined: Tensor | None = getattr(output, "refined_cams", None)
+    if refined is None:
+        raise ValueError(
+            "form pcm needs a network with a pixel correlation module, and this one has none; train it with "
+            "method: seam"
+        )
+    return refined[0, 1:]  # without background
 
 
 def _check_classes(classes: Tensor, known: int) -> None:

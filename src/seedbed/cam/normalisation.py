@@ -5,7 +5,8 @@ All forms take one map per class, with any further axes before the last two. The
 - `max`: ReLU(A) / (max ReLU(A) + ε), PSA, IRN and most after them (Ahn & Kwak 2018, §3.1);
 - `puzzle`: ReLU(ReLU(A) − ε) / (max ReLU(A) + ε), the code of Puzzle-CAM, OC-CSE and P-NOC;
 - `min_max`: ReLU(R − min R − ε) / (max R − min R + ε) with R = ReLU(A), SEAM;
-- `global_max`: A / max over all classes, IRN's form for refined CAMs.
+- `global_max`: A / max over all classes, IRN's form for refined CAMs;
+- `none`: A itself where it is a score already, SEAM's and PPC's form for refined CAMs.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from seedbed.errors import unknown_name
 EPSILON = 1e-5
 
 Form = Literal["max", "puzzle", "min_max", "global_max"]
+RefinedForm = Literal[Form, "none"]
+"""Forms for refined CAMs."""
 
 
 def by_max(cams: Float32[np.ndarray, "*axes h w"]) -> Float32[np.ndarray, "*axes h w"]:
@@ -52,11 +55,18 @@ def by_global_max(cams: Float32[np.ndarray, "classes h w"]) -> Float32[np.ndarra
     return positive / highest if highest > 0 else positive
 
 
+def clipped(cams: Float32[np.ndarray, "*axes h w"]) -> Float32[np.ndarray, "*axes h w"]:
+    """A, clipped to [0, 1], of which an approximate walk may fall short by its error."""
+    scores: np.ndarray = np.clip(cams, 0, 1)
+    return scores
+
+
 NORMALISATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "max": by_max,
     "puzzle": by_max_puzzle,
     "min_max": by_min_max,
     "global_max": by_global_max,
+    "none": clipped,
 }
 
 
@@ -67,7 +77,7 @@ def normalise(
 
     Args:
         cams: A, one map per class.
-        form: a name of `NORMALISATIONS`, which are those of `Form`.
+        form: a name of `NORMALISATIONS`, which are those of `RefinedForm`.
 
     Raises:
         ValueError: an unknown form.

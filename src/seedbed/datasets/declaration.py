@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from seedbed.names import SPLIT
 
+SMALLEST = 32
+"""Pixels of the smallest `longest`."""
 SplitName = Annotated[str, AfterValidator(SPLIT.checked), WithJsonSchema(SPLIT.schema)]
 
 
@@ -35,6 +37,10 @@ class DatasetDeclaration(BaseModel):
     """Folder of the data set on this machine; `~` and `$VARIABLES` are expanded."""
     shards: int = Field(default=1, ge=1, le=4096)
     """Number of parts in which its artifacts are written (small sets 1, VOC 16, COCO 64)."""
+    longest: int | None = Field(default=None, ge=SMALLEST)
+    """Pixels of the longer side to which larger photographs and their masks are shrunk wherever they are read. Memory
+    and time of the stages grow with the pixels; `seedbed doctor` says when a photograph is too large for the machine.
+    `seedbed predict` and `seedbed export` write masks of the photographs' own sizes."""
     splits: dict[SplitName, SplitDeclaration] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict, alias="with")
     """Options of the kind; in YAML under `with`."""

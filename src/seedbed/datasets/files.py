@@ -46,6 +46,10 @@ LONGEST_NAME, LONGEST_CLASS = 255, 100
 MOST_CLASSES = 253
 """Indices 1 … 253 of an 8-bit mask: 0 is background, 254 and 255 stand for no class."""
 
+_ORIENTATION = 0x0112
+_FIRST_ON_ITS_SIDE = 5
+"""Of the eight values of the EXIF tag Orientation, 5 to 8 turn the image by a right angle."""
+
 _SCALED_GREY = {"1": 255, "L;2": 85, "L;4": 17}
 """Factor by which Pillow scales the indices of grey PNGs of 1, 2 and 4 bits."""
 
@@ -67,6 +71,24 @@ def read_image(path: Path) -> Image.Image:
         raise SeedbedError(
             f"{path}: not a readable image ({_reason(error)}); replace it, or take it off the list"
         ) from error
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of a photograph, turned as its EXIF orientation says, from the head of the file.
+
+    Raises:
+        SeedbedError: the file is missing, or not an image of a format in `FORMATS`.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as file:
+            width, height = file.size
+            return (
+                (height, width)
+                if file.getexif().get(_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
+                else (width, height)
+            )
+    except _TRUNCATED as error:
+        raise SeedbedError(f"{path}: not a readable image ({_reason(error)})") from error
 
 
 def _eight_bits(path: Path, image: Image.Image) -> Image.Image:

@@ -23,7 +23,8 @@ class Finder:
         self.faults: list[str] = []
         self._followed: set[str] = set()
         self._by_key: dict[str, list[Path]] = {}
-        for path in self._walk(folder, without, (os.path.realpath(folder),)):
+        self.paths = list(self._walk(folder, without, (os.path.realpath(folder),)))
+        for path in self.paths:
             below = path.relative_to(folder)
             for key in {below.as_posix(), below.with_suffix("").as_posix(), below.name, below.stem}:
                 self._by_key.setdefault(key, []).append(path)
@@ -46,7 +47,7 @@ class Finder:
         if exact in found or (exact.suffix.lower() in self.suffixes and exact.is_file()):
             return exact
         found = self.mirrored(key) or found
-        if len({os.path.realpath(p) for p in found}) == 1:
+        if len(found) == 1 or len({os.path.realpath(p) for p in found}) == 1:
             return found[0]
         if found:
             raise SeedbedError(

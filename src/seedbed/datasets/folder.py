@@ -1,8 +1,9 @@
-"""A user's own photographs: a folder, a CSV of image-level labels, and masks if there are any.
+"""A user's own photographs: a folder, image-level labels (a CSV, or sub-folders), and masks if there are any.
 
 Ids are what the CSV says: a path below the folder of images, or a file's name, with or without its extension; the
 file may lie in any sub-folder. Splits come from a column of the CSV or from one CSV or text file per split; if only
-one split is declared and nothing else is said, it consists of all rows.
+one split is declared and nothing else is said, it consists of all rows. Where sub-folders are the labels
+(`label_folders`), ids are paths, and splits are text files or folders above those of the classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import MOST_CLASSES, SUFFIXES, mask_lookup, refuse_classes
 from seedbed.datasets.finder import Finder
 from seedbed.datasets.label_csv import BACKGROUND, read_label_csv
+from seedbed.datasets.label_folders import FOLDERS, read_label_folders
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.listed import ListedDataset, SplitList
 from seedbed.datasets.mask_checks import MaskChecks
@@ -31,12 +33,14 @@ class FolderOptions(declaration.Options):
     labels: str = "labels.csv"
     """CSV with commas: a column `image_id`; one 0/1 column per class, or a column `labels` of names (separated by `;`,
     or by spaces if no cell has a `;`); a column `split`, if any. Splits that have CSV lists of their own do not need
-    it."""
+    it. Or `folders`: the sub-folder of a photograph is its class (`cat/a.jpg`, or `train/cat/a.jpg`), and
+    `background` holds photographs without any."""
     images: str = "."
     masks: str | None = None
     """Folder of PNGs (palette or grey indices) that mirrors the images: `a.png` or `a.jpg.png` for `a.jpg`."""
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
-    """Without background. By default the class columns of the CSV, or the names in its column `labels`, sorted."""
+    """Without background. By default the class columns of the CSV, or the names in its column `labels`, or the
+    sub-folders, sorted."""
     mask_indices: dict[str, Annotated[int, Field(ge=1, le=253)]] = Field(default_factory=dict)
     """Class → index in the masks, if it is not 1, 2, … in the order of the classes."""
 
@@ -67,6 +71,7 @@ class FolderDataset(ListedDataset):
             )
         self._indices = [options.mask_indices.get(c, i + 1) for i, c in enumerate(self.classes)]
         self._lookup = mask_lookup(self._indices)
+        self._sources: dict[str, Path] = {}
         if options.classes is not None:
             refuse_classes(options.classes, f"datasets.{name}.with.classes")
 
@@ -86,7 +91,15 @@ class FolderDataset(ListedDataset):
         Raises:
             SeedbedError: there is none, or there are several that fit.
         """
-        return self._images.find(image_id, "photograph")
+        if image_id not in self._sources:
+            self._sources[image_id] = self._images.find(image_id, "photograph")
+        return self._sources[image_id]
+
+    def places(self) -> list[Path]:
+        """Labels, lists, the folder of images, and that of masks if there is one."""
+        lists = [self.root / (s.list or "") for name, s in self.splits.items() if self._has_file(name)]
+        folders = [self.root / folder for folder in (self.options.images, self.options.masks) if folder]
+        return [*dict.fromkeys([*(t.path for t in self._label_tables), *lists, *folders])]
 
     def _own_faults(self) -> list[str]:
         faults = self._class_faults() + self._disagreements() + self._undeclared() + self._no_folder()
@@ -97,16 +110,26 @@ class FolderDataset(ListedDataset):
 
     def _read_tables(self) -> list[LabelTable]:
         lists = [s.list or "" for s in self.splits.values()]
+        if self.options.labels == FOLDERS:
+            folder, in_splits = self._images.folder, self._has_split_folders()
+            return [read_label_folders(folder, self._images.paths, self.options.classes, in_splits)]
         paths = [self.root / f for f in dict.fromkeys(lists) if f.endswith(".csv")]
         if not all(f.endswith(".csv") for f in lists):
             paths.insert(0, self.root / self.options.labels)
         first = read_label_csv(paths[0], self.options.classes)
         return [first] + [read_label_csv(p, first.classes) for p in dict.fromkeys(paths[1:]) if p != paths[0]]
 
+    def _has_split_folders(self) -> bool:
+        """Whether every split that has no list of its own is a folder that holds folders."""
+        folders = [
+            self._images.folder / (self.splits[s].list or s) for s in self.splits if not self._has_file(s)
+        ]
+        return bool(folders) and all(f.is_dir() and any(p.is_dir() for p in f.iterdir()) for f in folders)
+
     def _class_faults(self) -> list[str]:
         """No classes, and indices in the masks that are not one for each class."""
         first = self._label_tables[0]
-        if not self.classes and not first.faults:
+        if not self.classes and first.readable and not first.faults:
             return [f"{first.path}: expected classes, got none; add columns, or set `classes`"]
         background = [c for c in self.classes if c.lower() in BACKGROUND]
         if background:
@@ -142,8 +165,8 @@ class FolderDataset(ListedDataset):
                 other = first.setdefault(image_id, table)
                 if (other.rows[image_id] != row).any():
                     faults.append(
-                        f"{table.path}, line {table.lines[image_id]}: {image_id!r} has other labels than in"
-                        f" {other.path}, line {other.lines[image_id]}; correct one of them"
+                        f"{table.at(image_id)}: {image_id!r} has other labels than in {other.at(image_id)};"
+                        " correct one of them"
                     )
         return faults
 
@@ -156,7 +179,7 @@ class FolderDataset(ListedDataset):
             rows.setdefault(split, []).append(image_id)
         faults = []
         for split, ids in rows.items() if by_column else ():
-            where = f"{table.path}, line {table.lines[ids[0]]}"
+            where = table.at(ids[0])
             count = f" ({len(ids)} rows)" if len(ids) > 1 else ""
             if not split:
                 faults.append(f"{where}: {ids[0]!r} has no split{count}; write one of {', '.join(by_column)}")
@@ -172,7 +195,11 @@ class FolderDataset(ListedDataset):
 
     def _read_split(self, split: str) -> SplitList:
         named = self.splits[split].list
-        path = self.root / (named if named and self._has_file(split) else self.options.labels)
+        in_folders = self.options.labels == FOLDERS
+        labels = self._images.folder if in_folders else self.root / self.options.labels
+        path = self.root / named if named and self._has_file(split) else labels
+        if in_folders and path.suffix == ".csv":
+            raise SeedbedError(f"{path}: expected a list of ids (.txt), since sub-folders are the labels")
         if path.suffix == ".txt":
             if not path.is_file():
                 raise SeedbedError(f"{path}: expected a list of ids, one per line, but there is no such file")
@@ -185,8 +212,9 @@ class FolderDataset(ListedDataset):
         elif self._has_file(split) or len(self.splits) == 1:
             ids = list(table.lines)
         else:
+            advice = f"put them into {split}/CLASS" if in_folders else "add a column `split`"
             raise SeedbedError(
-                f"{path}: nothing says which images are in split {split!r}; add a column `split`,"
+                f"{path}: nothing says which images are in split {split!r}; {advice},"
                 f" or name a list: datasets.{self.name}.splits.{split}.list"
             )
         reasons = self._reasons(table, named or split) if not ids else []

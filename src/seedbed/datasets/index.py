@@ -7,8 +7,8 @@ indexed is refused when it is first read.
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,11 +19,15 @@ from PIL import Image
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import MOST_PIXELS, id_fault, refuse_classes
+from seedbed.datasets.shrunk import ShrunkDataset, shrunk_size
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.regular_files import read_regular, system_reason
 
 COLUMNS = ("image_id", "split", "width", "height", "sha256")
+ORIGINAL = ("original_width", "original_height")
+"""Columns after these, where the data set's photographs are shrunk."""
 MASK_COLUMNS = ("image_id", "split", "sha256")
+AGAIN = "start the run again, which indexes what has changed"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class IndexRow:
     sha256: str
     """Of the file's bytes; of size and RGB pixels if the image is generated."""
     labels: tuple[bool, ...]
+    original: tuple[int, int] | None = None
+    """Width and height of the photograph itself, where `longest` is declared; width and height are those it is
+    shrunk to."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +67,34 @@ class Index:
         return {split: tuple(of_split) for split, of_split in ids.items()}
 
 
-def image_digest(dataset: Dataset, image_id: str) -> str:
+Remember = Callable[[Path, Callable[[], str]], str]
+"""The digest of a file: what is known of it, or what the function finds (`KnownFiles.digest`)."""
+
+
+def read_anew(path: Path, compute: Callable[[], str]) -> str:
+    """Nothing is known of any file."""
+    return compute()
+
+
+def image_digest(dataset: Dataset, image_id: str, remember: Remember = read_anew) -> str:
     """SHA-256 of an image: of its file, or of its size and RGB pixels if it is generated."""
     path = dataset.source(image_id)
-    return _file_digest(path) if path is not None else _pixel_digest(dataset.image(image_id))
+    if path is None:
+        return _pixel_digest(dataset.image(image_id))
+    return remember(path, lambda: file_digest(path))
 
 
 def build_index(
     dataset: Dataset,
     splits: Mapping[str, SplitDeclaration],
-    progress: Callable[[str], None] = lambda image_id: None,
+    remember: Remember = read_anew,
 ) -> Index:
     """Read every photograph once.
 
     Args:
         dataset: the data set to index.
         splits: its declared splits; the index keeps their order.
-        progress: called with the id of each row when it is done.
+        remember: gets the digest of each file.
 
     Raises:
         SeedbedError: an image or a label is missing or unreadable.
@@ -87,24 +105,41 @@ def build_index(
     for split in splits:
         for image_id in dataset.image_ids(split):
             if image_id not in known:
-                width, height = dataset.image(image_id).size
+                (width, height), original = _sizes(dataset, image_id)
                 labels = tuple(bool(x) for x in dataset.labels(image_id))
                 known[image_id] = IndexRow(
-                    image_id, split, width, height, image_digest(dataset, image_id), labels
+                    image_id,
+                    split,
+                    width,
+                    height,
+                    image_digest(dataset, image_id, remember),
+                    labels,
+                    original,
                 )
-            row = known[image_id]
-            rows.append(IndexRow(image_id, split, row.width, row.height, row.sha256, row.labels))
-            progress(image_id)
+            rows.append(replace(known[image_id], split=split))
     return Index(dataset.classes, tuple(rows))
+
+
+def _sizes(dataset: Dataset, image_id: str) -> tuple[tuple[int, int], tuple[int, int] | None]:
+    """Width and height of an image, and those of the photograph itself if the data set shrinks it."""
+    if not isinstance(dataset, ShrunkDataset):
+        return dataset.image(image_id).size, None
+    original = dataset.whole.image(image_id).size
+    return shrunk_size(original, dataset.longest), original
 
 
 def index_csv(index: Index) -> str:
     """The index as CSV text: fixed columns, then one 0/1 column per class; equal indexes give equal text."""
+    shrunk = any(r.original for r in index.rows)
     lines = [
-        [r.image_id, r.split, str(r.width), str(r.height), r.sha256, *("1" if x else "0" for x in r.labels)]
+        [
+            *(r.image_id, r.split, str(r.width), str(r.height), r.sha256),
+            *map(str, r.original or ()),
+            *("1" if x else "0" for x in r.labels),
+        ]
         for r in index.rows
     ]
-    return _csv([*COLUMNS, *index.classes], lines)
+    return _csv([*COLUMNS, *(ORIGINAL if shrunk else ()), *index.classes], lines)
 
 
 def parse_index(text: str, where: str = "index.csv") -> Index:
@@ -125,24 +160,29 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
         raise SeedbedError(
             f"{where}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header)}; run prepare_dataset again"
         )
-    refuse_classes(header[len(COLUMNS) :], where)
+    shrunk = tuple(header[len(COLUMNS) :][: len(ORIGINAL)]) == ORIGINAL
+    classes = tuple(header[len(COLUMNS) + (len(ORIGINAL) if shrunk else 0) :])
+    refuse_classes(classes, where)
     rows = []
     seen: set[tuple[str, str]] = set()
     for number, line in enumerate(lines, start=2):
         try:
             image_id, split, width, height, sha256, *labels = line
+            original = (int(labels.pop(0)), int(labels.pop(0))) if shrunk else None
             sides = int(width), int(height)
-            if len(line) != len(header) or not set(labels) <= {"0", "1"} or min(sides) < 1:
+            if len(line) != len(header) or not set(labels) <= {"0", "1"}:
                 raise ValueError
-            if id_fault(image_id) or sides[0] * sides[1] > MOST_PIXELS or (image_id, split) in seen:
+            if any(min(one) < 1 or one[0] * one[1] > MOST_PIXELS for one in (sides, original or sides)):
+                raise ValueError
+            if id_fault(image_id) or (image_id, split) in seen:
                 raise ValueError
             seen.add((image_id, split))
-            rows.append(IndexRow(image_id, split, *sides, sha256, tuple(x == "1" for x in labels)))
-        except ValueError as error:
+            rows.append(IndexRow(image_id, split, *sides, sha256, tuple(x == "1" for x in labels), original))
+        except (ValueError, IndexError) as error:
             raise SeedbedError(
                 f"{where}, line {number}: not a row of an index; run prepare_dataset again"
             ) from error
-    return Index(tuple(header[len(COLUMNS) :]), tuple(rows))
+    return Index(classes, tuple(rows))
 
 
 def read_index(path: Path) -> Index:
@@ -165,49 +205,73 @@ def read_index(path: Path) -> Index:
     return index
 
 
-def masks_csv(dataset: Dataset, splits: Mapping[str, SplitDeclaration]) -> str:
-    """Checksums of the masks as CSV text, for splits that have masks: of their sizes and indices 0 … C, 255.
+def masks_text(rows: Iterable[tuple[str, str, str]], made_with: str) -> str:
+    """Checksums of masks as CSV text.
 
-    The last row holds the SHA-256 of all rows before it. This reads pixel truth but passes none of it on: from the
-    file, evaluations know that a mask has changed.
-
-    Raises:
-        SeedbedError: a mask is missing, unreadable, or differs in size from its photograph.
+    Args:
+        rows: id, split and SHA-256 of each mask.
+        made_with: digest of declaration and index, for a row of its own; a last row holds the SHA-256 of all others.
     """
-    lines = []
-    for split, declared in splits.items():
-        for image_id in dataset.image_ids(split) if declared.masks else ():
-            mask = dataset.mask(image_id)
-            if mask is None:
-                continue
-            digest = hashlib.sha256(f"{mask.shape[1]}x{mask.shape[0]}\n".encode() + mask.tobytes())
-            lines.append([image_id, split, digest.hexdigest()])
-    return _with_last_row(_csv(MASK_COLUMNS, lines))
+    return _with_last_row(_csv(MASK_COLUMNS, [*rows, ("", "", made_with)]))
+
+
+def mask_digest(mask: UInt8[np.ndarray, "height width"]) -> str:
+    """SHA-256 of a mask: of its size and indices 0 … C, 255."""
+    return hashlib.sha256(f"{mask.shape[1]}x{mask.shape[0]}\n".encode() + mask.tobytes()).hexdigest()
 
 
 def masks_digest(path: Path) -> str:
-    """SHA-256 of a file of `masks_csv`, for the inputs of what reads masks.
+    """SHA-256 of a file of `masks_text`, for the inputs of what reads masks.
 
     Raises:
         SeedbedError: it is missing, or its last row does not fit the rows before it.
     """
+    return hashlib.sha256(_masks_bytes(path)).hexdigest()
+
+
+def masks_rows(path: Path) -> list[tuple[str, str, str]]:
+    """Id, split and SHA-256 of every mask, from a file of `masks_text`.
+
+    Raises:
+        SeedbedError: it is missing, or its last row does not fit the rows before it.
+    """
+    return _masks_table(path)[:-1]
+
+
+def masks_made_with(path: Path) -> str:
+    """Digest of declaration and index with which a file of `masks_text` was made.
+
+    Raises:
+        SeedbedError: as `masks_rows`.
+    """
+    return _masks_table(path)[-1][2]
+
+
+def _masks_table(path: Path) -> list[tuple[str, str, str]]:
+    rows = list(csv.reader(io.StringIO(_masks_bytes(path).decode())))[1:-1]
+    if not rows or any(len(row) != len(MASK_COLUMNS) for row in rows) or rows[-1][:2] != ["", ""]:
+        raise SeedbedError(f"{path} was made by an older version; run prepare_masks again")
+    return [(image_id, split, sha256) for image_id, split, sha256 in rows]
+
+
+def _masks_bytes(path: Path) -> bytes:
     try:
         content = read_regular(path)
     except FileNotFoundError:
         raise SeedbedError(
-            f"expected the checksums of the masks at {path}, found none; run prepare_dataset"
+            f"expected the checksums of the masks at {path}, found none; run prepare_masks"
         ) from None
     except OSError as error:
         raise SeedbedError(
-            f"{path}: not a readable file of checksums ({system_reason(error)}); remove it and run prepare_dataset"
+            f"{path}: not a readable file of checksums ({system_reason(error)}); remove it and run prepare_masks"
         ) from None
     rows = content[: content[:-1].rfind(b"\n") + 1]
     if content != _with_last_row(rows.decode(errors="replace")).encode():
         raise SeedbedError(
             f"{path} was changed, or made by an older version: its last row is not the digest of the rows before it; "
-            "run prepare_dataset again"
+            "run prepare_masks again"
         )
-    return hashlib.sha256(content).hexdigest()
+    return content
 
 
 def _with_last_row(rows: str) -> str:
@@ -215,13 +279,18 @@ def _with_last_row(rows: str) -> str:
 
 
 class IndexedDataset:
-    """A data set behind its index: ids and labels from the index, photographs checked against it.
+    """A data set behind its index: ids and labels from the index, photographs and masks checked against it.
 
     It is a `Dataset` itself.
     """
 
-    def __init__(self, dataset: Dataset, index: Index) -> None:
+    def __init__(self, dataset: Dataset, index: Index, masks: Mapping[str, str] | None = None) -> None:
         """Combine the two.
+
+        Args:
+            dataset: the data set.
+            index: its index.
+            masks: SHA-256 of each mask by image id (`masks_rows`), for what reads masks; they are not checked if None.
 
         Raises:
             SeedbedError: their classes differ.
@@ -235,7 +304,11 @@ class IndexedDataset:
         self.classes = index.classes
         self.dataset = dataset
         self.index = index
+        self._masks = masks
         self._verified: set[str] = set()
+        self.last_read = ""
+        """Id of the image whose pixels or mask were read last, for messages."""
+        self._verified_masks: set[str] = set()
 
     def image_ids(self, split: str) -> Sequence[str]:
         """Ids of a split, from the index.
@@ -254,9 +327,10 @@ class IndexedDataset:
             SeedbedError: it has changed since it was indexed; this is checked when it is first read.
         """
         row = self._row(image_id)
+        self.last_read = image_id
         path = self.dataset.source(image_id) if image_id not in self._verified else None
         if path is not None:
-            self._verify(image_id, _file_digest(path), row.sha256)
+            self._verify(image_id, file_digest(path), row.sha256)
         image = self.dataset.image(image_id)
         if image_id not in self._verified:
             self._verify(image_id, _pixel_digest(image), row.sha256)
@@ -277,8 +351,10 @@ class IndexedDataset:
         """Pixel truth.
 
         Raises:
-            SeedbedError: the mask is unreadable, or differs in size from the indexed photograph.
+            SeedbedError: the mask is unreadable, differs in size from the indexed photograph, or has changed since
+                the masks were indexed; this is checked when it is first read.
         """
+        self.last_read = image_id
         mask = self.dataset.mask(image_id)
         width, height = self.size(image_id)
         if mask is not None and mask.shape != (height, width):
@@ -286,11 +362,23 @@ class IndexedDataset:
                 f"data set {self.name!r}: expected a mask of {image_id!r} of the photograph's size"
                 f" {width}x{height}, but it is {mask.shape[1]}x{mask.shape[0]}"
             )
+        if mask is not None and self._masks is not None and image_id not in self._verified_masks:
+            if self._masks.get(image_id) != mask_digest(mask):
+                raise SeedbedError(
+                    f"data set {self.name!r}: the mask of image {image_id!r} has changed since the masks were indexed;"
+                    f" {AGAIN}"
+                )
+            self._verified_masks.add(image_id)
         return mask
 
     def source(self, image_id: str) -> Path | None:
         """The image's file."""
         return self.dataset.source(image_id)
+
+    def mask_source(self, image_id: str) -> Path | None:
+        """The mask's file; None if there is none, or the data set does not tell."""
+        found: Path | None = getattr(self.dataset, "mask_source", _untold)(image_id)
+        return found
 
     def faults(self) -> list[str]:
         """Faults of the data set, and every photograph that has changed since it was indexed."""
@@ -322,10 +410,19 @@ class IndexedDataset:
         path = self.dataset.source(image_id)
         where = f" ({path})" if path else ""
         what = f"data set {self.name!r}: image {image_id!r}{where} has changed since it was indexed"
-        return f"{what}; run prepare_dataset again"
+        return f"{what}; {AGAIN}"
 
 
-def _file_digest(path: Path) -> str:
+def _untold(image_id: str) -> None:
+    return None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a photograph's file.
+
+    Raises:
+        SeedbedError: there is no such file.
+    """
     try:
         return hashlib.sha256(read_regular(path)).hexdigest()
     except FileNotFoundError as error:
@@ -340,7 +437,7 @@ def _pixel_digest(image: Image.Image) -> str:
     return hashlib.sha256(f"{image.width}x{image.height}\n".encode() + image.tobytes()).hexdigest()
 
 
-def _csv(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def _csv(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *lines])
     return text.getvalue()

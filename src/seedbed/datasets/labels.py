@@ -28,9 +28,9 @@ class LabelTable:
     faults: list[str] = field(default_factory=list)
     """One line each, naming the file."""
     path: Path = Path()
-    """The file, if it is a CSV."""
+    """The file, if it is a CSV; the folder, if sub-folders are the labels."""
     lines: dict[str, int] = field(default_factory=dict)
-    """Id → line of the file, if it is a CSV; also of rows that are refused."""
+    """Id → line of the file, if it is a CSV, also of rows that are refused; 0 if sub-folders are the labels."""
     refused: dict[str, str] = field(default_factory=dict)
     """Id → first fault, of images whose labels are there but are not understood."""
     readable: bool = True
@@ -44,6 +44,11 @@ class LabelTable:
         self.refused[image_id] = faults[0]
         if line is not None:
             self.lines[image_id] = line
+
+    def at(self, image_id: str) -> str:
+        """File and line that name an image; the photograph's own path if sub-folders are the labels."""
+        line = self.lines.get(image_id)
+        return f"{self.path}, line {line}" if line else str(self.path / image_id)
 
     def holds(self, image_id: str) -> bool:
         """Whether the file says something about an image, be it understood or not."""

@@ -123,6 +123,18 @@ class ListedDataset(ABC):
             raise SeedbedError(f"{self._no_mask(image_id)}; add it, or declare `masks: false`")
         return read_mask(path, self._lookup)
 
+    def mask_source(self, image_id: str) -> Path | None:
+        """The mask's file; None if there is none, or no split with masks lists the image.
+
+        Raises:
+            SeedbedError: several files fit.
+        """
+        return self._mask_path(image_id) if image_id in self._masked else None
+
+    @abstractmethod
+    def places(self) -> list[Path]:
+        """Files and folders of everything that the data set is read from."""
+
     def faults(self) -> list[str]:
         """Every fault, one line each: labels, options, lists, photographs, masks."""
         faults = [fault for table in self._tables() for fault in table.faults]
@@ -296,7 +308,7 @@ class ListedDataset(ABC):
         """File and line that name an image first."""
         for table in self._tables():
             if image_id in table.lines:
-                return f"{table.path}, line {table.lines[image_id]}"
+                return table.at(image_id)
         for split in self.splits:
             if image_id in self._readable(split):
                 return self._split(split).at(image_id)

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
@@ -11,7 +12,9 @@ from pydantic import ValidationError
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import DatasetDeclaration, Options, SplitDeclaration
+from seedbed.datasets.shrunk import ShrunkDataset
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.installed import with_installed
 
 DATASETS: dict[str, str] = {
     "composites": "seedbed.datasets.composites:CompositesDataset",
@@ -19,6 +22,8 @@ DATASETS: dict[str, str] = {
     "voc": "seedbed.datasets.voc:VocDataset",
 }
 """Kind → module and class, imported when a data set is opened."""
+GROUP = "seedbed.datasets"
+"""Another package adds a kind with an entry point in this group that names its class."""
 
 
 @runtime_checkable
@@ -35,16 +40,34 @@ class DatasetKind(Protocol):
         ...
 
 
+@cache
+def installed_kinds() -> Mapping[str, object]:
+    """`DATASETS`, and the classes of installed packages.
+
+    Raises:
+        SeedbedError: an entry point cannot be imported, is not the class of a kind, or takes one of our names.
+    """
+    own: dict[str, object] = dict(DATASETS)
+    expected = "a class with `Options` and `needs_root`"
+    return with_installed(own, GROUP, "kind of data set", expected, _is_kind)
+
+
+def _is_kind(entry: object) -> bool:
+    return isinstance(entry, type) and isinstance(entry, DatasetKind)
+
+
 def dataset_kind(kind: str) -> DatasetKind:
     """The class of a kind.
 
     Raises:
-        SeedbedError: an unknown kind.
+        SeedbedError: an unknown kind, or an installed package that adds one is broken.
     """
-    if kind not in DATASETS:
-        raise SeedbedError(unknown_name("kind of data set", kind, DATASETS))
-    module, _, attribute = DATASETS[kind].partition(":")
-    return cast(DatasetKind, getattr(import_module(module), attribute))
+    if kind in DATASETS:
+        module, _, attribute = DATASETS[kind].partition(":")
+        return cast(DatasetKind, getattr(import_module(module), attribute))
+    if kind not in installed_kinds():
+        raise SeedbedError(unknown_name("kind of data set", kind, installed_kinds()))
+    return cast(DatasetKind, installed_kinds()[kind])
 
 
 def dataset_options(name: str, declaration: DatasetDeclaration) -> Options:
@@ -115,4 +138,5 @@ def open_dataset(name: str, declaration: DatasetDeclaration, root: str | Path | 
     kind = dataset_kind(declaration.kind)
     options = dataset_options(name, declaration)
     folder = dataset_root(name, declaration, root) if kind.needs_root else None
-    return kind(name, folder, options, declaration.splits)
+    whole = kind(name, folder, options, declaration.splits)
+    return whole if declaration.longest is None else ShrunkDataset(whole, declaration.longest)

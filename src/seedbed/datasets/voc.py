@@ -93,6 +93,12 @@ class VocDataset(ListedDataset):
         )
         return default if default.is_file() else next((p for p in others if p.is_file()), default)
 
+    def places(self) -> list[Path]:
+        """Class names, labels, lists, photographs and masks."""
+        named = [self.root / "class_names.txt", self._label_path, *map(self._list_path, self.splits)]
+        folders = [self.root / self.options.images, self.root / self.options.masks]
+        return [*dict.fromkeys([*named, self.root / "ImageSets", *folders])]
+
     def _tables(self) -> Sequence[LabelTable]:
         return [self._labels]
 

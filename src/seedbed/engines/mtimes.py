@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from seedbed.engines.data_state import DataState, look
 from seedbed.engines.soundness import CACHED, Examiner, State
 from seedbed.plan.commands import (
     Command,
     Workflow,
     judgement_command,
+    masks_command,
     prepare_command,
     report_command,
     task_commands,
@@ -27,29 +29,33 @@ LOGS = Path("logs")
 SECOND = 1_000_000_000
 
 
-def settle(workflow: Workflow) -> list[str]:
+def settle(workflow: Workflow, data: DataState | None = None) -> list[str]:
     """Bring the times of files in line with what they were made from.
 
     Times in the future are set to now. Sound files that are older than their inputs get the present time, too;
     contents are compared, and so data are read, only where times are out of order. Stale files that are not older
     than their inputs get an older time than these; only their manifests and sizes are compared.
 
+    Args:
+        data: what planning saw of the data set; it is looked at if None.
+
     Returns:
         units of the commands whose files got another time.
     """
     graph = workflow.graph()
-    steps = list(_steps(workflow, Examiner(graph, "hash")))
-    glances = [state for _, state in _steps(workflow, Examiner(graph, "size"))]
-    makers = {path: number for number, (command, _) in enumerate(steps) for path in command.writes}
+    data = data or look(graph)
+    found = list(steps(workflow, Examiner(graph, "hash", data)))
+    glances = [state for _, state in steps(workflow, Examiner(graph, "size", data))]
+    makers = {path: number for number, (command, _) in enumerate(found) for path in command.writes}
     settled = []
     try:
         _end_future(
-            [path for command, _ in steps for path in (*command.reads, *command.writes, benchmark(command))]
+            [path for command, _ in found for path in (*command.reads, *command.writes, benchmark(command))]
         )
-        for number, (command, _) in enumerate(steps):
+        for number, (command, _) in enumerate(found):
             newer = newer_inputs(command)
             concerned = {number, *(makers[path] for path in newer if path in makers)}
-            if newer and all(steps[n][1]().status == "cached" for n in concerned):
+            if newer and all(found[n][1]().status == "cached" for n in concerned):
                 _give_time(command, time.time_ns())
             elif not newer and _is_there(command) and glances[number]().status == "stale":
                 _give_time(command, min(filter(None, map(_time, command.reads)), default=0) - SECOND)
@@ -61,10 +67,11 @@ def settle(workflow: Workflow) -> list[str]:
     return settled
 
 
-def _steps(workflow: Workflow, examiner: Examiner) -> Iterator[tuple[Command, Callable[[], State]]]:
+def steps(workflow: Workflow, examiner: Examiner) -> Iterator[tuple[Command, Callable[[], State]]]:
     """Every command as Snakemake runs them, in an order that runs, and the state of what it made, taken alone."""
     graph = workflow.graph()
     yield prepare_command(graph), examiner.index
+    yield masks_command(graph), partial(examiner.masks, alone=True)
     for task in workflow.tasks:
         *shards, whole = task_commands(graph, task, by_shard=True)
         for shard, command in zip(task.shard_names, shards, strict=True):

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seedbed.artifacts.atomic import write_if_changed
+from seedbed.engines.data_state import DataState, look
 from seedbed.engines.dvc_yaml import RESOLVE, check_fresh, stamp
 from seedbed.engines.tree_lock import refuse_dvc, refuse_writers
 from seedbed.plan.commands import Workflow
+from seedbed.plan.overrides import NOTHING, Overrides
 from seedbed.runtime.log import Log, guarded
 
 CONTENT = b"The slices are written.\n"
@@ -22,39 +24,47 @@ class Resolved(NamedTuple):
     Attributes:
         reports: those that dvc.yaml has: `all`, or `all` and `sweep`.
         written: slices that changed.
+        data: what was seen of the data set.
     """
 
     workflow: Workflow
     reports: tuple[str, ...]
     written: list[Path]
+    data: DataState
 
 
-def resolve(folder: Path = Path(), by_dvc: bool = False) -> Resolved:
+def resolve(folder: Path = Path(), by_dvc: bool = False, overrides: Overrides = NOTHING) -> Resolved:
     """Bring the slices of a checkout up to date.
 
     Args:
+        overrides: what a command line puts over params.yaml.
         by_dvc: called by a run of DVC, which otherwise counts as another run.
 
     Raises:
         SeedbedError: dvc.yaml does not match params.yaml and the recipes, or another run writes here.
     """
-    workflow = Workflow.read(folder)
+    workflow = Workflow.read(folder, overrides)
     reports = check_fresh(workflow, folder)
     refuse_writers(workflow)
     if not by_dvc:
         refuse_dvc(workflow, folder)
-    return Resolved(workflow, reports, write_slices(workflow))
+    written, data = write_slices(workflow, whole=by_dvc)
+    return Resolved(workflow, reports, written, data)
 
 
-def write_slices(workflow: Workflow) -> list[Path]:
-    """Write the slices that changed, and the stamp.
+def write_slices(workflow: Workflow, whole: bool = False) -> tuple[list[Path], DataState]:
+    """Write the slices that changed, what the data set holds, and the stamp.
+
+    Args:
+        whole: read the data set even if it has no index yet.
 
     Returns:
-        The slices that were written.
+        The slices that were written, and what was seen of the data set.
     """
     written = workflow.write_slices()
+    data = look(workflow.graph(), write=True, whole=whole)
     write_if_changed(stamp(workflow), CONTENT)
-    return written
+    return written, data
 
 
 def main() -> int:
@@ -65,7 +75,8 @@ def main() -> int:
     """
 
     def work(log: Log) -> None:
-        for path in resolve(by_dvc=True).written:
-            log.line(f"wrote {path}")
+        resolved = resolve(by_dvc=True)
+        for line in (*(f"wrote {path}" for path in resolved.written), *resolved.data.notes):
+            log.line(line)
 
     return guarded(RESOLVE, None, work)

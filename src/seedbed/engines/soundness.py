@@ -11,14 +11,16 @@ from typing import Any, Literal
 
 from seedbed.artifacts.artifact import verify
 from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, merge_shards, read_manifest
-from seedbed.datasets.index import masks_digest
+from seedbed.datasets.index import masks_digest, masks_made_with
+from seedbed.engines.data_state import DataState, look
+from seedbed.engines.restored import masks_key
 from seedbed.errors import SeedbedError
 from seedbed.plan.judges import Judgement
 from seedbed.plan.reports import Report, report_sources
 from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.runtime.contract import TrueMasks
 from seedbed.runtime.judging import read_judgement
-from seedbed.runtime.paths import MASKS, WORK
+from seedbed.runtime.paths import WORK
 from seedbed.runtime.run import WHOLE
 
 Status = Literal["cached", "stale", "partial", "missing"]
@@ -38,6 +40,7 @@ class State:
 
 
 CACHED, MISSING = State("cached"), State("missing")
+REINDEXED = "the index of the data set will be made again"
 
 
 class Examiner:
@@ -46,18 +49,20 @@ class Examiner:
     Args:
         graph: tasks of the data set.
         depth: whether data files are compared by size, which reads no data, or by SHA-256.
+        data: what planning saw of the data set itself; it is looked at if None.
     """
 
-    def __init__(self, graph: TaskGraph, depth: Depth = "size") -> None:
+    def __init__(self, graph: TaskGraph, depth: Depth = "size", data: DataState | None = None) -> None:
         self.graph = graph
         self.depth = depth
+        self._data = data
         self._states: dict[tuple[str, bool], State] = {}
         self._manifests: dict[Path, Manifest] = {}
         self._verified: set[Path] = set()
 
     def states(self, reports: Iterable[Report]) -> dict[str, State]:
         """State of everything that the reports need, and of the reports, by unit of the command (one per node)."""
-        found = {self.graph.index_key: self.index()}
+        found = {self.graph.index_key: self.index(), self.graph.masks_key: self.masks()}
         for report in reports:
             found |= {task.key: self.task(task) for task in report.tasks}
             found |= {key: self.judgement(judgement) for key, judgement in report.judgements.items()}
@@ -67,6 +72,19 @@ class Examiner:
     def index(self) -> State:
         """State of the data set's index."""
         return self._once(self.graph.index_key, False, self._index)
+
+    def masks(self, alone: bool = False) -> State:
+        """State of the checksums of the masks; `alone` as for a node."""
+        if not self.graph.masks_path.exists():
+            return MISSING
+        return self._once(self.graph.masks_key, alone, lambda: _state(self._masks_faults(alone)))
+
+    @property
+    def data(self) -> DataState:
+        """What planning sees of the data set itself."""
+        if self._data is None:
+            self._data = look(self.graph)
+        return self._data
 
     def task(self, task: Task, alone: bool = False) -> State:
         """State of a node.
@@ -107,10 +125,18 @@ class Examiner:
         def faults() -> Iterator[str]:
             manifest = self._manifest(folder / MANIFEST)
             yield difference(manifest.parameters, self.graph.index_slice())
-            yield self._changed_file(folder, manifest, (), (folder / MASKS,))
-            masks_digest(folder / MASKS)  # raises where it was changed
+            yield self._changed_file(folder, manifest, (), ())
+            yield self.data.index_fault
 
         return _state(faults())
+
+    def _masks_faults(self, alone: bool) -> Iterator[str]:
+        if not alone and self.index().status != "cached":
+            yield REINDEXED
+        index = self._manifest(self.graph.index_folder / MANIFEST)
+        is_of_index = masks_made_with(self.graph.masks_path) == masks_key(self.graph, index.content)
+        yield "" if is_of_index else "it is of another index or declaration"
+        yield self.data.masks_fault
 
     def _task(self, task: Task, alone: bool) -> State:
         if task.manifest.exists():
@@ -125,7 +151,8 @@ class Examiner:
         manifest = self._manifest(task.manifest)
         sidecars = [task.shard_files(shard)[1] for shard in task.shard_names]
         yield difference(manifest.parameters, task.slice())
-        yield "" if alone else self._blocked(task.sources.values())
+        reads_masks = any(isinstance(source, TrueMasks) for source in task.inputs.values())
+        yield "" if alone else self._blocked(task.sources.values(), reads_masks=reads_masks)
         yield self._changed_input(manifest.inputs, task.inputs)
         yield self._changed_file(task.folder, manifest, task.data_files(), sidecars)
         if sidecars and self.depth == "hash":
@@ -141,23 +168,28 @@ class Examiner:
     def _judgement_faults(self, judgement: Judgement, alone: bool) -> Iterator[str]:
         found = read_judgement(judgement.path)
         yield difference(found.parameters, judgement.slice())
-        yield "" if alone else self._blocked(judgement.sources.values())
-        yield self._changed_input(found.inputs, judgement.sources, judgement.stage.reads_masks)
+        reads_masks = judgement.stage.reads_masks
+        yield "" if alone else self._blocked(judgement.sources.values(), reads_masks=reads_masks)
+        yield self._changed_input(found.inputs, judgement.sources, reads_masks)
 
     def _report_faults(self, report: Report, alone: bool) -> Iterator[str]:
         manifest, content = self._manifest(report.folder / MANIFEST), report.slice()
         yield difference(manifest.parameters, content)
-        yield "" if alone else self._blocked(report.tasks, report.judgements.values())
+        yield "" if alone else self._blocked(report.tasks, report.judgements.values(), reads_masks=True)
         yield self._changed_input(manifest.inputs, {}, reads_masks=True)
         files = [path for path in report.outputs() if path.name != MANIFEST]
         yield self._changed_file(report.folder, manifest, files, ())
         shown = report_sources(content, self.graph.results)
         yield "" if manifest.facts.get("sources") == shown else "what the page shows has changed since"
 
-    def _blocked(self, tasks: Iterable[Task], judgements: Iterable[Judgement] = ()) -> str:
+    def _blocked(
+        self, tasks: Iterable[Task], judgements: Iterable[Judgement] = (), reads_masks: bool = False
+    ) -> str:
         """Which input is itself not cached."""
         if self.index().status != "cached":
-            return "the index of the data set will be made again"
+            return REINDEXED
+        if reads_masks and self.masks().status != "cached":
+            return "the checksums of the masks will be made again"
         for task in tasks:
             if (status := self.task(task).status) != "cached":
                 return f"input {task.name} is {status}"
@@ -173,14 +205,18 @@ class Examiner:
         reads_masks: bool = False,
     ) -> str:
         """Which inputs now have a different content from the one that was used."""
-        path = self.graph.index_folder / MASKS
-        masks = [masks_digest(path)] if path.exists() else []
         now = {"index": [self._manifest(self.graph.index_folder / MANIFEST).content]}
-        for name, source in sources.items():
-            now[name] = [self._manifest(source.manifest).content] if isinstance(source, Task) else masks
-        now |= {"masks": masks} if reads_masks else {}
+        for name, source in (*sources.items(), *([("masks", TrueMasks())] if reads_masks else [])):
+            if isinstance(source, Task):
+                now[name] = [self._manifest(source.manifest).content]
+            else:
+                now[name] = self._masks_digests()
         changed = [name for name in sorted({*used, *now}) if used.get(name) != now.get(name)]
         return f"input {', '.join(changed)} changed" if changed else ""
+
+    def _masks_digests(self) -> list[str]:
+        path = self.graph.masks_path
+        return [masks_digest(path)] if path.exists() else []
 
     def _changed_file(
         self, folder: Path, manifest: Manifest, declared: Iterable[Path], beside: Iterable[Path]

@@ -14,6 +14,7 @@ from seedbed.engines.dvc_yaml import stage_name
 from seedbed.engines.resolve import resolve
 from seedbed.engines.soundness import Examiner, State
 from seedbed.errors import SeedbedError
+from seedbed.plan.overrides import NOTHING, Overrides
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,17 @@ class Handover:
         return [*told, counts + (f", {len(self.missing)} not made yet" if self.missing else "")]
 
 
-def sync() -> Handover:
+def sync(overrides: Overrides = NOTHING) -> Handover:
     """Hand DVC everything that is sound in the current checkout.
+
+    Args:
+        overrides: what a command line puts over params.yaml.
 
     Raises:
         SeedbedError: dvc.yaml is out of date, another run writes here, or DVC itself fails.
     """
-    workflow, reports, _ = resolve()
-    states = Examiner(workflow.graph(), "hash").states(workflow.reports[name] for name in reports)
+    workflow, reports, _, data = resolve(overrides=overrides)
+    states = Examiner(workflow.graph(), "hash", data).states(workflow.reports[name] for name in reports)
     handover = Handover.of(states)
     _commit(handover.committed)
     return handover
@@ -65,11 +69,18 @@ def _commit(names: tuple[str, ...]) -> None:
         return
     program = Path(sys.executable).with_name("dvc")
     done = subprocess.run(
-        [str(program) if program.exists() else "dvc", "commit", "--force", "--quiet", *names],
+        [str(program) if program.exists() else "dvc", "commit", "--force", *names],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        told = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
-        raise SeedbedError(f"`dvc commit` failed: {told}")
+        told = _reason(done.stderr) or _reason(done.stdout) or "it gave no reason"
+        raise SeedbedError(f"`dvc commit` failed (exit status {done.returncode}): {told}")
+
+
+def _reason(told: str) -> str:
+    """What DVC gives as the reason (with `--quiet` it gives none): its lines of errors, or else all that it says."""
+    lines = [line.strip() for line in told.replace("\r", "\n").splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return "; ".join(errors or lines)

@@ -49,8 +49,8 @@ def refuse_runs(workflow: Workflow) -> None:
     refuse_dvc(workflow)
 
 
-def is_tree_locked(workflow: Workflow) -> bool:
-    """Whether another run writes to the results: its slices are then left as they are. Nothing on disk is touched.
+def who_holds(workflow: Workflow) -> str:
+    """Which other run writes to the results, in one line; empty if there is none. Nothing on disk is touched.
 
     Raises:
         SeedbedError: a mistake in params.yaml or a recipe.
@@ -59,9 +59,29 @@ def is_tree_locked(workflow: Workflow) -> bool:
     try:
         _refuse_locked(folders)
         refuse_dvc(workflow)
-    except SeedbedError:
-        return True
-    return False
+    except SeedbedError as error:
+        return str(error)
+    return ""
+
+
+def is_tree_locked(workflow: Workflow) -> bool:
+    """Whether another run writes to the results: its slices are then left as they are."""
+    return bool(who_holds(workflow))
+
+
+def refuse_unplanned(workflow: Workflow) -> None:
+    """Refuse what was selected while another run writes, and whose slices therefore are not there yet.
+
+    Raises:
+        SeedbedError: names the first slice.
+    """
+    lacking = [path for path in workflow.slices() if not path.exists()]
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise SeedbedError(
+            f"another run writes to {workflow.results}, so what was selected since it began has no slices yet "
+            f"({lacking[0]}{more}); wait for it, or stop it"
+        )
 
 
 def hold_tree(workflow: Workflow) -> ExitStack:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from seedbed.networks.known import backbone_fault, kind_fault, weights_fault
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +43,34 @@ class MethodParameters(BaseModel):
     batch_norm: Literal["trained", "frozen"] = "trained"
     """The backbone's batch norm: `frozen` keeps running statistics, scale and shift fixed."""
 
+    @field_validator("backbone")
+    @classmethod
+    def _known_backbone(cls, name: str) -> str:
+        return _sound(name, backbone_fault(name))
+
+    @field_validator("weights")
+    @classmethod
+    def _known_weights(cls, weights: str) -> str:
+        return _sound(weights, kind_fault(weights))
+
+    @model_validator(mode="after")
+    def _given_together(self) -> MethodParameters:
+        """Weights that no settings of a data set can change, since both are given."""
+        if {"backbone", "weights"} <= self.model_fields_set:
+            _sound("", weights_fault(self.backbone, self.weights))
+        return self
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with parameters that are complete: with the settings of a data set, if it has any."""
+        if fault := weights_fault(self.backbone, self.weights):
+            yield fault
+
+
+def _sound(value: str, fault: str) -> str:
+    if fault:
+        raise ValueError(fault)
+    return value
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -66,6 +96,8 @@ class EpochContext:
         scratch: folder for the method's own files, which no checkpoint names.
         examples: whole images and labels, to look through the training set.
         fields: takes per-image fields, which the loader reads from then on and the checkpoint names.
+        workers: processes that the method may start; what it makes must be the same for any number.
+        log: gets a line for the stage's log, which is no output.
     """
 
     device: torch.device
@@ -73,6 +105,8 @@ class EpochContext:
     scratch: Path
     examples: Examples | None
     fields: FieldStore
+    workers: int = 0
+    log: Callable[[str], None] = lambda line: None
 
 
 class Objective(NamedTuple):
@@ -114,6 +148,10 @@ class Method:
         that attribute during training: call a network, never use its submodules.
         """
         raise NotImplementedError
+
+    def pixel_network(self) -> nn.Module:
+        """The network that maps images to logits of their pixels, of a method that makes a `segmenter`."""
+        return next(iter(self.networks().values()))
 
     def judges(self) -> dict[str, nn.Module]:
         """Given networks that are not trained: they go to the device with the others, in evaluation mode."""
@@ -186,6 +224,13 @@ class MethodEntry(NamedTuple):
             (`masks` for the true masks). They arrive as `Batch.fields`.
         needs: which of `networks` and `reads` a method with these parameters cannot do without; all if None.
         optional: which of `networks` and `reads` may be given but are not needed.
+        derive: parameters that only an input knows (how many sub-categories it has): from the method's parameters and
+            the facts of each artifact in `reads`, by name, to those that it is trained with and that the manifest
+            states.
+        offers: what its trained network gives to later stages beyond the stage's own: `pcm` (`dump_cams`), `edges`
+            (`random_walk`). A recipe whose later stage asks for more is refused when it is loaded.
+        also: meanings that its network has besides the one that its stage makes: `segmenter`, if
+            `Method.pixel_network` gives logits of pixels.
     """
 
     parameters: type[BaseModel]
@@ -195,9 +240,16 @@ class MethodEntry(NamedTuple):
     reads: Mapping[str, tuple[str, ...]] = {}
     needs: Callable[[Any], tuple[str, ...]] | None = None
     optional: tuple[str, ...] = ()
+    derive: Callable[[Any, Mapping[str, Mapping[str, Any]]], Any] | None = None
+    offers: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     def needed(self, parameters: Any) -> tuple[str, ...]:
         """Inputs that a node with these parameters must have."""
         if self.needs is not None:
             return self.needs(parameters)
         return tuple(name for name in (*self.networks, *self.reads) if name not in self.optional)
+
+    def derived(self, parameters: Any, facts: Mapping[str, Mapping[str, Any]]) -> Any:
+        """The parameters that a node with these inputs is trained with."""
+        return parameters if self.derive is None else self.derive(parameters, facts)

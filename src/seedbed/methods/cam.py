@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from seedbed.input.batch import Batch
+    from seedbed.networks.backbones import Backbone
     from seedbed.networks.weights import InitialWeights
 
 
@@ -31,6 +32,8 @@ class CamParameters(MethodParameters):
     """Probability of dropping a channel of the last feature map."""
     head_init: Literal["kaiming", "xavier", "torch"] = "kaiming"
     """Initialisation of the convolution that gives the class scores."""
+    adaptation_channels: int = Field(0, ge=0)
+    """Channels of a 3x3 convolution with ReLU between backbone and head; 0: none. SC-CAM's paper has 512."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """a in (1 - a) y + a/2."""
 
@@ -44,7 +47,6 @@ class CamMethod(Method):
         import torch
 
         from seedbed.networks.backbones import build_backbone
-        from seedbed.networks.cam_network import CamNetwork
 
         backbone = build_backbone(
             parameters.backbone,
@@ -57,15 +59,30 @@ class CamMethod(Method):
         )
         self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance
         self.label_smoothing = parameters.label_smoothing
-        self.classifier: nn.Module = CamNetwork(
+        self.classifier = self.build_network(
             backbone,
             classes,
+            parameters,
             batch_norm=parameters.batch_norm,
             frozen_stages=parameters.frozen_stages,
             dropout=parameters.dropout,
             head_init=parameters.head_init,
+            adaptation_channels=parameters.adaptation_channels,
             generator=torch.Generator().manual_seed(rng),
         )
+
+    def build_network(self, backbone: Backbone, classes: int, parameters: Any, **options: Any) -> nn.Module:
+        """The classifier on its backbone; a method whose network does more builds it here.
+
+        Args:
+            backbone: as `parameters` say.
+            classes: number of foreground classes, C.
+            parameters: of the method.
+            options: of `CamNetwork`.
+        """
+        from seedbed.networks.cam_network import CamNetwork
+
+        return CamNetwork(backbone, classes, **options)
 
     def networks(self) -> dict[str, nn.Module]:
         """The classifier."""

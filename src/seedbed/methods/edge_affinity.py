@@ -62,5 +62,9 @@ class EdgeAffinityMethod(PairMethod):
 
 
 ENTRY = MethodEntry(
-    EdgeAffinityParameters, EdgeAffinityMethod, "train_affinitynet", reads={REGIONS: ("label_maps",)}
+    EdgeAffinityParameters,
+    EdgeAffinityMethod,
+    "train_affinitynet",
+    reads={REGIONS: ("label_maps",)},
+    offers=("edges",),
 )

@@ -163,10 +163,13 @@ class PairMethod(Method):
         with torch.no_grad():
             pixels = network_input(image, scale, self.mean, self.std).to(device)
             h, w = pixels.shape[2:]
-            padded = functional.pad(pixels, (0, -w % self._whole, 0, -h % self._whole))
-            output = self.affinitynet(padded)
+            padding = (0, -w % self._whole, 0, -h % self._whole)
+            pixels = functional.pad(pixels, padding) if any(padding) else pixels
+            output = self.affinitynet(pixels)
             if flip:
-                output = (output + self.affinitynet(padded.flip(-1)).flip(-1)) / 2
+                pixels = pixels.flip(-1)
+                output = (output + self.affinitynet(pixels).flip(-1)) / 2
+            del pixels
             output = output[..., : -(-h // self.GRID_STRIDE), : -(-w // self.GRID_STRIDE)].float()
             affinity, offsets, edge = self.walk_pairs(output, radius)
         return PixelPairs(affinity.cpu().numpy(), offsets, None if edge is None else edge.cpu().numpy())

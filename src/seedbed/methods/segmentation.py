@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from seedbed.artifacts.meanings import TRUE_MASKS
 from seedbed.methods.base import Method, MethodEntry, MethodParameters, Objective, Progress
+from seedbed.networks.architectures import architecture_fault
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,11 +24,26 @@ class SegmentationParameters(MethodParameters):
     """A segmentation network on label maps."""
 
     architecture: str = "deeplabv3plus"
-    """A key of `seedbed.networks.segmenters.SEGMENTERS`."""
+    """A key of `seedbed.networks.architectures.SEGMENTERS`, or one that an installed package brings."""
     output_stride: Literal[8, 16, 32] | None = None
     """Output stride of the encoder; null for the architecture's usual one."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """a in (1 - a) y + a/K."""
+
+    @field_validator("architecture")
+    @classmethod
+    def _known_architecture(cls, name: str) -> str:
+        if fault := architecture_fault(name):
+            raise ValueError(fault)
+        return name
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with parameters that are complete."""
+        yield from super().faults()
+        if fault := architecture_fault(
+            self.architecture, self.output_stride, getattr(self, "batch_size", None)
+        ):
+            yield fault
 
 
 class SegmentationMethod(Method):

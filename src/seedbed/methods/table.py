@@ -7,14 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.methods import affinity, cam, edge_affinity, puzzle_erasing, segmentation
-from seedbed.methods.base import GivenNetwork, Method, MethodEntry
+from seedbed.installed import with_installed
+from seedbed.methods import (
+    affinity,
+    cam,
+    edge_affinity,
+    isim,
+    ppc,
+    prototype_contrast,
+    puzzle_erasing,
+    seam,
+    segmentation,
+    subcategory,
+)
+from seedbed.methods.base import GivenNetwork, Method, MethodEntry, TrainingStageName
 
 if TYPE_CHECKING:
     from seedbed.networks.weights import InitialWeights
@@ -24,6 +35,11 @@ GROUP = "seedbed.methods"
 METHODS: dict[str, MethodEntry] = {
     "cam": cam.ENTRY,
     "puzzle_erasing": puzzle_erasing.ENTRY,
+    "subcategory": subcategory.ENTRY,
+    "seam": seam.ENTRY,
+    "ppc": ppc.ENTRY,
+    "prototype_contrast": prototype_contrast.ENTRY,
+    "isim": isim.ENTRY,
     "affinity": affinity.ENTRY,
     "edge_affinity": edge_affinity.ENTRY,
     "segmentation": segmentation.ENTRY,
@@ -35,23 +51,18 @@ def all_methods() -> Mapping[str, MethodEntry]:
     """`METHODS` and the entries of installed packages.
 
     Raises:
-        SeedbedError: an entry point cannot be imported, is not a `MethodEntry`, or takes one of our names.
+        SeedbedError: an entry point cannot be imported, is not a `MethodEntry` of a training stage, or takes one of
+            our names.
     """
-    found = dict(METHODS)
-    for point in entry_points(group=GROUP):
-        try:
-            entry = point.load()
-        except Exception as error:
+    found = with_installed(
+        METHODS, GROUP, "method", "a MethodEntry", lambda entry: isinstance(entry, MethodEntry)
+    )
+    stages = get_args(TrainingStageName)
+    for name, entry in found.items():
+        if entry.stage not in stages:
             raise SeedbedError(
-                f"method {point.name!r} of {point.value} cannot be imported: {error}"
-            ) from error
-        if not isinstance(entry, MethodEntry):
-            raise SeedbedError(
-                f"method {point.name!r}: {point.value} must be a MethodEntry, not {type(entry).__name__}"
+                f"method {name!r} is for no training stage: {unknown_name('stage', entry.stage, stages)}"
             )
-        if point.name in found:
-            raise SeedbedError(f"method {point.name!r} of {point.value} exists already; give it another name")
-        found[point.name] = entry
     return found
 
 
@@ -63,12 +74,30 @@ def method_entry(name: str, stage: str | None = None) -> MethodEntry:
         stage: only methods of this stage count.
 
     Raises:
-        SeedbedError: no method has this name; similar names are suggested.
+        SeedbedError: no method of the stage has this name; similar names are suggested.
     """
-    known = {key: entry for key, entry in all_methods().items() if stage in (None, entry.stage)}
+    every = all_methods()
+    known = {key: entry for key, entry in every.items() if stage in (None, entry.stage)}
+    if name in every and name not in known:
+        raise SeedbedError(
+            f"method {name!r} is for stage {every[name].stage}, not for {stage}, whose methods are: "
+            f"{', '.join(sorted(known)) or 'none'}"
+        )
     if name not in known:
         raise SeedbedError(unknown_name(f"method of {stage}" if stage else "method", name, known))
     return known[name]
+
+
+def other_meanings(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Meanings of a trained network besides the one that its stage makes; none of what no method has trained.
+
+    Args:
+        facts: of the artifact's manifest.
+
+    Raises:
+        SeedbedError: its method is not installed.
+    """
+    return method_entry(facts["method"]).also if "method" in facts else ()
 
 
 def build_method(

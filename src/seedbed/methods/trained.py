@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from seedbed.errors import SeedbedError, one_line, unknown_name
 from seedbed.methods.base import Method
 from seedbed.methods.pairs import PairMethod
 from seedbed.methods.table import build_method, method_entry
+from seedbed.networks.bands import work_in_bands
 from seedbed.networks.weights import InitialWeights
 
 Deviation = Annotated[FiniteFloat, Field(gt=0)]
@@ -63,7 +64,7 @@ def network_facts(name: str, parameters: Any, method: Method) -> dict[str, Any]:
 
 
 def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedNetwork:
-    """Build the network that a training stage made, and load its weights.
+    """Build the network that a training stage made, and load its weights; it takes large images in bands.
 
     Args:
         artifact: of a training stage.
@@ -92,6 +93,8 @@ def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedN
         ) from error
     _load(network, read_state(path) if epoch is None else read_epoch(path, epoch), path)
     method.eval()
+    backbone = getattr(network, "backbone", None)
+    work_in_bands(network, *([backbone] if isinstance(backbone, nn.Module) else []))
     return TrainedNetwork(network.to(device), facts.mean, facts.std, method)
 
 
@@ -116,6 +119,21 @@ def _load(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
             continue
         raise SeedbedError(f"{path} does not fit the network of its manifest: it {told}; {run_again(path)}")
     network.load_state_dict(dict(state))
+
+
+def load_segmenter(artifact: Artifact, epoch: int | None, device: str) -> TrainedNetwork:
+    """Load a trained network as one that maps images to logits of their pixels.
+
+    Args:
+        artifact: a segmenter, or of a method that makes one along with something else.
+        epoch: kept epoch; the final weights if None.
+        device: torch device.
+
+    Raises:
+        SeedbedError: as `load_network`.
+    """
+    trained = load_network(artifact, epoch, device)
+    return replace(trained, network=trained.method.pixel_network().eval())
 
 
 def load_affinitynet(artifact: Artifact, epoch: int | None, device: str) -> PairMethod:

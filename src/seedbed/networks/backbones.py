@@ -63,15 +63,29 @@ class Backbone(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch 3 H W"]) -> list[Float[Tensor, "batch _ _ _"]]:
         """Feature maps from the first stage (largest) to the last (deepest)."""
+        maps = self.stage_maps(images)
+        maps[-1] = self.deepest(maps[-1])
+        return maps[self._first :]
+
+    def stage_maps(self, images: Float[Tensor, "batch 3 H W"]) -> list[Float[Tensor, "batch _ _ _"]]:
+        """The maps of all stages, before the convolution that `conv_head` adds to the last one."""
         bottom, right = (-images.shape[-2] % self._multiple, -images.shape[-1] % self._multiple)
         if bottom or right:
             images = functional.pad(images, (0, right, 0, bottom))
         maps: list[Tensor] = list(self.body(images))
         if self._channels_last:
             maps = [m.permute(0, 3, 1, 2).contiguous() for m in maps]
-        if self.conv_head is not None:
-            maps[-1] = self.conv_head(maps[-1])
-        return maps[self._first :]
+        return maps
+
+    def deepest(self, last: Float[Tensor, "batch _ h w"]) -> Float[Tensor, "batch _ h w"]:
+        """The last stage's map after the convolution that `conv_head` adds, if there is one."""
+        result: Tensor = last if self.conv_head is None else self.conv_head(last)
+        return result
+
+    @property
+    def stage_channels(self) -> list[int]:
+        """Channels of each of `stage_maps`."""
+        return list(self.body.feature_info.channels())
 
 
 def build_backbone(

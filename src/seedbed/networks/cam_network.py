@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from seedbed.networks.backbones import Backbone, freeze_batch_norm
 
+HeadInit = Literal["kaiming", "xavier", "torch"]
+
 
 class CamOutput(NamedTuple):
     """The result of one pass."""
@@ -21,10 +23,31 @@ class CamOutput(NamedTuple):
     class_logits: Float[Tensor, "batch classes"]
     cam_logits: Float[Tensor, "batch classes h w"]
     """Class maps before ReLU."""
+    pixel_logits: Float[Tensor, "batch outputs H W"] | None = None
+    """What a decoder says of each pixel, channel 0 being background; None if there is none, or it was not asked."""
+
+
+def scoring_head(channels: int, outputs: int, init: HeadInit, generator: torch.Generator | None) -> nn.Conv2d:
+    """A 1x1 convolution without bias.
+
+    Args:
+        channels: of the map that it scores.
+        outputs: scores per cell.
+        init: see `CamNetwork`.
+        generator: draws the initial weights.
+    """
+    head = nn.Conv2d(channels, outputs, 1, bias=False)
+    if init == "xavier":
+        nn.init.xavier_uniform_(head.weight, generator=generator)
+    elif init == "kaiming":
+        nn.init.kaiming_normal_(head.weight, generator=generator)
+    else:
+        nn.init.kaiming_uniform_(head.weight, a=5**0.5, generator=generator)
+    return head
 
 
 class CamNetwork(nn.Module):
-    """Backbone, 1x1 convolution, global average.
+    """Backbone, 1x1 convolution, global average; SC-CAM's paper has a 3x3 convolution after the backbone.
 
     Args:
         backbone: returns the feature maps, of which the last one is scored.
@@ -35,7 +58,8 @@ class CamNetwork(nn.Module):
         dropout: probability of dropping a whole channel of the last map (PSA: 0.5).
         head_init: initialisation of the 1x1 convolution: `kaiming` (Puzzle-CAM, P-NOC), `xavier` (PSA, SEAM),
             `torch` (IRN).
-        generator: draws the head's initial weights.
+        adaptation_channels: of a 3x3 convolution with ReLU between backbone and head; 0 leaves it out.
+        generator: draws the initial weights of what is not in the backbone.
 
     Raises:
         ValueError: more frozen stages than the backbone has.
@@ -49,7 +73,8 @@ class CamNetwork(nn.Module):
         batch_norm: Literal["trained", "frozen"] = "trained",
         frozen_stages: int = 0,
         dropout: float = 0.0,
-        head_init: Literal["kaiming", "xavier", "torch"] = "kaiming",
+        head_init: HeadInit = "kaiming",
+        adaptation_channels: int = 0,
         generator: torch.Generator | None = None,
     ):
         super().__init__()
@@ -59,13 +84,13 @@ class CamNetwork(nn.Module):
             )
         self.backbone = backbone
         self.dropout = nn.Dropout2d(dropout)
-        self.head = nn.Conv2d(backbone.channels[-1], classes, 1, bias=False)
-        if head_init == "xavier":
-            nn.init.xavier_uniform_(self.head.weight, generator=generator)
-        elif head_init == "kaiming":
-            nn.init.kaiming_normal_(self.head.weight, generator=generator)
-        else:
-            nn.init.kaiming_uniform_(self.head.weight, a=5**0.5, generator=generator)
+        self.adaptation: nn.Module = nn.Identity()
+        self.channels = adaptation_channels or backbone.channels[-1]
+        if adaptation_channels:
+            convolution = nn.Conv2d(backbone.channels[-1], adaptation_channels, 3, padding=1, bias=False)
+            nn.init.kaiming_normal_(convolution.weight, generator=generator)
+            self.adaptation = nn.Sequential(convolution, nn.ReLU())
+        self.head = scoring_head(self.channels, classes, head_init, generator)
         self.batch_norm = batch_norm
         self._frozen = [module for stage in backbone.stages[:frozen_stages] for module in stage]
         for module in self._frozen:
@@ -73,9 +98,14 @@ class CamNetwork(nn.Module):
                 parameter.requires_grad_(False)
         self.train()
 
+    def features(self, images: Float[Tensor, "batch 3 H W"]) -> Float[Tensor, "batch channels h w"]:
+        """The map that the head scores."""
+        found: Tensor = self.adaptation(self.backbone(images)[-1])
+        return found
+
     def forward(self, images: Float[Tensor, "batch 3 H W"]) -> CamOutput:
         """Score normalised images of any size."""
-        cam_logits = self.head(self.dropout(self.backbone(images)[-1]))
+        cam_logits = self.head(self.dropout(self.features(images)))
         return CamOutput(cam_logits.mean((2, 3)), cam_logits)
 
     def train(self, mode: bool = True) -> CamNetwork:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
+
+from seedbed.networks.bands import LARGEST
 
 
 @torch.no_grad()
@@ -37,10 +39,9 @@ def multi_scale_probabilities(
     if not scales or min(scales) <= 0:
         raise ValueError(f"expected scales above 0, got {list(scales)}; 1.0 is the image's own size")
     size = image.shape[:2]
-    pixels = torch.tensor(image, device=device).permute(2, 0, 1)[None].float()
-    centre = 255 * torch.tensor(mean, device=device).view(1, 3, 1, 1)
-    spread = 255 * torch.tensor(std, device=device).view(1, 3, 1, 1)
-    normalised = (pixels - centre) / spread
+    normalised = torch.tensor(image, device=device).permute(2, 0, 1)[None].float()
+    normalised -= 255 * torch.tensor(mean, device=device).view(1, 3, 1, 1)
+    normalised /= 255 * torch.tensor(std, device=device).view(1, 3, 1, 1)
     total: Tensor | None = None
     for scale in scales:
         scaled = normalised
@@ -49,9 +50,34 @@ def multi_scale_probabilities(
             scaled = interpolate(normalised, target, mode="bilinear", align_corners=False, antialias=True)
         for mirrored in (False, True) if flip else (False,):
             logits = network(scaled.flip(-1) if mirrored else scaled)
-            logits = logits.flip(-1) if mirrored else logits
-            probabilities = interpolate(logits.float(), size, mode="bilinear", align_corners=False).softmax(1)
-            total = probabilities if total is None else total + probabilities
+            logits = (logits.flip(-1) if mirrored else logits).float()
+            if total is None:
+                total = logits.new_zeros((1, logits.shape[1], *size))
+            _add_probabilities(total, logits)
+            del logits
     assert total is not None
-    result: Float32[np.ndarray, "K H W"] = (total[0] / total[0].sum(0)).cpu().numpy()
+    total /= total.sum(1, keepdim=True)
+    result: Float32[np.ndarray, "K H W"] = total[0].cpu().numpy()
     return result
+
+
+def _add_probabilities(total: Float[Tensor, "1 K H W"], logits: Float[Tensor, "1 K h w"]) -> None:
+    """Add the softmax of enlarged logits; of large images in bands of rows, which agree to float32's rounding."""
+    height, width = total.shape[2:]
+    if height * width <= LARGEST:
+        total += interpolate(logits, (height, width), mode="bilinear", align_corners=False).softmax(1)
+        return
+    ratio = logits.shape[2] / height
+    rows = max(1, LARGEST // 8 // width)
+    for first in range(0, height, rows):
+        last = min(first + rows, height)
+        place = ((torch.arange(first, last, device=logits.device) + 0.5) * ratio - 0.5).clamp(min=0)
+        upper = place.long().clamp(max=logits.shape[2] - 1)
+        lower = (upper + 1).clamp(max=logits.shape[2] - 1)
+        start = int(upper[0])
+        wide = logits[:, :, start : int(lower[-1]) + 1]
+        wide = interpolate(wide, (wide.shape[2], width), mode="bilinear", align_corners=False)
+        band = torch.lerp(
+            wide[:, :, upper - start], wide[:, :, lower - start], (place - upper).float()[:, None]
+        )
+        total[:, :, first:last] += band.softmax(1)

@@ -1,83 +1,18 @@
-"""Segmentation networks: a table of architectures on any timm backbone.
-
-DeepLabV3 (arXiv:1706.05587), DeepLabV3+ (arXiv:1802.02611) and U-Net (arXiv:1505.04597) come from
-segmentation-models-pytorch; DeepLabV2 and the U-Net with transposed convolutions are our own.
-"""
+"""Segmentation networks: an architecture (`seedbed.networks.architectures`) on any timm backbone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import segmentation_models_pytorch as smp
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seedbed.errors import unknown_name
+from seedbed.networks.architectures import SEGMENTERS, architecture_fault, architecture_of
 from seedbed.networks.backbones import Backbone, build_backbone, freeze_batch_norm, seeded
-from seedbed.networks.deeplabv2 import DeepLabV2
-from seedbed.networks.unet_transposed import TransposedUNet
 from seedbed.networks.weights import InitialWeights
 
-
-@dataclass(frozen=True)
-class Architecture:
-    """One row of `SEGMENTERS`."""
-
-    build: Callable[[str, Backbone, int, int], tuple[nn.Module, nn.Module]]
-    """(backbone's name, backbone, output stride, outputs) → (network, the part of it that is the backbone)."""
-    output_strides: tuple[int, ...]
-    """The usual one comes first."""
-    smallest_batch: int = 1
-    """In training: batch norm on a pooled map (one cell per image) needs two images."""
-
-
-def _encode(network: Any, backbone: Backbone) -> tuple[nn.Module, nn.Module]:
-    network.encoder.model.load_state_dict(backbone.body.state_dict())
-    return network, network.encoder
-
-
-def _unet(name: str, backbone: Backbone, output_stride: int, outputs: int) -> tuple[nn.Module, nn.Module]:
-    return _encode(smp.Unet(f"tu-{name}", encoder_weights=None, classes=outputs), backbone)
-
-
-def _atrous(
-    model: Callable[..., nn.Module],
-) -> Callable[[str, Backbone, int, int], tuple[nn.Module, nn.Module]]:
-    def build(name: str, backbone: Backbone, output_stride: int, outputs: int) -> tuple[nn.Module, nn.Module]:
-        network = model(
-            f"tu-{name}",
-            encoder_weights=None,
-            encoder_output_stride=output_stride,
-            decoder_atrous_rates=tuple(rate * 16 // output_stride for rate in (6, 12, 18)),  # V3 §4.2
-            classes=outputs,
-        )
-        return _encode(network, backbone)
-
-    return build
-
-
-def _deeplabv2(
-    name: str, backbone: Backbone, output_stride: int, outputs: int
-) -> tuple[nn.Module, nn.Module]:
-    return DeepLabV2(backbone, outputs), backbone
-
-
-def _unet_transposed(
-    name: str, backbone: Backbone, output_stride: int, outputs: int
-) -> tuple[nn.Module, nn.Module]:
-    return TransposedUNet(backbone, outputs), backbone
-
-
-SEGMENTERS: dict[str, Architecture] = {
-    "deeplabv2": Architecture(_deeplabv2, (8, 16, 32)),
-    "deeplabv3": Architecture(_atrous(smp.DeepLabV3), (8, 16), smallest_batch=2),
-    "deeplabv3plus": Architecture(_atrous(smp.DeepLabV3Plus), (16, 8), smallest_batch=2),
-    "unet": Architecture(_unet, (32,)),
-    "unet_transposed": Architecture(_unet_transposed, (32,)),
-}
+__all__ = ["SEGMENTERS", "Segmenter", "build_segmenter"]
 
 
 class Segmenter(nn.Module):
@@ -155,7 +90,7 @@ def build_segmenter(
     """Build a segmentation network.
 
     Args:
-        architecture: a key of `SEGMENTERS`.
+        architecture: a key of `SEGMENTERS`, or one that an installed package brings.
         backbone: timm's name.
         outputs: K, classes with background.
         output_stride: None for the architecture's usual one.
@@ -168,13 +103,10 @@ def build_segmenter(
         ValueError: an unknown architecture or backbone, an output stride that one of them does not support, a backbone
             that segmentation-models-pytorch cannot decode, or weights that do not fit.
     """
-    if architecture not in SEGMENTERS:
-        raise ValueError(unknown_name("segmenter", architecture, SEGMENTERS))
-    row = SEGMENTERS[architecture]
+    if fault := architecture_fault(architecture, output_stride):
+        raise ValueError(fault)
+    row = architecture_of(architecture)
     stride = row.output_strides[0] if output_stride is None else output_stride
-    if stride not in row.output_strides:
-        can = " or ".join(map(str, sorted(row.output_strides)))
-        raise ValueError(f"expected output stride {can} for {architecture}, got {stride}")
     source = build_backbone(backbone, stride, weights, rng=rng, allow_mask_trained=allow_mask_trained)
     with seeded(rng):
         try:

@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 
 from seedbed.errors import unknown_name
+from seedbed.networks.known import EMBEDDED_BACKBONE, WEIGHTS
 
 MASK_TRAINED = frozenset({"coco", "voc", "ade20k", "cityscapes", "sa1b", "deeplab", "segmentation"})
 """Words in a tag or file name that mark weights trained on pixel masks."""
 
-EMBEDDED_BACKBONE = "tf_efficientnet_lite0"
 EMBEDDED_MEAN = (127 / 255,) * 3
 EMBEDDED_STD = (128 / 255,) * 3
 
@@ -73,8 +73,7 @@ def load_weights(spec: str, backbone: str, *, allow_mask_trained: bool = False) 
     elif kind == "file" and rest:
         state = read_state(Path(rest))
     else:
-        known = ("none", "embedded", "timm:<tag>", "file:<path>")
-        raise ValueError(unknown_name("initial weights", spec, known))
+        raise ValueError(unknown_name("initial weights", spec, WEIGHTS))
     # A path is a fact of a machine, so the provenance keeps only the file's name and a digest of its content.
     source = f"file:{Path(rest).name}" if kind == "file" else spec
     provenance = {"source": source, "sha256": digest(state), "trained_on_masks": "yes" if on_masks else "no"}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from seedbed.artifacts.atomic import write_if_changed
 from seedbed.artifacts.manifest import MANIFEST, to_json
@@ -13,23 +14,29 @@ from seedbed.datasets.table import dataset_options
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.config import RunConfig, read_config
 from seedbed.plan.judges import JUDGES, Judgement, Point
+from seedbed.plan.overrides import NOTHING, Overrides
 from seedbed.plan.reports import ALL, SWEEP, Report
 from seedbed.plan.tasks import Task, TaskGraph, unique_tasks
 from seedbed.recipes import RecipeBook
 from seedbed.runtime.contract import Stage
 from seedbed.runtime.options import main
-from seedbed.runtime.paths import INDEX, MASKS, PARAMS, RESULTS, ROOTS
+from seedbed.runtime.paths import INDEX, PARAMS, RESULTS, ROOTS
 from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
+from seedbed.stages.prepare_masks import STAGE as PREPARE_MASKS
 from seedbed.stages.registry import STAGES
 from seedbed.stages.report import STAGE as REPORT
 
 SCRIPTS = "workflow_scripts"
+GATHER = "gather"
+"""Script, and rule, that merges the shards of a node."""
 
 JUDGE_STAGES: dict[str, Stage] = {judge.stage.name: judge.stage for judge in JUDGES.values()}
-ALL_STAGES: dict[str, Stage] = (
-    STAGES | {PREPARE_DATASET.name: PREPARE_DATASET} | JUDGE_STAGES | {REPORT.name: REPORT}
-)
+DATA_STAGES: dict[str, Stage] = {stage.name: stage for stage in (PREPARE_DATASET, PREPARE_MASKS)}
+"""Stages whose parameters are the data set's declaration, and which `settings` do not reach."""
+ALL_STAGES: dict[str, Stage] = STAGES | DATA_STAGES | JUDGE_STAGES | {REPORT.name: REPORT}
 """Every stage: those of nodes and those that the plan adds itself."""
+UNKNOWN_DATA = {"sha256": None}
+"""What stands for a data set that planning has not compared with its index."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Workflow:
         self.book = book
         self.results = results
         self._graphs: dict[str, TaskGraph] = {}
-        configurable = [name for name in ALL_STAGES if name != PREPARE_DATASET.name]
+        configurable = [name for name in ALL_STAGES if name not in DATA_STAGES]
         for dataset, stages in config.settings.items():
             for stage in stages:
                 if stage not in configurable:
@@ -80,9 +87,9 @@ class Workflow:
         dataset_options(config.dataset, config.declaration(config.dataset))
 
     @classmethod
-    def read(cls, folder: Path = Path()) -> "Workflow":
-        """The workflow of a checkout: its params.yaml and its recipes."""
-        return cls(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
+    def read(cls, folder: Path = Path(), overrides: Overrides = NOTHING) -> "Workflow":
+        """The workflow of a checkout: its params.yaml, with what a command line puts over it, and its recipes."""
+        return cls(read_config(folder / "params.yaml", overrides), RecipeBook(folder / "recipes"))
 
     def graph(self, dataset: str | None = None) -> TaskGraph:
         """The tasks of a data set (the configured one if None)."""
@@ -168,19 +175,26 @@ class Workflow:
             )
         return self.judgements[path]
 
+    def slices(self) -> dict[Path, dict[str, Any]]:
+        """Every slice by its path."""
+        graph = self.graph()
+        slices = {graph.index_slice_path: graph.index_slice(), graph.masks_slice_path: graph.masks_slice()}
+        slices |= {task.slice_path: task.slice() for task in self.tasks}
+        slices |= {j.slice_path: j.slice() for j in self.judgements.values()}
+        return slices | {report.slice_path: report.slice() for report in self.reports.values()}
+
     def write_slices(self) -> list[Path]:
         """Write every slice whose content changed, and the roots of the data sets, which are not an input of anything.
+
+        What stands for the data set itself is written only where nothing does yet (`seedbed.engines.data_state`).
 
         Returns:
             The files that were written.
         """
-        graph = self.graph()
-        wanted = {graph.index_slice_path: graph.index_slice()}
-        wanted |= {task.slice_path: task.slice() for task in self.tasks}
-        wanted |= {j.slice_path: j.slice() for j in self.judgements.values()}
-        wanted |= {report.slice_path: report.slice() for report in self.reports.values()}
         roots = {name: declared.root for name, declared in self.config.datasets.items()}
-        wanted[self.results / PARAMS / ROOTS] = roots
+        wanted = self.slices() | {self.results / PARAMS / ROOTS: roots}
+        data = (self.graph().data_path, self.graph().masks_data_path)
+        wanted |= {path: UNKNOWN_DATA for path in data if not path.exists()}
         return [path for path, content in wanted.items() if write_if_changed(path, to_json(content))]
 
     def output_folders(self) -> list[Path]:
@@ -199,7 +213,7 @@ class Workflow:
         found: dict[str, Command] = {}
         for name in names:
             report = self.asked(name)
-            steps = [prepare_command(report.graph)]
+            steps = [prepare_command(report.graph), masks_command(report.graph)]
             for task in report.tasks:
                 steps += task_commands(report.graph, task, by_shard)
             steps += [judgement_command(report.graph, j) for j in report.judgements.values()]
@@ -217,8 +231,16 @@ def prepare_command(graph: TaskGraph) -> Command:
     """`prepare_dataset`."""
     unit = graph.index_key
     words = _script(PREPARE_DATASET.name, "--params", graph.index_slice_path, "--output", graph.index_folder)
-    writes = (*index_files(graph), graph.index_folder / MASKS)
-    return Command(unit, unit, words, (graph.index_slice_path,), writes)
+    reads = (graph.index_slice_path, graph.data_path)
+    return Command(unit, unit, words, reads, tuple(index_files(graph)))
+
+
+def masks_command(graph: TaskGraph) -> Command:
+    """`prepare_masks`."""
+    unit, index = graph.masks_key, index_files(graph)
+    options = ("--params", graph.masks_slice_path, "--index", index[0], "--output", graph.masks_path)
+    reads = (graph.masks_slice_path, graph.masks_data_path, *index)
+    return Command(unit, unit, _script(PREPARE_MASKS.name, *options), reads, (graph.masks_path,))
 
 
 def input_files(graph: TaskGraph, task: Task, shard: str | None = None) -> dict[str, list[Path]]:
@@ -227,7 +249,7 @@ def input_files(graph: TaskGraph, task: Task, shard: str | None = None) -> dict[
     files: dict[str, list[Path]] = {}
     for name, source in task.inputs.items():
         if not isinstance(source, Task):
-            files[name] = [graph.index_folder / MASKS]
+            files[name] = [graph.masks_path]
         elif shards and source.stage.sharded:
             files[name] = [source.manifest, *(file for one in shards for file in source.data_files(one))]
         else:
@@ -260,7 +282,7 @@ def task_commands(graph: TaskGraph, task: Task, by_shard: bool = False) -> list[
         )
         for shard in task.shard_names
     ]
-    words = _script("gather", "--params", task.slice_path, "--output", task.folder)
+    words = _script(GATHER, "--params", task.slice_path, "--output", task.folder)
     gather = Command(task.key, f"{task.key}-gather", words, (task.slice_path, *shards), (task.manifest,))
     return [*commands, gather]
 
@@ -270,7 +292,7 @@ def judgement_command(graph: TaskGraph, judgement: Judgement) -> Command:
     options: list[str | Path] = ["--params", judgement.slice_path, "--index", graph.index_folder / MANIFEST]
     reads = [judgement.slice_path, *index_files(graph)]
     if judgement.stage.reads_masks:
-        reads.append(graph.index_folder / MASKS)
+        reads.append(graph.masks_path)
     for name, task in judgement.sources.items():
         options += [f"--{name.replace('_', '-')}", task.manifest]
         reads += [task.manifest, *judgement.source_files[name]]
@@ -287,7 +309,7 @@ def report_command(report: Report) -> Command:
         REPORT.name,
         *("--params", report.slice_path, "--index", index / MANIFEST, "--output", report.folder),
     )
-    reads = (report.slice_path, *index_files(report.graph), index / MASKS, *report.inputs())
+    reads = (report.slice_path, *index_files(report.graph), report.graph.masks_path, *report.inputs())
     return Command(report.key, report.key, words, reads, tuple(report.outputs()))
 
 

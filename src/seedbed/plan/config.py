@@ -4,15 +4,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
 
 from seedbed.cam.thresholds import Regions
 from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.names import DATASET
+from seedbed.plan.overrides import NOTHING, Overrides
 from seedbed.recipes import checked_inherited
 from seedbed.runtime.validation import validate_model
-from seedbed.yaml_files import load_yaml
 
 DatasetName = Annotated[str, AfterValidator(DATASET.checked), WithJsonSchema(DATASET.schema)]
 RandomSeed = Annotated[int, Field(ge=0, le=2**32 - 1)]
@@ -33,6 +40,14 @@ class RunConfig(BaseModel):
         description="defaults that a data set (its size, the budget for it) brings: {dataset: {stage: {key: value}}}; "
         "`inherited: {threshold: note}` beside them declares what was found with masks",
     )
+
+    @field_validator("recipes", mode="before")  # runs after the one below
+    @classmethod
+    def _named(cls, values: Any) -> Any:
+        for name in values if isinstance(values, list | tuple) else ():
+            if not isinstance(name, str):
+                raise ValueError(f"expected names of recipes, such as psa, got {name!r}")
+        return values
 
     @field_validator("recipes", "rngs", "thresholds", mode="before")
     @classmethod
@@ -83,6 +98,7 @@ def parse_config(raw: Any, where: str = "params.yaml") -> RunConfig:
     return config
 
 
-def read_config(path: Path) -> RunConfig:
-    """Read and validate `params.yaml`."""
-    return parse_config(load_yaml(path) or {}, str(path))
+def read_config(path: Path, overrides: Overrides = NOTHING) -> RunConfig:
+    """Read and validate `params.yaml`, with what a command line puts over it."""
+    given = str(overrides)
+    return parse_config(overrides.over(path), f"{path} with {given}" if given else str(path))

@@ -20,8 +20,9 @@ from seedbed.plan.config import RunConfig
 from seedbed.recipes import Node, Recipe, RecipeBook, Reference, is_true_masks
 from seedbed.runtime.axes import Axes, canonical_regions
 from seedbed.runtime.contract import Parameters, ShardedParameters, Stage, TrueMasks
-from seedbed.runtime.paths import PARAMS, RESULTS, shard_names
+from seedbed.runtime.paths import MASKS, PARAMS, RESULTS, shard_names
 from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
+from seedbed.stages.prepare_masks import STAGE as PREPARE_MASKS
 from seedbed.training.parameters import TrainingParameters
 
 
@@ -163,11 +164,41 @@ class TaskGraph:
     def index_slice_path(self) -> Path:
         return self.results / PARAMS / f"{self.index_key}.json"
 
+    @property
+    def data_path(self) -> Path:
+        """File that changes with the data set, but for its masks: an input of `prepare_dataset`."""
+        return self.results / PARAMS / self.dataset / "data.json"
+
+    @property
+    def masks_key(self) -> str:
+        """Key of the checksums of the masks, which lie beside the index."""
+        return f"{self.dataset}/masks"
+
+    @property
+    def masks_path(self) -> Path:
+        return self.index_folder / MASKS
+
+    @property
+    def masks_slice_path(self) -> Path:
+        return self.results / PARAMS / f"{self.masks_key}.json"
+
+    @property
+    def masks_data_path(self) -> Path:
+        """File that changes with the masks: an input of `prepare_masks`."""
+        return self.results / PARAMS / self.dataset / "masks-data.json"
+
     def index_slice(self) -> dict[str, Any]:
         """Slice of `prepare_dataset`: the declaration without what depends on the machine or the schedule."""
+        return self._declared(PREPARE_DATASET)
+
+    def masks_slice(self) -> dict[str, Any]:
+        """Slice of `prepare_masks`: the same of its stage."""
+        return self._declared(PREPARE_MASKS)
+
+    def _declared(self, stage: Stage) -> dict[str, Any]:
         return {
-            "stage": PREPARE_DATASET.name,
-            "stage_version": PREPARE_DATASET.version,
+            "stage": stage.name,
+            "stage_version": stage.version,
             "dataset": self.dataset,
             "parameters": self.declaration.model_dump(
                 mode="json", exclude={"root", "shards"}, exclude_defaults=True, by_alias=True

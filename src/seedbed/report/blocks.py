@@ -89,12 +89,17 @@ class Sample:
 
 @dataclass(frozen=True)
 class Gallery(Block):
-    """Sample images of one split; each line has a cell for each column."""
+    """Rows of pictures under a title, of one split for instance; each line has a cell for each column.
+
+    Attributes:
+        first: heading of the column of photographs.
+    """
 
     template = "gallery"
-    split: str
+    title: str
     columns: tuple[str, ...]
     samples: tuple[Sample, ...]
+    first: str = "image"
 
     @property
     def has_truth(self) -> bool:

@@ -53,6 +53,22 @@ class Parameters(BaseModel):
         """Optional inputs of the stage that have no effect with these parameters, and are refused."""
         return ()
 
+    def asks(self) -> Mapping[str, str]:
+        """What the network given as an input must offer (`MethodEntry.offers`), by input."""
+        return {}
+
+    def offers(self) -> tuple[str, ...]:
+        """What a network made with these parameters offers."""
+        return ()
+
+    def also_makes(self) -> tuple[str, ...]:
+        """Meanings that an artifact made with these parameters has besides the stage's."""
+        return ()
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with parameters that are complete: a recipe's over the settings of a data set."""
+        return iter(())
+
     def slice(self) -> dict[str, Any]:
         """The values that differ from the model's defaults, as JSON values."""
         return self.model_dump(mode="json", exclude_defaults=True)
@@ -149,8 +165,6 @@ class Products:
     files: Mapping[str, bytes]
     images: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
-    beside: Mapping[str, bytes] = field(default_factory=dict)
-    """Files written beside the artifact but not part of it (the true masks' checksums beside the index)."""
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,11 @@ import numpy as np
 from PIL import Image
 from pydantic import AfterValidator, Field
 
-from seedbed.errors import unknown_name
 from seedbed.refine.confident_regions import RefineLabels, RefineScores
-from seedbed.refine.crf.parameters import CRF_PRESETS
+from seedbed.refine.crf.parameters import NO_CRF, crf_preset, known_preset
 from seedbed.runtime.contract import Parameters
 
-NO_CRF = "none"
-
-
-def _known_preset(name: str) -> str:
-    if name != NO_CRF and name not in CRF_PRESETS:
-        raise ValueError(unknown_name("CRF preset", name, [NO_CRF, *CRF_PRESETS]))
-    return name
-
-
-CrfChoice = Annotated[str, AfterValidator(_known_preset)]
+CrfChoice = Annotated[str, AfterValidator(known_preset)]
 """Name of a preset, or `none`."""
 
 
@@ -39,10 +29,10 @@ class CrfOptions(Parameters):
         """The CRF for a photograph on hard labels."""
         from seedbed.refine.crf.refiners import label_refiner
 
-        return label_refiner(np.array(image), CRF_PRESETS[self.crf], self.crf_engine)
+        return label_refiner(np.array(image), crf_preset(self.crf), self.crf_engine)
 
     def score_refiner(self, image: Image.Image) -> RefineScores:
         """The CRF for a photograph on scores."""
         from seedbed.refine.crf.refiners import score_refiner
 
-        return score_refiner(np.array(image), CRF_PRESETS[self.crf], self.crf_engine)
+        return score_refiner(np.array(image), crf_preset(self.crf), self.crf_engine)

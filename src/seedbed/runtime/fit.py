@@ -29,17 +29,21 @@ PATIENCE = 100
 """Batches without a foreground pixel that are tolerated."""
 
 LOADERS = "SEEDBED_LOADERS"
-"""Environment variable: processes that read images beside a GPU; batches are the same for any number."""
+"""Environment variable: processes that read images beside a GPU, or make a method's labels; any number gives equal
+results."""
 
 
 def fit_method(job: Job) -> Products:
     """Train the method that the parameters name.
 
     Raises:
-        SeedbedError: labels that are all background; see `fit`.
+        SeedbedError: labels that are all background, or an input that the method refuses; see `fit`.
     """
     parameters = job.parameters
-    own = parameters.of_method()
+    own = parameters.entry.derived(
+        parameters.of_method(),
+        {name: a.manifest.facts for name, a in job.inputs.items() if isinstance(a, Artifact)},
+    )
     torch.set_num_threads(parameters.torch_threads)
     method = build_method(
         parameters.method,
@@ -75,6 +79,7 @@ def fit_method(job: Job) -> Products:
         accelerator="cuda" if job.device == "cuda" else "cpu",
         examples=examples,
         fields=store,
+        workers=workers,
     )
     facts = network_facts(parameters.method, own, method.to(job.device))
     prefix = f"{facts['player']}."

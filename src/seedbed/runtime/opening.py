@@ -14,9 +14,10 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import GroundTruthUse, LedgerEntry, merge_ledgers, sha256_bytes, to_json
 from seedbed.artifacts.meanings import TRUE_MASKS
 from seedbed.datasets.declaration import DatasetDeclaration
-from seedbed.datasets.index import IndexedDataset, masks_digest, read_index
+from seedbed.datasets.index import IndexedDataset, masks_digest, masks_rows, read_index
 from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.methods.table import other_meanings
 from seedbed.names import DATASET
 from seedbed.regular_files import read_regular, system_reason
 from seedbed.runtime.contract import Stage, TrueMasks
@@ -90,13 +91,14 @@ def open_inputs(stage: Stage, options: argparse.Namespace) -> Opened:
     paths = {name: getattr(options, name) for name in stage.inputs}
     inputs = {name: _open(stage, name, path) for name, path in paths.items() if path is not None}
     artifacts = [a for a in (index, *inputs.values()) if isinstance(a, Artifact)]
+    reads_masks = stage.reads_masks or any(isinstance(source, TrueMasks) for source in inputs.values())
     return Opened(
         slice=content,
         parameters=parameters,
         index=index,
         inputs=inputs,
         contents=_contents(stage, index, inputs),
-        dataset=_dataset(content, index, options),
+        dataset=_dataset(content, index, options, reads_masks),
         ledger=merge_ledgers(*(a.manifest.ledger for a in artifacts), _inherited(stage, content)),
         results=_results_folder(options.params),
     )
@@ -165,7 +167,8 @@ def _open(stage: Stage, name: str, path: Path) -> Artifact | TrueMasks:
             raise SeedbedError(f"--{name} takes {' or '.join(spec.takes)}, got the true masks")
         return TrueMasks()
     artifact = Artifact(path)
-    if not {artifact.meaning.name, artifact.meaning.form.name} & set(spec.takes):
+    meaning = artifact.meaning
+    if not {meaning.name, meaning.form.name, *other_meanings(artifact.manifest.facts)} & set(spec.takes):
         raise SeedbedError(
             f"--{name} takes {' or '.join(spec.takes)}, but {path} is {artifact.meaning.name}; name another artifact"
         )
@@ -186,7 +189,9 @@ def _contents(
     return contents
 
 
-def _dataset(content: Mapping[str, Any], index: Artifact | None, options: argparse.Namespace) -> Any:
+def _dataset(
+    content: Mapping[str, Any], index: Artifact | None, options: argparse.Namespace, reads_masks: bool
+) -> Any:
     name = content["dataset"]
     declared = content["parameters"] if index is None else index.manifest.parameters["parameters"]
     declaration = validate_model(DatasetDeclaration, declared, f"data set {name}")
@@ -194,7 +199,9 @@ def _dataset(content: Mapping[str, Any], index: Artifact | None, options: argpar
     dataset = open_dataset(name, declaration, root)
     if index is None:
         return dataset
-    return IndexedDataset(dataset, read_index(index.file(INDEX)))
+    rows = masks_rows(index.folder / MASKS) if reads_masks else None
+    masks = None if rows is None else {image_id: sha256 for image_id, _, sha256 in rows}
+    return IndexedDataset(dataset, read_index(index.file(INDEX)), masks)
 
 
 def _declared_root(params: Path, dataset: str) -> str | None:

@@ -10,6 +10,8 @@ RUNS = ".runs"
 INDEX = "index.csv"
 MASKS = "masks.csv"
 ROOTS = "roots.json"
+KNOWN = "known.json"
+"""Sizes, times and digests of a data set's files on this machine, below `PARAMS`; not an input of anything."""
 OWN, SHARED = "own", "shared"
 """Forms of threshold quality: each pair with its AffinityNet, or all pairs on the refined CAMs of one setting."""
 

@@ -26,6 +26,7 @@ from seedbed.runtime.contract import Job, Products, Stage
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.locks import output_lock
 from seedbed.runtime.log import Log
+from seedbed.runtime.memory import is_out_of_memory, out_of_memory, training_out_of_memory
 from seedbed.runtime.opening import Opened, open_inputs, refuse_changed_slice
 from seedbed.runtime.paths import WORK
 from seedbed.runtime.run_facts import write_run_facts
@@ -58,6 +59,8 @@ class _Run:
     def __init__(self, stage: Stage, work: Work, options: argparse.Namespace, log: Log) -> None:
         self.stage, self.work, self.options, self.log = stage, work, options, log
         self.folder: Path = options.output.parent if stage.writes_file else options.output
+        self.made = 0
+        """Images of the shard in work that are done."""
 
     def one_shard(self, shard: str) -> None:
         """Make a shard where it is declared to lie."""
@@ -112,7 +115,12 @@ class _Run:
         started = time.monotonic()
         self.log.line(f"{self.stage.name} {unit}: starts")
         job = self._job(unit, opened)
-        make(job)
+        try:
+            make(job)
+        except (MemoryError, RuntimeError, OSError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise self._out_of_memory(job) from error
         shutil.rmtree(job.work, ignore_errors=True)
         seconds = time.monotonic() - started
         write_run_facts(self.folder, unit, job.device, seconds)
@@ -142,15 +150,25 @@ class _Run:
             results=opened.results,
         )
 
+    def _out_of_memory(self, job: Job) -> SeedbedError:
+        if self.stage.resources == "training":
+            return training_out_of_memory(job.parameters.model_dump())
+        image_id = job.image_ids[self.made] if self.made < len(job.image_ids) else ""
+        image_id = image_id or getattr(job.dataset, "last_read", "")
+        size = job.dataset.size(image_id) if image_id else None
+        return out_of_memory(str(job.slice["dataset"]), image_id, size)
+
     def _write_shard(self, job: Job, folder: Path) -> None:
         sharding = self.stage.meaning.form.sharding
         assert sharding is not None
         parts: dict[str, Any] = {}
         records = []
         label = f"{self.stage.name} {job.shard}"
+        self.made = 0
         for image_id, payload in job.progress(self.work(job), len(job.image_ids), label):
             digest, parts[image_id] = sharding.encode(payload)
             records.append(Record(split=job.split, image_id=image_id, name="", sha256=digest))
+            self.made += 1
         if tuple(parts) != job.image_ids:
             raise SeedbedError(f"{label}: {len(parts)} of {len(job.image_ids)} images were made")
         data = sharding.pack(parts)
@@ -180,7 +198,7 @@ class _Run:
             job, files=files, images=dict(made.images), facts=job.facts | dict(made.facts), records=records
         )
         (self.folder / MANIFEST).unlink(missing_ok=True)
-        for name, data in {**made.files, **made.beside}.items():
+        for name, data in made.files.items():
             write_bytes(self.folder / name, data)
         write_bytes(self.folder / MANIFEST, manifest.to_bytes())
 

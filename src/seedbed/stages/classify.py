@@ -40,7 +40,7 @@ def run(job: Job) -> Iterator[tuple[str, dict[str, Float32[np.ndarray, _]]]]:
         valid = torch.ones(image.shape[:3], dtype=torch.bool)
         pixels = normalise(image, valid, trained.mean, trained.std, job.device)
         with torch.no_grad():
-            features = network.backbone(pixels)[-1]
+            features = network.features(pixels)
             class_logits = network.head(features).mean((2, 3))
         vectors = {"probabilities": class_logits.sigmoid(), "features": features.mean((2, 3))}
         yield image_id, {name: value[0].float().cpu().numpy() for name, value in vectors.items()}

@@ -8,7 +8,7 @@ the mean colour for the network, and its map is cropped back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -31,8 +31,10 @@ class DumpCamsParameters(ShardedParameters):
         default=(),
         description="instead of scales: sides in pixels of squares that the image is stretched to",
     )
-    form: Literal["cam", "gradcam++"] = Field(
-        default="cam", description="ReLU of the class maps, or Grad-CAM++ with each map stretched from 0 to 1"
+    form: Literal["cam", "gradcam++", "pcm"] = Field(
+        default="cam",
+        description="ReLU of the class maps; Grad-CAM++ with each map stretched from 0 to 1; or pcm, the maps that "
+        "SEAM's pixel correlation module refined",
     )
     flip: bool = Field(default=True, description="add the mirrored CAM of the mirrored image")
     keep_flips: bool = Field(default=False, description="also store the mirrored half on its own")
@@ -43,6 +45,10 @@ class DumpCamsParameters(ShardedParameters):
     precision: Literal["32", "bf16"] = Field(
         default="32", description="bf16 is faster, with an error of 8.5e-3"
     )
+
+    def asks(self) -> Mapping[str, str]:
+        """`pcm` needs a network with the module."""
+        return {"classifier": "pcm"} if self.form == "pcm" else {}
 
 
 def run(job: Job) -> Iterator[tuple[str, Maps]]:

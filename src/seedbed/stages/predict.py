@@ -30,12 +30,12 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the predicted label map of each image."""
     import torch
 
-    from seedbed.methods.trained import load_network
+    from seedbed.methods.trained import load_segmenter
     from seedbed.networks.inference import multi_scale_probabilities
 
     parameters: PredictParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
-    trained = load_network(job.artifact("segmenter"), job.epochs.get("segmenter"), job.device)
+    trained = load_segmenter(job.artifact("segmenter"), job.epochs.get("segmenter"), job.device)
     for image_id in job.image_ids:
         photograph = job.dataset.image(image_id)
         image = np.array(photograph)

@@ -4,11 +4,12 @@ Every photograph is read once. The stage stops at the first fault and says how m
 lists all of them. Later stages take ids, labels and splits from the index, and refuse a photograph that has
 changed since it was indexed. The plan adds this stage; recipes have no node of it.
 
-- `index.csv` has one row per image and split, in the data set's order: `image_id`, `split`, `width` and `height` in
-  pixels, `sha256` of the file (of size and RGB pixels if images are generated), then one 0/1 column per class.
-- `masks.csv` has one row per mask of the splits that have masks: `image_id`, `split`, `sha256` of size and indices;
-  its last row has the `sha256` of all rows before it. It is beside the artifact and is not part of its content, so
-  correcting a mask makes evaluations stale but retrains nothing.
+`index.csv` has one row per image and split, in the data set's order: `image_id`, `split`, `width` and `height` in
+pixels, `sha256` of the file (of size and RGB pixels if images are generated), then one 0/1 column per class. With
+`longest`, width and height are those of the shrunk photograph, and `original_width` and `original_height` follow the
+checksum. The checksums of masks are written by `prepare_masks`.
+
+When a photograph, a label or a list changes, planning notices it and makes the index stale.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from typing import Any
 
 from pydantic import Field
 
-from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.index import build_index, index_csv, masks_csv
+from seedbed.datasets.declaration import SMALLEST, SplitDeclaration
+from seedbed.datasets.index import build_index, index_csv
 from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Job, Parameters, Products, Stage
-from seedbed.runtime.paths import INDEX, MASKS
+from seedbed.runtime.known import Known
+from seedbed.runtime.paths import INDEX
 
 
 class PrepareDatasetParameters(Parameters):
@@ -29,11 +31,14 @@ class PrepareDatasetParameters(Parameters):
 
     kind: str = Field(description="kind of the data set: voc, folder, composites")
     splits: dict[str, SplitDeclaration] = Field(description="splits, their lists and whether they have masks")
+    longest: int | None = Field(
+        default=None, ge=SMALLEST, description="pixels of the longer side to which photographs are shrunk"
+    )
     options: dict[str, Any] = Field(default_factory=dict, alias="with", description="options of the kind")
 
 
 def run(job: Job) -> Products:
-    """The index; masks get their own file, which only evaluation and the supervised baseline read.
+    """The index.
 
     Raises:
         SeedbedError: the data set has faults; the first is named, `seedbed doctor` lists all.
@@ -43,10 +48,12 @@ def run(job: Job) -> Products:
         more = f" (and {len(faults) - 1} more: `seedbed doctor` lists them)" if len(faults) > 1 else ""
         raise SeedbedError(f"data set {job.slice['dataset']}: {faults[0]}{more}")
     parameters: PrepareDatasetParameters = job.parameters
-    index = build_index(job.dataset, parameters.splits)
+    known = Known(job.results, job.slice)
+    found = known.nothing()
+    index = build_index(job.dataset, parameters.splits, found.digest)
+    known.keep(photographs=found)
     return Products(
         files={INDEX: index_csv(index).encode()},
-        beside={MASKS: masks_csv(job.dataset, parameters.splits).encode()},
         images={split: len(ids) for split, ids in index.splits.items()},
         facts={"classes": list(job.dataset.classes)},
     )
@@ -60,6 +67,6 @@ STAGE = Stage(
     inputs={},
     resources="counts",
     run=run,
-    own_files=(INDEX, MASKS),
+    own_files=(INDEX,),
     reads_index=False,
 )

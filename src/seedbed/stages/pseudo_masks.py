@@ -29,6 +29,10 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
         description="argmax of one background score and the classes; or the pair of the regions axis, else neutral",
     )
     background_score: float = Field(default=0.5, ge=0, le=1, description="score of background, for argmax")
+    crf_labels: Literal["found", "present"] = Field(
+        default="found",
+        description="the CRF's labels: those that have a pixel, or all that the image-level labels name (IRN, ISIM)",
+    )
     regions: RegionsLabel = Field(default=DEFAULT_REGIONS, description="the regions axis, for same_pair")
 
     def uses_regions(self) -> bool:
@@ -52,7 +56,8 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
             label_map = decide_same_pair(scores, class_ids, regions.bg_threshold, regions.fg_threshold)
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
-            label_map = sharpen_label_map(label_map, refine)
+            named = class_ids if parameters.crf_labels == "present" else None
+            label_map = sharpen_label_map(label_map, refine, named)
         yield image_id, label_map
 
 

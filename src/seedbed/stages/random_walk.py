@@ -1,8 +1,13 @@
 """`random_walk`: spread CAMs along AffinityNet's affinities, sparse, at any image size.
 
 The scores x become x T^steps, where T holds the affinities to the power `beta`, with a self-loop of 1, normalised by
-column. T is a sparse stencil, so memory is linear in the size of the image. Background does not take part: it is one
-constant score, which `pseudo_masks` and `evaluate` add. The result is one map per class on AffinityNet's grid.
+column. T is a sparse stencil, so memory is linear in the size of the image. The result is one map per class on
+AffinityNet's grid.
+
+By default background does not take part: it is one constant score, which `pseudo_masks` and `evaluate` add. With
+`background_alpha` (PSA, SEAM) it walks as one more class, (1 - max)^alpha of the CAMs. Each map then becomes the
+class's share, score / (largest class + background), which exceeds 0.5 exactly where the published argmax takes the
+class.
 
 `method: chebyshev` takes `products` matrix products instead of 2^`log2_steps`. Its error is bounded: 8.3e-8 of the
 input, in the norm in which T is symmetric, at 84 products and 256 steps.
@@ -13,14 +18,14 @@ true and start off_edges.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seedbed.artifacts.maps import NORMALISATION, Maps
-from seedbed.cam.normalisation import Form
+from seedbed.cam.normalisation import RefinedForm
 from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 
@@ -54,11 +59,29 @@ class RandomWalkParameters(ShardedParameters):
         default="cams",
         description="scores before the walk: CAMs, or CAMs * (1 - edge); the latter needs edges",
     )
-    normalisation: Form = Field(
+    background_alpha: float | None = Field(
+        default=None,
+        gt=0,
+        description="background walks too, as (1 - max)^alpha (PSA 16, SEAM 6), and maps are the classes' shares; "
+        "their background_score is 0.5",
+    )
+    normalisation: RefinedForm = Field(
         default="global_max",
         description="how later stages normalise the maps to [0, 1]: by the maximum over all classes (IRN), since the "
-        "walk has put the classes on one scale",
+        "walk has put the classes on one scale; none takes the walked scores as they are, which shares need",
     )
+
+    @model_validator(mode="after")
+    def _shares_are_scores(self) -> RandomWalkParameters:
+        if self.background_alpha is not None and self.normalisation != "none":
+            raise ValueError(
+                "background_alpha makes shares, which nothing may rescale; set normalisation: none"
+            )
+        return self
+
+    def asks(self) -> Mapping[str, str]:
+        """`off_edges` needs edges."""
+        return {"affinitynet": "edges"} if self.start == "off_edges" else {}
 
 
 def run(job: Job) -> Iterator[tuple[str, Maps]]:
@@ -70,6 +93,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     import torch
 
     from seedbed.methods.trained import load_affinitynet
+    from seedbed.refine.background import background_scores, shares
     from seedbed.refine.random_walk import walk
 
     parameters: RandomWalkParameters = job.parameters
@@ -96,6 +120,9 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
                     "start: off_edges needs edges, and this AffinityNet has none; train it with method: edge_affinity"
                 )
             scores = scores * (1 - found.edge)
+        alpha = parameters.background_alpha
+        if alpha is not None:
+            scores = np.concatenate([background_scores(scores, alpha), scores])
         refined = walk(
             scores,
             found.affinity,
@@ -106,6 +133,8 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
             products=parameters.products,
             device=job.device,
         )
+        if alpha is not None:
+            refined = shares(refined)
         yield image_id, Maps(stored.class_ids, stored.size, (refined,))
 
 

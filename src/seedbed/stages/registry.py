@@ -4,13 +4,23 @@ The plan adds the others itself: `prepare_dataset`, `report`, and the judges (`s
 """
 
 from seedbed.runtime.contract import Stage
-from seedbed.stages import classify, confident_regions, dump_cams, predict, pseudo_masks, random_walk, train
+from seedbed.stages import (
+    classify,
+    confident_regions,
+    dump_cams,
+    predict,
+    pseudo_masks,
+    random_walk,
+    subcategories,
+    train,
+)
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
         train.TRAIN_CLASSIFIER,
         classify.STAGE,
+        subcategories.STAGE,
         dump_cams.STAGE,
         confident_regions.STAGE,
         train.TRAIN_AFFINITYNET,

@@ -6,7 +6,7 @@ the true masks (`from: {labels: masks}`); the ledger then says `training`.
 
 The backbone's weights learn at `lr`, its biases at `bias_lr_factor` times that, without weight decay; what is
 trained from scratch learns at `head_lr_factor` times those rates. The schedule is lr (1 - step/steps)^poly_power, after
-a warm-up if one is requested.
+a warm-up if one is requested, where `poly_epochs` can end the decay early.
 
 An epoch leaves out a last batch with fewer than `batch_size` images, and a data set with fewer than `batch_size` times
 `accumulate` images is refused. A training run that was killed resumes from its last checkpoint, which is written after
@@ -49,6 +49,19 @@ class TrainingStageParameters(TrainingParameters, Parameters):
         """Inputs for other methods, or for this one with other parameters."""
         used = {*self.needed_inputs(), *self.entry.optional}
         return tuple(name for name in MethodInputs(self.entry.stage) if name not in used)
+
+    def offers(self) -> tuple[str, ...]:
+        """What the method's network gives to later stages."""
+        return self.entry.offers
+
+    def also_makes(self) -> tuple[str, ...]:
+        """What the method's network is besides."""
+        return self.entry.also
+
+    def faults(self) -> Iterator[str]:
+        """What the method's own model says."""
+        own = getattr(self.entry.parameters, "faults", None)
+        return own(self) if own else iter(())
 
     def of_method(self) -> Any:
         """The method's own parameters, an instance of its entry's model."""

@@ -76,6 +76,7 @@ def fit(
     fabric: Fabric | None = None,
     examples: Examples | None = None,
     fields: FieldStore | None = None,
+    workers: int = 0,
 ) -> History:
     """Train a method's networks in place, going on from the checkpoint in `work` if there is one of this key.
 
@@ -98,6 +99,7 @@ def fit(
         checkpoint_steps: also write one after this many optimiser steps of an epoch.
         examples: what the method may look through at an epoch's start.
         fields: takes what the method writes there; the loader reads from the same store. Its folder lies in `work`.
+        workers: processes that the method may start there; what it makes is the same for any number.
         fabric: a launched one of several processes instead of this one on `accelerator`. Each process calls `fit`
             with its own images; gradients are averaged, the first process writes. Its strategy must not broadcast
             buffers, since a network may be passed twice per step: batch norm that is trained keeps the first
@@ -114,6 +116,7 @@ def fit(
             f"x {parameters.batch_size} images; lower batch_size or accumulate, or give more images"
         )
     steps = steps_per_epoch * parameters.epochs
+    decaying = steps_per_epoch * (parameters.poly_epochs or parameters.epochs)
     saved = load_checkpoint(work, key, log)
     fields = fields or FieldStore(work / "fields")
     kept = KeptEpochs(work / "kept")
@@ -156,17 +159,17 @@ def fit(
                 first = saved.index if saved and epoch == saved.epoch else 0
                 if not first:
                     generator = torch.Generator(fabric.device).manual_seed(keyed_seed(rng, epoch))
-                    scratch = work / "scratch"
-                    method.on_epoch_start(
-                        epoch, EpochContext(fabric.device, generator, scratch, examples, fields)
+                    context = EpochContext(
+                        fabric.device, generator, work / "scratch", examples, fields, workers, log
                     )
+                    method.on_epoch_start(epoch, context)
                 method.train()
                 batches = iter(loader.epoch(epoch, first * parameters.accumulate))
                 for index in range(first, steps_per_epoch):
                     step = epoch * steps_per_epoch + index
                     progress = Progress(step, steps, epoch, parameters.epochs)
                     torch.manual_seed(keyed_seed(rng, epoch, index, *rank))
-                    factor = poly_decay(step, steps, parameters.poly_power)
+                    factor = poly_decay(min(step, decaying - 1), decaying, parameters.poly_power)
                     factor *= warmup(step, parameters.warmup_steps)
                     values: dict[str, list[float]] = defaultdict(list)
                     for _ in range(parameters.accumulate):

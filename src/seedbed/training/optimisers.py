@@ -2,7 +2,8 @@
 
 Backbone weights learn at `lr`, backbone biases at twice that, without decay; what is trained from scratch
 learns at ten times those rates. A network's pretrained part is its attribute `backbone`; without one,
-all of it is from scratch.
+all of it is from scratch. A network may give parts of its own another factor than ten, by their names, in its attribute
+`lr_factors` (ISIM's decoder).
 """
 
 from __future__ import annotations
@@ -16,27 +17,31 @@ from seedbed.training.parameters import TrainingParameters
 
 
 def parameter_groups(network: nn.Module, parameters: TrainingParameters) -> list[dict[str, Any]]:
-    """Four groups of the trainable parameters; empty ones are left out.
+    """Groups of the trainable parameters: backbone, from scratch and each of `lr_factors`, weights apart from biases.
 
-    Each group has `params`, `weight_decay`, `name` and `lr`, the rate before any schedule.
+    Empty ones are left out. Each group has `params`, `weight_decay`, `name` and `lr`, the rate before any schedule.
     """
     backbone = getattr(network, "backbone", None)
     pretrained = {id(p) for p in backbone.parameters()} if isinstance(backbone, nn.Module) else set()
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    factors: dict[str, float] = getattr(network, "lr_factors", {})
+    rates = {"backbone": 1.0, "scratch": parameters.head_lr_factor, **factors}
+    order = list(rates)
+    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
-            kind = (id(parameter) not in pretrained, name.rpartition(".")[2] == "bias")
+            part = name.partition(".")[0]
+            part = part if part in factors else "scratch"
+            part = "backbone" if id(parameter) in pretrained else part
+            kind = (order.index(part), name.rpartition(".")[2] == "bias")
             groups.setdefault(kind, []).append(parameter)
     return [
         {
-            "name": f"{'scratch' if scratch else 'backbone'} {'biases' if bias else 'weights'}",
+            "name": f"{order[part]} {'biases' if bias else 'weights'}",
             "params": members,
-            "lr": parameters.lr
-            * (parameters.head_lr_factor if scratch else 1.0)
-            * (parameters.bias_lr_factor if bias else 1.0),
+            "lr": parameters.lr * rates[order[part]] * (parameters.bias_lr_factor if bias else 1.0),
             "weight_decay": 0.0 if bias else parameters.weight_decay,
         }
-        for (scratch, bias), members in sorted(groups.items())
+        for (part, bias), members in sorted(groups.items(), key=lambda group: group[0])
     ]
 
 

@@ -40,6 +40,8 @@ class TrainingParameters(BaseModel):
     """Weight decay of weights."""
     poly_power: float = Field(0.9, ge=0)
     """Power of the polynomial decay lr (1 - step/steps)^power; 0 keeps `lr`."""
+    poly_epochs: int | None = Field(None, ge=1)
+    """Epochs after which the decay stops and the rate keeps its last value (ISIM's code: 5); null: it never stops."""
     warmup_steps: int = Field(0, ge=0)
     """Optimiser steps over which the learning rate rises linearly to its schedule."""
     precision: Literal["32", "bf16"] = "32"

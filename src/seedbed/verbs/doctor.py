@@ -1,6 +1,6 @@
 """`seedbed doctor`: a data set's classes, and every fault of it and of the selected recipes, one line each.
 
-Planning imports neither torch nor timm, so names that only timm knows are checked here (and by the stage).
+Planning refuses what a recipe or a data set's settings get wrong; what depends on this machine is checked here.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seedbed.datasets import DatasetDeclaration, open_dataset
+from seedbed.engines.data_state import look
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.networks.known import backbone_fault, weights_fault
 from seedbed.plan.commands import Workflow
 from seedbed.plan.tasks import Task
 from seedbed.verbs.doctor_data import DataReport
+from seedbed.verbs.doctor_memory import memory_notes
 
 
 class Findings(NamedTuple):
@@ -37,11 +40,14 @@ def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | No
     except SeedbedError as error:
         return Findings([], [str(error)])
     data = read_data(name, declaration, data_root)
+    seen = look(workflow.graph(name), root=data_root)
     tasks, faults = selected_tasks(workflow, name)
     for where, task in tasks.items():
         faults += [f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump())]
     faults = [*data.faults, *faults, *_added_faults(workflow, name), *data.training_faults(tasks)]
-    return Findings(data.notes, list(dict.fromkeys(faults)))
+    changed = [seen.line] if any(seen.changes) else []
+    notes = [*data.notes, *changed, *memory_notes(data.largest, declaration.longest, tasks)]
+    return Findings(notes, list(dict.fromkeys(faults)))
 
 
 def read_data(name: str, declaration: DatasetDeclaration, data_root: Path | None = None) -> DataReport:
@@ -91,38 +97,18 @@ def parameter_faults(values: Mapping[str, Any]) -> Iterator[str]:
     """Faults of a stage's parameters that its model cannot see."""
     if "backbone" in values:
         yield from backbone_faults(values["backbone"], values.get("weights", "none"))
-    if "architecture" in values:
-        from seedbed.networks.segmenters import SEGMENTERS
-
-        if values["architecture"] not in SEGMENTERS:
-            yield unknown_name("segmenter", values["architecture"], SEGMENTERS)
-    if values.get("crf", "none") != "none":
-        yield from crf_faults(values["crf_engine"])
+    for crf in ("crf", "label_crf"):
+        if values.get(crf, "none") != "none":
+            yield from crf_faults(values[f"{crf}_engine"])
 
 
 def backbone_faults(backbone: str, weights: str) -> Iterator[str]:
-    """An unknown backbone, or initial weights that it cannot have; nothing is downloaded."""
-    import timm
-
-    from seedbed.networks.weights import EMBEDDED_BACKBONE
-
-    known = timm.list_models()
-    if backbone not in known:
-        yield unknown_name("backbone", backbone, known)
-        return
-    kind, _, rest = weights.partition(":")
-    if kind == "timm":
-        tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone}.*")]
-        if rest not in tags:
-            yield unknown_name(f"weights tag of {backbone}", rest, tags)
-    elif kind == "file":
-        if not Path(rest).expanduser().is_file():
-            yield f"initial weights: there is no file {rest}"
-    elif kind == "embedded":
-        if backbone != EMBEDDED_BACKBONE:
-            yield f"embedded weights exist for {EMBEDDED_BACKBONE} only, not for {backbone}; set `weights`"
-    elif kind != "none":
-        yield unknown_name("initial weights", weights, ["none", "embedded", "timm:<tag>", "file:<path>"])
+    """An unknown backbone, initial weights that it cannot have, a missing file; nothing is downloaded."""
+    if fault := backbone_fault(backbone) or weights_fault(backbone, weights):
+        yield fault
+    kind, _, path = weights.partition(":")
+    if kind == "file" and path and not Path(path).expanduser().is_file():
+        yield f"initial weights: there is no file {path}"
 
 
 def crf_faults(engine: str) -> Iterator[str]:

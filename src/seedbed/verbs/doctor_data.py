@@ -11,6 +11,10 @@ from seedbed.datasets import Dataset
 from seedbed.errors import SeedbedError
 from seedbed.plan.tasks import Task
 from seedbed.training.parameters import TrainingParameters
+from seedbed.verbs.doctor_memory import Photograph, largest_photograph
+
+WITHOUT_LABEL = "rows of zeros in a CSV, or a sub-folder `background`"
+"""How an image without any class is labelled, by kind of labels."""
 
 
 @dataclass
@@ -22,6 +26,7 @@ class DataReport:
         counts: images of each class, by split; a split of which any label is not understood is not counted.
         faults: one line each.
         notes: lines that are worth knowing and are not faults.
+        largest: photograph; None if images are generated.
     """
 
     name: str
@@ -30,6 +35,7 @@ class DataReport:
     counts: dict[str, np.ndarray] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    largest: Photograph | None = None
 
     @classmethod
     def of(cls, data: Dataset, splits: Iterable[str]) -> DataReport:
@@ -42,6 +48,9 @@ class DataReport:
                 report.counts[split] = np.sum(labels, axis=0)
             except SeedbedError:
                 continue  # the data set's own faults tell why
+        report.largest = largest_photograph(
+            data, dict.fromkeys(i for ids in report.ids.values() for i in ids)
+        )
         report.notes = report._classes() + list(getattr(data, "notes", list)())
         return report
 
@@ -49,8 +58,9 @@ class DataReport:
         if not self.counts:
             return []
         images = ", ".join(f"{split} {len(self.ids[split])}" for split in self.counts)
+        classes = "class" if len(self.classes) == 1 else "classes"
         return [
-            f"data set {self.name!r}: {len(self.classes)} classes; images: {images}",
+            f"data set {self.name!r}: {len(self.classes)} {classes}; images: {images}",
             *(
                 f"class {name!r}: {', '.join(f'{s} {count[c]}' for s, count in self.counts.items())}"
                 for c, name in enumerate(self.classes)
@@ -72,6 +82,12 @@ class DataReport:
             trained.setdefault(_split(task), where)
         for split, where in trained.items():
             faults += self._without_image(split, where)
+        classified: dict[str, str] = {}
+        for where, task in trainings.items():
+            if task.stage.name == "train_classifier":
+                classified.setdefault(_split(task), where)
+        for split, where in classified.items():
+            faults += self._constant(split, where)
         processed = dict.fromkeys(s for task in tasks.values() for s in task.splits if s not in trained)
         for split in processed:
             for other, where in trained.items():
@@ -96,6 +112,17 @@ class DataReport:
             f"data set {self.name!r}: class {name!r} has no image in split {split!r}, on which {where} trains;"
             " add images, or leave it out of `classes`"
             for name in absent
+        ]
+
+    def _constant(self, split: str, where: str) -> list[str]:
+        """Labels that are the same for every image, from which a classifier learns nothing."""
+        counts, images = self.counts.get(split), len(self.ids.get(split, ()))
+        if counts is None or not counts.any() or images < 2 or not set(counts.tolist()) <= {0, images}:
+            return []
+        names = " and ".join(repr(c) for c, n in zip(self.classes, counts, strict=True) if n)
+        return [
+            f"data set {self.name!r}: all {images} images of split {split!r} have the label {names}, from which {where}"
+            f" learns nothing; add about as many images without it ({WITHOUT_LABEL})"
         ]
 
     def _parts(self, split: str, trained: str, where: str) -> list[str]:

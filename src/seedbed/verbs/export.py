@@ -12,9 +12,12 @@ from jaxtyping import UInt8
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes, writing
 from seedbed.artifacts.label_maps import label_map_png
+from seedbed.datasets.index import parse_index
+from seedbed.datasets.shrunk import nearest
 from seedbed.datasets.voc import VOC_NAMES
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.labels import IGNORE
+from seedbed.runtime.paths import INDEX
 from seedbed.verbs.locate import Located
 from seedbed.verbs.names import names_of
 
@@ -26,7 +29,7 @@ _GZIP_SYSTEM = 9
 
 
 def export(located: Located, out: Path, form: str = "png", split: str | None = None) -> tuple[Path, int]:
-    """Write a node's label maps.
+    """Write a node's label maps, in the photographs' own sizes if the data set was shrunk and its index is there.
 
     Args:
         located: a node that makes label maps.
@@ -60,7 +63,7 @@ def export_pngs(located: Located, out: Path, splits: Sequence[str]) -> tuple[Pat
     count = 0
     for split in splits:
         folder = out / split if len(splits) > 1 else out
-        for _, name, label_map in _maps(located.artifact, split):
+        for _, name, label_map in _maps(located, split):
             path = folder / name
             with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +84,7 @@ def export_voc(located: Located, out: Path, splits: Sequence[str]) -> tuple[Path
         )
     lookup = _voc_lookup(located)
     files = {}
-    for image_id, name, label_map in _maps(located.artifact, splits[0]):
+    for image_id, name, label_map in _maps(located, splits[0]):
         if (label_map == IGNORE).any():
             raise SeedbedError(
                 f"image {image_id} has neutral pixels (255), which VOC's server does not accept; export predictions"
@@ -97,19 +100,28 @@ FORMS: dict[str, Callable[[Located, Path, Sequence[str]], tuple[Path, int]]] = {
 }
 
 
-def _maps(artifact: Artifact, split: str) -> Iterator[tuple[str, str, UInt8[np.ndarray, "height width"]]]:
+def _maps(located: Located, split: str) -> Iterator[tuple[str, str, UInt8[np.ndarray, "height width"]]]:
     """(image id, name of its file, label map) for each image of a split.
 
     Raises:
         SeedbedError: an id leads out of the output folder; ids may name folders inside it.
     """
-    maps = artifact.open(split)
+    maps, originals = located.artifact.open(split), _original_sizes(located)
     image_ids = list(maps)
     for image_id, name in zip(image_ids, names_of(image_ids), strict=True):
         path = PurePosixPath(image_id)
         if path.is_absolute() or ".." in path.parts:
             raise SeedbedError(f"image id {image_id!r} leads out of the output folder; rename the image")
-        yield image_id, f"{name}.png", maps[image_id]
+        label_map = maps[image_id]
+        yield image_id, f"{name}.png", nearest(label_map, originals.get(image_id, label_map.shape[::-1]))
+
+
+def _original_sizes(located: Located) -> dict[str, tuple[int, int]]:
+    """Width and height of the photographs that the data set shrinks."""
+    if located.index is None:
+        return {}
+    index = parse_index(Artifact(located.index).file(INDEX).read_text())
+    return {row.image_id: row.original for row in index.rows if row.original}
 
 
 def _voc_lookup(located: Located) -> UInt8[np.ndarray, "256"]:

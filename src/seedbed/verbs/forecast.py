@@ -1,18 +1,18 @@
 """What a run will cost: the median seconds of earlier runs of the same stage on the same data set.
 
-Every stage command leaves `.runs/UNIT.json` beside its output; a sharded node costs the runs of its missing shards.
-Seconds also depend on parameters and device, so this is only a forecast; it ignores checkpoints to resume from.
+Every stage command leaves `.runs/UNIT.json` beside its output; the jobs are those that are left
+(`seedbed.engines.jobs`). Seconds also depend on parameters and device, so this is only a forecast; it ignores
+checkpoints to resume from.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from seedbed.engines.soundness import State, finished_shards
-from seedbed.plan.commands import ALL_STAGES
-from seedbed.plan.tasks import Task
+from seedbed.plan.commands import ALL_STAGES, GATHER, Command
 from seedbed.runtime.paths import RUNS
 from seedbed.verbs.terminal import human_duration
 
@@ -28,15 +28,6 @@ class Forecast:
 
     seconds: float
     unknown: Mapping[str, int]
-
-    @classmethod
-    def total(cls, parts: Sequence["Forecast"]) -> "Forecast":
-        """The sum."""
-        unknown: dict[str, int] = {}
-        for part in parts:
-            for stage, count in part.unknown.items():
-                unknown[stage] = unknown.get(stage, 0) + count
-        return cls(sum((part.seconds for part in parts), 0.0), unknown)
 
     def __str__(self) -> str:
         """`unknown` if nothing is known, `3 min + unknown` if only a part is."""
@@ -59,21 +50,12 @@ def run_seconds(results: Path, dataset: str) -> dict[str, float]:
     return {stage: median(values) for stage, values in seconds.items()}
 
 
-def task_forecast(task: Task, state: State, seconds: Mapping[str, float]) -> Forecast:
-    """Cost of what a run would do for a node: nothing if it is cached, the missing shards if it is partial."""
-    runs = 1
-    if task.stage.sharded:
-        finished = 0 if state.status == "stale" else finished_shards(task)
-        runs = len(task.shard_names) - finished
-    return forecast(task.stage.name, state, seconds, runs)
-
-
-def forecast(stage: str, state: State, seconds: Mapping[str, float], runs: int = 1) -> Forecast:
-    """Cost of a number of runs of a stage; nothing if what they make is cached."""
-    if state.status == "cached":
-        return Forecast(0.0, {})
-    known = seconds.get(stage)
-    return Forecast(0.0, {stage: runs} if runs else {}) if known is None else Forecast(known * runs, {})
+def forecast(jobs: Iterable[Command], seconds: Mapping[str, float]) -> Forecast:
+    """Cost of jobs; gathering shards costs next to nothing."""
+    stages = Counter(_stage_of(job.words[1:]) for job in jobs)
+    del stages[GATHER]
+    known = sum((count * seconds[stage] for stage, count in stages.items() if stage in seconds), 0.0)
+    return Forecast(known, {stage: count for stage, count in stages.items() if stage not in seconds})
 
 
 def _stage_of(command: Sequence[str]) -> str:

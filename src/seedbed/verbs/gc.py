@@ -1,6 +1,7 @@
 """`seedbed gc`: what is in `results/` and `logs/` though no recipe's commands write it, and deleting it.
 
-Indexes and reports of declared data sets stay, and so do files that seedbed did not write.
+It speaks of the configured data set, or of all of them. Indexes and reports of declared data sets stay, and so do files
+that seedbed did not write.
 """
 
 import os
@@ -31,8 +32,8 @@ class Leftover:
 
     Attributes:
         what: `data set`, `node`, the name of a judge, `work`, `slices`, `logs`, `temporary`.
-        where: the path to show for it.
-        paths: files and folders to delete.
+        where: the file or folder to show for it.
+        paths: files and folders to delete: `where`, or what belongs to it.
         why: why no recipe owns it.
     """
 
@@ -47,12 +48,13 @@ class Leftover:
         return sum(folder_size(p) if p.is_dir() else p.lstat().st_size for p in self.paths if p.exists())
 
 
-def collect(workflow: Workflow, yes: bool, each: bool = False, logs: Path = LOGS) -> str:
+def collect(workflow: Workflow, yes: bool, each: bool = False, every: bool = False, logs: Path = LOGS) -> str:
     """List what no recipe wants, and delete it with `yes`.
 
     Args:
         yes: delete.
-        each: one line per folder, instead of one for all of an owner's folders that go for the same reason.
+        each: one line per folder or file, instead of one for all of an owner's that go for the same reason.
+        every: of all data sets, also of those that are no longer declared; otherwise of the configured one.
         logs: folder of the engines' logs.
 
     Returns:
@@ -66,35 +68,64 @@ def collect(workflow: Workflow, yes: bool, each: bool = False, logs: Path = LOGS
         refuse_locked(work.parent)
     kept = {
         name: Kept.of(workflow, name)
-        for name in workflow.config.datasets
+        for name in (workflow.config.datasets if every else [workflow.config.dataset])
         if any((folder / name).is_dir() for folder in (results, results / PARAMS, logs))
     }
-    found = leftovers(workflow, kept, logs)
+    found = leftovers(workflow, kept, logs, every)
     text = _text(workflow, kept, found, yes, each)
+    if not every and (others := _others(workflow, logs)):
+        text += f"\nnot looked at: {', '.join(others)}; `seedbed gc --all` does"
     if yes:
         for path in (path for leftover in found for path in leftover.paths):
             _delete(path, (results, logs))
     return text
 
 
-def leftovers(workflow: Workflow, kept: Mapping[str, Kept], logs: Path = LOGS) -> list[Leftover]:
-    """Everything that no recipe wants, given what is kept for each data set with results, slices or logs."""
-    results, declared = workflow.results, workflow.config.datasets
+def leftovers(
+    workflow: Workflow, kept: Mapping[str, Kept], logs: Path = LOGS, every: bool = True
+) -> list[Leftover]:
+    """Everything that no recipe wants, given what is kept for each data set with results, slices or logs.
+
+    Args:
+        every: also data sets that are no longer declared.
+    """
+    results = workflow.results
     found = []
-    for folder in _folders(results):
-        if folder.name not in declared and (folder / "index" / MANIFEST).is_file():
-            others = (results / PARAMS / folder.name, logs / folder.name)
-            paths = (folder, *(path for path in others if path.is_dir()))
-            found.append(Leftover("data set", folder, paths, "params.yaml declares no such data set"))
+    for folder in _undeclared(workflow) if every else ():
+        others = (results / PARAMS / folder.name, logs / folder.name)
+        paths = (folder, *(path for path in others if path.is_dir()))
+        found.append(Leftover("data set", folder, paths, "params.yaml declares no such data set"))
     for name, one in kept.items():
         found += [*_nodes(workflow, one, results / name), *_work(one)]
         found += _strays("slices", one, results / PARAMS, set())
         found += _strays("logs", one, logs, one.logs(logs))
     doomed = [path for leftover in found for path in leftover.paths]
-    temporary = [p for p in sorted(results.glob("**/.*.tmp")) if not any(map(p.is_relative_to, doomed))]
-    if temporary:
-        found.append(Leftover("temporary", results, tuple(temporary), "left by killed runs"))
+    searched = (
+        [results] if every else [folder / name for name in kept for folder in (results, results / PARAMS)]
+    )
+    temporary = [path for folder in searched for path in sorted(folder.glob("**/.*.tmp"))]
+    found += [
+        Leftover("temporary", path, (path,), "left by killed runs")
+        for path in temporary
+        if not any(map(path.is_relative_to, doomed))
+    ]
     return found
+
+
+def _undeclared(workflow: Workflow) -> list[Path]:
+    """Folders of data sets that params.yaml no longer declares."""
+    declared = workflow.config.datasets
+    folders = _folders(workflow.results)
+    return [f for f in folders if f.name not in declared and (f / "index" / MANIFEST).is_file()]
+
+
+def _others(workflow: Workflow, logs: Path) -> list[str]:
+    """Data sets with results, slices or logs, besides the configured one."""
+    config, results = workflow.config, workflow.results
+    places = (results, results / PARAMS, logs)
+    declared = [name for name in config.datasets if any((place / name).is_dir() for place in places)]
+    names = [*declared, *(folder.name for folder in _undeclared(workflow))]
+    return [name for name in names if name != config.dataset]
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -135,11 +166,11 @@ def _why(workflow: Workflow, kept: Kept, owner: str, axes: Axes, node: str) -> s
 
 
 def _judged(folder: Path, key: str, kept: Kept) -> Iterator[Leftover]:
-    files = [path for path in sorted(folder.glob("*.json")) if not kept.wants(f"{key}/{path.stem}")]
-    if files:
-        beside = [path for f in files for path in (folder / RUNS / f.name, lock_path(folder, f.name))]
-        paths = (*files, *(path for path in beside if path.exists()))
-        yield Leftover(folder.name, folder, paths, "no recipe asks for them")
+    for path in sorted(folder.glob("*.json")):
+        if not kept.wants(f"{key}/{path.stem}"):
+            beside = (folder / RUNS / path.name, lock_path(folder, path.name))
+            paths = (path, *(one for one in beside if one.exists()))
+            yield Leftover(folder.name, path, paths, "no recipe asks for it")
 
 
 def _work(kept: Kept) -> Iterator[Leftover]:
@@ -153,19 +184,15 @@ def _work(kept: Kept) -> Iterator[Leftover]:
 
 
 def _strays(what: str, kept: Kept, root: Path, wanted: set[str]) -> Iterator[Leftover]:
-    """Slices or logs of nodes that are not wanted, by owner."""
+    """Slices or logs of nodes that are not wanted."""
     for owner in _folders(root / kept.graph.dataset):
         if owner.name in ("reports", *kept.held):
             continue
-        files = [path for path in sorted(owner.rglob("*")) if path.suffix in SUFFIXES[what]]
-        keys = {path: path.relative_to(root).as_posix().removesuffix(path.suffix) for path in files}
-        stray = tuple(
-            path
-            for path, key in keys.items()
-            if is_axes(path.relative_to(owner).parts[0]) and key not in wanted and not kept.wants(key)
-        )
-        if stray:
-            yield Leftover(what, owner, stray, "no node needs them")
+        for path in sorted(owner.rglob("*")):
+            key = path.relative_to(root).as_posix().removesuffix(path.suffix)
+            is_ours = path.suffix in SUFFIXES[what] and is_axes(path.relative_to(owner).parts[0])
+            if is_ours and key not in wanted and not kept.wants(key):
+                yield Leftover(what, path, (path,), "no node needs it")
 
 
 def _delete(path: Path, roots: Sequence[Path]) -> None:
@@ -212,9 +239,16 @@ def _text(
         groups.setdefault((one.what, one.why, str(place)), []).append(one)
     rows = []
     for (what, why, _), group in groups.items():
-        items = len(group) if what == "data set" else sum(len(one.paths) for one in group)
-        where = os.path.commonpath([str(one.where) for one in group])
-        rows.append((what, str(items), human_size(sum(one.size for one in group)), where, why))
+        items = sum(len(one.paths) for one in group) if what == "work" else len(group)
+        rows.append((what, str(items), human_size(sum(one.size for one in group)), _places(group), why))
     total = human_size(sum(one.size for one in found))
     ending = f"{total} deleted" if deleted else f"{total} to delete; `seedbed gc --yes` does it"
     return "\n".join([*lines, table(("WHAT", "ITEMS", "SIZE", "WHERE", "WHY"), rows), ending])
+
+
+def _places(group: Sequence[Leftover]) -> str:
+    """The folder of a group of folders; of files, beside which others stay, the first by name."""
+    first = group[0].where
+    if first.is_dir():
+        return os.path.commonpath([str(one.where) for one in group])
+    return f"{first} and {len(group) - 1} more" if len(group) > 1 else str(first)

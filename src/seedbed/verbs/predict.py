@@ -20,8 +20,10 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes, writing
 from seedbed.artifacts.label_maps import label_map_png, voc_palette
 from seedbed.datasets.files import FORMULA, read_image
-from seedbed.datasets.index import read_index
+from seedbed.datasets.index import Index, read_index
+from seedbed.datasets.shrunk import shrunk_size
 from seedbed.errors import SeedbedError, one_line
+from seedbed.methods.table import other_meanings
 from seedbed.report.overlays import jpeg, overlay_labels
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.paths import INDEX
@@ -78,6 +80,7 @@ class Predictor:
         classes: background first.
         longest: long side in pixels, above which photographs are shrunk for the network: the longest of the data set,
             since objects of other sizes are not what it was trained on; None if that is not known.
+        resampling: how they are shrunk; over areas if the data set's photographs are.
     """
 
     trained: TrainedNetwork
@@ -85,16 +88,14 @@ class Predictor:
     parameters: PredictParameters
     longest: int | None
     device: str
+    resampling: Image.Resampling = Image.Resampling.LANCZOS
 
     def label_map(self, photo: Image.Image) -> UInt8[np.ndarray, "H W"]:
         """The most probable class of each pixel, at the photograph's own size."""
         from seedbed.networks.inference import multi_scale_probabilities
 
-        scale = min(1.0, self.longest / max(photo.size)) if self.longest else 1.0
-        seen = photo
-        if scale < 1:
-            size = [max(1, round(scale * side)) for side in photo.size]
-            seen = photo.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+        size = shrunk_size(photo.size, self.longest) if self.longest else photo.size
+        seen = photo if size == photo.size else photo.resize(size, self.resampling)
         image = np.array(seen)
         parameters, trained = self.parameters, self.trained
         probabilities = multi_scale_probabilities(
@@ -267,7 +268,7 @@ def predict_command(
     photos = find_photos(given, out)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with gpu_slot(0 if device == "cpu" else 1, f"predict {out}"):
-        predictor = _predictor(artifact, epoch, parameters, longest or _longest(located), device)
+        predictor = _predictor(artifact, epoch, parameters, device, longest, _index(located))
         return predict_photos(predictor, photos, out, overlay, progress)
 
 
@@ -275,35 +276,41 @@ def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameter
     task, artifact = located.task, located.artifact
     if task is not None and isinstance(task.parameters, PredictParameters):
         return Artifact(task.sources["segmenter"].folder), task.epochs.get("segmenter"), task.parameters
-    if artifact.meaning.name != "segmenter":
+    if "segmenter" not in (artifact.meaning.name, *other_meanings(artifact.manifest.facts)):
         raise SeedbedError(
             f"{artifact.folder} is {artifact.meaning.name}, made by {artifact.manifest.stage}; expected a segmenter"
         )
     return artifact, located.epoch, PredictParameters()
 
 
-def _longest(located: Located) -> int | None:
-    """Long side of the data set's largest image, if its index is beside the artifact."""
-    if located.index is None:
-        return None
-    index = read_index(Artifact(located.index).file(INDEX))
-    return max(max(row.width, row.height) for row in index.rows)
+def _index(located: Located) -> Index | None:
+    """The data set's index, if it is beside the artifact."""
+    return read_index(Artifact(located.index).file(INDEX)) if located.index else None
 
 
 def _predictor(
-    artifact: Artifact, epoch: int | None, parameters: PredictParameters, longest: int | None, device: str
+    artifact: Artifact,
+    epoch: int | None,
+    parameters: PredictParameters,
+    device: str,
+    longest: int | None,
+    index: Index | None,
 ) -> Predictor:
     import torch
 
-    from seedbed.methods.trained import load_network
+    from seedbed.methods.trained import load_segmenter
 
     if device == "cuda" and not torch.cuda.is_available():
         raise SeedbedError("torch sees no GPU here; use --device cpu or auto")
     used = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     torch.set_num_threads(parameters.torch_threads)
-    trained = load_network(artifact, epoch, used)
+    trained = load_segmenter(artifact, epoch, used)
     classes = ("background", *artifact.classes)
-    return Predictor(trained, classes, parameters, longest, used)
+    if index is not None and longest is None:
+        longest = max(max(row.width, row.height) for row in index.rows)
+    shrunk = index is not None and any(row.original for row in index.rows)
+    resampling = Image.Resampling.BOX if shrunk else Image.Resampling.LANCZOS
+    return Predictor(trained, classes, parameters, longest, used, resampling)
 
 
 def _hex(rgb: Sequence[int]) -> str:

@@ -1,16 +1,15 @@
 """`seedbed plan`: every node with its state, and what a run would cost and discard."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from seedbed.engines.data_state import DataState
+from seedbed.engines.jobs import counted_by_rule, jobs_left
 from seedbed.engines.soundness import Examiner, State
-from seedbed.plan.commands import Workflow
+from seedbed.plan.commands import Command, Workflow
 from seedbed.plan.tasks import Task
-from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
-from seedbed.stages.report import STAGE as REPORT
-from seedbed.verbs.forecast import Forecast, forecast, run_seconds, task_forecast
-from seedbed.verbs.terminal import folder_size, human_duration, human_size, table
+from seedbed.verbs.forecast import Forecast, forecast, run_seconds
+from seedbed.verbs.terminal import counted_states, folder_size, human_duration, human_size, table
 
 
 @dataclass(frozen=True)
@@ -22,41 +21,51 @@ class Columns:
     forecast: bool = False
 
 
-def plan_text(workflow: Workflow, reports: Sequence[str], columns: Columns = Columns()) -> str:
+def plan_text(
+    workflow: Workflow, reports: Sequence[str], columns: Columns = Columns(), data: DataState | None = None
+) -> str:
     """Every node of the reports: one line for all its seeds and regions settings; then what a run would discard.
 
     Args:
         reports: `all`, `sweep`.
         columns: with `why`, instances of one node get one line per reason.
+        data: what planning saw of the data set; it is looked at if None.
     """
     graph = workflow.graph()
     asked = [workflow.asked(name) for name in reports]
     tasks = {task.key: task for report in asked for task in report.tasks}
-    examiner = Examiner(graph)
-    index = examiner.index()
+    examiner = Examiner(graph, data=data)
+    index, masks = examiner.index(), examiner.masks()
     states = {key: examiner.task(task) for key, task in tasks.items()}
     sizes = _sizes(tasks, states, columns.disk)
     seconds = run_seconds(workflow.results, graph.dataset) if columns.forecast else {}
-    cost = {key: task_forecast(task, states[key], seconds) for key, task in tasks.items()}
-    made = forecast(PREPARE_DATASET.name, index, seconds)
+    jobs = jobs_left(workflow, reports, examiner) if columns.forecast else []
+    jobs_of: dict[str, list[Command]] = {}
+    for job in jobs:
+        jobs_of.setdefault(job.unit if job.unit in tasks else job.unit.rpartition("/")[0], []).append(job)
+    made = [
+        forecast((job for job in jobs if job.unit == key), seconds)
+        for key in (graph.index_key, graph.masks_key)
+    ]
     index_size = folder_size(graph.index_folder) if columns.disk else 0
-    rows = [_row(columns, ("", "index", "", ""), [index], made, index_size)]
+    masks_size = graph.masks_path.stat().st_size if columns.disk and graph.masks_path.exists() else 0
+    rows = [
+        _row(columns, ("", "index", "", ""), [index], made[0], index_size - masks_size),
+        _row(columns, ("", "masks", "", ""), [masks], made[1], masks_size),
+    ]
     for group in _groups(tasks.values(), states, columns.why):
         head = (group[0].owner, group[0].name, _rngs(group), _regions(group))
-        costs = Forecast.total([cost[task.key] for task in group])
+        costs = forecast((job for task in group for job in jobs_of.get(task.key, ())), seconds)
         size = sum(sizes.get(task.key, 0) for task in group)
         rows.append(_row(columns, head, [states[task.key] for task in group], costs, size))
     shown = (*("OWNER", "NODE", "RNGS", "REGIONS", "STATE"), *_optional(columns, "DISK", "TIME", "WHY"))
-    lines = [f"data set {graph.dataset}", table(shown, rows)]
+    lines = [f"data set {graph.dataset}", *examiner.data.notes, table(shown, rows)]
     discarded = human_size(sum(sizes[key] for key, state in states.items() if state.status == "stale"))
     lines.append(f"{len(states)} nodes: {_counted(states.values())}; a run would discard {discarded}")
     if columns.disk:
         lines.append(f"{human_size(index_size + sum(sizes.values()))} on disk")
     if columns.forecast:
-        judgements = {key: j for report in asked for key, j in report.judgements.items()}
-        judged = [forecast(j.stage.name, examiner.judgement(j), seconds) for j in judgements.values()]
-        pages = [forecast(REPORT.name, examiner.report(report), seconds) for report in asked]
-        lines.append(_cost(Forecast.total([made, *cost.values(), *judged, *pages])))
+        lines += _left(jobs, reports, forecast(jobs, seconds))
     return "\n".join(lines)
 
 
@@ -87,8 +96,7 @@ def _optional(columns: Columns, disk: str, time: str, why: str) -> tuple[str, ..
 
 
 def _counted(states: Iterable[State]) -> str:
-    counts = Counter(state.status for state in states)
-    return ", ".join(f"{counts[s]} {s}" for s in ("cached", "stale", "partial", "missing") if counts[s])
+    return counted_states(state.status for state in states)
 
 
 def _rngs(tasks: Sequence[Task]) -> str:
@@ -107,9 +115,17 @@ def _regions(tasks: Sequence[Task]) -> str:
     return f"{len(labels)} settings" if len(labels) > 1 else "".join(labels)
 
 
+def _left(jobs: Sequence[Command], reports: Sequence[str], cost: Forecast) -> list[str]:
+    """What is left, counted as `snakemake -n` does, and its cost."""
+    if not jobs:
+        return ["a run has nothing to do"]
+    counts = counted_by_rule(jobs, reports)
+    total = counts.pop("total")
+    listed = ", ".join(f"{count} {rule}" for rule, count in counts.items())
+    return [f"{total} jobs left, as `snakemake -n` counts them: {listed}", _cost(cost)]
+
+
 def _cost(total: Forecast) -> str:
-    if not total.seconds and not total.unknown:
-        return "a run has nothing to do"
     unknown = ", ".join(f"{count} x {stage}" for stage, count in total.unknown.items())
     if not total.seconds:
         return f"the time of a run is unknown, since none of its stages has run on this data set: {unknown}"

@@ -1,5 +1,6 @@
 """Tables, sizes and durations as people read them at a terminal."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
     )
+
+
+def counted_states(states: Iterable[str]) -> str:
+    """`2 cached, 1 stale`."""
+    counts = Counter(states)
+    return ", ".join(f"{counts[s]} {s}" for s in ("cached", "stale", "partial", "missing") if counts[s])
 
 
 def human_size(size: int) -> str:

@@ -89,7 +89,9 @@ def unary_from_softmax(
     """
     if not 0 < clip <= 1:
         raise ValueError(f"expected clip above 0 and at most 1, got {clip}; 1e-5 is usual")
-    return np.asarray(-np.log(np.clip(probabilities, clip, 1)), dtype=np.float32)
+    unary = np.clip(probabilities, clip, 1)
+    np.negative(np.log(unary, out=unary), out=unary)
+    return np.asarray(unary, dtype=np.float32)
 
 
 class DenseCrf:

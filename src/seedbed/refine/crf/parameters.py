@@ -1,11 +1,20 @@
 """Settings of the dense CRF: Krähenbühl & Koltun 2011, eq. (3), and the values that published code uses.
 
 Two kernels weigh how strongly two pixels prefer the same label: a spatial Gaussian, and a bilateral one over
-position and colour.
+position and colour. Another package adds a preset with an entry point in the group `seedbed.crf_presets` that names
+`CrfParameters`.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+
+from seedbed.errors import SeedbedError, unknown_name
+from seedbed.installed import with_installed
+
+GROUP = "seedbed.crf_presets"
+NO_CRF = "none"
 
 
 @dataclass(frozen=True)
@@ -86,3 +95,37 @@ CRF_PRESETS: dict[str, CrfParameters] = {
     # afa (rulixiang/afa, issue 6): softmax unary.
     "afa": CrfParameters(bilateral_sxy=64.0, bilateral_srgb=5.0, bilateral_compat=4.0),
 }
+
+
+@cache
+def all_presets() -> Mapping[str, CrfParameters]:
+    """`CRF_PRESETS` and those of installed packages.
+
+    Raises:
+        SeedbedError: an entry point cannot be imported, is not `CrfParameters`, or takes one of our names.
+    """
+    return with_installed(
+        CRF_PRESETS, GROUP, "CRF preset", "CrfParameters", lambda entry: isinstance(entry, CrfParameters)
+    )
+
+
+def crf_preset(name: str) -> CrfParameters:
+    """The setting of a preset.
+
+    Raises:
+        SeedbedError: there is none of that name.
+    """
+    if name not in all_presets():
+        raise SeedbedError(unknown_name("CRF preset", name, all_presets()))
+    return all_presets()[name]
+
+
+def known_preset(name: str) -> str:
+    """The name of a preset, or `none`.
+
+    Raises:
+        ValueError: an unknown name; similar ones are suggested.
+    """
+    if name != NO_CRF and name not in all_presets():
+        raise ValueError(unknown_name("CRF preset", name, [NO_CRF, *all_presets()]))
+    return name

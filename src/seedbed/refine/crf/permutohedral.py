@@ -3,7 +3,7 @@
 One update of a pixel is Q(l) ∝ exp(−u(l) + Σ_m w_m k_m∗Q(l)), with k_m symmetrically normalised and Potts
 compatibility. It is fast because:
 
-- the bilateral lattice is built once per image, the spatial one once per image size;
+- the bilateral lattice is built once per image, the spatial one once per image size up to `KEPT` pixels;
 - the weight of a kernel, its normalisation and the slice's gain are folded into the barycentric weights;
 - Q sums to 1, so only K − 1 labels are filtered; the last one's message is that of Q = 1 less the others';
 - several unaries of an image (thresholds) share one pass, up to 8 channels side by side;
@@ -22,6 +22,8 @@ from seedbed.refine.crf.lattice import build_lattice, gain, lattice_filter
 from seedbed.refine.crf.mean_field import mean_field
 from seedbed.refine.crf.parameters import CrfParameters
 
+KEPT = 2**20
+"""Pixels up to which the spatial kernels of the last sizes are kept: 50 bytes per pixel and more."""
 _WIDTHS = (1, 2, 4, 8)  # channels side by side; each is compiled once
 
 
@@ -45,24 +47,31 @@ def _kernel(features: Float32[np.ndarray, "N d"], compat: float) -> Kernel:
     lattice = build_lattice(features)
     norm = 1 / np.sqrt(lattice_filter(lattice, np.ones(len(features), np.float32)) + np.float32(1e-20))
     constant = np.float32(compat) * norm * lattice_filter(lattice, norm)
-    weights = lattice.weights * (norm * np.sqrt(np.float32(compat) * gain(features.shape[1])))[:, None]
-    return Kernel(lattice.vertices, weights, lattice.neighbours, constant)
+    norm *= np.sqrt(np.float32(compat) * gain(features.shape[1]))
+    np.multiply(lattice.weights, norm[:, None], out=lattice.weights)
+    return Kernel(lattice.vertices, lattice.weights, lattice.neighbours, constant)
 
 
-def _places(height: int, width: int, sxy: float) -> Float32[np.ndarray, "N 2"]:
-    y, x = np.indices((height, width), np.float32).reshape(2, -1)
-    return np.asarray(np.stack([x, y], axis=1) / np.float32(sxy))
+def _features(height: int, width: int, sxy: float, colours: int = 0) -> Float32[np.ndarray, "N d"]:
+    """Places of pixels in units of the kernel, and room for their colours."""
+    features = np.empty((height, width, 2 + colours), np.float32)
+    features[..., 0] = np.arange(width, dtype=np.float32) / np.float32(sxy)
+    features[..., 1] = np.arange(height, dtype=np.float32)[:, None] / np.float32(sxy)
+    return features.reshape(height * width, -1)
 
 
-@lru_cache(maxsize=8)
 def _spatial_kernel(height: int, width: int, sxy: float, compat: float) -> Kernel:
-    return _kernel(_places(height, width, sxy), compat)
+    return _kernel(_features(height, width, sxy), compat)
+
+
+_kept_spatial_kernel = lru_cache(maxsize=8)(_spatial_kernel)
 
 
 def _bilateral_kernel(image: UInt8[np.ndarray, "H W 3"], sxy: float, srgb: float, compat: float) -> Kernel:
     height, width = image.shape[:2]
-    colours = image.reshape(-1, 3).astype(np.float32) / np.float32(srgb)
-    return _kernel(np.concatenate([_places(height, width, sxy), colours], axis=1), compat)
+    features = _features(height, width, sxy, colours=3)
+    np.divide(image.reshape(-1, 3), np.float32(srgb), out=features[:, 2:])
+    return _kernel(features, compat)
 
 
 class PermutohedralMeanField:
@@ -74,7 +83,9 @@ class PermutohedralMeanField:
 
     def __init__(self, image: UInt8[np.ndarray, "H W 3"], parameters: CrfParameters) -> None:
         self._iterations = parameters.iterations
-        self._spatial = _spatial_kernel(*image.shape[:2], parameters.gaussian_sxy, parameters.gaussian_compat)
+        height, width = image.shape[:2]
+        spatial_kernel = _kept_spatial_kernel if height * width <= KEPT else _spatial_kernel
+        self._spatial = spatial_kernel(height, width, parameters.gaussian_sxy, parameters.gaussian_compat)
         self._bilateral = _bilateral_kernel(
             image, parameters.bilateral_sxy, parameters.bilateral_srgb, parameters.bilateral_compat
         )

@@ -3,6 +3,8 @@
 What depends on the image alone is built once and serves every call.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import UInt8
 
@@ -55,12 +57,20 @@ def score_refiner(
     return refine
 
 
-def sharpen_label_map(label_map: UInt8[np.ndarray, "H W"], refine: RefineLabels) -> UInt8[np.ndarray, "H W"]:
+def sharpen_label_map(
+    label_map: UInt8[np.ndarray, "H W"], refine: RefineLabels, class_ids: Sequence[int] | None = None
+) -> UInt8[np.ndarray, "H W"]:
     """A label map (0 background, c + 1 class c, 255 neutral) after a label CRF; neutral pixels stay neutral.
 
     Args:
         refine: `label_refiner` of the image.
+        class_ids: the CRF's labels besides background and 255, from 0, as in the published code; None for those that
+            have a pixel. The share of a pixel's probability that is not its own label's is divided among the others.
     """
     values, compact = np.unique(label_map, return_inverse=True)
+    if class_ids is not None:
+        named = [0, *(c + 1 for c in class_ids)]
+        values = np.union1d(values, np.array(named, np.uint8))
+        compact = np.searchsorted(values, label_map)
     refined = refine(compact.reshape(label_map.shape), len(values))
     return np.where(label_map == IGNORE, label_map, values[refined]).astype(np.uint8)

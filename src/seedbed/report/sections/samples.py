@@ -145,15 +145,22 @@ def gallery(page: Page, split: str, image_ids: Sequence[str]) -> Gallery:
     nodes = {node.key: node for _, nodes in lines for node in nodes}
     stored = {key: pictures_of(node, split, page.dataset.classes) for key, node in nodes.items()}
     return Gallery(
-        split=split,
+        title=split,
         columns=tuple(columns.values()),
-        samples=tuple(_sample(page, image_id, lines, list(columns), stored) for image_id in image_ids),
+        samples=tuple(sample_of(page, image_id, lines, list(columns), stored) for image_id in image_ids),
     )
 
 
-def _sample(
+def sample_of(
     page: Page, image_id: str, lines: Sequence[Line], columns: Sequence[str], stored: Mapping[str, Pictures]
 ) -> Sample:
+    """The pictures of one image.
+
+    Args:
+        lines: chains of nodes, each of which becomes a line.
+        columns: names of nodes; a line has a cell for each.
+        stored: pictures of each node, by key.
+    """
     dataset = page.dataset
     image = dataset.image(image_id)
     size = overlays.thumbnail_size((image.height, image.width), page.parameters.thumbnail)

@@ -1,11 +1,11 @@
-"""The U-Net with transposed convolutions, by hand on tiny maps."""
+"""U-Net's decoders, by hand on tiny maps."""
 
 import pytest
 import torch
 from torch import nn
 
 from seedbed.networks.backbones import Backbone
-from seedbed.networks.unet_transposed import TransposedUNet, UpBlock, decoder_widths
+from seedbed.networks.unet import TransposedUNet, UNetDecoder, UpBlock, decoder_widths
 
 
 class Maps(Backbone):
@@ -37,6 +37,32 @@ def test_a_block_doubles_by_a_transposed_convolution_by_hand():
     torch.testing.assert_close(found[0, 0], expected, rtol=1e-4, atol=0)  # batch norm divides by √(1 + 1e-5)
 
 
+@pytest.mark.parametrize(
+    ("factor", "expected"),
+    [(2, [[1.0, 3.25, 7.75, 10.0]] * 2), (1, [[1.0, 10.0]])],
+)
+def test_a_block_doubles_bilinearly_or_keeps_the_size_by_hand(factor, expected):
+    """Cells lie at 0.5 and 1.5; the new ones at 0.25, 0.75, 1.25, 1.75, the outer of which are clamped."""
+    block = UpBlock(1, 0, 1, "bilinear", factor).eval()
+    assert not list(block.enlarge.parameters())
+    with torch.no_grad():
+        for convolution in (block.convolve[0], block.convolve[3]):
+            convolution.weight.zero_()[0, 0, 1, 1] = 1
+        found = block(torch.tensor([[[[1.0, 10.0]]]]), None)
+    torch.testing.assert_close(found[0, 0], torch.tensor(expected), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("upsampling", ["bilinear", "transposed"])
+def test_a_dilated_backbones_maps_are_all_used(upsampling):
+    """Strides 2, 4, 4: the last map is as large as the one before."""
+    maps = [torch.rand(1, 3, size, size, requires_grad=True) for size in (8, 4, 4)]
+    decoder = UNetDecoder([3, 3, 3], [2, 4, 4], 2, upsampling).eval()
+    logits = decoder.decode(maps)
+    assert logits.shape == (1, 2, 16, 16)
+    logits.square().sum().backward()
+    assert all(one.grad is not None and one.grad.abs().sum() > 0 for one in maps)
+
+
 @pytest.mark.parametrize("reductions", [[2, 4, 8], [4, 8], [1, 2]])
 def test_logits_have_the_images_size_whatever_the_finest_map(reductions):
     network = TransposedUNet(Maps(reductions), 5).eval()
@@ -55,3 +81,9 @@ def test_each_map_of_the_backbone_is_used():
 def test_maps_that_do_not_halve_are_refused(reductions):
     with pytest.raises(ValueError, match="expected maps that halve from one to the next, got strides"):
         TransposedUNet(Maps(reductions), 2)
+
+
+@pytest.mark.parametrize("reductions", [[2, 8], [3, 6], [4, 2]])
+def test_maps_that_neither_halve_nor_stay_as_large_are_refused(reductions):
+    with pytest.raises(ValueError, match="expected maps that halve or stay as large from one to the next"):
+        UNetDecoder([3, 3], reductions, 2)

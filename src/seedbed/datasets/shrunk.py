@@ -1,0 +1,88 @@
+"""A data set whose photographs and masks are shrunk alike: `longest` of its declaration.
+
+Photographs are averaged over the area of each new pixel, masks take the pixel nearest to its centre, so that no index
+comes out that was not there. Images that are small enough stay as they are.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+from PIL import Image
+
+from seedbed.datasets.base import Dataset
+
+Size = tuple[int, int]
+"""Width and height, pixels."""
+
+
+def shrunk_size(size: Size, longest: int) -> Size:
+    """The size at which the longer side is at most `longest`; the shorter one is rounded, to at least one pixel."""
+    factor = longest / max(size)
+    return size if factor >= 1 else (max(1, round(factor * size[0])), max(1, round(factor * size[1])))
+
+
+def shrunk_image(image: Image.Image, longest: int) -> Image.Image:
+    """A photograph with at most `longest` pixels on its longer side, averaged over areas."""
+    size = shrunk_size(image.size, longest)
+    return image if size == image.size else image.resize(size, Image.Resampling.BOX)
+
+
+def shrunk_mask(mask: UInt8[np.ndarray, "H W"], longest: int) -> UInt8[np.ndarray, "h w"]:
+    """A mask with at most `longest` pixels on its longer side, by the nearest pixel."""
+    return nearest(mask, shrunk_size((mask.shape[1], mask.shape[0]), longest))
+
+
+def nearest(labels: UInt8[np.ndarray, "H W"], size: Size) -> UInt8[np.ndarray, "h w"]:
+    """A label map or mask at another size: each pixel takes the one nearest to its centre."""
+    if labels.shape == size[::-1]:
+        return labels
+    return np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
+
+
+class ShrunkDataset:
+    """A `Dataset` in front of another one; whatever does not concern pixels is that one's.
+
+    Args:
+        whole: the data set as it is.
+        longest: pixels of the longer side, at most.
+    """
+
+    def __init__(self, whole: Dataset, longest: int) -> None:
+        self.whole = whole
+        self.longest = longest
+        self.name = whole.name
+        self.classes = whole.classes
+
+    def image_ids(self, split: str) -> Sequence[str]:
+        """Ids of a split, in the data set's own order."""
+        return self.whole.image_ids(split)
+
+    def image(self, image_id: str) -> Image.Image:
+        """The photograph, RGB, shrunk."""
+        return shrunk_image(self.whole.image(image_id), self.longest)
+
+    def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
+        """Image-level labels."""
+        return self.whole.labels(image_id)
+
+    def mask(self, image_id: str) -> UInt8[np.ndarray, "height width"] | None:
+        """Pixel truth, shrunk as the photograph is."""
+        mask = self.whole.mask(image_id)
+        return None if mask is None else shrunk_mask(mask, self.longest)
+
+    def source(self, image_id: str) -> Path | None:
+        """The image's file, which has its own size."""
+        return self.whole.source(image_id)
+
+    def faults(self) -> list[str]:
+        """Faults of the data set as it is."""
+        return self.whole.faults()
+
+    def __getattr__(self, name: str) -> Any:
+        """What kinds of data sets have besides: `notes`, for instance."""
+        if name == "whole":  # while an instance is made by unpickling, in a loader's process
+            raise AttributeError(name)
+        return getattr(self.whole, name)

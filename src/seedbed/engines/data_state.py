@@ -1,0 +1,224 @@
+"""Planning's look at a data set: what changed since it was indexed, and the files that tell both engines.
+
+As long as no file of it changed size or times, the last look holds; it lists folders and opens nothing. Otherwise
+lists and labels are read, and of photographs and masks those whose size or times are new. `data.json` and
+`masks-data.json` in `results/.params/<dataset>` then hold a digest of what the data set holds now, which is that of
+its index as long as both agree. They are inputs of `prepare_dataset` and `prepare_masks`. Where the data set is not on
+this machine, or is generated, nothing is compared.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from seedbed.artifacts.atomic import write_if_changed
+from seedbed.artifacts.manifest import sha256_bytes, to_json
+from seedbed.datasets import open_dataset
+from seedbed.datasets.base import Dataset
+from seedbed.datasets.content import Changes, Content, changes, read_masks, read_rows
+from seedbed.datasets.index import masks_digest, masks_rows, parse_index
+from seedbed.datasets.known_files import KnownFiles, Stamp, is_settled, scan
+from seedbed.datasets.table import dataset_kind, dataset_root
+from seedbed.engines.restored import restore_index, restore_masks, sound_content
+from seedbed.errors import SeedbedError
+from seedbed.plan.commands import UNKNOWN_DATA, index_files
+from seedbed.plan.tasks import TaskGraph
+from seedbed.runtime.known import Known
+from seedbed.runtime.paths import INDEX
+
+SECOND = 1_000_000_000
+NO_CHANGES = Changes()
+
+
+@dataclass(frozen=True)
+class DataState:
+    """What a look found.
+
+    Attributes:
+        changes: against the index; none if there is no index or nothing to compare it with.
+        fault: why the data set cannot be read.
+        content: digest of all but masks; None if it is not known.
+        masks_content: digest of the masks; None likewise.
+        restored: files of the index that were put back.
+    """
+
+    changes: Changes = NO_CHANGES
+    fault: str = ""
+    content: str | None = None
+    masks_content: str | None = None
+    restored: tuple[Path, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """`data set changed: 3 photographs, 1 label`; empty if it did not."""
+        told = self.fault or str(self.changes)
+        return f"data set changed: {told}" if told else ""
+
+    @property
+    def index_fault(self) -> str:
+        """Why the index is stale; empty if it is not."""
+        return self.line if self.fault or self.changes.retrains else ""
+
+    @property
+    def masks_fault(self) -> str:
+        """Why the checksums of the masks are stale; empty if they are not."""
+        return self.line if self.fault or self.changes.masks else ""
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines for a terminal."""
+        restored = [f"{path} was damaged and is restored" for path in self.restored]
+        return [*restored, *([self.line] if self.line else [])]
+
+
+def look(
+    graph: TaskGraph, write: bool = False, whole: bool = False, root: str | Path | None = None
+) -> DataState:
+    """Compare a data set with its index.
+
+    Args:
+        write: remember what is found, write what tells the engines, and put back a damaged index; not while a run
+            writes to the results.
+        whole: read the data set even if it has no index yet, so that what tells DVC is the same before and after.
+        root: folder of the data set, instead of the declared one.
+    """
+    return _Look(graph, write, whole, root).state()
+
+
+class _Look:
+    """One look; see `look`."""
+
+    def __init__(self, graph: TaskGraph, write: bool, whole: bool, root: str | Path | None) -> None:
+        self.graph, self.write, self.whole = graph, write, whole
+        self.known = Known(graph.results, graph.index_slice())
+        self.is_generated = not dataset_kind(graph.declaration.kind).needs_root
+        self.root = None if self.is_generated else _existing_root(graph, root)
+        self.restored = restore_index(graph) if write else []
+        self.indexed = sound_content(graph)
+        self.stamps: Mapping[str, Stamp] = {}
+
+    def state(self) -> DataState:
+        found = self._found()
+        if self.write:
+            _tell_engines(self.graph, found)
+        return replace(found, restored=tuple(self.restored))
+
+    def _found(self) -> DataState:
+        if self.root is not None and (self.indexed or self.whole):
+            return self._last() or self._anew()
+        old = None if self.is_generated else self.old
+        return DataState(content=old.digest, masks_content=old.masks_digest) if old else DataState()
+
+    @cached_property
+    def old(self) -> Content | None:
+        """What the index holds, and the checksums of the masks if they are sound; None if there is no index."""
+        if not self.indexed:
+            return None
+        try:
+            index = parse_index((self.graph.index_folder / INDEX).read_text())
+        except (SeedbedError, UnicodeDecodeError):
+            return None
+        try:
+            masks = masks_rows(self.graph.masks_path)
+        except (SeedbedError, ValueError):
+            masks = None
+        return Content.of_index(index, masks)
+
+    def _last(self) -> DataState | None:
+        """What the last look found, if nothing has changed since."""
+        last = self.known.look
+        try:
+            self.stamps = scan(Path(place) for place in last["places"])
+            if last["of"] != self._key() or (self.whole and last["masks_content"] is None):
+                return None
+            return DataState(Changes(*last["changes"]), "", last["content"], last["masks_content"])
+        except (TypeError, KeyError, ValueError):
+            return None
+
+    def _anew(self) -> DataState:
+        try:
+            dataset = open_dataset(self.graph.dataset, self.graph.declaration, self.root)
+            places = list(getattr(dataset, "places", lambda: [self.root])())
+            self.stamps = scan(places)
+            files = self.known.photographs(self.stamps)
+            rows = tuple(read_rows(dataset, self.graph.declaration.splits, files.digest))
+            mask_files = self._mask_files(dataset)
+            masks = None
+            if mask_files is not None:
+                masks = tuple(read_masks(dataset, self.graph.declaration.splits, mask_files.digest))
+        except (SeedbedError, OSError, ValueError) as error:
+            fault = " ".join(str(error).split())
+            return DataState(fault=fault, content=sha256_bytes(fault.encode()))
+        new = Content(dataset.classes, rows, masks)
+        changed = changes(self.old, new) if self.old else NO_CHANGES
+        if self.write and self.old and self.old.masks is None and masks and not changed.retrains:
+            self.restored += restore_masks(self.graph, masks)
+        state = DataState(changed, "", new.digest, new.masks_digest)
+        if self.write:
+            kept = (mask_files, new.classes) if mask_files else None
+            self.known.keep(files, kept, self._told(state, places))
+        return state
+
+    def _mask_files(self, dataset: Dataset) -> KnownFiles | None:
+        """What is known of the masks; None where they are not looked at, since all of them would be read.
+
+        That is where the data set does not tell their files, and where its classes changed, which makes the index anew.
+        """
+        known = self.known.masks(dataset.classes, self.stamps)
+        if not self.whole:
+            same_classes = self.old is not None and self.old.classes == dataset.classes
+            if not hasattr(dataset, "mask_source") or not (known or same_classes):
+                return None
+        return known or self.known.nothing(self.stamps)
+
+    def _told(self, state: DataState, places: Sequence[Path]) -> dict[str, Any] | None:
+        """What the next look may believe; None if a file changed too shortly ago."""
+        if not all(is_settled(one, self.known.now) for one in self.stamps.values() if one[0] >= 0):
+            return None
+        return {
+            "of": self._key(),
+            "places": [str(place) for place in places],
+            "changes": list(state.changes),
+            "content": state.content,
+            "masks_content": state.masks_content,
+        }
+
+    def _key(self) -> list[str]:
+        """What a look depends on."""
+        try:
+            masks = masks_digest(self.graph.masks_path)
+        except SeedbedError:
+            masks = ""
+        seen = repr(sorted(self.stamps.items())).encode("utf-8", "surrogateescape")
+        declared = to_json([self.graph.index_slice(), str(self.root)])
+        return [sha256_bytes(declared), self.indexed, masks, sha256_bytes(seen)]
+
+
+def _existing_root(graph: TaskGraph, root: str | Path | None) -> Path | None:
+    """The folder of the data set; None if it is not on this machine."""
+    try:
+        return dataset_root(graph.dataset, graph.declaration, root)
+    except SeedbedError:
+        return None
+
+
+def _tell_engines(graph: TaskGraph, found: DataState) -> None:
+    """Write what a data set holds, where the engines see it.
+
+    As long as the index agrees, the file is no younger than the index: Snakemake goes by times, and the index, which
+    the file tells no news of, would be made again.
+    """
+    index_fault, masks_fault = found.index_fault, found.index_fault or found.masks_fault
+    for path, digest, fault, made in (
+        (graph.data_path, found.content, index_fault, index_files(graph)),
+        (graph.masks_data_path, found.masks_content, masks_fault, [graph.masks_path]),
+    ):
+        if digest is not None or not path.exists():
+            write_if_changed(path, to_json(UNKNOWN_DATA if digest is None else {"sha256": digest}))
+        if not fault and all(file.exists() for file in made):
+            oldest = min(file.lstat().st_mtime_ns for file in made)
+            if path.stat().st_mtime_ns > oldest:
+                os.utime(path, ns=(oldest - SECOND, oldest - SECOND))

@@ -1,0 +1,12 @@
+"""Index the true masks of a data set: their checksums.
+
+`python workflow_scripts/prepare_masks.py --help` lists the options and parameters.
+"""
+
+import sys
+
+from seedbed.runtime.options import main
+from seedbed.stages.prepare_masks import STAGE
+
+if __name__ == "__main__":
+    sys.exit(main(STAGE))

@@ -1,0 +1,12 @@
+"""Sub-categories of each class, by k-means of pooled features.
+
+`python workflow_scripts/subcategories.py --help` lists the options and parameters.
+"""
+
+import sys
+
+from seedbed.runtime.options import main
+from seedbed.stages.subcategories import STAGE
+
+if __name__ == "__main__":
+    sys.exit(main(STAGE))
