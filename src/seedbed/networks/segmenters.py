@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import segmentation_models_pytorch as smp
 from jaxtyping import Float
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seedbed.errors import unknown_name
-from seedbed.networks.backbones import Backbone, build_backbone, freeze_batch_norm, seeded
+from seedbed.networks.backbones import Backbone, BatchNormTraining, build_backbone, hold_batch_norm, seeded
 from seedbed.networks.deeplabv2 import DeepLabV2
 from seedbed.networks.unet_transposed import TransposedUNet
 from seedbed.networks.weights import InitialWeights
@@ -99,7 +99,7 @@ class Segmenter(nn.Module):
         network: nn.Module,
         part: nn.Module,
         source: Backbone,
-        batch_norm: Literal["trained", "frozen"] = "trained",
+        batch_norm: BatchNormTraining = "trained",
         smallest_batch: int = 1,
     ):
         super().__init__()
@@ -136,8 +136,7 @@ class Segmenter(nn.Module):
     def train(self, mode: bool = True) -> Segmenter:
         """Switch the training mode; the backbone's frozen batch norm stays frozen."""
         super().train(mode)
-        if self.batch_norm == "frozen":
-            freeze_batch_norm(self.backbone)
+        hold_batch_norm(self.backbone, self.batch_norm)
         return self
 
 
@@ -148,7 +147,7 @@ def build_segmenter(
     output_stride: int | None = None,
     weights: str | InitialWeights = "none",
     *,
-    batch_norm: Literal["trained", "frozen"] = "trained",
+    batch_norm: BatchNormTraining = "trained",
     rng: int = 0,
     allow_mask_trained: bool = False,
 ) -> Segmenter:
@@ -160,7 +159,7 @@ def build_segmenter(
         outputs: K, classes with background.
         output_stride: None for the architecture's usual one.
         weights: initial weights of the backbone (`seedbed.networks.weights.load_weights`).
-        batch_norm: `trained` or `frozen`, of the backbone.
+        batch_norm: of the backbone, see `hold_batch_norm`.
         rng: seed of all random initialisation.
         allow_mask_trained: accept backbone weights that were trained on pixel masks.
 
