@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from seedbed.networks import weights as weights_module
-from seedbed.networks.backbones import build_backbone, freeze_batch_norm
+from seedbed.networks.backbones import build_backbone, hold_batch_norm
 from seedbed.networks.weights import digest, load_weights, read_state
 
 LITE0 = "tf_efficientnet_lite0"
@@ -85,12 +85,38 @@ def test_first_stage_ends_where_its_map_is_taken():
 
 def test_frozen_batch_norm_has_no_gradient_and_no_updates():
     backbone = build_backbone("resnet18", 32).train()
-    freeze_batch_norm(backbone)
+    hold_batch_norm(backbone, "frozen")
     before = backbone.body.bn1.running_mean.clone()
     backbone(image(batch=2))[-1].sum().backward()
     assert torch.equal(backbone.body.bn1.running_mean, before)
     assert backbone.body.bn1.weight.grad is None
     assert backbone.body.conv1.weight.grad is not None
+
+
+def test_batch_norm_with_fixed_statistics_learns_scale_and_shift():
+    """IRN's layers 3 and 4: γ (x − m) / √(v + ε) + β, with the running mean m and variance v as they were."""
+    backbone = build_backbone("resnet18", 32).train()
+    hold_batch_norm(backbone, "statistics")
+    norm = backbone.body.bn1
+    before = norm.running_mean.clone()
+    backbone(image(batch=2))[-1].sum().backward()
+    assert torch.equal(norm.running_mean, before)
+    assert norm.weight.grad is not None
+    assert norm.bias.grad is not None
+    x = torch.rand(2, 64, 3, 3)
+    scaled = (x - norm.running_mean[:, None, None]) / (norm.running_var[:, None, None] + norm.eps).sqrt()
+    torch.testing.assert_close(norm(x), scaled * norm.weight[:, None, None] + norm.bias[:, None, None])
+
+
+def test_the_stem_is_read_before_or_behind_its_max_pool():
+    """IRN reads maxpool(relu(bn(conv(x)))), stride 4; a family without a max-pool has its stem as it is."""
+    plain, pooled = (build_backbone("resnet18", 32, pooled_stem=p).eval() for p in (False, True))
+    assert (plain.reductions[:2], pooled.reductions[:2]) == ([2, 4], [4, 4])
+    body, x = pooled.body, image()
+    stem = body.act1(body.bn1(body.conv1(x)))
+    assert torch.equal(plain(x)[0], stem)
+    assert torch.equal(pooled(x)[0], torch.nn.functional.max_pool2d(stem, 3, 2, 1))
+    assert build_backbone("tf_efficientnet_lite0", 32, pooled_stem=True).reductions[0] == 2
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

@@ -91,6 +91,26 @@ def test_frozen_stage_is_what_psa_freezes():
     assert [names[id(m)] for m in backbone.stages[0] if id(m) in names] == ["conv1a", "b2", "b2_1", "b2_2"]
 
 
+def test_maps_are_read_behind_the_next_blocks_batch_norm_and_relu():
+    """PSA and SEAM: conv4 and conv5 are relu(b5.bn_branch2a(.)) and relu(b6.bn_branch2a(.)), conv6 relu(bn7(.))."""
+    backbone = build_backbone("wide_resnet38", 8).eval()
+    body, sums = shaken(backbone.body), {}
+    x = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        maps = backbone(x)
+        for name, part in body.named_children():
+            sums[name] = x = part(x)
+        expected = [
+            normal(sums["b2_2"], body.b3.bn_branch2a),
+            normal(sums["b3_2"], body.b4.bn_branch2a),
+            normal(sums["b4_5"], body.b5.bn_branch2a),
+            normal(sums["b5_2"], body.b6.bn_branch2a),
+            normal(sums["b7"], body.bn7),
+        ]
+    for found, wanted in zip(maps, expected, strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
 def normal(x, bn):
     mean, scale = bn.running_mean[:, None, None], bn.weight / (bn.running_var + bn.eps).sqrt()
     return ((x - mean) * scale[:, None, None] + bn.bias[:, None, None]).relu()

@@ -37,11 +37,10 @@ class AffinityMethod(PairMethod):
 
     def train(self, mode: bool = True) -> AffinityMethod:
         """Switch training mode; frozen batch norm stays frozen."""
-        from seedbed.networks.backbones import freeze_batch_norm
+        from seedbed.networks.backbones import hold_batch_norm
 
         super().train(mode)
-        if self.frozen_norm:
-            freeze_batch_norm(self.affinitynet)
+        hold_batch_norm(self.affinitynet, self.batch_norm)
         return self
 
     def affinity(self, output: Tensor, offsets: Offsets) -> Tensor:

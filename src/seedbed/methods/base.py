@@ -40,8 +40,8 @@ class MethodParameters(BaseModel):
     """Initial weights: `none`, `embedded` (EfficientNet-Lite0 only), `timm:<tag>`, `file:<path>`."""
     allow_mask_trained: bool = False
     """Accept initial weights that were trained on pixel masks; the ledger records it."""
-    batch_norm: Literal["trained", "frozen"] = "trained"
-    """The backbone's batch norm: `frozen` keeps running statistics, scale and shift fixed."""
+    batch_norm: Literal["trained", "statistics", "frozen"] = "trained"
+    """The backbone's batch norm: `statistics` keeps running statistics fixed (IRN), `frozen` scale and shift too."""
 
     @field_validator("backbone")
     @classmethod

@@ -27,6 +27,8 @@ class EdgeAffinityParameters(PairParameters):
 
     batch_norm: Literal["frozen"] = "frozen"
     """The backbone is not trained at all."""
+    stem: Literal["as_is", "max_pooled"] = "as_is"
+    """A ResNet's first map: before its max-pool (stride 2), or `max_pooled`, behind it (stride 4; IRN's code)."""
     radius: int = Field(10, ge=2)
     """Pairs nearer than this are trained on, in cells of the grid; the walk has its own radius."""
 
@@ -38,6 +40,10 @@ class EdgeAffinityMethod(PairMethod):
     """
 
     GRID_STRIDE = 4
+
+    def reads_pooled_stem(self, parameters: EdgeAffinityParameters) -> bool:
+        """As `stem` says."""
+        return parameters.stem == "max_pooled"
 
     def build_network(self, backbone: Backbone, parameters: EdgeAffinityParameters) -> EdgeAffinityNet:
         """Edges from all maps of the frozen backbone."""

@@ -81,6 +81,7 @@ class PairMethod(Method):
             weights or parameters.weights,
             rng=rng,
             smallest_reduction=self.SMALLEST_REDUCTION,
+            pooled_stem=self.reads_pooled_stem(parameters),
             allow_mask_trained=parameters.allow_mask_trained,
         )
         with seeded(rng):
@@ -88,9 +89,13 @@ class PairMethod(Method):
         self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance
         self.offsets = pair_offsets(parameters.radius)
         self.radius, self.pairs = parameters.radius, parameters.pairs
-        self.frozen_norm = parameters.batch_norm == "frozen"
+        self.batch_norm = parameters.batch_norm
         self._whole = max(backbone.reductions)
         self.train()
+
+    def reads_pooled_stem(self, parameters: Any) -> bool:
+        """Whether the first map is read behind the max-pool of the stem."""
+        return False
 
     def build_network(self, backbone: Backbone, parameters: Any) -> nn.Module:
         """The form's network on the backbone; its random numbers are keyed."""

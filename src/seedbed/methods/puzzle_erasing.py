@@ -90,7 +90,7 @@ class PuzzleErasingMethod(CamMethod):
         weights: InitialWeights | None = None,
         ordinary_classifier: GivenNetwork | None = None,
     ):
-        from seedbed.networks.backbones import freeze_batch_norm
+        from seedbed.networks.backbones import hold_batch_norm
 
         super().__init__(parameters, classes=classes, rng=rng, weights=weights)
         self.settings = parameters
@@ -103,7 +103,7 @@ class PuzzleErasingMethod(CamMethod):
             self.ordinary_classifier = ordinary_classifier.network.requires_grad_(False)
         else:
             self.adversary = ordinary_classifier.network
-            freeze_batch_norm(self.adversary)
+            hold_batch_norm(self.adversary, "frozen")
         self.train()
 
     def networks(self) -> dict[str, nn.Module]:
@@ -138,7 +138,7 @@ class PuzzleErasingMethod(CamMethod):
         from seedbed.losses import erasing
         from seedbed.losses.puzzle import reconstruction_loss
         from seedbed.methods.guards import check_cams_vary
-        from seedbed.networks.backbones import freeze_batch_norm
+        from seedbed.networks.backbones import hold_batch_norm
         from seedbed.training.schedules import linear_ramp
 
         p, images, labels = self.settings, batch.images, batch.labels
@@ -171,7 +171,7 @@ class PuzzleErasingMethod(CamMethod):
         assert p.adversary_weight is not None
         kept = erasing.kept_pixels(erasing.normalise_maps(maps.detach(), "image"), p.adversary_threshold)
         self.adversary.train()
-        freeze_batch_norm(self.adversary)
+        hold_batch_norm(self.adversary, "frozen")
         loss = self._classify(self._judge(images * kept), labels, "adversary")  # lines 9 and 10
         yield Objective("adversary", linear_ramp(progress.fraction, *p.adversary_weight) * loss, {})
         self.adversary.eval()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import timm
 import torch
@@ -21,6 +21,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 import seedbed.networks.wide_resnet38  # noqa: F401, registers the network with timm
 from seedbed.errors import unknown_name
 from seedbed.networks.weights import InitialWeights, check_keys, load_weights
+
+BatchNormTraining = Literal["trained", "statistics", "frozen"]
+"""What of batch norm learns: everything, scale and shift, or nothing."""
 
 
 class Backbone(nn.Module):
@@ -42,6 +45,7 @@ class Backbone(nn.Module):
         std: tuple[float, ...],
         provenance: dict[str, str],
         smallest_reduction: int = 1,
+        pooled_stem: bool = False,
     ):
         super().__init__()
         self.body = body
@@ -51,12 +55,15 @@ class Backbone(nn.Module):
         self.reductions: list[int] = list(info.reduction())
         if conv_head is not None:
             self.channels[-1] = conv_head[0].out_channels
+        self._stem_pool: nn.Module | None = getattr(body, "maxpool", None) if pooled_stem else None
+        if self._stem_pool is not None:
+            self.reductions[0] = self.reductions[1]
         self._first = sum(r < smallest_reduction for r in self.reductions)
         # Transformers on patches need whole patches; convolutions take any size.
         self._multiple = self.reductions[0] if len(set(self.reductions)) == 1 else 1
         del self.channels[: self._first], self.reductions[: self._first]
         self.mean, self.std, self.provenance = mean, std, provenance
-        self.stages = _stages(body, list(info.module_name()))
+        self.stages = _stages(body, [entry.get("stage_end", entry["module"]) for entry in info.get_dicts()])
         if conv_head is not None:
             self.stages[-1].extend(conv_head.modules())
         self._channels_last = str(getattr(body, "output_fmt", "NCHW")).endswith("NHWC")
@@ -65,6 +72,8 @@ class Backbone(nn.Module):
         """Feature maps from the first stage (largest) to the last (deepest)."""
         maps = self.stage_maps(images)
         maps[-1] = self.deepest(maps[-1])
+        if self._stem_pool is not None:
+            maps[0] = self._stem_pool(maps[0])
         return maps[self._first :]
 
     def stage_maps(self, images: Float[Tensor, "batch 3 H W"]) -> list[Float[Tensor, "batch _ _ _"]]:
@@ -97,6 +106,7 @@ def build_backbone(
     conv_head: bool | None = False,
     dilated: bool = True,
     smallest_reduction: int = 1,
+    pooled_stem: bool = False,
     allow_mask_trained: bool = False,
 ) -> Backbone:
     """Build a timm backbone.
@@ -111,6 +121,7 @@ def build_backbone(
         dilated: where a stride is removed, dilate the convolutions that follow, so that each covers the extent that
             it was trained on. False keeps dilation 1 (IRN; Puzzle-CAM's and ISIM's ResNets).
         smallest_reduction: leave out maps with a smaller reduction (AffinityNet reads those from 8 on).
+        pooled_stem: return the first map behind the max-pool that follows the stem, where the family has one (ResNets).
         allow_mask_trained: accept weights that were trained on pixel masks.
 
     Raises:
@@ -134,16 +145,25 @@ def build_backbone(
     cfg = timm.get_pretrained_cfg(name)
     mean = weights.mean or (tuple(cfg.mean) if cfg is not None else (0.485, 0.456, 0.406))
     std = weights.std or (tuple(cfg.std) if cfg is not None else (0.229, 0.224, 0.225))
-    return Backbone(body, head, mean, std, weights.provenance, smallest_reduction)
+    return Backbone(body, head, mean, std, weights.provenance, smallest_reduction, pooled_stem)
 
 
-def freeze_batch_norm(module: nn.Module) -> None:
-    """Make batch norm keep its running statistics, without gradients for its scale and shift ("FixedBN")."""
+def hold_batch_norm(module: nn.Module, batch_norm: BatchNormTraining) -> None:
+    """Put batch norm into the state that training asks for; call it after every `train()`.
+
+    Args:
+        module: whose batch norm.
+        batch_norm: `trained` changes nothing; `statistics` keeps the running statistics, while scale and shift learn
+            (IRN's code, layers 3 and 4); `frozen` keeps those, too ("FixedBN").
+    """
+    if batch_norm == "trained":
+        return
     for part in module.modules():
         if isinstance(part, _BatchNorm):
             part.eval()
-            for parameter in part.parameters():
-                parameter.requires_grad_(False)
+            if batch_norm == "frozen":
+                for parameter in part.parameters():
+                    parameter.requires_grad_(False)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seedbed.networks.backbones import Backbone, freeze_batch_norm
+from seedbed.networks.backbones import Backbone, BatchNormTraining, hold_batch_norm
 
 HeadInit = Literal["kaiming", "xavier", "torch"]
 
@@ -52,7 +52,7 @@ class CamNetwork(nn.Module):
     Args:
         backbone: returns the feature maps, of which the last one is scored.
         classes: number of foreground classes, C.
-        batch_norm: `trained`, or `frozen` (running statistics, no gradient).
+        batch_norm: of the backbone, see `hold_batch_norm`.
         frozen_stages: the number of first stages of the backbone that receive no gradient and whose batch norm is
             frozen.
         dropout: probability of dropping a whole channel of the last map (PSA: 0.5).
@@ -70,7 +70,7 @@ class CamNetwork(nn.Module):
         backbone: Backbone,
         classes: int,
         *,
-        batch_norm: Literal["trained", "frozen"] = "trained",
+        batch_norm: BatchNormTraining = "trained",
         frozen_stages: int = 0,
         dropout: float = 0.0,
         head_init: HeadInit = "kaiming",
@@ -111,8 +111,7 @@ class CamNetwork(nn.Module):
     def train(self, mode: bool = True) -> CamNetwork:
         """Switch the training mode; frozen batch norm stays frozen."""
         super().train(mode)
-        if self.batch_norm == "frozen":
-            freeze_batch_norm(self.backbone)
+        hold_batch_norm(self.backbone, self.batch_norm)
         for module in self._frozen:
             module.training = False
         return self

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seedbed.networks.architectures import SEGMENTERS, architecture_fault, architecture_of
-from seedbed.networks.backbones import Backbone, build_backbone, freeze_batch_norm, seeded
+from seedbed.networks.backbones import Backbone, BatchNormTraining, build_backbone, hold_batch_norm, seeded
 from seedbed.networks.weights import InitialWeights
 
 __all__ = ["SEGMENTERS", "Segmenter", "build_segmenter"]
@@ -34,7 +32,7 @@ class Segmenter(nn.Module):
         network: nn.Module,
         part: nn.Module,
         source: Backbone,
-        batch_norm: Literal["trained", "frozen"] = "trained",
+        batch_norm: BatchNormTraining = "trained",
         smallest_batch: int = 1,
     ):
         super().__init__()
@@ -71,8 +69,7 @@ class Segmenter(nn.Module):
     def train(self, mode: bool = True) -> Segmenter:
         """Switch the training mode; the backbone's frozen batch norm stays frozen."""
         super().train(mode)
-        if self.batch_norm == "frozen":
-            freeze_batch_norm(self.backbone)
+        hold_batch_norm(self.backbone, self.batch_norm)
         return self
 
 
@@ -83,7 +80,7 @@ def build_segmenter(
     output_stride: int | None = None,
     weights: str | InitialWeights = "none",
     *,
-    batch_norm: Literal["trained", "frozen"] = "trained",
+    batch_norm: BatchNormTraining = "trained",
     rng: int = 0,
     allow_mask_trained: bool = False,
 ) -> Segmenter:
@@ -95,7 +92,7 @@ def build_segmenter(
         outputs: K, classes with background.
         output_stride: None for the architecture's usual one.
         weights: initial weights of the backbone (`seedbed.networks.weights.load_weights`).
-        batch_norm: `trained` or `frozen`, of the backbone.
+        batch_norm: of the backbone, see `hold_batch_norm`.
         rng: seed of all random initialisation.
         allow_mask_trained: accept backbone weights that were trained on pixel masks.
 

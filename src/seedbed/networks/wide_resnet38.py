@@ -29,7 +29,7 @@ class WideBlock(nn.Module):
     ):
         super().__init__()
         first, second = dilation
-        self.bn_branch2a = nn.BatchNorm2d(inputs)
+        self.bn_branch2a = BatchNormAct2d(inputs)
         self.conv_branch2a = nn.Conv2d(inputs, middle, 3, stride, first, first, bias=False)
         self.bn_branch2b1 = nn.BatchNorm2d(middle)
         self.conv_branch2b1 = nn.Conv2d(middle, outputs, 3, 1, second, second, bias=False)
@@ -39,7 +39,7 @@ class WideBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch _ _ _"]) -> Float[Tensor, "batch _ _ _"]:
         """The block's sum; the next block normalises it."""
-        active = functional.relu(self.bn_branch2a(x))
+        active = self.bn_branch2a(x)
         shortcut = x if self.conv_branch1 is None else self.conv_branch1(active)
         inner = functional.relu(self.bn_branch2b1(self.conv_branch2a(active)))
         result: Tensor = shortcut + self.conv_branch2b1(inner)
@@ -59,7 +59,7 @@ class WideBottleneck(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, dilation: int, dropout: float):
         super().__init__()
         quarter, half = outputs // 4, outputs // 2
-        self.bn_branch2a = nn.BatchNorm2d(inputs)
+        self.bn_branch2a = BatchNormAct2d(inputs)
         self.conv_branch2a = nn.Conv2d(inputs, quarter, 1, stride, bias=False)
         self.bn_branch2b1 = nn.BatchNorm2d(quarter)
         self.conv_branch2b1 = nn.Conv2d(quarter, half, 3, 1, dilation, dilation, bias=False)
@@ -70,7 +70,7 @@ class WideBottleneck(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch _ _ _"]) -> Float[Tensor, "batch _ _ _"]:
         """The block's sum; the next block normalises it."""
-        active = functional.relu(self.bn_branch2a(x))
+        active = self.bn_branch2a(x)
         inner = self.dropout(functional.relu(self.bn_branch2b1(self.conv_branch2a(active))))
         inner = self.dropout(functional.relu(self.bn_branch2b2(self.conv_branch2b1(inner))))
         result: Tensor = self.conv_branch1(active) + self.conv_branch2b2(inner)
@@ -124,12 +124,13 @@ class WideResNet38(nn.Module):
         self.b7 = WideBottleneck(2048, 4096, 1, d6, dropout[1])
         self.bn7 = BatchNormAct2d(4096)
         self.fc8 = nn.Conv2d(4096, num_classes, 1, bias=False)
+        # As PSA and SEAM read them: a block's sum after the next block's batch norm and ReLU.
         self.feature_info = [
-            {"num_chs": 128, "reduction": 2, "module": "b2_2"},
-            {"num_chs": 256, "reduction": 4, "module": "b3_2"},
-            {"num_chs": 512, "reduction": 8, "module": "b4_5"},
-            {"num_chs": 1024, "reduction": 8 * s5, "module": "b5_2"},
-            {"num_chs": 4096, "reduction": 8 * s5 * s6, "module": "bn7"},
+            {"num_chs": 128, "reduction": 2, "module": "b3.bn_branch2a", "stage_end": "b2_2"},
+            {"num_chs": 256, "reduction": 4, "module": "b4.bn_branch2a", "stage_end": "b3_2"},
+            {"num_chs": 512, "reduction": 8, "module": "b5.bn_branch2a", "stage_end": "b4_5"},
+            {"num_chs": 1024, "reduction": 8 * s5, "module": "b6.bn_branch2a", "stage_end": "b5_2"},
+            {"num_chs": 4096, "reduction": 8 * s5 * s6, "module": "bn7", "stage_end": "bn7"},
         ]
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -161,6 +162,13 @@ default_cfgs = generate_default_cfgs(
 
 @register_model
 def wide_resnet38(pretrained: bool = False, **kwargs: Any) -> nn.Module:
-    """timm's entry point; `features_only=True` returns the maps of b2_2, b3_2, b4_5, b5_2 and bn7."""
-    model: nn.Module = build_model_with_cfg(WideResNet38, "wide_resnet38", pretrained, **kwargs)
+    """timm's entry point; `features_only=True` returns the maps of b2_2, b3_2, b4_5, b5_2 and b7, each after the batch
+    norm and ReLU that follow it."""
+    model: nn.Module = build_model_with_cfg(
+        WideResNet38,
+        "wide_resnet38",
+        pretrained,
+        feature_cfg={"feature_cls": "hook", "no_rewrite": False},
+        **kwargs,
+    )
     return model
