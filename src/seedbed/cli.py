@@ -130,6 +130,8 @@ def tensorboard(*recipes: str, out: Path = Path("logs/tensorboard"), given: Give
     from seedbed.verbs.tensorboard import curves, write_events
 
     runs = curves(given.workflow(), recipes)
+    if not runs:
+        raise SeedbedError("nothing has been trained or scored yet; run `snakemake` first")
     count = write_events(runs, out)
     print(f"{out}: {count} points of {len(runs)} runs; look at them with `tensorboard --logdir {out}`")
 

@@ -168,9 +168,12 @@ CHANGES: dict[str, tuple[Callable[[], None], str]] = {
     "deleted": ((PHOTOS / "images/c.png").unlink, "1 photograph"),
     "overwritten": (overwrite, "1 photograph"),
     "class added": (add_class, "1 class"),
-    "classes in another order": (reorder_classes, "order"),
+    "classes in another order": (reorder_classes, "order of images or classes"),
     "renamed": (rename, "2 photographs"),
-    "rows in another order": (lambda: write_labels([LABELS[0], *LABELS[:0:-1]]), "order"),
+    "rows in another order": (
+        lambda: write_labels([LABELS[0], *LABELS[:0:-1]]),
+        "order of images or classes",
+    ),
     "moved to another split": (relabel(b="b,0,1,val"), "1 image in another split"),
 }
 

@@ -184,7 +184,7 @@ class Changes(NamedTuple):
             "mask": self.masks,
         }
         told = [f"{count} {_plural(name, count)}" for name, count in named.items() if count]
-        return ", ".join([*told, *(["order"] if self.order else [])])
+        return ", ".join([*told, *(["order of images or classes"] if self.order else [])])
 
 
 def _plural(name: str, count: int) -> str:

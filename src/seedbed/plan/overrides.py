@@ -37,6 +37,8 @@ class Overrides:
             SeedbedError: a file is not readable or not a mapping, or a value is not YAML. As in Snakemake,
                 `params.yaml` may be missing where files are given.
         """
+        if not params.exists() and not self.files:
+            raise SeedbedError(f"there is no file {params}; run this command in the checkout")
         found = [_mapping(params)] if params.exists() or not self.files else []
         return merged([*found, *map(_mapping, self.files), *map(assigned, self.values)])
 

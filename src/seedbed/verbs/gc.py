@@ -224,9 +224,11 @@ def _text(
     """What is kept, in a sentence; what is not, in a table; the total."""
     rngs = ", ".join(map(str, workflow.config.rngs))
     pairs = len(workflow.config.thresholds)
-    sweep = f" and at the {pairs} of the sweep" if pairs else ""
+    sweep = f" and at the sweep's {pairs}" if pairs else ""
+    names = workflow.book.names()
+    told = ", ".join(names) if len(names) <= 5 else f"{len(names)} of them"
     lines = [
-        f"kept: what any recipe of recipes/ ({', '.join(workflow.book.names())}) makes at rng {rngs}, at its own "
+        f"kept: what any recipe of recipes/ ({told}) makes at rng {rngs}, at its own "
         f"regions setting{sweep}, on {', '.join(kept) or 'no data set'}"
     ]
     for dataset, stays in kept.items():

@@ -58,6 +58,8 @@ def initialise(
         SeedbedError: nothing can be made of the folder, or the name is taken.
     """
     path = checkout / "params.yaml"
+    if not path.exists():
+        raise SeedbedError(f"there is no file {path}; run this command in the checkout")
     raw = load_yaml(path) or {}
     known = parse_config(raw, str(path)).datasets
     layout = look(folder, labels)
