@@ -38,7 +38,7 @@ def cam_network(backbone: str) -> nn.Module:
 NETWORKS = {
     "resnet": lambda: cam_network("test_resnet"),
     "squeeze_excite": lambda: cam_network("mobilenetv3_small_050"),
-    "deeplabv3plus": lambda: build_segmenter("deeplabv3plus", "tf_efficientnet_lite0", 4),
+    "deeplabv3plus": lambda: build_segmenter("deeplabv3plus", "resnet10t", 4),
 }
 
 
