@@ -59,7 +59,10 @@ def work_in_bands(network: nn.Module, *parts: nn.Module) -> None:
 
 
 def rows_at(
-    maps: Float[Tensor, "batch K h w"], places: Float[Tensor, " rows"], width: int, align_corners: bool = False
+    maps: Float[Tensor, "batch K h w"],
+    places: Float[Tensor, " rows"],
+    width: int,
+    align_corners: bool = False,
 ) -> Float[Tensor, "batch K rows {width}"]:
     """Some rows of bilinearly enlarged maps, without the others.
 
