@@ -35,10 +35,9 @@ class Known:
         try:
             raw = self.path.read_bytes()
             content = json.loads(raw)
-            is_sound = json_with_digest(content) == raw
-        except (OSError, ValueError, AttributeError, RecursionError):
+        except (OSError, ValueError, RecursionError):
             return {}
-        return content if is_sound else {}
+        return content if isinstance(content, dict) and json_with_digest(content) == raw else {}
 
     def photographs(self, stamps: Mapping[str, Stamp] | None = None) -> KnownFiles:
         """Digests of photographs' files."""
