@@ -82,7 +82,15 @@ def test_deeplabv3plus_fuses_in_bands_what_the_library_fuses_whole(small_limit):
     expected = smp.DeepLabV3Plus.forward(network, images)
     assert heights == [56]
     found = network(images)
-    assert heights[1:] == [9, 10, 10, 10, 10, 10, 9]  # 8 rows each, with one on each side that has a neighbour
+    assert heights[1:] == [
+        9,
+        10,
+        10,
+        10,
+        10,
+        10,
+        9,
+    ]  # 8 rows each, with one on each side that has a neighbour
     assert float((found - expected).abs().max()) <= TOLERANCE * float(expected.abs().max())
     small = images[..., :96, :]
     assert torch.equal(network(small), smp.DeepLabV3Plus.forward(network, small))
