@@ -99,7 +99,7 @@ def image_size(path: Path) -> tuple[int, int]:
         SeedbedError: the file is missing, or not an image of a format in `FORMATS`.
     """
     try:
-        with memory_for(path), Image.open(path, formats=FORMATS) as file:
+        with memory_for(path), open_regular(path) as stream, Image.open(stream, formats=FORMATS) as file:
             width, height = file.size
             return (
                 (height, width)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seedbed.artifacts.atomic import write_if_changed
-from seedbed.artifacts.manifest import sha256_bytes, to_json
+from seedbed.artifacts.manifest import json_with_digest, sha256_bytes, to_json
 from seedbed.datasets.known_files import KnownFiles, Stamp
 from seedbed.errors import SeedbedError
 from seedbed.runtime.paths import KNOWN, PARAMS
@@ -33,10 +33,12 @@ class Known:
 
     def _read(self) -> dict[str, Any]:
         try:
-            content = json.loads(self.path.read_bytes())
-        except (OSError, ValueError):
+            raw = self.path.read_bytes()
+            content = json.loads(raw)
+            is_sound = json_with_digest(content) == raw
+        except (OSError, ValueError, AttributeError, RecursionError):
             return {}
-        return content if isinstance(content, dict) else {}
+        return content if is_sound else {}
 
     def photographs(self, stamps: Mapping[str, Stamp] | None = None) -> KnownFiles:
         """Digests of photographs' files."""
@@ -75,7 +77,7 @@ class Known:
         if masks is not None:
             content |= {"masks": _entries(masks[0]), "masks_of": self._owner(masks[1])}
         try:
-            write_if_changed(self.path, json.dumps(content, sort_keys=True).encode())
+            write_if_changed(self.path, json_with_digest(content))
         except (SeedbedError, OSError):
             return  # planning reads more files the next time
         self._content = content

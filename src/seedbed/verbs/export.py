@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes, writing
 from seedbed.artifacts.label_maps import label_map_png
-from seedbed.datasets.index import parse_index
+from seedbed.datasets.index import read_index
 from seedbed.datasets.shrunk import nearest
 from seedbed.datasets.voc import VOC_NAMES
 from seedbed.errors import SeedbedError, unknown_name
@@ -120,7 +120,7 @@ def _original_sizes(located: Located) -> dict[str, tuple[int, int]]:
     """Width and height of the photographs that the data set shrinks."""
     if located.index is None:
         return {}
-    index = parse_index(Artifact(located.index).file(INDEX).read_text())
+    index = read_index(Artifact(located.index).file(INDEX))
     return {row.image_id: row.original for row in index.rows if row.original}
 
 

@@ -77,7 +77,6 @@ def initialise(
         return Initialised([], found.faults)
     text = path.read_bytes().decode("utf-8")
     new = with_dataset(text, name, proposal.declaration, proposal.settings)
-    write_bytes(path, new.encode())
     told = [
         *proposal.found(),
         *found.notes,
