@@ -26,7 +26,7 @@ class Need(NamedTuple):
 
 NEEDS: Mapping[str, Need] = {
     "dump_cams": Need(1.35, per_view=0.075),
-    "classify": Need(1.0, per_view=0.075),
+    "classify": Need(1.1, per_view=0.08),
     "random_walk": Need(1.3, per_view=0.075),
     "predict": Need(1.2, per_view=0.18),
     "confident_regions": Need(0.3, per_photograph=0.16),
