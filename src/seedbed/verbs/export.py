@@ -49,7 +49,7 @@ def export(located: Located, out: Path, form: str = "png", split: str | None = N
     artifact = located.artifact
     if artifact.meaning.form.name != "label_maps":
         raise SeedbedError(
-            f"{artifact.folder} holds {artifact.meaning.name}; expected label maps, as pseudo_masks and predict make "
+            f"{artifact.folder} was made by {artifact.manifest.stage}; expected label maps, as pseudo_masks and predict make "
             "them"
         )
     splits = sorted(artifact.manifest.images)

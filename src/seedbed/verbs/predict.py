@@ -281,9 +281,7 @@ def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameter
     if task is not None and isinstance(task.parameters, PredictParameters):
         return Artifact(task.sources["segmenter"].folder), task.epochs.get("segmenter"), task.parameters
     if "segmenter" not in (artifact.meaning.name, *other_meanings(artifact.manifest.facts)):
-        raise SeedbedError(
-            f"{artifact.folder} is {artifact.meaning.name}, made by {artifact.manifest.stage}; expected a segmenter"
-        )
+        raise SeedbedError(f"{artifact.folder} was made by {artifact.manifest.stage}; expected a segmenter")
     return artifact, located.epoch, PredictParameters()
 
 
