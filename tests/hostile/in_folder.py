@@ -88,7 +88,6 @@ def _labels() -> Iterator[Damage]:
         "a split of another name": ("a.jpg,train,", "a.jpg,tarin,"),
         "an id twice": ("b.jpg", "a.jpg"),
         "a file under two ids": ("b.jpg", "a"),
-        "no such photograph": ("a.jpg", "z.jpg"),
         "a path outside": ("a.jpg", "../../x.jpg"),
         "an absolute path": ("a.jpg", "/etc/passwd"),
         "an empty id": ("a.jpg", ""),
@@ -108,6 +107,7 @@ def _labels() -> Iterator[Damage]:
     }
     for name, (old, new) in cells.items():
         yield Damage(f"labels: {name}", _rows(old, new), _both("labels.csv"))
+    yield Damage("labels: no such photograph", _rows("a.jpg", "z.jpg"), _both("z.jpg"))
     yield Damage("labels: a class without a photograph", _rows(",1\n", ",0\n"), (refused("doctor", "wren"),))
     right = {
         "CR LF": (HEADER + ROWS).replace("\n", "\r\n"),
