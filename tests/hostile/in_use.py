@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from hostile.damages import Apply, Damage, Run, content, folder_at, link_loop, pipe_at, refused, works
-from hostile.in_folder import EPS, HEIC, _large_png
+from hostile.in_folder import EPS, HEIC, large_png
 from hostile.running import Ended
 from hostile.tree import Tree
 
@@ -47,8 +47,8 @@ def _photographs() -> Iterator[Damage]:
         "a broken link": (lambda t: t.remove("photos/bad.jpg").symlink_to("nowhere"), "bad.jpg"),
         "a named pipe": (pipe_at("photos/bad.jpg"), "bad.jpg"),
         "a device": (lambda t: t.remove("photos/bad.jpg").symlink_to("/dev/zero"), "bad.jpg"),
-        "13,000 x 13,000": (content("photos/bad.png", _large_png(13_000, 13_000, 2)), "bad.png"),
-        "60,000 x 60,000": (content("photos/bad.png", _large_png(60_000, 60_000, 2)), "bad.png"),
+        "13,000 x 13,000": (content("photos/bad.png", large_png(13_000, 13_000, 2)), "bad.png"),
+        "60,000 x 60,000": (content("photos/bad.png", large_png(60_000, 60_000, 2)), "bad.png"),
         "a name that is not UTF-8": (_copied(b"caf\xe9.jpg"), "caf"),
         "a name of 251 bytes": (_copied(b"n" * 247 + b".jpg"), "nnn"),
         "a mask's folder in the way": (_in_the_way, "one"),

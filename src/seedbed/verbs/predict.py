@@ -165,9 +165,10 @@ def find_photos(given: Sequence[Path], out: Path) -> list[Photo]:
 def _images(folder: Path, out: Path) -> Iterator[Path]:
     """Files whose suffix is that of a picture, whether or not they can be read; links to folders are not followed."""
     own = Path(os.path.realpath(out))
+    holds_own = own.is_relative_to(os.path.realpath(folder))
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        written = (Path(os.path.realpath(path.parent)) / path.name).is_relative_to(own)
+        written = holds_own and (Path(os.path.realpath(path.parent)) / path.name).is_relative_to(own)
         is_picture = path.suffix.lower() in image_suffixes() | UNREADABLE
         if is_picture and not path.is_dir() and not hidden and not written:
             yield path
