@@ -16,7 +16,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hostile import in_folder, in_maps, in_networks, in_params, in_results, in_tables, in_use, in_voc
+from hostile import (
+    in_folder,
+    in_maps,
+    in_networks,
+    in_params,
+    in_planning,
+    in_results,
+    in_tables,
+    in_use,
+    in_voc,
+)
 from hostile.damages import Damage, Run
 from hostile.running import Ended, preload, run_forked
 from hostile.tree import COMMANDS, Tree, build
@@ -46,6 +56,7 @@ def all_damages(seed: int) -> list[Damage]:
         in_maps,
         in_networks,
         in_tables,
+        in_planning,
         in_use,
     )
     found: list[Damage] = []
