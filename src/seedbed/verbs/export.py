@@ -49,8 +49,8 @@ def export(located: Located, out: Path, form: str = "png", split: str | None = N
     artifact = located.artifact
     if artifact.meaning.form.name != "label_maps":
         raise SeedbedError(
-            f"{artifact.folder} was made by {artifact.manifest.stage}; expected label maps, as pseudo_masks and predict "
-            "make them"
+            f"{artifact.folder} was made by {artifact.manifest.stage}; expected label maps, as pseudo_masks and "
+            "predict make them"
         )
     splits = sorted(artifact.manifest.images)
     if split is not None and split not in splits:
