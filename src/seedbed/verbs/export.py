@@ -4,7 +4,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes, writing
 from seedbed.artifacts.label_maps import label_map_png
-from seedbed.datasets.index import parse_index
+from seedbed.datasets.index import read_index
 from seedbed.datasets.shrunk import nearest
 from seedbed.datasets.voc import VOC_NAMES
 from seedbed.errors import SeedbedError, unknown_name
@@ -101,17 +101,10 @@ FORMS: dict[str, Callable[[Located, Path, Sequence[str]], tuple[Path, int]]] = {
 
 
 def _maps(located: Located, split: str) -> Iterator[tuple[str, str, UInt8[np.ndarray, "height width"]]]:
-    """(image id, name of its file, label map) for each image of a split.
-
-    Raises:
-        SeedbedError: an id leads out of the output folder; ids may name folders inside it.
-    """
+    """(image id, name of its file, label map) for each image of a split; ids may name folders, never above them."""
     maps, originals = located.artifact.open(split), _original_sizes(located)
     image_ids = list(maps)
     for image_id, name in zip(image_ids, names_of(image_ids), strict=True):
-        path = PurePosixPath(image_id)
-        if path.is_absolute() or ".." in path.parts:
-            raise SeedbedError(f"image id {image_id!r} leads out of the output folder; rename the image")
         label_map = maps[image_id]
         yield image_id, f"{name}.png", nearest(label_map, originals.get(image_id, label_map.shape[::-1]))
 
@@ -120,7 +113,7 @@ def _original_sizes(located: Located) -> dict[str, tuple[int, int]]:
     """Width and height of the photographs that the data set shrinks."""
     if located.index is None:
         return {}
-    index = parse_index(Artifact(located.index).file(INDEX).read_text())
+    index = read_index(Artifact(located.index).file(INDEX))
     return {row.image_id: row.original for row in index.rows if row.original}
 
 

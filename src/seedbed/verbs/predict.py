@@ -6,6 +6,7 @@ import csv
 import errno
 import io
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from seedbed.errors import SeedbedError, one_line
 from seedbed.methods.table import other_meanings
 from seedbed.report.overlays import jpeg, overlay_labels
 from seedbed.runtime.gpu import gpu_slot
+from seedbed.runtime.memory import is_out_of_memory
 from seedbed.runtime.paths import INDEX
 from seedbed.stages.predict import PredictParameters
 from seedbed.verbs.locate import Located
@@ -61,6 +63,7 @@ UNREADABLE = frozenset(
 """Suffixes of photographs that are not read, which are named, not passed over."""
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """Refusals of the disk that hold for every photograph."""
+_NO_MEMORY = "out of memory; shrink what the network sees by --longest, or close other programs"
 Progress = Callable[[Sequence["Photo"]], Iterable["Photo"]]
 
 
@@ -164,9 +167,10 @@ def find_photos(given: Sequence[Path], out: Path) -> list[Photo]:
 def _images(folder: Path, out: Path) -> Iterator[Path]:
     """Files whose suffix is that of a picture, whether or not they can be read; links to folders are not followed."""
     own = Path(os.path.realpath(out))
+    holds_own = own.is_relative_to(os.path.realpath(folder))
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        written = (Path(os.path.realpath(path.parent)) / path.name).is_relative_to(own)
+        written = holds_own and (Path(os.path.realpath(path.parent)) / path.name).is_relative_to(own)
         is_picture = path.suffix.lower() in image_suffixes() | UNREADABLE
         if is_picture and not path.is_dir() and not hidden and not written:
             yield path
@@ -196,10 +200,12 @@ def predict_photos(
             if overlay:
                 picture = overlay_labels(np.asarray(image), labels)
                 write_bytes(out / OVERLAYS / f"{photo.name}.jpg", jpeg(picture))
-        except (SeedbedError, MemoryError) as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK:
+        except (SeedbedError, MemoryError, RuntimeError) as error:
+            disk = isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK
+            if disk or not (isinstance(error, SeedbedError) or is_out_of_memory(error)):
                 raise
-            where, told = printable(str(photo.path)), printable(one_line(error))
+            said = _NO_MEMORY if is_out_of_memory(error) else one_line(error)
+            where, told = printable(str(photo.path)), printable(said)
             faults.append(told if where in told else f"{where}: {told}")
             continue
         shares = np.bincount(labels.ravel(), minlength=len(predictor.classes)) / labels.size
@@ -225,13 +231,14 @@ def read_photo(photo: Photo) -> Image.Image:
 
 
 def printable(text: str) -> str:
-    """A text whose undecodable bytes are written as `\\xe9`, for a terminal and for a CSV."""
-    return os.fsencode(text).decode(errors="backslashreplace")
+    """A text in one line, for a terminal and for a CSV: control characters and undecodable bytes as `\\n`, `\\xe9`."""
+    decoded = os.fsencode(text).decode(errors="backslashreplace")
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) == "Cc" else c for c in decoded)
 
 
 def as_text(name: str) -> str:
     """A cell that no spreadsheet runs: a name that begins as a formula does gets an apostrophe."""
-    return f"'{name}" if name.startswith((*FORMULA, "\t", "\r")) else printable(name)
+    return f"'{printable(name)}" if name.startswith(FORMULA) else printable(name)
 
 
 def predict_command(
