@@ -1,6 +1,7 @@
 """The examiner on manifests made by hand: cached, stale and why, partial, missing; by size and by SHA-256."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -287,10 +288,13 @@ def test_masks_of_another_index_are_stale(tmp_path: Path) -> None:
     assert Examiner(graph).masks(alone=True) == State("stale", "it is of another index or declaration")
 
 
-def test_changed_bytes_of_equal_size_are_found_by_hash_alone(tmp_path: Path) -> None:
+def test_changed_bytes_of_equal_size_and_time_are_found_by_hash_alone(tmp_path: Path) -> None:
     graph, tasks = chain(tmp_path)
     make_all(graph, tasks)
-    (tasks[1].folder / "train-1.safetensors").write_bytes(DATA[:-1] + b"!")
+    path = tasks[1].folder / "train-1.safetensors"
+    time = path.stat().st_mtime_ns
+    path.write_bytes(DATA[:-1] + b"!")
+    os.utime(path, ns=(time, time))
     assert states(graph, tasks) == [CACHED] * 3
     first, second, third = states(graph, tasks, "hash")
     assert first == CACHED

@@ -78,9 +78,10 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):
         predicted, truth = maps[image_id], job.true_mask(image_id)
         if predicted.shape != truth.shape:
+            (height, width), (found, across) = truth.shape, predicted.shape
             raise SeedbedError(
-                f"{target.folder}: expected a label map of {image_id!r} of its mask's size "
-                f"{truth.shape[1]}x{truth.shape[0]}, but it is {predicted.shape[1]}x{predicted.shape[0]}; run its stage again"
+                f"{target.folder}: expected a label map of {image_id!r} of its mask's size {width}x{height}, "
+                f"but it is {across}x{found}; run its stage again"
             )
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
