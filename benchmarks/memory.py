@@ -94,7 +94,12 @@ def make_work(work: Path, source: Path, tree: Path, megapixels: float, longest: 
     shutil.copytree(tree / "recipes", work / "recipes")
     (work / "workflow_scripts").symlink_to(tree / "workflow_scripts")
     (work / "recipes" / "memory.yaml").write_text(yaml.safe_dump(RECIPE))
-    declared = {"kind": "voc", "root": "data", "splits": {"train": {}}, "with": {"labels": "csv"}}
+    declared: dict[str, Any] = {
+        "kind": "voc",
+        "root": "data",
+        "splits": {"train": {}},
+        "with": {"labels": "csv"},
+    }
     declared |= {} if longest is None else {"longest": longest}
     raw = {
         "dataset": "large",

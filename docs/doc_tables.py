@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,15 +156,29 @@ def crf_table(_: str) -> str:
 
 
 def recipes_table(_: str) -> str:
-    """All recipes by the paper that they follow: its authors and name, without the section."""
+    """All recipes by the paper that they follow: its authors and name, without the section.
+
+    Variants of a recipe (`NAME-…`) of the same paper are counted behind it.
+    """
     book = RecipeBook(ROOT / "recipes")
     by_paper: dict[str, list[str]] = {}
     for name in sorted(book.names(), key=lambda name: book[name].chain):
         cited = re.match(r"[^(:]*(\([^)]*\))?", book[name].paper)
-        by_paper.setdefault(cited[0] if cited else "", []).append(f"[`{name}`](recipes/{name}.yaml)")
+        by_paper.setdefault(cited[0] if cited else "", []).append(name)
     papers = sorted(by_paper, key=lambda paper: (not paper, paper))
-    rows = [(paper or "none: baselines and ablations", ", ".join(by_paper[paper])) for paper in papers]
+    rows = [(paper or "none: baselines and ablations", _with_variants(by_paper[paper])) for paper in papers]
     return markdown(("paper", "recipes"), rows)
+
+
+def _with_variants(names: Sequence[str]) -> str:
+    shown = []
+    for name in names:
+        if any(name.startswith(f"{other}-") for other in names):
+            continue
+        variants = sum(other.startswith(f"{name}-") for other in names)
+        count = f" and {variants} variant{'s' * (variants > 1)}" if variants else ""
+        shown.append(f"[`{name}`](recipes/{name}.yaml){count}")
+    return ", ".join(shown)
 
 
 TABLES: dict[str, Callable[[str], str]] = {

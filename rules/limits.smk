@@ -1,8 +1,12 @@
-# params.yaml within the limits of our own reader, before Snakemake reads it: a nest of anchors takes gigabytes.
+# Configuration files within the limits of our own reader, before Snakemake reads them: a nest of anchors takes gigabytes.
 from seedbed.errors import SeedbedError
 from seedbed.yaml_files import load_yaml
 
 try:
-    load_yaml(Path("params.yaml"))
+    for path in (
+        *filter(Path.exists, [Path("params.yaml")]),
+        *map(Path, workflow.config_settings.configfiles or ()),
+    ):
+        load_yaml(path)
 except SeedbedError as error:
     stop(error)

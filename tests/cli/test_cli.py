@@ -61,10 +61,10 @@ class TestPlan:
     def test_every_node_is_listed_once(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        head, columns, index, *rows, summary = shown(monkeypatch, capsys, "plan").splitlines()
+        head, columns, index, masks, *rows, summary = shown(monkeypatch, capsys, "plan").splitlines()
         assert head == "data set toy"
         assert columns.split() == ["OWNER", "NODE", "RNGS", "REGIONS", "STATE"]
-        assert index.split() == ["index", "missing"]
+        assert (index.split(), masks.split()) == (["index", "missing"], ["masks", "missing"])
         nodes = [tuple(row.split()[:4]) for row in rows]
         assert len(nodes) == len(set(nodes)) == 9 + 2
         assert ("child", "segmenter", "0", "bg0.10-fg0.40") in nodes

@@ -15,6 +15,7 @@ from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
 from seedbed.datasets.content import masks_csv
 from seedbed.datasets.index import IndexedDataset, build_index, index_csv, parse_index
 from seedbed.datasets.shrunk import ShrunkDataset, nearest, shrunk_image, shrunk_mask, shrunk_size
+from seedbed.errors import SeedbedError
 from seedbed.plan.tasks import TaskGraph
 
 PHOTOGRAPH = np.array(
@@ -164,3 +165,43 @@ def test_it_is_part_of_every_identity(tmp_path):
 def test_a_longest_that_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="greater than or equal to 32"):
         declared(31)
+
+
+def no_memory(*_arguments: Any) -> Any:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("seedbed.datasets.index.image_digest", r"image 'large': out of memory"),
+        ("seedbed.datasets.files._eight_bits", r"large\.png: out of memory"),
+    ],
+)
+def test_an_index_without_memory_names_the_image(folder, monkeypatch, place, told):
+    monkeypatch.setattr(place, no_memory)
+    dataset = open_dataset("toy", declared(48), folder)
+    with pytest.raises(SeedbedError, match=told):
+        build_index(dataset, declared(48).splits)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("seedbed.datasets.content.mask_digest", r"mask of image 'large': out of memory"),
+        ("seedbed.datasets.files._refuse_large", r"large\.png: out of memory"),
+    ],
+)
+def test_masks_without_memory_name_the_image(folder, monkeypatch, place, told):
+    dataset = open_dataset("toy", declared(48), folder)
+    monkeypatch.setattr(place, no_memory)
+    with pytest.raises(SeedbedError, match=told):
+        masks_csv(dataset, declared(48).splits, "key")
+
+
+def test_a_mask_of_another_size_is_refused_before_it_is_shrunk(folder):
+    """Half as large, it would have the shrunk photograph's size."""
+    data = open_dataset("mine", declared(48), folder)
+    Image.fromarray(np.ones((32, 48), np.uint8)).save(folder / "masks/large.png")
+    with pytest.raises(SeedbedError, match=r"size 96x64 .*, but it is 48x32"):
+        data.mask("large")

@@ -288,15 +288,18 @@ def test_masks_of_another_index_are_stale(tmp_path: Path) -> None:
     assert Examiner(graph).masks(alone=True) == State("stale", "it is of another index or declaration")
 
 
-def test_changed_bytes_of_equal_size_and_time_are_found_by_hash_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("depth", ["size", "hash"])
+def test_changed_bytes_of_equal_size_are_found_by_hash_or_if_the_file_is_younger_than_its_manifest(
+    tmp_path: Path, depth: Depth
+) -> None:
     graph, tasks = chain(tmp_path)
     make_all(graph, tasks)
-    path = tasks[1].folder / "train-1.safetensors"
-    time = path.stat().st_mtime_ns
-    path.write_bytes(DATA[:-1] + b"!")
-    os.utime(path, ns=(time, time))
-    assert states(graph, tasks) == [CACHED] * 3
-    first, second, third = states(graph, tasks, "hash")
+    changed, manifest = tasks[1].folder / "train-1.safetensors", tasks[1].manifest
+    changed.write_bytes(DATA[:-1] + b"!")
+    os.utime(changed, ns=(manifest.stat().st_mtime_ns,) * 2)
+    assert (states(graph, tasks, depth) == [CACHED] * 3) == (depth == "size")
+    os.utime(changed, ns=(manifest.stat().st_mtime_ns + 1,) * 2)
+    first, second, third = states(graph, tasks, depth)
     assert first == CACHED
     assert second.status == "stale"
     assert "train-1.safetensors has SHA-256" in second.why

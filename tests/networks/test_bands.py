@@ -1,6 +1,7 @@
 """Networks in bands of rows: the same as whole, and not at all where a network is small or looks at whole images."""
 
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
@@ -38,7 +39,7 @@ def cam_network(backbone: str) -> nn.Module:
 NETWORKS = {
     "resnet": lambda: cam_network("test_resnet"),
     "squeeze_excite": lambda: cam_network("mobilenetv3_small_050"),
-    "deeplabv3plus": lambda: build_segmenter("deeplabv3plus", "tf_efficientnet_lite0", 4),
+    "deeplabv3plus": lambda: build_segmenter("deeplabv3plus", "resnet10t", 4),
 }
 
 
@@ -70,6 +71,30 @@ def test_large_images_give_the_same_result(small_limit, name):
         assert not outside & set(gates)
     again = bands._tensors(network(images))
     assert all(torch.equal(one, other) for one, other in zip(again, found, strict=True))
+
+
+@torch.no_grad()
+def test_deeplabv3plus_fuses_in_bands_what_the_library_fuses_whole(small_limit):
+    network = with_statistics(build_segmenter("deeplabv3plus", "resnet10t", 4)).network
+    heights = []
+    network.decoder.block2.register_forward_hook(lambda *call: heights.append(call[2].shape[-2]))
+    images = torch.randn((2, 3, 224, 96), generator=torch.Generator().manual_seed(11))
+    expected = smp.DeepLabV3Plus.forward(network, images)
+    assert heights == [56]
+    found = network(images)
+    assert heights[1:] == [
+        9,
+        10,
+        10,
+        10,
+        10,
+        10,
+        9,
+    ]  # 8 rows each, with one on each side that has a neighbour
+    assert float((found - expected).abs().max()) <= TOLERANCE * float(expected.abs().max())
+    small = images[..., :96, :]
+    assert torch.equal(network(small), smp.DeepLabV3Plus.forward(network, small))
+    assert heights[8:] == [24, 24]
 
 
 @torch.no_grad()

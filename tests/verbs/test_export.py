@@ -157,7 +157,7 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
     ):
         export(climbing, tmp_path / "o")
     artifact(tmp_path / "e/toy/psa/rng0/cams", "dump_cams", {}, {"val": 1}, "cams", CLASSES)
-    with pytest.raises(SeedbedError, match="holds cams; expected label maps"):
+    with pytest.raises(SeedbedError, match="was made by dump_cams; expected label maps"):
         export(locate(str(tmp_path / "e/toy/psa/rng0/cams")), tmp_path / "o")
     (tmp_path / "file").write_text("")
     with pytest.raises(SeedbedError, match=r"there is a file where a folder should go|not a folder"):

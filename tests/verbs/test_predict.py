@@ -28,7 +28,14 @@ from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook
 from seedbed.verbs.locate import locate
-from seedbed.verbs.predict import enlarged_argmax, find_photos, predict_command
+from seedbed.verbs.predict import (
+    Photo,
+    Predictor,
+    enlarged_argmax,
+    find_photos,
+    predict_command,
+    predict_photos,
+)
 
 CLASSES = ("cat", "dog", "cow")
 RECIPE = {
@@ -274,6 +281,39 @@ def test_unreadable_photographs_are_reported_at_the_end_and_the_rest_is_done(
     assert [p.name for p in (tmp_path / "o").glob("*.png")] == ["c.png"]
 
 
+class Exhausted(Predictor):
+    """Labels nothing; photographs wider than 10 are too large, and wider than 20 meet another fault."""
+
+    classes = ("background", "cat")
+
+    def __init__(self) -> None:
+        pass
+
+    def label_map(self, photo: Image.Image) -> np.ndarray:
+        if photo.width > 10:
+            told = "shapes differ" if photo.width > 20 else "DefaultCPUAllocator: can't allocate memory"
+            raise RuntimeError(told)
+        return np.zeros((photo.height, photo.width), np.uint8)
+
+
+def test_a_photograph_for_which_memory_does_not_suffice_is_named_and_the_rest_is_done(
+    tmp_path: Path,
+) -> None:
+    photos = []
+    for name, width in (("a", 11), ("b", 10), ("c", 21)):
+        Image.new("RGB", (width, 4)).save(tmp_path / f"{name}.png")
+        photos.append(Photo(tmp_path / f"{name}.png", name))
+    out = tmp_path / "out"
+    out.mkdir()
+    faults = predict_photos(Exhausted(), photos[:2], out, overlay=False)
+    assert faults == [
+        f"{tmp_path / 'a.png'}: out of memory; shrink what the network sees by --longest, or close other programs"
+    ]
+    assert [path.name for path in out.glob("*.png")] == ["b.png"]
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        predict_photos(Exhausted(), photos, out, overlay=False)
+
+
 def test_names_of_what_is_written(photos: Path, tmp_path: Path) -> None:
     for name in ("a.jpg", "a.png", "b.png", ".hidden.png", "out/b.png", "out/overlays/b.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -349,7 +389,7 @@ def test_a_node_that_is_not_a_segmenter(checkout: Path, photos: Path, tmp_path: 
     path = tmp_path / "toy/upper/rng0/segmenter/manifest.json"
     content = json.loads(path.read_text())
     change(path, stage="train_classifier", facts=content["facts"] | {"meaning": "classifier"})
-    with pytest.raises(SeedbedError, match="is classifier, made by train_classifier; expected a segmenter"):
+    with pytest.raises(SeedbedError, match="was made by train_classifier; expected a segmenter"):
         predict_command(locate(str(path.parent)), [photos], tmp_path, device="cpu")
 
 

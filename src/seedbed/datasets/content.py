@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.files import memory_for
 from seedbed.datasets.index import Index, Remember, image_digest, mask_digest, masks_text, read_anew
 from seedbed.errors import SeedbedError
 
@@ -152,8 +153,9 @@ def _mask(dataset: Dataset, image_id: str, remember: Remember) -> str | None:
     """The digest of a mask; None if there is none."""
 
     def read() -> str | None:
-        mask = dataset.mask(image_id)
-        return None if mask is None else mask_digest(mask)
+        with memory_for(f"mask of image {image_id!r}"):
+            mask = dataset.mask(image_id)
+            return None if mask is None else mask_digest(mask)
 
     path = getattr(dataset, "mask_source", lambda image_id: None)(image_id)
     return read() if path is None else remember(path, lambda: read() or "")

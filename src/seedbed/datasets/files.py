@@ -4,7 +4,8 @@ import os
 import struct
 import unicodedata
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,6 @@ _TRUNCATED = (
     EOFError,
     UnidentifiedImageError,
     LookupError,
-    MemoryError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
@@ -54,6 +54,21 @@ _SCALED_GREY = {"1": 255, "L;2": 85, "L;4": 17}
 """Factor by which Pillow scales the indices of grey PNGs of 1, 2 and 4 bits."""
 
 
+@contextmanager
+def memory_for(what: object) -> Iterator[None]:
+    """Name the photograph or mask for whose pixels there is no memory.
+
+    Raises:
+        SeedbedError: instead of a `MemoryError`.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise SeedbedError(
+            f"{what}: out of memory while it was read; close other programs, or make the photograph smaller"
+        ) from error
+
+
 def read_image(path: Path) -> Image.Image:
     """A photograph as RGB, turned as its EXIF orientation says.
 
@@ -61,7 +76,11 @@ def read_image(path: Path) -> Image.Image:
         SeedbedError: the file is missing, not an image of a format in `FORMATS`, truncated, or of an unknown range.
     """
     try:
-        with open_regular(path) as stream, Image.open(stream, formats=FORMATS) as file:
+        with (
+            memory_for(path),
+            open_regular(path) as stream,
+            Image.open(stream, formats=FORMATS) as file,
+        ):
             _refuse_large(path, file)
             turned = ImageOps.exif_transpose(file)
             return _eight_bits(path, turned).convert("RGB")
@@ -80,7 +99,7 @@ def image_size(path: Path) -> tuple[int, int]:
         SeedbedError: the file is missing, or not an image of a format in `FORMATS`.
     """
     try:
-        with Image.open(path, formats=FORMATS) as file:
+        with memory_for(path), open_regular(path) as stream, Image.open(stream, formats=FORMATS) as file:
             width, height = file.size
             return (
                 (height, width)
@@ -129,7 +148,11 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
         SeedbedError: the file is missing, unreadable, or a colour image.
     """
     try:
-        with open_regular(path) as stream, Image.open(stream, formats=("PNG",)) as file:
+        with (
+            memory_for(path),
+            open_regular(path) as stream,
+            Image.open(stream, formats=("PNG",)) as file,
+        ):
             _refuse_large(path, file)
             if file.mode not in ("P", "L", "1"):
                 raise SeedbedError(

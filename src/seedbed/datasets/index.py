@@ -18,7 +18,7 @@ from PIL import Image
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import MOST_PIXELS, id_fault, refuse_classes
+from seedbed.datasets.files import MOST_PIXELS, id_fault, memory_for, refuse_classes
 from seedbed.datasets.shrunk import ShrunkDataset, shrunk_size
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.regular_files import read_regular, system_reason
@@ -105,19 +105,17 @@ def build_index(
     for split in splits:
         for image_id in dataset.image_ids(split):
             if image_id not in known:
-                (width, height), original = _sizes(dataset, image_id)
-                labels = tuple(bool(x) for x in dataset.labels(image_id))
-                known[image_id] = IndexRow(
-                    image_id,
-                    split,
-                    width,
-                    height,
-                    image_digest(dataset, image_id, remember),
-                    labels,
-                    original,
-                )
+                with memory_for(f"image {image_id!r}"):
+                    known[image_id] = _index_row(dataset, image_id, split, remember)
             rows.append(replace(known[image_id], split=split))
     return Index(dataset.classes, tuple(rows))
+
+
+def _index_row(dataset: Dataset, image_id: str, split: str, remember: Remember) -> IndexRow:
+    (width, height), original = _sizes(dataset, image_id)
+    labels = tuple(bool(x) for x in dataset.labels(image_id))
+    digest = image_digest(dataset, image_id, remember)
+    return IndexRow(image_id, split, width, height, digest, labels, original)
 
 
 def _sizes(dataset: Dataset, image_id: str) -> tuple[tuple[int, int], tuple[int, int] | None]:

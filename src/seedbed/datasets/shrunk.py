@@ -13,6 +13,8 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from seedbed.datasets.base import Dataset
+from seedbed.datasets.files import image_size
+from seedbed.errors import SeedbedError
 
 Size = tuple[int, int]
 """Width and height, pixels."""
@@ -69,9 +71,26 @@ class ShrunkDataset:
         return self.whole.labels(image_id)
 
     def mask(self, image_id: str) -> UInt8[np.ndarray, "height width"] | None:
-        """Pixel truth, shrunk as the photograph is."""
+        """Pixel truth, shrunk as the photograph is.
+
+        Raises:
+            SeedbedError: it has not the photograph's size.
+        """
         mask = self.whole.mask(image_id)
-        return None if mask is None else shrunk_mask(mask, self.longest)
+        if mask is None:
+            return None
+        self._check_size(image_id, (mask.shape[1], mask.shape[0]))
+        return shrunk_mask(mask, self.longest)
+
+    def _check_size(self, image_id: str, of_mask: Size) -> None:
+        """Refuse a mask whose size is not its photograph's, which shrinking would hide."""
+        path = self.whole.source(image_id)
+        size = image_size(path) if path is not None else self.whole.image(image_id).size
+        if of_mask != size:
+            raise SeedbedError(
+                f"data set {self.name!r}: expected a mask of the photograph's size {size[0]}x{size[1]} for image "
+                f"{image_id!r}, but it is {of_mask[0]}x{of_mask[1]}; replace one of them"
+            )
 
     def source(self, image_id: str) -> Path | None:
         """The image's file, which has its own size."""

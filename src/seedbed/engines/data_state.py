@@ -9,6 +9,7 @@ this machine, or is generated, nothing is compared.
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -221,4 +222,5 @@ def _tell_engines(graph: TaskGraph, found: DataState) -> None:
         if not fault and all(file.exists() for file in made):
             oldest = min(file.lstat().st_mtime_ns for file in made)
             if path.stat().st_mtime_ns > oldest:
-                os.utime(path, ns=(oldest - SECOND, oldest - SECOND))
+                with suppress(PermissionError):  # the tree belongs to someone else
+                    os.utime(path, ns=(oldest - SECOND, oldest - SECOND))

@@ -131,5 +131,8 @@ def _runs(pid: int, command: str) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").strip("\0").split("\0")
     except OSError:
         return True
-    is_dvc = any(Path(word).name == "dvc" for word in words)
+    program, first, *_ = [Path(word).name for word in words[:2]] + ["", ""]
+    is_dvc = program == "dvc" or (
+        program.startswith("python") and (first == "dvc" or words[1:3] == ["-m", "dvc"])
+    )
     return is_dvc or bool(command and " ".join(words).endswith(command))

@@ -7,7 +7,7 @@ stamps and the files' digests, so that a resumed run reads what the killed one r
 import io
 import os
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import starmap
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from jaxtyping import Shaped
 
 from seedbed.artifacts.atomic import atomic_file
 from seedbed.artifacts.manifest import sha256_file
-from seedbed.errors import SeedbedError
+from seedbed.errors import SeedbedError, one_line
 
 
 class FieldStore:
@@ -46,7 +46,7 @@ class FieldStore:
         """
         path = self._path(name, epoch)
         with atomic_file(path) as stream, zipfile.ZipFile(stream, "w") as archive:
-            for image_id, value in values:
+            for image_id, value in _made(name, values):
                 content = io.BytesIO()
                 np.save(content, value, allow_pickle=False)
                 archive.writestr(image_id, content.getvalue(), zipfile.ZIP_DEFLATED, 1)
@@ -94,3 +94,13 @@ class FieldStore:
             ) from None
         value: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
         return value
+
+
+def _made(
+    name: str, values: Iterable[tuple[str, Shaped[np.ndarray, "..."]]]
+) -> Iterator[tuple[str, Shaped[np.ndarray, "..."]]]:
+    """The values, with errors of whoever makes them told apart from those of writing."""
+    try:
+        yield from values
+    except OSError as error:
+        raise SeedbedError(f"{name} cannot be made: {one_line(error)}") from error

@@ -23,7 +23,8 @@ def subcategory_labels(
     """
     if len(clusters) and clusters.max() >= subcategories:
         raise ValueError(
-            f"expected sub-categories from 0 to {subcategories - 1}, got {int(clusters.max())}; raise `subcategories`"
+            f"expected sub-categories from 0 to {subcategories - 1}, got {int(clusters.max())}; "
+            "the table was made with another K: make it again"
         )
     numbers = torch.arange(subcategories, device=clusters.device)
     return (clusters[:, :, None] == numbers).flatten(1).float()

@@ -5,19 +5,19 @@ One encoder learns classes, through a classification branch whose maps are the C
     L = ℓ(p, y) + λ ModifiedCrossEntropy(s, m)
 
 The label maps m are made by the network itself at the start of some epochs: CAMs at several scales, threshold, dense
-CRF. Until the first time only the classification loss is learnt from. Masks are never read.
+CRF. Before that, only the classification loss is used. Masks are never read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from seedbed.errors import SeedbedError
-from seedbed.methods.base import EpochContext, Method, MethodEntry, Objective, Progress
-from seedbed.methods.cam import CamParameters
+from seedbed.methods.base import EpochContext, MethodEntry, Objective, Progress
+from seedbed.methods.cam import CamMethod, CamParameters
 from seedbed.methods.regeneration import Convergence, Every, Schedule, fixed_epochs
 from seedbed.refine.crf.parameters import NO_CRF, known_preset
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from seedbed.input.batch import Batch
     from seedbed.methods.cam_labels import CamLabels, ImageCams
+    from seedbed.networks.backbones import Backbone
     from seedbed.networks.weights import InitialWeights
 
 LABELS = "isim_labels"
@@ -87,47 +88,30 @@ class IsimParameters(CamParameters):
         return self
 
 
-class IsimMethod(Method):
+class IsimMethod(CamMethod):
     """One player, `classifier`, a `CamSegmenter`."""
 
     def __init__(
         self, parameters: IsimParameters, *, classes: int, rng: int, weights: InitialWeights | None = None
     ):
-        import torch
-
-        from seedbed.networks.backbones import build_backbone
-        from seedbed.networks.cam_segmenter import CamSegmenter
-
-        backbone = build_backbone(
-            parameters.backbone,
-            parameters.output_stride,
-            weights or parameters.weights,
-            rng=rng,
-            conv_head=parameters.conv_head,
-            dilated=parameters.dilated,
-            allow_mask_trained=parameters.allow_mask_trained,
-        )
-        self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance
-        self.settings = parameters
-        self.classifier: nn.Module = CamSegmenter(
-            backbone,
-            classes,
-            decoder=parameters.decoder,
-            decoder_lr_factor=parameters.decoder_lr_factor,
-            rng=rng,
-            batch_norm=parameters.batch_norm,
-            frozen_stages=parameters.frozen_stages,
-            dropout=parameters.dropout,
-            head_init=parameters.head_init,
-            generator=torch.Generator().manual_seed(rng),
-        )
+        self.settings, self.rng = parameters, rng
+        super().__init__(parameters, classes=classes, rng=rng, weights=weights)
         self.labelled_after = 0
         """The epoch, from 1, after which the labels in use were made; 0 before the first ones."""
         self.convergence = Convergence(parameters.converged_within, parameters.converged_after)
 
-    def networks(self) -> dict[str, nn.Module]:
+    def build_network(self, backbone: Backbone, classes: int, parameters: Any, **options: Any) -> nn.Module:
         """The classifier with its decoder."""
-        return {"classifier": self.classifier}
+        from seedbed.networks.cam_segmenter import CamSegmenter
+
+        return CamSegmenter(
+            backbone,
+            classes,
+            decoder=parameters.decoder,
+            decoder_lr_factor=parameters.decoder_lr_factor,
+            rng=self.rng,
+            **options,
+        )
 
     def pixel_network(self) -> nn.Module:
         """The decoder's side of the network."""

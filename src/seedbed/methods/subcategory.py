@@ -54,7 +54,7 @@ class SubcategoryParameters(CamParameters):
         if self.subcategories not in (None, clusters):
             raise SeedbedError(
                 f"expected an input with {self.subcategories} {SUBCATEGORIES} per class, as the parameters say, but it "
-                f"was made with {clusters}; leave `{SUBCATEGORIES}` out"
+                f"was made with {clusters}; leave the parameter `{SUBCATEGORIES}` out"
             )
         return self.model_copy(update={SUBCATEGORIES: clusters})
 

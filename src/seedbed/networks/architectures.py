@@ -50,7 +50,9 @@ def _atrous(model: str) -> Callable[[str, Backbone, int, int], tuple[nn.Module, 
     def build(name: str, backbone: Backbone, output_stride: int, outputs: int) -> tuple[nn.Module, nn.Module]:
         import segmentation_models_pytorch as smp
 
-        network = getattr(smp, model)(
+        from seedbed.networks.deeplabv3plus import DeepLabV3Plus
+
+        network = {"DeepLabV3": smp.DeepLabV3, "DeepLabV3Plus": DeepLabV3Plus}[model](
             f"tu-{name}",
             encoder_weights=None,
             encoder_output_stride=output_stride,

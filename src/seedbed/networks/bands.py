@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 LARGEST = 2**21
 """Pixels of an image, up to which a network works on it as a whole."""
@@ -55,6 +56,29 @@ def work_in_bands(network: nn.Module, *parts: nn.Module) -> None:
 
     for module in (network, *parts):
         module.register_forward_pre_hook(plan)
+
+
+def rows_at(
+    maps: Float[Tensor, "batch K h w"],
+    places: Float[Tensor, " rows"],
+    width: int,
+    align_corners: bool = False,
+) -> Float[Tensor, "batch K rows {width}"]:
+    """Some rows of bilinearly enlarged maps, without the others.
+
+    Args:
+        maps: to enlarge.
+        places: where the rows lie, in rows of `maps`, from 0 up; ascending.
+        width: to which rows are enlarged.
+        align_corners: of torch's `interpolate`, for the width; `places` says it for the height.
+    """
+    upper = places.long().clamp(max=maps.shape[2] - 1)
+    lower = (upper + 1).clamp(max=maps.shape[2] - 1)
+    start = int(upper[0])
+    wide = maps[:, :, start : int(lower[-1]) + 1]
+    wide = interpolate(wide, (wide.shape[2], width), mode="bilinear", align_corners=align_corners)
+    weights = (places - upper).to(wide.dtype)[:, None]
+    return torch.lerp(wide[:, :, upper - start], wide[:, :, lower - start], weights)
 
 
 class Part:
@@ -226,8 +250,10 @@ def _is_map(value: Any) -> bool:
 
 
 def _tensors(value: Any) -> list[Tensor]:
-    """All tensors of a network's output: one, or a list or tuple of several."""
-    return [value] if isinstance(value, Tensor) else [one for part in value for one in _tensors(part)]
+    """All tensors of a network's output: one, or a list or tuple of several, of which some may be None."""
+    if isinstance(value, Tensor):
+        return [value]
+    return [] if value is None else [one for part in value for one in _tensors(part)]
 
 
 def _agree(found: list[Tensor], expected: list[Tensor]) -> bool:

@@ -147,7 +147,7 @@ class CamSegmenter(CamNetwork):
             )
         padded = functional.pad(images, (0, -width % MULTIPLE, 0, -height % MULTIPLE))
         maps = self.backbone.stage_maps(padded)
-        cam_logits = self.head(self.dropout(self.backbone.deepest(maps[-1])))
+        cam_logits = self.head(self.dropout(self.adaptation(self.backbone.deepest(maps[-1]))))
         logits: Tensor = self.decoder.decode(maps)  # type: ignore[operator]
         if logits.shape[-2:] != padded.shape[-2:]:
             logits = functional.interpolate(logits, padded.shape[-2:], mode="bilinear", align_corners=False)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from seedbed.networks.bands import LARGEST
+from seedbed.networks.bands import LARGEST, rows_at
 
 
 @torch.no_grad()
@@ -71,13 +71,5 @@ def _add_probabilities(total: Float[Tensor, "1 K H W"], logits: Float[Tensor, "1
     rows = max(1, LARGEST // 8 // width)
     for first in range(0, height, rows):
         last = min(first + rows, height)
-        place = ((torch.arange(first, last, device=logits.device) + 0.5) * ratio - 0.5).clamp(min=0)
-        upper = place.long().clamp(max=logits.shape[2] - 1)
-        lower = (upper + 1).clamp(max=logits.shape[2] - 1)
-        start = int(upper[0])
-        wide = logits[:, :, start : int(lower[-1]) + 1]
-        wide = interpolate(wide, (wide.shape[2], width), mode="bilinear", align_corners=False)
-        band = torch.lerp(
-            wide[:, :, upper - start], wide[:, :, lower - start], (place - upper).float()[:, None]
-        )
-        total[:, :, first:last] += band.softmax(1)
+        places = ((torch.arange(first, last, device=logits.device) + 0.5) * ratio - 0.5).clamp(min=0)
+        total[:, :, first:last] += rows_at(logits, places, width).softmax(1)

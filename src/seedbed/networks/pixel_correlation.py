@@ -15,6 +15,8 @@ from torch.nn.functional import interpolate
 from seedbed.networks.affinitynet import projection_width
 
 EPSILON = 1e-5
+MOST_WEIGHTS = 2**24
+"""Weights of pairs of cells that are held at once where nothing is learnt (64 MB); small maps are worked on whole."""
 
 
 def competing_cams(cam_logits: Float[Tensor, "batch classes h w"]) -> Float[Tensor, "batch outputs h w"]:
@@ -46,10 +48,21 @@ def correlate(
     """
     rows = features.flatten(2)
     unit = rows / (rows.norm(dim=1, keepdim=True) + EPSILON)
-    affinity = (unit.transpose(1, 2) @ unit).relu()
-    weights = affinity / (affinity.sum(1, keepdim=True) + EPSILON)
-    refined: Tensor = cams.flatten(2) @ weights
-    return refined.reshape(cams.shape)
+    flat, cells = cams.flatten(2), rows.shape[2]
+    at_once = cells if torch.is_grad_enabled() else max(1, MOST_WEIGHTS // cells)
+    refined = [_spread(flat, unit, unit[..., start : start + at_once]) for start in range(0, cells, at_once)]
+    return torch.cat(refined, dim=2).reshape(cams.shape)
+
+
+def _spread(
+    flat: Float[Tensor, "batch outputs cells"],
+    unit: Float[Tensor, "batch channels cells"],
+    some: Float[Tensor, "batch channels part"],
+) -> Float[Tensor, "batch outputs part"]:
+    """The scores of some of the cells."""
+    affinity = (unit.transpose(1, 2) @ some).relu()
+    refined: Tensor = flat @ (affinity / (affinity.sum(1, keepdim=True) + EPSILON))
+    return refined
 
 
 class PixelCorrelation(nn.Module):

@@ -121,8 +121,8 @@ class NormalisedLoader:
             if not foreground and number >= self.patience:
                 raise SeedbedError(
                     f"epoch {epoch + 1}, batch {number}: no label map of this epoch has a foreground pixel; most "
-                    "likely the CAMs have collapsed or the foreground threshold is too high: look at the node that "
-                    "made the label maps"
+                    "likely the CAMs have collapsed or the foreground threshold is too high: look at what made "
+                    "the label maps"
                 )
             images = normalise(batch.images, batch.valid, self.method.mean, self.method.std, self.device)
             yield Batch(batch.image_ids, images, batch.labels, batch.valid, batch.fields)

@@ -25,12 +25,12 @@ class Need(NamedTuple):
 
 
 NEEDS: Mapping[str, Need] = {
-    "dump_cams": Need(1.25, per_view=0.057),
-    "classify": Need(1.25, per_view=0.057),
-    "random_walk": Need(1.4, per_view=0.065),
-    "predict": Need(1.3, per_view=0.34),
-    "confident_regions": Need(0.2, per_photograph=0.2),
-    "pseudo_masks": Need(0.2, per_photograph=0.05),
+    "dump_cams": Need(1.35, per_view=0.075),
+    "classify": Need(1.1, per_view=0.08),
+    "random_walk": Need(1.3, per_view=0.075),
+    "predict": Need(1.2, per_view=0.18),
+    "confident_regions": Need(0.3, per_photograph=0.16),
+    "pseudo_masks": Need(0.2, per_photograph=0.03),
 }
 CRF = 0.2
 """More gigabytes per megapixel where a stage ends with a dense CRF."""

@@ -151,7 +151,7 @@ class _SliceHead(BaseModel):
 
 
 def refuse_changed_slice(path: Path, started_with: Mapping[str, Any]) -> None:
-    """Refuse to finish with another slice than the one on disk, than which the result would be younger.
+    """Refuse to finish if the slice on disk is another one by now: the younger result would pass for its own.
 
     Raises:
         SeedbedError: the slice at `path` is not `started_with`.

@@ -161,14 +161,14 @@ TRAIN_CLASSIFIER = training_stage(
 )
 TRAIN_AFFINITYNET = training_stage(
     "train_affinitynet",
-    1,
+    2,
     "Train an AffinityNet on confident regions.",
     makes="affinitynet",
     method="affinity",
 )
 TRAIN_SEGMENTER = training_stage(
     "train_segmenter",
-    1,
+    2,
     "Train a segmentation network on label maps.",
     makes="segmenter",
     method="segmentation",

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes, writing
 from seedbed.artifacts.label_maps import label_map_png
-from seedbed.datasets.index import IndexRow, parse_index
+from seedbed.datasets.index import IndexRow, read_index
 from seedbed.datasets.shrunk import nearest
 from seedbed.datasets.voc import VOC_NAMES
 from seedbed.errors import SeedbedError, unknown_name
@@ -49,8 +49,8 @@ def export(located: Located, out: Path, form: str = "png", split: str | None = N
     artifact = located.artifact
     if artifact.meaning.form.name != "label_maps":
         raise SeedbedError(
-            f"{artifact.folder} holds {artifact.meaning.name}; expected label maps, as pseudo_masks and predict make "
-            "them"
+            f"{artifact.folder} was made by {artifact.manifest.stage}; expected label maps, as pseudo_masks and "
+            "predict make them"
         )
     splits = sorted(artifact.manifest.images)
     if split is not None and split not in splits:
@@ -119,7 +119,7 @@ def _index_rows(located: Located) -> dict[str, IndexRow]:
     """What the index beside the artifact says of each image; nothing if there is none."""
     if located.index is None:
         return {}
-    index = parse_index(Artifact(located.index).file(INDEX).read_text())
+    index = read_index(Artifact(located.index).file(INDEX))
     return {row.image_id: row for row in index.rows}
 
 

@@ -27,6 +27,7 @@ from seedbed.errors import SeedbedError, one_line
 from seedbed.methods.table import other_meanings
 from seedbed.report.overlays import jpeg, overlay_labels
 from seedbed.runtime.gpu import gpu_slot
+from seedbed.runtime.memory import is_out_of_memory
 from seedbed.runtime.paths import INDEX
 from seedbed.stages.predict import PredictParameters
 from seedbed.verbs.locate import Located
@@ -62,6 +63,7 @@ UNREADABLE = frozenset(
 """Suffixes of photographs that are not read, which are named, not passed over."""
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """Refusals of the disk that hold for every photograph."""
+_NO_MEMORY = "out of memory; shrink what the network sees by --longest, or close other programs"
 Progress = Callable[[Sequence["Photo"]], Iterable["Photo"]]
 
 
@@ -198,10 +200,12 @@ def predict_photos(
             if overlay:
                 picture = overlay_labels(np.asarray(image), labels)
                 write_bytes(out / OVERLAYS / f"{photo.name}.jpg", jpeg(picture))
-        except (SeedbedError, MemoryError) as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK:
+        except (SeedbedError, MemoryError, RuntimeError) as error:
+            disk = isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK
+            if disk or not (isinstance(error, SeedbedError) or is_out_of_memory(error)):
                 raise
-            where, told = printable(str(photo.path)), printable(one_line(error))
+            said = _NO_MEMORY if is_out_of_memory(error) else one_line(error)
+            where, told = printable(str(photo.path)), printable(said)
             faults.append(told if where in told else f"{where}: {told}")
             continue
         shares = np.bincount(labels.ravel(), minlength=len(predictor.classes)) / labels.size
@@ -280,9 +284,7 @@ def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameter
     if task is not None and isinstance(task.parameters, PredictParameters):
         return Artifact(task.sources["segmenter"].folder), task.epochs.get("segmenter"), task.parameters
     if "segmenter" not in (artifact.meaning.name, *other_meanings(artifact.manifest.facts)):
-        raise SeedbedError(
-            f"{artifact.folder} is {artifact.meaning.name}, made by {artifact.manifest.stage}; expected a segmenter"
-        )
+        raise SeedbedError(f"{artifact.folder} was made by {artifact.manifest.stage}; expected a segmenter")
     return artifact, located.epoch, PredictParameters()
 
 

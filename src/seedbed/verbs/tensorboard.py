@@ -21,8 +21,9 @@ from seedbed.plan.tasks import Task
 from seedbed.runtime.judging import HEADLINES, read_judgement
 from seedbed.training.history import LEADING
 
-EPOCH, STEP, _ = LEADING
-EVENT_FILES = "events.out.tfevents.*"
+_, STEP, _ = LEADING
+SUFFIX = ".seedbed"
+EVENT_FILES = f"events.out.tfevents.*{SUFFIX}"
 
 
 class Scalar(NamedTuple):
@@ -80,11 +81,10 @@ def write_events(runs: Mapping[str, Sequence[Scalar]], out: Path) -> int:
     """
     from tensorboardX import SummaryWriter
 
+    for earlier in out.rglob(EVENT_FILES):
+        earlier.unlink()
     for run, points in runs.items():
-        folder = out / run
-        for earlier in folder.glob(EVENT_FILES):
-            earlier.unlink()
-        with SummaryWriter(str(folder)) as events:
+        with SummaryWriter(str(out / run), filename_suffix=SUFFIX) as events:
             for point in points:
                 events.add_scalar(point.tag, point.value, point.step)
     return sum(map(len, runs.values()))

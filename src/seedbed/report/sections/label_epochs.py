@@ -138,4 +138,4 @@ def _galleries(page: Page) -> Iterator[Gallery]:
             yield Gallery(split, tuple(columns.values()), samples)
 
 
-SECTION = Section("Labels over training", 95, frame, blocks, NOTE)
+SECTION = Section("Labels over training", 97, frame, blocks, NOTE)
