@@ -228,7 +228,8 @@ def _vectors() -> Iterator[Damage]:
         "cut off": lambda t: t.sealed(name, t.read(name)[:40]),
     }
     for how, apply in done.items():
-        part = "classification" if how in ("above 1", "below 0") else "val-0.safetensors"
+        in_values = ("above 1", "below 0", "three classes", "no probabilities")
+        part = "classification" if how in in_values else "val-0.safetensors"
         yield Damage(f"vectors: {how}", apply, (refused("@scores/classification-val", part),))
     yield Damage(
         "vectors: an image is missing",

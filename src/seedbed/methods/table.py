@@ -99,7 +99,7 @@ def other_meanings(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """
     try:
         return method_entry(facts["method"]).also
-    except (KeyError, SeedbedError):
+    except (KeyError, TypeError, SeedbedError):
         return ()
 
 

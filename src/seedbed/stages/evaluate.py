@@ -56,7 +56,13 @@ def score_classifier(job: Job, target: Artifact) -> dict[str, Any]:
     """mAP, per-image AP and F1 from each image's class probabilities."""
     image_ids = list(job.dataset.image_ids(job.split))
     vectors = target.open(job.split)
-    probabilities = np.stack([vectors[i]["probabilities"] for i in image_ids])
+    found = [vectors[i].get("probabilities", np.empty(0, np.float32)) for i in image_ids]
+    if any(len(vector) != len(job.dataset.classes) for vector in found):
+        raise SeedbedError(
+            f"{target.folder}: expected probabilities of {len(job.dataset.classes)} classes for every image, got "
+            f"{sorted({len(vector) for vector in found})}; run its stage again"
+        )
+    probabilities = np.stack(found)
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise SeedbedError(
             f"{target.folder}: expected probabilities in [0, 1], got {probabilities.min():g} to "
