@@ -184,7 +184,7 @@ def _label_maps() -> Iterator[Damage]:
         "nothing": lambda t: t.sealed(name, b""),
     }
     for how, apply in done.items():
-        part = "a.jpg" if how == "an image is missing" else "train-0.zip"
+        part = "a.jpg" if how in ("an image is missing", "another size") else "train-0.zip"
         runs = tuple(refused(user, part) for user in users)
         yield Damage(f"label maps: {how}", apply, runs if how != "an image is missing" else runs[:2])
     outside = {"a path outside": "../../outside/x.png", "an absolute path": "/tmp/hostile/x.png"}
@@ -228,7 +228,9 @@ def _vectors() -> Iterator[Damage]:
         "cut off": lambda t: t.sealed(name, t.read(name)[:40]),
     }
     for how, apply in done.items():
-        yield Damage(f"vectors: {how}", apply, (refused("@scores/classification-val", "val-0.safetensors"),))
+        in_values = ("above 1", "below 0", "three classes", "no probabilities")
+        part = "classification" if how in in_values else "val-0.safetensors"
+        yield Damage(f"vectors: {how}", apply, (refused("@scores/classification-val", part),))
     yield Damage(
         "vectors: an image is missing",
         made(["e.jpg", "g.jpg"], probabilities=half),

@@ -90,6 +90,14 @@ def _manifests() -> Iterator[Damage]:
             "a split outside",
         ):
             runs = (works("plan", "stale"),)
+        elif key in ("facts", "ledger"):
+            runs = (refused("@regions", "cams"), works("plan"))
+        if how == "of no stage":  # planning alone compares it
+            runs = (works("plan", "stale"),)
+        if "normalisation" in how:
+            runs = (refused("@regions", "manifest of the maps"), works("plan"))
+        if how == "no files":
+            runs = (refused("@regions", "a.jpg"), works("plan", "stale"))
         yield Damage(f"manifest: {how}", apply, runs)
 
 

@@ -61,6 +61,8 @@ def test_another_mean_iou_is_refused(path: Path, value: bytes) -> None:
         ({"curve": [{"threshold": 0, "mean_iou": 2}]}, "expected mean_iou in"),
         ({"best": {"mean_iou": 2}}, "expected mean_iou in"),
         ({"scores": []}, "scores: "),
+        ({"scores": {"mean_iou": [0.5]}}, "expected one number mean_iou"),
+        ({"scores": {"mean_iou": 0.5, "per_class": 3}}, "per_class: "),
         ({"ledger": [{"use": "nothing"}]}, "ledger.0"),
     ],
 )

@@ -186,7 +186,8 @@ class MapStore:
             return np.zeros((0, *size), np.float32)
         form = self._facts.get(NORMALISATION)
         if not isinstance(form, str) or form not in NORMALISATIONS:
-            raise SeedbedError(f"{unknown_name('normalisation', form, NORMALISATIONS)}; run the stage again")
+            told = unknown_name("normalisation", form, NORMALISATIONS)
+            raise SeedbedError(f"the manifest of the maps names an {told} Run their stage again")
         return normalise(full_resolution(list(stored.maps), size), form)
 
     def fields(self, image_id: str) -> dict[str, Float32[np.ndarray, "all_classes H W"]]:

@@ -151,6 +151,8 @@ class Examiner:
         manifest = self._manifest(task.manifest)
         sidecars = [task.shard_files(shard)[1] for shard in task.shard_names]
         yield difference(manifest.parameters, task.slice())
+        yield "" if manifest.stage == task.stage.name else f"it was made by stage {manifest.stage}"
+        yield "" if manifest.dataset == self.graph.dataset else f"it is of data set {manifest.dataset}"
         reads_masks = any(isinstance(source, TrueMasks) for source in task.inputs.values())
         yield "" if alone else self._blocked(task.sources.values(), reads_masks=reads_masks)
         yield self._changed_input(manifest.inputs, task.inputs)

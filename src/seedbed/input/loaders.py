@@ -131,6 +131,8 @@ class _Samples(TorchDataset[Any]):
             return image_id, sample, self.examples.labels(image_id)
         except SeedbedError as error:
             return error
+        except ValueError as error:
+            return SeedbedError(f"image {image_id!r}: {error}")
 
 
 def _collate(items: list[Any]) -> HostBatch | SeedbedError:

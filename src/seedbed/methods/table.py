@@ -89,15 +89,18 @@ def method_entry(name: str, stage: str | None = None) -> MethodEntry:
 
 
 def other_meanings(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Meanings of a trained network besides the one that its stage makes; none of what no method has trained.
+    """Meanings of a trained network besides the one that its stage makes.
 
     Args:
         facts: of the artifact's manifest.
 
-    Raises:
-        SeedbedError: its method is not installed.
+    Returns:
+        none of what no method has trained, or one that is not installed, which is refused where it is built.
     """
-    return method_entry(facts["method"]).also if "method" in facts else ()
+    try:
+        return method_entry(facts["method"]).also
+    except (KeyError, TypeError, SeedbedError):
+        return ()
 
 
 def build_method(

@@ -36,6 +36,7 @@ _SHAPES: dict[str, TypeAdapter[Any]] = {
     "counts": TypeAdapter(list[list[Annotated[int, Field(ge=0)]]]),
     "classes": TypeAdapter(list[str]),
 }
+_PER_CLASS: TypeAdapter[Any] = TypeAdapter(dict[str, dict[str, float | None]])
 """What those that read a judge's file count on, where it has the key."""
 
 HEADLINES = ("mean_iou", "mean_average_precision")
@@ -71,6 +72,13 @@ class JudgementFile(BaseModel):
                     shape.validate_python((self.model_extra or {})[key])
                 except ValidationError as error:
                     raise ValueError(f"{key}: {error.errors()[0]['msg']}") from None
+        for name in HEADLINES:
+            if not isinstance(self.scores.get(name), int | float | None):
+                raise ValueError(f"expected one number {name}, got {self.scores[name]!r}")
+        try:
+            _PER_CLASS.validate_python(self.scores.get("per_class", {}))
+        except ValidationError as error:
+            raise ValueError(f"per_class: {error.errors()[0]['msg']}") from None
         counts = (self.model_extra or {}).get("counts", [])
         if any(len(row) != len(counts) + 1 for row in counts):
             raise ValueError(f"expected counts of one shape, got rows of {[len(row) for row in counts]}")

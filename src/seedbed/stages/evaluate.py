@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import Field
 
 from seedbed.artifacts.artifact import Artifact
+from seedbed.errors import SeedbedError
 from seedbed.metrics import classification, segmentation
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.runtime.contract import Input, Job, Stage
@@ -55,7 +56,18 @@ def score_classifier(job: Job, target: Artifact) -> dict[str, Any]:
     """mAP, per-image AP and F1 from each image's class probabilities."""
     image_ids = list(job.dataset.image_ids(job.split))
     vectors = target.open(job.split)
-    probabilities = np.stack([vectors[i]["probabilities"] for i in image_ids])
+    found = [vectors[i].get("probabilities", np.empty(0, np.float32)) for i in image_ids]
+    if any(len(vector) != len(job.dataset.classes) for vector in found):
+        raise SeedbedError(
+            f"{target.folder}: expected probabilities of {len(job.dataset.classes)} classes for every image, got "
+            f"{sorted({len(vector) for vector in found})}; run its stage again"
+        )
+    probabilities = np.stack(found)
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise SeedbedError(
+            f"{target.folder}: expected probabilities in [0, 1], got {probabilities.min():g} to "
+            f"{probabilities.max():g}; run its stage again"
+        )
     labels = np.stack([job.dataset.labels(i) for i in image_ids])
     return {"scores": classification.scores(labels, probabilities, tuple(job.dataset.classes))}
 
@@ -70,11 +82,17 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
     counts = np.zeros((classes, classes + 1), np.int64)
     image_ids = job.dataset.image_ids(job.split)
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):
-        predicted = maps[image_id]
+        predicted, truth = maps[image_id], job.true_mask(image_id)
+        if predicted.shape != truth.shape:
+            (height, width), (found, across) = truth.shape, predicted.shape
+            raise SeedbedError(
+                f"{target.folder}: expected a label map of {image_id!r} of its mask's size {width}x{height}, "
+                f"but it is {across}x{found}; run its stage again"
+            )
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
             predicted = sharpen_label_map(predicted, refine)
-        counts += confusion_counts(job.true_mask(image_id), predicted, classes)
+        counts += confusion_counts(truth, predicted, classes)
     return _from_counts(job, counts)
 
 

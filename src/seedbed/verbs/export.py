@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes, writing
 from seedbed.artifacts.label_maps import label_map_png
-from seedbed.datasets.index import read_index
+from seedbed.datasets.index import IndexRow, read_index
 from seedbed.datasets.shrunk import nearest
 from seedbed.datasets.voc import VOC_NAMES
 from seedbed.errors import SeedbedError, unknown_name
@@ -102,19 +102,25 @@ FORMS: dict[str, Callable[[Located, Path, Sequence[str]], tuple[Path, int]]] = {
 
 def _maps(located: Located, split: str) -> Iterator[tuple[str, str, UInt8[np.ndarray, "height width"]]]:
     """(image id, name of its file, label map) for each image of a split; ids may name folders, never above them."""
-    maps, originals = located.artifact.open(split), _original_sizes(located)
+    maps, rows = located.artifact.open(split), _index_rows(located)
     image_ids = list(maps)
     for image_id, name in zip(image_ids, names_of(image_ids), strict=True):
-        label_map = maps[image_id]
-        yield image_id, f"{name}.png", nearest(label_map, originals.get(image_id, label_map.shape[::-1]))
+        label_map, row = maps[image_id], rows.get(image_id)
+        size = label_map.shape[::-1]
+        if row is not None and size != (row.width, row.height):
+            raise SeedbedError(
+                f"{located.artifact.folder}: expected a label map of {image_id!r} with {row.width}x{row.height} "
+                f"pixels, as the index says, but it has {size[0]}x{size[1]}; run its stage again"
+            )
+        yield image_id, f"{name}.png", nearest(label_map, row.original or size if row is not None else size)
 
 
-def _original_sizes(located: Located) -> dict[str, tuple[int, int]]:
-    """Width and height of the photographs that the data set shrinks."""
+def _index_rows(located: Located) -> dict[str, IndexRow]:
+    """What the index beside the artifact says of each image; nothing if there is none."""
     if located.index is None:
         return {}
     index = read_index(Artifact(located.index).file(INDEX))
-    return {row.image_id: row.original for row in index.rows if row.original}
+    return {row.image_id: row for row in index.rows}
 
 
 def _voc_lookup(located: Located) -> UInt8[np.ndarray, "256"]:

@@ -30,7 +30,7 @@ def frame(page: Page) -> pd.DataFrame:
 
 
 def _rows(judged: Judged) -> Iterator[dict[str, Any]]:
-    for name, values in judged.scores["per_class"].items():
+    for name, values in judged.scores.get("per_class", {}).items():
         yield judged.columns() | {
             "class": name,
             "iou": values.get("iou"),
