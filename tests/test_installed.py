@@ -169,6 +169,13 @@ RIGHT = {
 }
 
 
+def test_a_package_that_ends_the_program_is_named(install: Callable[[str], None], tmp_path: Path) -> None:
+    install("[seedbed.datasets]\nmine = toy_of_seedbed_exits:ENTRY\n")
+    (tmp_path / "toy_of_seedbed_exits.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(SeedbedError, match="toy_of_seedbed_exits:ENTRY cannot be imported: 3"):
+        dataset_kind("mine")
+
+
 @pytest.mark.parametrize("group", LOADERS)
 def test_a_broken_package_is_named(install: Callable[[str], None], group: str) -> None:
     what, _, load, _ = LOADERS[group]

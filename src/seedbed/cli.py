@@ -349,6 +349,6 @@ def main() -> None:
 def _with_form_of_graph(words: list[str]) -> list[str]:
     """The words with the default form after an option `--graph` that names none."""
     return [
-        "--graph=mermaid" if word == "--graph" and after not in ("mermaid", "dot") else word
+        "--graph=mermaid" if word == "--graph" and (not after or after.startswith("-")) else word
         for word, after in zip(words, [*words[1:], ""], strict=True)
     ]

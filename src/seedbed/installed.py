@@ -28,9 +28,9 @@ def with_installed(
     for point in entry_points(group=group):
         try:
             entry = point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SeedbedError(
-                f"{what} {point.name!r} of {point.value} cannot be imported: {error}"
+                f"{what} {point.name!r} of {point.value} cannot be imported: {str(error) or type(error).__name__}"
             ) from error
         if not is_one(entry):
             raise SeedbedError(

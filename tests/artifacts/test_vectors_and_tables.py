@@ -76,3 +76,23 @@ def test_a_table_that_tells_of_no_images_is_not_for_training(tmp_path: Path) -> 
         SeedbedError, match="tables with columns image_id and class, but this one has class, images"
     ):
         TableStore([tmp_path / TABLE], {}).fields("a")
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([("a", -1, 0)], "column class: expected a class from 0 to 2, got '-1'"),
+        ([("a", 3, 0)], "column class: expected a class from 0 to 2, got '3'"),
+        ([("a", "cat", 0)], "column class: expected a class from 0 to 2, got 'cat'"),
+        ([("a", 0, "x")], "column cluster: expected a number, got 'x'"),
+        ([("a", 0, "nan")], "column cluster: expected a number, got 'nan'"),
+        ([("a", 0, 1), ("a", 0, 2)], "column class: expected one row per image and class, got '0'"),
+    ],
+)
+def test_rows_that_are_not_of_a_class_with_numbers_are_refused(
+    tmp_path: Path, rows: list[tuple[object, ...]], told: str
+) -> None:
+    (tmp_path / TABLE).write_bytes(encode_table(("image_id", "class", "cluster"), rows))
+    with pytest.raises(SeedbedError) as caught:
+        TableStore([tmp_path / TABLE], {"classes": ["cat", "cow", "dog"]}).fields("a")
+    assert f"{TABLE}, image 'a', {told}" in str(caught.value)

@@ -358,6 +358,41 @@ def test_exported_and_upper_case_names_of_masks(tmp_path):
     ]
 
 
+def test_two_masks_of_one_photograph(tmp_path):
+    write_masks(tmp_path, a=[0, 1])
+    (tmp_path / "photos/a.png").rename(tmp_path / "photos/a.jpg")
+    (tmp_path / "masks/a.jpg.png").write_bytes((tmp_path / "masks/a.png").read_bytes())
+    (tmp_path / "labels.csv").write_text("image_id,tea\na.jpg,1\n")
+    assert told(open_folder(tmp_path, images="photos", masks="masks"), tmp_path) == [
+        "masks: the mask of 'a.jpg' could be a.jpg.png or a.png; keep one"
+    ]
+
+
+def test_masks_of_two_photographs_of_one_stem(tmp_path):
+    """One mask has the photograph's whole name; the other is then that of the other photograph."""
+    write_masks(tmp_path, a=[0, 1])
+    Image.new("RGB", (2, 1)).save(tmp_path / "photos/a.jpg")
+    Image.fromarray(np.array([[1, 1]], np.uint8)).save(tmp_path / "masks/a.jpg.png")
+    (tmp_path / "labels.csv").write_text("image_id,tea\na.jpg,1\na.png,1\n")
+    data = open_folder(tmp_path, images="photos", masks="masks")
+    assert told(data, tmp_path) == []
+    assert [data.mask(i).tolist() for i in ("a.jpg", "a.png")] == [[[1, 1]], [[0, 1]]]
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_one_photograph_under_two_names_is_told(tmp_path, suffix):
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (4, 4), (9, 99, 199)).save(tmp_path / f"photos/a.{suffix}")
+    Image.new("RGB", (4, 4), (9, 99, 200)).save(tmp_path / f"photos/c.{suffix}")
+    (tmp_path / "photos/b.jpg").write_bytes((tmp_path / f"photos/a.{suffix}").read_bytes())
+    (tmp_path / "labels.csv").write_text("image_id,tea\na,1\nb,1\nc,0\n")
+    data = open_folder(tmp_path, {"all": {"masks": False}}, images="photos")
+    assert told(data, tmp_path) == []
+    notes = [note for note in data.notes() if "same content" in note]
+    assert len(notes) == 1
+    assert "'b' has the same content as 'a'" in notes[0]
+
+
 def test_one_mask_for_two_photographs(tmp_path):
     write_masks(tmp_path, a=[0, 1])
     Image.new("RGB", (2, 1)).save(tmp_path / "photos/a.jpg")

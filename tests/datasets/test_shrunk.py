@@ -197,3 +197,11 @@ def test_masks_without_memory_name_the_image(folder, monkeypatch, place, told):
     monkeypatch.setattr(place, no_memory)
     with pytest.raises(SeedbedError, match=told):
         masks_csv(dataset, declared(48).splits, "key")
+
+
+def test_a_mask_of_another_size_is_refused_before_it_is_shrunk(folder):
+    """Half as large, it would have the shrunk photograph's size."""
+    data = open_dataset("mine", declared(48), folder)
+    Image.fromarray(np.ones((32, 48), np.uint8)).save(folder / "masks/large.png")
+    with pytest.raises(SeedbedError, match=r"size 96x64 .*, but it is 48x32"):
+        data.mask("large")

@@ -320,6 +320,19 @@ def test_a_damaged_file_of_what_is_known_is_read_over(workflow: Workflow, known:
     assert planned()[0].line == "data set changed: 1 photograph"
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('"changes": [0', '"changes": [7'), ('"content": "', '"content": "0')]
+)
+def test_what_is_known_vouches_for_itself(workflow: Workflow, old: str, new: str) -> None:
+    planned()
+    path = DATA.with_name("known.json")
+    told, text = DATA.read_bytes(), path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert planned()[0].line == ""
+    assert DATA.read_bytes() == told
+
+
 def test_nothing_is_said_where_the_data_set_is_not(workflow: Workflow) -> None:
     told = DATA.read_bytes()
     PHOTOS.rename("elsewhere")

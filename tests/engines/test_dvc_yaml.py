@@ -210,9 +210,12 @@ def test_a_file_with_another_sweep_is_refused(checkout: Path) -> None:
         check_fresh(Workflow.read())
 
 
-@pytest.mark.parametrize("content", ["", "- 1\n", "stages: {", "stages: {}\n"])
-def test_a_broken_file_is_refused(checkout: Path, content: str) -> None:
-    Path("dvc.yaml").write_text(content)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"- 1\n", b"stages: {", b"stages: {}\n", b"stages: [a]\n", b"\xff\xfe\xff", b"a: 2024-99-99\n"],
+)
+def test_a_broken_file_is_refused(checkout: Path, content: bytes) -> None:
+    Path("dvc.yaml").write_bytes(content)
     with pytest.raises(SeedbedError, match=r"does not match .*\(lacks resolve and \d+ more"):
         check_fresh(Workflow.read())
 

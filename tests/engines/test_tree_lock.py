@@ -170,6 +170,9 @@ def test_a_writer_that_is_no_living_process_locks_nothing(workflow: Workflow, pi
         b'{"write": {"a": {}}}',
         b"\xff\x00",
         b"[" * 99_999,
+        b'{"write": {"a": {"pid": 1e400}}}',
+        b'{"write": {"a": {"pid": NaN}}}',
+        b'{"write": {"a": {"pid": ' + b"9" * 30 + b"}}}",
     ],
 )
 def test_a_lock_file_that_dvc_did_not_write_locks_nothing(workflow: Workflow, content: bytes) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from hostile.damages import Apply, Damage, Run, content, folder_at, link_loop, pipe_at, refused, works
-from hostile.in_folder import EPS, HEIC, _large_png
+from hostile.in_folder import EPS, HEIC, large_png
 from hostile.running import Ended
 from hostile.tree import Tree
 
@@ -47,10 +47,8 @@ def _photographs() -> Iterator[Damage]:
         "a broken link": (lambda t: t.remove("photos/bad.jpg").symlink_to("nowhere"), "bad.jpg"),
         "a named pipe": (pipe_at("photos/bad.jpg"), "bad.jpg"),
         "a device": (lambda t: t.remove("photos/bad.jpg").symlink_to("/dev/zero"), "bad.jpg"),
-        "13,000 x 13,000": (content("photos/bad.png", _large_png(13_000, 13_000, 2)), "bad.png"),
-        "60,000 x 60,000": (content("photos/bad.png", _large_png(60_000, 60_000, 2)), "bad.png"),
-        "a name that is not UTF-8": (_copied(b"caf\xe9.jpg"), "caf"),
-        "a name of 251 bytes": (_copied(b"n" * 247 + b".jpg"), "nnn"),
+        "13,000 x 13,000": (content("photos/bad.png", large_png(13_000, 13_000, 2)), "bad.png"),
+        "60,000 x 60,000": (content("photos/bad.png", large_png(60_000, 60_000, 2)), "bad.png"),
         "a mask's folder in the way": (_in_the_way, "one"),
     }
     for how, (apply, name) in bad.items():
@@ -61,7 +59,9 @@ def _photographs() -> Iterator[Damage]:
         )
         yield Damage(f"predict: {how}", apply, runs)
     right: dict[str, Apply] = {
+        "a name that is not UTF-8": _copied(b"caf\xe9.jpg"),
         "a name of 245 bytes": _copied(b"n" * 241 + b".jpg"),
+        "a name of 255 bytes": _copied(b"n" * 251 + b".jpg"),
         "a name with a newline": _copied(b"a\nb.jpg"),
         "a name that is a formula": _copied(b"=1+1.jpg"),
         "a name with quotes": _copied(b"a\"b'c.jpg"),

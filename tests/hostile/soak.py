@@ -16,7 +16,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hostile import in_folder, in_params, in_results, in_use, in_voc
+from hostile import (
+    in_folder,
+    in_maps,
+    in_networks,
+    in_params,
+    in_planning,
+    in_results,
+    in_tables,
+    in_use,
+    in_voc,
+)
 from hostile.damages import Damage, Run
 from hostile.running import Ended, preload, run_forked
 from hostile.tree import COMMANDS, Tree, build
@@ -38,7 +48,17 @@ OUTCOMES = (
 def all_damages(seed: int) -> list[Damage]:
     """Every damaged input; `seed` says where bytes are flipped and cut."""
     rng = random.Random(seed)
-    modules: Sequence[Any] = (in_params, in_folder, in_voc, in_results, in_use)
+    modules: Sequence[Any] = (
+        in_params,
+        in_folder,
+        in_voc,
+        in_results,
+        in_maps,
+        in_networks,
+        in_tables,
+        in_planning,
+        in_use,
+    )
     found: list[Damage] = []
     for module in modules:
         made = module.damages(rng) if "rng" in module.damages.__code__.co_varnames else module.damages()

@@ -340,3 +340,10 @@ def test_a_list_of_epochs_goes_through_a_manifest():
     assert IsimParameters.model_validate(parameters.model_dump(mode="json")) == parameters
     with pytest.raises(ValidationError):
         IsimParameters(regenerate=())
+
+
+def test_the_convolution_before_the_head_is_on_both_ways_to_the_class_maps():
+    network = method(adaptation_channels=6).classifier.eval()
+    assert network.head.in_channels == 6
+    images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(network(images, segment=True).cam_logits, network(images).cam_logits)

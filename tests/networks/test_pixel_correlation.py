@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seedbed.networks import pixel_correlation
 from seedbed.networks.backbones import build_backbone
 from seedbed.networks.cam_network import CamNetwork
 from seedbed.networks.pixel_correlation import EPSILON, PixelCorrelation, competing_cams, correlate
@@ -43,6 +44,15 @@ def test_correlation_is_the_double_loop(seed, h, w, outputs):
         torch.testing.assert_close(
             found[image], slow_correlate(cams[image], features[image]), atol=1e-5, rtol=1e-4
         )
+
+
+def test_parts_of_a_large_map_give_what_the_whole_gives(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    cams, features = (torch.rand(2, n, 5, 7, generator=generator) for n in (4, 3))
+    whole = correlate(cams, features)
+    monkeypatch.setattr(pixel_correlation, "MOST_WEIGHTS", 3 * 35)
+    with torch.no_grad():
+        torch.testing.assert_close(correlate(cams, features), whole)
 
 
 def test_alike_pixels_share_their_scores_and_opposite_ones_do_not():

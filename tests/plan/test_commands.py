@@ -278,7 +278,7 @@ def test_without_thresholds_there_is_no_sweep(tmp_path: Path) -> None:
     [
         ({"dataset": "toi"}, "params.yaml: unknown dataset 'toi'; did you mean toy?"),
         ({"recipe": ["x"]}, "params.yaml: unknown key 'recipe'; did you mean recipes?"),
-        ({"recipes": []}, "params.yaml: recipes: Tuple should have at least 1 item"),
+        ({"recipes": []}, "params.yaml: recipes: expected at least 1 of them, got []"),
         ({"thresholds": ["0.10-0.40"]}, "params.yaml: thresholds: expected "),
         ({"thresholds": ["bg0.50-fg0.40"]}, "params.yaml: thresholds: "),
         ({"settings": {"tou": {}}}, "params.yaml: unknown dataset 'tou'; did you mean toy?"),

@@ -1,6 +1,7 @@
 """What a command line puts over params.yaml; Snakemake's own merging and parsing are the oracle."""
 
 import copy
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,14 @@ def test_files_replace_a_missing_params_yaml_and_must_be_mappings(tmp_path: Path
         read_config(missing, Overrides((tmp_path / "nowhere.yaml",)))
     with pytest.raises(SeedbedError, match=r"there is no file .*params\.yaml"):
         read_config(missing)
+
+
+@pytest.mark.parametrize(
+    "values", [(), ("rngs=[0, 1]",), ("settings.toy.dump_cams.scales=[1.0]", "dataset=toy")]
+)
+def test_the_named_command_means_the_same(params: Path, values: tuple[str, ...]) -> None:
+    given = Overrides((params.with_name("0.yaml"),), values)
+    command = shlex.split(given.snakemake("all", recipes=["it's"]))
+    assert command[:4] == ["snakemake", "all", "--configfile", str(params.with_name("0.yaml"))]
+    assert typed(parse_values(command[5:])) == merged([*map(assigned, values), {"recipes": ["it's"]}])
+    assert Overrides().snakemake() == "snakemake"

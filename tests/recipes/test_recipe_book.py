@@ -296,7 +296,7 @@ def child(**nodes: Any) -> dict[str, Any]:
             "recipe child, node cams: unknown use of ground truth 'thresholds'; did you mean threshold?",
         ),
         ("- a\n- b\n", "recipe child: expected a mapping of keys, got list"),
-        ({"extends": "base", "nodes": []}, "recipe child: nodes: Input should be a valid dictionary, got []"),
+        ({"extends": "base", "nodes": []}, "recipe child: nodes: expected a mapping of keys, got []"),
     ],
 )
 def test_a_mistake_is_one_line_with_near_names(tmp_path: Path, content: Any, problem: str) -> None:

@@ -258,6 +258,22 @@ def test_a_failure_leaves_no_file_under_a_declared_name(place: Place) -> None:
     assert files_of(place.folder / "results/toy/maps1") == set()
 
 
+def test_temporary_files_of_a_killed_run_are_removed(place: Place) -> None:
+    """Of the same output; another shard's may belong to a job that is at work."""
+    folder = place.folder / "results/toy/model"
+    folder.mkdir(parents=True)
+    for name in (".model.bin.abc.tmp", ".manifest.json.abc.tmp"):
+        (folder / name).write_bytes(b"half")
+    place.whole()
+    assert list(folder.glob(".*.tmp")) == []
+    shards = place.folder / "results/toy/maps2"
+    shards.mkdir(parents=True)
+    for name in (".train-0.zip.abc.tmp", ".train-1.zip.abc.tmp"):
+        (shards / name).write_bytes(b"half")
+    place.maps("train-0", shards=2)
+    assert [path.name for path in shards.glob(".*.tmp")] == [".train-1.zip.abc.tmp"]
+
+
 def test_images_that_were_not_made_are_counted(place: Place) -> None:
     place.whole()
     WORK["maps"] = lambda job: iter(list(constant_maps(job))[:3])

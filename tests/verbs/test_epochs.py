@@ -115,7 +115,7 @@ def test_the_table_has_an_epoch_per_line_and_says_what_masks_chose(tree: Any) ->
         ("base.cams", r"expected a node that is trained, got base.cams \(stage dump_cams\)"),
         ("base.classifer", "unknown node 'classifer'; did you mean classifier"),
         ("bas.classifier", "unknown recipe 'bas'; did you mean base"),
-        ("base", "unknown node ''"),
+        ("base", "expected a trained node as recipe.node"),
     ],
 )
 def test_mistakes(tree: Any, node: str, message: str) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from seedbed.artifacts.label_maps import label_map_png, pack_label_maps, voc_palette
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes
+from seedbed.datasets import DatasetDeclaration, open_dataset
 from seedbed.errors import SeedbedError
 from seedbed.verbs.export import VOC_ARCHIVE, export
 from seedbed.verbs.locate import locate
@@ -151,10 +152,12 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SeedbedError, match="data set toy: unknown class of VOC 'unicorn'"):
         export(other, tmp_path / "o", "voc")
     climbing = locate(make(tmp_path / "d", {"val": ({"../../a": 1},)}))
-    with pytest.raises(SeedbedError, match="leads out of the output folder"):
+    with pytest.raises(
+        SeedbedError, match=r"val-0.zip: not a readable archive .* \(an entry '../../a.png'\)"
+    ):
         export(climbing, tmp_path / "o")
     artifact(tmp_path / "e/toy/psa/rng0/cams", "dump_cams", {}, {"val": 1}, "cams", CLASSES)
-    with pytest.raises(SeedbedError, match="holds cams; expected label maps"):
+    with pytest.raises(SeedbedError, match="was made by dump_cams; expected label maps"):
         export(locate(str(tmp_path / "e/toy/psa/rng0/cams")), tmp_path / "o")
     (tmp_path / "file").write_text("")
     with pytest.raises(SeedbedError, match=r"there is a file where a folder should go|not a folder"):
@@ -178,6 +181,24 @@ def test_an_images_suffix_is_not_kept(tmp_path: Path) -> None:
     archive, _ = export(locate(node), tmp_path / "out", "voc")
     with tarfile.open(archive) as packed:
         assert [Path(name).name for name in packed.getnames()] == ["a.png", "b.jpg.png", "b.png.png"]
+
+
+def test_what_is_exported_can_be_read_as_masks(tmp_path: Path) -> None:
+    """Of photographs with the ids of the data set; two differ by suffix alone, one lies in a folder."""
+    ids = {"a.jpg": 1, "b.jpg": 2, "b.png": 1, "c/d.JPG": 2}
+    node = make(tmp_path, {"val": (ids,)})
+    for image_id in ids:
+        path = tmp_path / "data/images" / image_id
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 4), (len(image_id), ids[image_id], 0)).save(path)
+    rows = [f"{image_id},{label == 1:d},{label == 2:d}" for image_id, label in ids.items()]
+    (tmp_path / "data/labels.csv").write_text("\n".join(["image_id,cow,cat", *rows]) + "\n")
+    export(locate(node), tmp_path / "data/masks")
+    raw = {"kind": "folder", "splits": {"val": {}}, "with": {"images": "images", "masks": "masks"}}
+    data = open_dataset("own", DatasetDeclaration.model_validate(raw), tmp_path / "data")
+    assert data.faults() == []
+    for image_id, label in ids.items():
+        np.testing.assert_array_equal(data.mask(image_id), half(label))
 
 
 def test_the_artifact_knows_its_classes_wherever_it_lies(tmp_path: Path) -> None:

@@ -165,6 +165,30 @@ def test_masks_with_faults_are_left_out_and_it_says_why(checkout: Path, photos: 
     assert declared(checkout, "my-birds")["splits"] == {"train": {"masks": False}}
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("by", ["table", "folders"])
+def test_masks_of_a_wrong_kind_are_neither_photographs_nor_a_class(
+    checkout: Path, photos: Path, by: str, suffix: str
+) -> None:
+    if by == "table":
+        flat(photos, 4)
+    else:
+        photographs(photos, [f"{name}/{k}.jpg" for name in ("robin", "wren") for k in range(2)])
+    names = [p.relative_to(photos).with_suffix(suffix) for p in photos.rglob("*.jpg")]
+    photographs(photos / "masks", map(str, names))
+    lines, faults = init(photos)
+    assert faults == []
+    assert any(line.startswith("masks: ") and "not used" in line for line in lines)
+    assert not any(line.startswith("left out") for line in lines)
+    assert "data set 'my-birds': 2 classes; images: train 4" in lines
+    assert declared(checkout, "my-birds")["splits"] == {"train": {"masks": False}}
+
+
+def test_a_class_that_is_called_like_masks_stays_a_class(photos: Path) -> None:
+    photographs(photos, [f"{name}/{k}.png" for name in ("masked", "bare") for k in range(2)])
+    assert look(photos).masks is None
+
+
 def test_a_block_is_replaced_only_when_asked(checkout: Path, photos: Path) -> None:
     flat(photos)
     init(photos, name="birds")
@@ -228,7 +252,7 @@ def test_every_fault_is_told_and_nothing_is_written(checkout: Path, photos: Path
         ([], "", "expected photographs (JPEG, PNG, WEBP, BMP, TIFF, GIF), but there are none"),
         (["a.heic"], "", "but there are none; convert files such as a.heic to JPEG"),
         (["a.txt"], "", "but there are none, only files such as a.txt"),
-        (["a.jpg"], "", "nothing says what the 1 photographs show; add labels.csv"),
+        (["a.jpg"], "", "nothing says what the photographs show; add labels.csv"),
         (
             ["train/a.jpg"],
             "",

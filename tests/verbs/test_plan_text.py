@@ -100,7 +100,12 @@ def test_disk_is_added_up(tree: Any) -> None:
 
 def test_the_median_of_a_stage_counts_and_what_is_no_run_does_not(tree: Any) -> None:
     remember(tree)
-    tree.write("results/toy/base/rng8/cams/.runs/broken.json", b"{")
+    command = b'"command": ["dump_cams.py"]'
+    odd = [b"null", b"1e400", b"NaN", b"-1", b"9" * 400, b'"x"', b"[]"]
+    contents = [b"{" + command + b', "seconds": ' + seconds + b"}" for seconds in odd]
+    contents += [b"{", b"\xff", b"[" * 99_999, b"[]", b'{"command": {}, "seconds": 1}', b'{"command": [[]]}']
+    for number, content in enumerate(contents):
+        tree.write(f"results/toy/base/rng8/cams/.runs/{number}.json", content)
     tree.ran(tree.results / "toy/base/rng8/x", "another_tool", "x", 1e9)
     tree.ran(tree.results / "other/base/rng8/x", "dump_cams", "x", 1e9)
     seconds = run_seconds(tree.results, "toy")

@@ -389,7 +389,7 @@ def test_a_node_that_is_not_a_segmenter(checkout: Path, photos: Path, tmp_path: 
     path = tmp_path / "toy/upper/rng0/segmenter/manifest.json"
     content = json.loads(path.read_text())
     change(path, stage="train_classifier", facts=content["facts"] | {"meaning": "classifier"})
-    with pytest.raises(SeedbedError, match="is classifier, made by train_classifier; expected a segmenter"):
+    with pytest.raises(SeedbedError, match="was made by train_classifier; expected a segmenter"):
         predict_command(locate(str(path.parent)), [photos], tmp_path, device="cpu")
 
 

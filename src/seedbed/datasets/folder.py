@@ -245,11 +245,12 @@ class FolderDataset(ListedDataset):
         return super()._masked if self.options.masks else frozenset()
 
     def _mask_path(self, image_id: str) -> Path | None:
-        """`a.png`, or `a.jpg.png` as `seedbed export` may call it, for `a.jpg`."""
+        """`a.png`, or `a.jpg.png` as `seedbed export` may call it, for `a.jpg`; beside `a.bmp`, `a.png` may be its."""
         below = self.source(image_id).relative_to(self._images.folder)
-        found = self._masks.mirrored(below.as_posix()) or self._masks.mirrored(
-            below.with_suffix("").as_posix()
-        )
+        stem = below.with_suffix("").as_posix()
+        found, short = self._masks.mirrored(below.as_posix()), self._masks.mirrored(stem)
+        if not found or len(self._images.mirrored(stem)) == 1:
+            found = found + short
         if len(found) > 1:
             names = " or ".join(p.name for p in found)
             raise SeedbedError(f"{self._masks.folder}: the mask of {image_id!r} could be {names}; keep one")

@@ -17,6 +17,7 @@ from seedbed.artifacts.models import HISTORY
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import ALL_STAGES, Command, Workflow
 from seedbed.plan.reports import ALL, SWEEP
+from seedbed.regular_files import read_regular
 from seedbed.runtime.paths import PARAMS
 from seedbed.stages.report import METRICS
 
@@ -137,12 +138,13 @@ def check_fresh(workflow: Workflow, folder: Path = Path()) -> tuple[str, ...]:
         SeedbedError: in one line, with the stages that it lacks, has too many or that differ.
     """
     try:
-        found = yaml.load((folder / FILE).read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        found = yaml.load(read_regular(folder / FILE), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError:
         raise SeedbedError(f"there is no {FILE} here; run `seedbed dvc`, which writes it") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, OSError, ValueError, RecursionError):
         found = None
-    have = found.get("stages") or {} if isinstance(found, dict) else {}
+    stages = found.get("stages") if isinstance(found, dict) else None
+    have = stages if isinstance(stages, dict) else {}
     sweep = workflow.reports.get(SWEEP)
     reports = reports_with(workflow, sweep is not None and stage_name(sweep.key) in have)
     wanted = pipeline(workflow, reports)

@@ -155,6 +155,9 @@ class Examiner:
         yield "" if alone else self._blocked(task.sources.values(), reads_masks=reads_masks)
         yield self._changed_input(manifest.inputs, task.inputs)
         yield self._changed_file(task.folder, manifest, task.data_files(), sidecars)
+        for path in sidecars:
+            if _was_touched(path, task.folder):
+                self._manifest(path)
         if sidecars and self.depth == "hash":
             merged = merge_shards({path.name: self._manifest(path) for path in sidecars})
             yield "" if merged == manifest else f"{MANIFEST} does not agree with the shards"

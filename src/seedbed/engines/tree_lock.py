@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
+from seedbed.regular_files import read_regular
 from seedbed.runtime.locks import output_lock, refuse_locked
 
 RUN = "run"
@@ -107,9 +108,9 @@ def _refuse_locked(folders: Iterable[Path]) -> None:
 def dvc_processes(path: Path) -> Iterable[int]:
     """Living processes of DVC that its own lock file names as writers; none if the file is not as DVC writes it."""
     try:
-        writers = json.loads(path.read_bytes())["write"].values()
+        writers = json.loads(read_regular(path))["write"].values()
         commands = {int(writer["pid"]): str(writer.get("cmd", "")) for writer in writers}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError):
         return []
     return [pid for pid, command in sorted(commands.items()) if pid > 0 and _runs(pid, command)]
 

@@ -66,14 +66,18 @@ class Workflow:
         config: contents of params.yaml.
         book: the recipes.
         results: folder of the results.
+        overrides: what the command line put over params.yaml, for the commands that it names.
 
     Raises:
         SeedbedError: there are settings for a stage that does not exist, or the configured data set has an option that
             its kind does not take.
     """
 
-    def __init__(self, config: RunConfig, book: RecipeBook, results: Path = RESULTS) -> None:
+    def __init__(
+        self, config: RunConfig, book: RecipeBook, results: Path = RESULTS, overrides: Overrides = NOTHING
+    ) -> None:
         self.config = config
+        self.overrides = overrides
         self.book = book
         self.results = results
         self._graphs: dict[str, TaskGraph] = {}
@@ -89,7 +93,8 @@ class Workflow:
     @classmethod
     def read(cls, folder: Path = Path(), overrides: Overrides = NOTHING) -> "Workflow":
         """The workflow of a checkout: its params.yaml, with what a command line puts over it, and its recipes."""
-        return cls(read_config(folder / "params.yaml", overrides), RecipeBook(folder / "recipes"))
+        config = read_config(folder / "params.yaml", overrides)
+        return cls(config, RecipeBook(folder / "recipes"), overrides=overrides)
 
     def graph(self, dataset: str | None = None) -> TaskGraph:
         """The tasks of a data set (the configured one if None)."""

@@ -4,11 +4,14 @@ First `params.yaml`, then the files in their order, then the values in theirs. M
 replaced.
 """
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from seedbed.errors import SeedbedError
 from seedbed.recipes import overlay
@@ -36,6 +39,15 @@ class Overrides:
         """
         found = [_mapping(params)] if params.exists() or not self.files else []
         return merged([*found, *map(_mapping, self.files), *map(assigned, self.values)])
+
+    def snakemake(self, target: str = "", **values: Any) -> str:
+        """The command `snakemake` with the same files and values, and others over them."""
+        words = ["snakemake", *([target] if target else [])]
+        words += ["--configfile", *map(str, self.files)] if self.files else []
+        over = merged([*map(assigned, self.values), values])
+        words += ["--config"] if over else []
+        words += [f"{key}={_flow(value)}" for key, value in over.items()]
+        return shlex.join(words)
 
     def __str__(self) -> str:
         """As on the command line; empty if nothing was given."""
@@ -66,6 +78,12 @@ def assigned(text: str) -> dict[str, Any]:
         content = {one: content}
     found: dict[str, Any] = content
     return found
+
+
+def _flow(value: Any) -> str:
+    """A value in YAML on one line."""
+    told = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9)
+    return str(told).strip()[1:-1]
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """What is known of a data set's files on this machine: digests of photographs and masks by size and times.
 
 Planning uses it to compare a data set with its index without opening files that did not change. It is not an output:
-if it is lost, files are read once more.
+if it is lost or was changed, files are read once more.
 """
 
 import json
@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from seedbed.artifacts.atomic import write_if_changed
-from seedbed.artifacts.manifest import json_with_digest, sha256_bytes, to_json
+from seedbed.artifacts.manifest import DIGEST, sha256_bytes, to_json
 from seedbed.datasets.known_files import KnownFiles, Stamp
 from seedbed.errors import SeedbedError
+from seedbed.regular_files import read_regular
 from seedbed.runtime.paths import KNOWN, PARAMS
 
 
@@ -33,12 +34,12 @@ class Known:
 
     def _read(self) -> dict[str, Any]:
         try:
-            raw = self.path.read_bytes()
-            content = json.loads(raw)
-            is_sound = json_with_digest(content) == raw
-        except (OSError, ValueError, AttributeError, RecursionError):
+            content = json.loads(read_regular(self.path))
+        except (OSError, ValueError, RecursionError):
             return {}
-        return content if is_sound else {}
+        if not isinstance(content, dict) or content.pop(DIGEST, None) != _digest(content):
+            return {}
+        return content
 
     def photographs(self, stamps: Mapping[str, Stamp] | None = None) -> KnownFiles:
         """Digests of photographs' files."""
@@ -77,7 +78,8 @@ class Known:
         if masks is not None:
             content |= {"masks": _entries(masks[0]), "masks_of": self._owner(masks[1])}
         try:
-            write_if_changed(self.path, json_with_digest(content))
+            told = json.dumps(content | {DIGEST: _digest(content)}, sort_keys=True)
+            write_if_changed(self.path, told.encode())
         except (SeedbedError, OSError):
             return  # planning reads more files the next time
         self._content = content
@@ -94,6 +96,10 @@ class Known:
         except (TypeError, ValueError, AttributeError):
             entries = {}
         return KnownFiles(entries, stamps or {}, self.now)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return sha256_bytes(json.dumps(content, sort_keys=True).encode())
 
 
 def _entries(files: KnownFiles) -> dict[str, list[int | str]]:

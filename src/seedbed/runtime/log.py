@@ -36,10 +36,28 @@ class Log:
         except OSError as error:
             if self._stream is sys.stderr:
                 return
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())  # for what is left in its buffer
-            self._stream = sys.stderr
+            self._leave_file()
             print(f"cannot write {self.path}: {error.strerror}; the log goes on here", file=sys.stderr)
             print(text, file=sys.stderr)
+
+    def detail(self, text: str) -> bool:
+        """Write what is for the file alone.
+
+        Returns:
+            whether there is a file and it took the text.
+        """
+        if self._stream is sys.stderr:
+            return False
+        try:
+            print(text, file=self._stream, flush=True)
+        except OSError:
+            self._leave_file()
+            return False
+        return True
+
+    def _leave_file(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())  # for what is left in its buffer
+        self._stream = sys.stderr
 
     def progress(self, items: Any, total: int, label: str) -> Iterator[Any]:
         """Iterate with a progress bar in a terminal, or about ten lines in a log."""
@@ -73,10 +91,9 @@ def guarded(name: str, log_path: Path | None, work: Callable[[Log], object]) -> 
         return 130
     except Exception as error:
         expected = isinstance(error, SeedbedError | ValueError | OSError | MemoryError)
-        where = f" (traceback in {log_path})" if log_path and not expected else ""
-        if log is not None and log_path is not None:
-            log.line(traceback.format_exc())
-        elif not expected:
+        kept = log is not None and log.detail(traceback.format_exc())
+        where = f" (traceback in {log_path})" if kept and not expected else ""
+        if not kept and not expected:
             traceback.print_exc()
         print(f"{name}: error: {one_line(error)}{where}", file=sys.stderr)
         return 1

@@ -10,6 +10,15 @@ from pydantic import BaseModel, ValidationError
 from seedbed.errors import SeedbedError, unknown_name
 
 M = TypeVar("M", bound=BaseModel)
+MESSAGES = {
+    "tuple_type": "expected a list",
+    "list_type": "expected a list",
+    "dict_type": "expected a mapping of keys",
+    "model_type": "expected a mapping of keys",
+    "model_attributes_type": "expected a mapping of keys",
+    "missing": "this key is required",
+}
+"""Types of problems → what to say instead of pydantic, which speaks of Python's types."""
 
 
 def validate_model(model: type[M], raw: Mapping[str, Any], where: str) -> M:
@@ -47,7 +56,9 @@ def _problem(model: type[BaseModel], problem: Any) -> str:
         *above, key = location
         prefix = f"{'.'.join(above)}: " if above else ""
         return prefix + unknown_name("key", key, _known_keys(model, above))
-    message = problem["msg"].removeprefix("Value error, ")
+    message = MESSAGES.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "too_short":
+        message = f"expected at least {problem['ctx']['min_length']} of them"
     came = f", got {problem['input']!r}" if problem["type"] not in ("missing", "value_error") else ""
     return f"{'.'.join(location)}: {message}{came}" if location else message
 

@@ -55,7 +55,11 @@ class Compared:
         Raises:
             SeedbedError: there is no such node, it trains nothing, or it keeps no epochs.
         """
-        name, _, node = text.partition(".")
+        name, dot, node = text.partition(".")
+        if not dot:
+            raise SeedbedError(
+                f"expected a trained node as recipe.node, for instance psa.classifier, got {text!r}"
+            )
         recipe = workflow.book.check(name)
         if node not in recipe.nodes:
             raise SeedbedError(f"{unknown_name('node', node, recipe.nodes)} (in recipe {name})")
@@ -190,7 +194,7 @@ def epochs_text(workflow: Workflow, text: str, split: str = "val") -> str:
     lines = [table(("EPOCH", "AXES", *headings), body), f"recipe: {path}"]
     if lacking:
         are = "score is" if lacking == 1 else "scores are"
-        lines.append(f"{lacking} {are} missing; run `snakemake --config 'recipes=[{name}]'`")
+        lines.append(f"{lacking} {are} missing; run `{workflow.overrides.snakemake(recipes=[name])}`")
     return "\n".join(lines)
 
 

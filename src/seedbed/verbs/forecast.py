@@ -9,10 +9,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from statistics import median
 
 from seedbed.plan.commands import ALL_STAGES, GATHER, Command
+from seedbed.regular_files import read_regular
 from seedbed.runtime.paths import RUNS
 from seedbed.verbs.terminal import human_duration
 
@@ -41,11 +43,11 @@ def run_seconds(results: Path, dataset: str) -> dict[str, float]:
     seconds: dict[str, list[float]] = {}
     for path in (results / dataset).glob(f"**/{RUNS}/*.json"):
         try:
-            facts = json.loads(path.read_bytes())
+            facts = json.loads(read_regular(path))
             stage, took = _stage_of(facts["command"]), float(facts["seconds"])
-        except (OSError, ValueError, KeyError, IndexError, TypeError):
+        except (OSError, ValueError, ArithmeticError, LookupError, TypeError, RecursionError):
             continue
-        if stage in ALL_STAGES:
+        if isinstance(stage, str) and stage in ALL_STAGES and 0 <= took < inf:
             seconds.setdefault(stage, []).append(took)
     return {stage: median(values) for stage, values in seconds.items()}
 

@@ -140,7 +140,10 @@ class Proposal:
         self._declare([split for split, (masked, of) in counts.items() if masked == of])
         if counts:
             said = ", ".join(f"{split} {masked} of {of}" for split, (masked, of) in counts.items())
-            self.layout.notes["masks"] = f"{self.layout.masks}: {said}; they are used for scores only"
+            used = "they are used for scores only"
+            if not any(masked == of for masked, of in counts.values()):
+                used = "not used, since no split has a PNG for each photograph"
+            self.layout.notes["masks"] = f"{self.layout.masks}: {said}; {used}"
 
     def examined(self) -> Findings:
         """What `doctor` will say; masks that are at fault are declared away first, with a note."""

@@ -99,13 +99,23 @@ def _others(folder: Path) -> str:
 
 
 def _mask_folder(folder: Path) -> Path | None:
-    """The first sub-folder that is called like masks and holds nothing but PNGs of indices."""
+    """The first sub-folder that is called like masks and holds PNGs of indices, or files that mirror photographs."""
     for path in sorted((p for p in folder.rglob("*") if p.is_dir()), key=lambda p: (len(p.parts), p)):
         if MASK_NAMES.search(path.name):
             files = _visible(path, Finder(path, SUFFIXES).paths)
-            if files and all(f.suffix.lower() == ".png" for f in files) and all(map(_is_indices, files[:5])):
+            are_pngs = all(f.suffix.lower() == ".png" for f in files)
+            if files and ((are_pngs and all(map(_is_indices, files[:5]))) or _mirrors(path, files, folder)):
                 return path
     return None
+
+
+def _mirrors(masks: Path, files: Sequence[Path], folder: Path) -> bool:
+    """Whether each file has the name and the sub-folders of a photograph elsewhere, as masks of a wrong kind do."""
+    photographs = set()
+    for path in _visible(folder, Finder(folder, SUFFIXES, without=masks).paths):
+        parts = path.relative_to(folder).with_suffix("").parts
+        photographs |= {parts, parts[1:] if parts[0].lower() in IMAGE_NAMES else parts}
+    return all(f.relative_to(masks).with_suffix("").parts in photographs for f in files)
 
 
 def _is_indices(path: Path) -> bool:
@@ -204,7 +214,7 @@ def _by_folders(folder: Path, photographs: Sequence[Path]) -> Layout:
     parts = [p.relative_to(base).parts for p in photographs]
     if all(len(p) == 1 for p in parts):
         raise SeedbedError(
-            f"{base}: nothing says what the {len(parts)} photographs show; add labels.csv (columns image_id and one 0/1"
+            f"{base}: nothing says what the photographs show; add labels.csv (columns image_id and one 0/1"
             " column per class), or sort them into one sub-folder per class"
         )
     firsts = sorted({p[0] for p in parts if len(p) > 1})

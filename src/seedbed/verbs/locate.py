@@ -69,9 +69,10 @@ def locate(text: str, read_workflow: Callable[[], Workflow] = Workflow.read) -> 
     graph = workflow.graph()
     task = graph.task(match["recipe"], match["node"], rng, regions)
     if not task.manifest.exists():
+        command = workflow.overrides.snakemake(str(task.manifest))
         planned = any(task.manifest == one.manifest for one in workflow.tasks)
         remedy = "run" if planned else "add its recipe, random seed and thresholds to params.yaml, then run"
-        raise SeedbedError(f"{text} has not been made yet; {remedy} `snakemake {task.manifest}`")
+        raise SeedbedError(f"{text} has not been made yet; {remedy} `{command}`")
     index = graph.index_folder / MANIFEST
     return Located(Artifact(task.folder), index if index.exists() else None, epoch, task, _note(graph, task))
 

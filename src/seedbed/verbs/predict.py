@@ -6,6 +6,7 @@ import csv
 import errno
 import io
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -166,9 +167,10 @@ def find_photos(given: Sequence[Path], out: Path) -> list[Photo]:
 def _images(folder: Path, out: Path) -> Iterator[Path]:
     """Files whose suffix is that of a picture, whether or not they can be read; links to folders are not followed."""
     own = Path(os.path.realpath(out))
+    holds_own = own.is_relative_to(os.path.realpath(folder))
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        written = (Path(os.path.realpath(path.parent)) / path.name).is_relative_to(own)
+        written = holds_own and (Path(os.path.realpath(path.parent)) / path.name).is_relative_to(own)
         is_picture = path.suffix.lower() in image_suffixes() | UNREADABLE
         if is_picture and not path.is_dir() and not hidden and not written:
             yield path
@@ -229,13 +231,14 @@ def read_photo(photo: Photo) -> Image.Image:
 
 
 def printable(text: str) -> str:
-    """A text whose undecodable bytes are written as `\\xe9`, for a terminal and for a CSV."""
-    return os.fsencode(text).decode(errors="backslashreplace")
+    """A text in one line, for a terminal and for a CSV: control characters and undecodable bytes as `\\n`, `\\xe9`."""
+    decoded = os.fsencode(text).decode(errors="backslashreplace")
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) == "Cc" else c for c in decoded)
 
 
 def as_text(name: str) -> str:
     """A cell that no spreadsheet runs: a name that begins as a formula does gets an apostrophe."""
-    return f"'{name}" if name.startswith((*FORMULA, "\t", "\r")) else printable(name)
+    return f"'{printable(name)}" if name.startswith(FORMULA) else printable(name)
 
 
 def predict_command(
@@ -281,9 +284,7 @@ def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameter
     if task is not None and isinstance(task.parameters, PredictParameters):
         return Artifact(task.sources["segmenter"].folder), task.epochs.get("segmenter"), task.parameters
     if "segmenter" not in (artifact.meaning.name, *other_meanings(artifact.manifest.facts)):
-        raise SeedbedError(
-            f"{artifact.folder} is {artifact.meaning.name}, made by {artifact.manifest.stage}; expected a segmenter"
-        )
+        raise SeedbedError(f"{artifact.folder} was made by {artifact.manifest.stage}; expected a segmenter")
     return artifact, located.epoch, PredictParameters()
 
 
