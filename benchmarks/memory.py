@@ -152,7 +152,7 @@ def measure(megapixels: float, options: argparse.Namespace, networks: Path) -> d
             if name in STAGES and kept.exists():
                 shutil.copytree(kept, work / output)
                 continue
-            if options.stages and name not in (*options.stages, *STAGES, "prepare_dataset"):
+            if options.stages and name not in (*options.stages, *STAGES, "prepare_dataset", "prepare_masks"):
                 continue
             status, gigabytes, seconds = peak(words, work, environment, options.limit)
             if name in STAGES and status == 0:

@@ -25,7 +25,7 @@ class Need(NamedTuple):
 
 
 NEEDS: Mapping[str, Need] = {
-    "dump_cams": Need(1.35, per_view=0.075),
+    "dump_cams": Need(1.45, per_view=0.063),
     "classify": Need(1.1, per_view=0.08),
     "random_walk": Need(1.3, per_view=0.075),
     "predict": Need(1.2, per_view=0.18),
