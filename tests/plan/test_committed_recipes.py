@@ -13,11 +13,12 @@ from seedbed.yaml_files import load_yaml
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
 PARAMS = load_yaml(ROOT / "params.yaml")
+BOOK = RecipeBook(ROOT / "recipes")
 
 
 def planned(recipe: str, dataset: str, *more: str) -> Workflow:
-    config = parse_config(PARAMS | {"dataset": dataset, "recipes": [recipe, *more]})
-    return Workflow(config, RecipeBook(ROOT / "recipes"))
+    changes = {"dataset": dataset, "recipes": [recipe, *more], "thresholds": PARAMS["thresholds"][:1]}
+    return Workflow(parse_config(PARAMS | changes), BOOK)
 
 
 def test_there_are_recipes() -> None:
