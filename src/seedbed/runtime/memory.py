@@ -28,7 +28,7 @@ NEEDS: Mapping[str, Need] = {
     "dump_cams": Need(1.45, per_view=0.063),
     "classify": Need(1.1, per_view=0.08),
     "random_walk": Need(1.3, per_view=0.075),
-    "predict": Need(1.2, per_view=0.18),
+    "predict": Need(1.35, per_view=0.13),
     "confident_regions": Need(0.3, per_photograph=0.16),
     "pseudo_masks": Need(0.2, per_photograph=0.03),
 }
