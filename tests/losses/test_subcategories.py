@@ -24,6 +24,6 @@ def test_an_image_has_as_many_subcategories_as_classes():
 
 def test_a_number_beyond_the_outputs_is_refused():
     with pytest.raises(
-        ValueError, match=r"expected sub-categories from 0 to 1, got 2; raise `subcategories`"
+        ValueError, match=r"expected sub-categories from 0 to 1, got 2; the table was made with another K"
     ):
         subcategory_labels(torch.tensor([[2.0]]), 2)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from seedbed.errors import SeedbedError
+from seedbed.regular_files import read_regular
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and run again",
@@ -93,7 +94,7 @@ def write_if_changed(path: Path, content: bytes) -> bool:
         Whether the file was written.
     """
     try:
-        if path.read_bytes() == content:
+        if read_regular(path) == content:
             return False
     except OSError:
         pass

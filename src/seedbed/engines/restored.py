@@ -16,6 +16,7 @@ from seedbed.datasets.index import masks_text
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import masks_command
 from seedbed.plan.tasks import TaskGraph
+from seedbed.regular_files import read_regular
 from seedbed.runtime.paths import INDEX, PARAMS
 
 FILES = (MANIFEST, INDEX)
@@ -53,7 +54,7 @@ def restore_index(graph: TaskGraph) -> list[Path]:
         return []
     try:
         damaged = [
-            name for name in FILES if (graph.index_folder / name).read_bytes() != (copies / name).read_bytes()
+            name for name in FILES if _bytes(graph.index_folder / name) != (copies / name).read_bytes()
         ]
     except OSError:
         return []
@@ -62,6 +63,20 @@ def restore_index(graph: TaskGraph) -> list[Path]:
     other = next(name for name in FILES if name not in damaged)
     time = (graph.index_folder / other).stat().st_mtime_ns
     return [_put(graph.index_folder / damaged[0], (copies / damaged[0]).read_bytes(), time)]
+
+
+def _bytes(path: Path) -> bytes:
+    """All bytes of a file; none of what is not a regular file.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+    """
+    try:
+        return read_regular(path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return b""
 
 
 def restore_masks(graph: TaskGraph, rows: Sequence[MaskRow]) -> list[Path]:
