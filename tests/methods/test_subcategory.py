@@ -169,8 +169,8 @@ def test_another_k_than_the_tables_is_refused():
     with pytest.raises(SeedbedError) as error:
         ENTRY.derived(parameters, {"subcategories": {"clusters": 5}})
     assert str(error.value) == (
-        "expected an input with 10 subcategories per class, as the parameters say, but it was made with 5; leave "
-        "`subcategories` out"
+        "expected an input with 10 subcategories per class, as the parameters say, but it was made with 5; leave the "
+        "parameter `subcategories` out"
     )
     with pytest.raises(SeedbedError, match="to say how many `clusters` a class has"):
         ENTRY.derived(parameters, {"subcategories": {}})
