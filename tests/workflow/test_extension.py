@@ -190,7 +190,9 @@ def test_what_additions_cost_and_that_they_run(tmp_path: Path) -> None:
     (copy.folder / "src/seedbed/methods/hinted.py").write_text(METHOD)
     table = "src/seedbed/methods/table.py"
     text = (copy.folder / table).read_text()
-    (copy.folder / table).write_text(text.replace("    edge_affinity,\n", "    edge_affinity,\n    hinted,\n", 1))
+    (copy.folder / table).write_text(
+        text.replace("    edge_affinity,\n", "    edge_affinity,\n    hinted,\n", 1)
+    )
     row(copy, "METHODS", table, '    "hinted": hinted.ENTRY,')
     (copy.folder / "recipes/toy.yaml").write_text(RECIPE)
     assert copy.touched() == (["recipes/toy.yaml", "src/seedbed/methods/hinted.py"], [table])

@@ -1,8 +1,4 @@
-"""Recipes of other methods under Snakemake.
-
-Alternating players from photograph to score; two rounds of SC-CAM up to the CAMs; labels that are made anew while a
-network is trained.
-"""
+"""Recipes of other methods under Snakemake: two rounds of SC-CAM, and labels that are made anew in a training."""
 
 import csv
 import json
@@ -45,7 +41,6 @@ scores: [cams, decoder_predictions, labels_epoch1, labels_epoch2]
 """isim-deeplab's own part in the smallest time, with the labels that its network saw."""
 SCORED = {
     "isim-brief": {"cams", "decoder_predictions", "labels_epoch1", "labels_epoch2"},
-    "pnoc": {"classification", "cams", "confident_regions", "refined_cams", "pseudo_masks", "predictions"},
     "sccam-short": {"cams"},
 }
 # sccam-2 with networks that cost seconds, without what follows the CAMs.
@@ -87,24 +82,6 @@ def test_every_node_of_the_recipe_is_scored(checkout: Checkout, recipe: str) -> 
     assert set(scores) == SCORED[recipe]
     for name, found in scores.items():
         assert 0 < found["mean_average_precision" if name == "classification" else "mean_iou"] < 1
-
-
-@pytest.mark.slow
-def test_the_adversary_starts_from_the_ordinary_classifier_of_its_recipe(checkout: Checkout) -> None:
-    folders = checkout.results / "animals"
-    ordinary = json.loads((folders / "cam-randaugment/rng0/classifier/manifest.json").read_bytes())
-    classifier = json.loads((folders / "pnoc/rng0/classifier/manifest.json").read_bytes())
-    assert classifier["inputs"]["ordinary_classifier"] == [ordinary["content"]]
-    assert not (folders / "cam-randaugment/rng0/cams").exists()
-
-
-@pytest.mark.slow
-def test_the_parts_of_the_loss_are_logged_by_name(checkout: Checkout) -> None:
-    with (checkout.results / "animals/pnoc/rng0/classifier/history.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
-    parts = {"classification", "tiles", "reconstruction", "erasing", "loss"}
-    assert {f"classifier/{part}" for part in parts} | {"adversary/loss"} <= set(rows[0])
-    assert {row["epoch"] for row in rows} == {"1", "2", "3"}
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from skimage.transform import resize
 
 from machine import lacking
 from seedbed.refine.crf.dense_crf import CRF_PRESETS, CrfParameters, DenseCrf, unary_from_labels
-from seedbed.refine.crf.permutohedral import _WIDTHS, _spatial_kernel
+from seedbed.refine.crf.permutohedral import _WIDTHS, _kept_spatial_kernel
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
 
@@ -88,16 +88,16 @@ def test_bytes_do_not_depend_on_threads_or_order() -> None:
         return DenseCrf(image, CRF_PRESETS["irn"]).marginals(unaries).tobytes()
 
     serial = [run(image) for image in images]
-    _spatial_kernel.cache_clear()
+    _kept_spatial_kernel.cache_clear()
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(run, images[::-1] * 3)) == serial[::-1] * 3
 
 
 def test_spatial_lattice_is_shared_by_images_of_a_size() -> None:
-    _spatial_kernel.cache_clear()
+    _kept_spatial_kernel.cache_clear()
     for name in PHOTOGRAPHS:
         DenseCrf(photograph(name, (20, 30)), CRF_PRESETS["irn"])
-    assert (_spatial_kernel.cache_info().misses, _spatial_kernel.cache_info().hits) == (1, 3)
+    assert (_kept_spatial_kernel.cache_info().misses, _kept_spatial_kernel.cache_info().hits) == (1, 3)
 
 
 def test_too_narrow_a_kernel_is_refused() -> None:
