@@ -46,7 +46,7 @@ def write_shards(folder: Path, content: dict[str, Any]) -> Path:
             inputs={},
             files={name: FileEntry(size=len(data), sha256=sha256_bytes(data))},
             images={"train": len(records)},
-            facts={"meaning": "pseudo_masks", "classes": ["cat"]},
+            facts={"meaning": "pseudo_masks", "classes": [f"class{c}" for c in range(128)]},
             ledger=[],
             content=content_digest(records),
             records=records,
