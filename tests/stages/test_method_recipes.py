@@ -49,7 +49,7 @@ PARTS = {
 }
 VARIED = {
     *("backbone", "weights", "batch_norm", "dilated", "augmentation"),
-    *("poly_epochs", "decoder_lr_factor", "cross_entropy", "padding", "regenerate"),
+    *("lr", "poly_epochs", "decoder_lr_factor", "cross_entropy", "padding", "regenerate"),
 }
 """Parameters whose values have tests of their own: a recipe that changes nothing else in a classifier is not run."""
 SMALL = {

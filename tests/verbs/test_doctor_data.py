@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 def photograph(folder: Path, *names: str) -> None:
     for name in names:
-        Image.new("RGB", (4, 1), (200, 30, 40)).save(folder / "photos" / name)
+        Image.new("RGB", (4, 1), (200, 30, 8 * (sum(name.encode()) % 32))).save(folder / "photos" / name)
 
 
 def mask(folder: Path, name: str, row: list[int]) -> None:
