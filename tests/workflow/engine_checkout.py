@@ -48,9 +48,7 @@ TINY: dict[str, Any] = {
 """Contents of params.yaml for a chain that costs seconds."""
 
 
-def photographs(
-    test_data: Path, recipes: list[str], classifier: dict[str, Any], shards: int = 1
-) -> dict[str, Any]:
+def photographs(test_data: Path, recipes: list[str], classifier: dict[str, Any]) -> dict[str, Any]:
     """Contents of params.yaml for voc-animals-tiny; all that is trained but the classifier costs seconds."""
     return {
         "dataset": "animals",
@@ -60,7 +58,6 @@ def photographs(
             "animals": {
                 "kind": "voc",
                 "root": str(test_data / "voc-animals-tiny"),
-                "shards": shards,
                 "splits": {"train": {}, "val": {}},
                 "with": {"labels": "csv"},
             }

@@ -21,7 +21,7 @@ CLASSIFIER = {
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Checkout:
     """A checkout in which `snakemake` ran."""
-    params = photographs(test_data, ["psa"], CLASSIFIER, shards=2)
+    params = photographs(test_data, ["psa"], CLASSIFIER)
     made = Checkout.make(tmp_path_factory.mktemp("photographs"), params)
     assert "no faults" in made.seedbed("doctor")
     made.snakemake("--cores", "2")
@@ -30,7 +30,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Check
 
 def changed(checkout: Checkout, **changes: Any) -> str:
     """What `snakemake -n` would run after a change of params.yaml."""
-    params = photographs(checkout.results, ["psa"], CLASSIFIER, shards=2)  # planning reads no data
+    params = photographs(checkout.results, ["psa"], CLASSIFIER)  # planning reads no data
     checkout.write_params({**params, **changes})
     targets = ["sweep"] if "thresholds" in changes else []
     return checkout.run("snakemake", *targets, "-n", "--rerun-triggers", "input", "mtime")
@@ -108,4 +108,4 @@ def test_a_sweep_shares_classifier_and_cams(checkout: Checkout) -> None:
         assert not {"train_classifier", "dump_cams"} & set(jobs)
     # The recipe's own pair is there; each other one trains its AffinityNet.
     assert (four["train_affinitynet"], five["train_affinitynet"]) == (3, 4)
-    assert five["confident_regions"] - four["confident_regions"] == 2
+    assert five["confident_regions"] - four["confident_regions"] == 1
