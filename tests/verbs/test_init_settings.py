@@ -83,7 +83,7 @@ def test_a_batch_takes_at_most_half_of_the_memory() -> None:
 
 def test_large_photographs_are_shrunk() -> None:
     """0.8 x 512 = 409: at most 256, drawn from 256 to 416, and 416 / 512 = 0.81, so scales stay."""
-    fitted = fit([(4000, 3000)] * 20, 20, 6, CPU, shrinks=True)
+    fitted = fit([(4000, 3000)] * 20, 20, 6, CPU)
     assert fitted.longest == 512
     assert reason(fitted, "longest 512").startswith("the largest photograph has 12.0 megapixels")
     assert (
@@ -91,9 +91,8 @@ def test_large_photographs_are_shrunk() -> None:
         == "the median photograph is 512 × 384, shrunk to 512, and at most 256 without a GPU"
     )
     assert "dump_cams" not in fitted.settings
-    assert fit([(4000, 3000)] * 20, 20, 6, GPU, shrinks=True).longest == 1024
-    assert fit([(1400, 1070)] * 20, 20, 6, CPU, shrinks=True).longest is None
-    assert fit([(4000, 3000)] * 20, 20, 6, CPU, shrinks=False).longest is None
+    assert fit([(4000, 3000)] * 20, 20, 6, GPU).longest == 1024
+    assert fit([(1400, 1070)] * 20, 20, 6, CPU).longest is None
 
 
 def test_photographs_are_seen_at_about_the_size_of_training() -> None:
@@ -132,7 +131,7 @@ side = st.integers(1, 9000)
 def test_the_stages_take_whatever_is_chosen(
     sizes: list[tuple[int, int]], more: int, trained: int, classes: int, machine: Machine
 ) -> None:
-    fitted = fit(sizes + sizes[:1] * more, trained, classes, machine, shrinks=True)
+    fitted = fit(sizes + sizes[:1] * more, trained, classes, machine)
     for stage, values in split_settings(fitted.settings, ["train"]).items():
         ALL_STAGES[stage].parameters({}).model_validate(values)
     for stage in TRAININGS:

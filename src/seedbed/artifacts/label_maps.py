@@ -16,11 +16,10 @@ from PIL import Image, UnidentifiedImageError
 
 from seedbed.artifacts.manifest import run_again, sha256_bytes
 from seedbed.errors import SeedbedError
-from seedbed.labels import IGNORE
+from seedbed.labels import IGNORE, MOST_PIXELS
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 _WRONG = (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError)
-MOST_PIXELS = 64_000_000
 
 
 def voc_palette() -> list[int]:

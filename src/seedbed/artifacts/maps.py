@@ -19,8 +19,9 @@ from safetensors.numpy import save
 from seedbed.artifacts.manifest import classes_of, run_again, sha256_bytes
 from seedbed.artifacts.safe_file import KEY, SafeFile
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.labels import MOST_PIXELS
 
-MOST_MAPS, MOST_PIXELS = 256, 64_000_000
+MOST_MAPS = 256
 Side = Annotated[int, Field(ge=1)]
 NORMALISATION = "normalisation"
 """Key in a manifest's facts: how the maps become scores in [0, 1], a name in `seedbed.cam.normalisation`."""

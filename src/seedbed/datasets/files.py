@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from seedbed.errors import SeedbedError
-from seedbed.labels import IGNORE
+from seedbed.labels import IGNORE, MOST_PIXELS
 from seedbed.regular_files import open_regular, system_reason
 
 UNKNOWN = 254
@@ -38,8 +38,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 Pillow knows many more, and some of them, such as EPS, run programs."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """Endings of photographs, in lower case."""
-MOST_PIXELS = 64_000_000
-"""Pixels of a photograph or a mask; one of 64 megapixels takes about 1 GB where its label map is made."""
 FORMULA = ("=", "+", "-", "@")
 """What begins so is a formula to spreadsheets that open our tables: no id and no class may."""
 LONGEST_NAME, LONGEST_CLASS = 255, 100

@@ -18,9 +18,10 @@ from PIL import Image
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import MOST_PIXELS, id_fault, memory_for, refuse_classes
+from seedbed.datasets.files import id_fault, memory_for, refuse_classes
 from seedbed.datasets.shrunk import ShrunkDataset, shrunk_size
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.labels import MOST_PIXELS
 from seedbed.regular_files import read_regular, system_reason
 
 COLUMNS = ("image_id", "split", "width", "height", "sha256")

@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.runtime.machine import GB, Machine
 
 Size = tuple[int, int]
 """Width and height."""
-SHRINKS = "longest" in DatasetDeclaration.model_fields
 LARGE = 1.5e6
 """Pixels of a photograph above which `longest` is set."""
 FEWEST = 4
@@ -68,9 +66,7 @@ class Fitted:
         self.reasons.append((what, why))
 
 
-def fit(
-    sizes: Sequence[Size], trained: int, classes: int, machine: Machine, shrinks: bool = SHRINKS
-) -> Fitted:
+def fit(sizes: Sequence[Size], trained: int, classes: int, machine: Machine) -> Fitted:
     """Settings for a data set.
 
     Args:
@@ -78,7 +74,6 @@ def fit(
         trained: photographs that are trained on, at least `FEWEST`.
         classes: without background.
         machine: where it is to run.
-        shrinks: whether a data set can be declared with `longest`.
     """
     budget = GPU if machine.gpus else CPU
     shards = next((s for s, images in ((1, 200), (4, 2000), (16, 20000)) if len(sizes) < images), 64)
@@ -88,7 +83,7 @@ def fit(
             f"shards {shards}", f"{len(sizes)} photographs, so that jobs run side by side and can resume"
         )
     largest = max(sizes, key=lambda size: size[0] * size[1])
-    if shrinks and largest[0] * largest[1] > LARGE:
+    if largest[0] * largest[1] > LARGE:
         fitted.longest = budget.longest
         megapixels = f"{largest[0] * largest[1] / 1e6:.1f} megapixels"
         fitted.say(
