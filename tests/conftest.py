@@ -1,9 +1,12 @@
 """Fixtures for what a machine may lack: a test skips with a reason, and fails under SEEDBED_REQUIRE_ALL."""
 
 import os
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from machine import lacking
 
@@ -16,5 +19,13 @@ def test_data() -> Path:
         lacking("SEEDBED_TEST_DATA is not set: it names the folder of real photographs")
     path = Path(str(root))
     if not path.is_dir():
-        lacking(f"SEEDBED_TEST_DATA={root} is no folder")
+        lacking(f"SEEDBED_TEST_DATA={root} is not a folder")
     return path.resolve()
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same random weights and numbers in every test, whatever ran before it in this process."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
