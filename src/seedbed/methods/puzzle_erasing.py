@@ -44,6 +44,9 @@ class PuzzleErasingParameters(CamParameters):
     """λ_cse rises every `step` (P-OC, P-NOC) or every `epoch`, reaching its end in the last one (OC-CSE)."""
     erasing_norm: Literal["batch", "image"] = "batch"
     """Maximum that scales the soft mask: of the `batch` (published code) or of each `image` (papers)."""
+    mask_order: Literal["relu_first", "resize_first"] = "relu_first"
+    """Order of ReLU and the resizing of the erased class's map to image size: P-NOC's code, or `resize_first`, OC-CSE's
+    code."""
     smoothed: tuple[Literal["classification", "tiles", "erasing", "adversary"], ...] = (
         "classification",
         "tiles",
@@ -57,11 +60,21 @@ class PuzzleErasingParameters(CamParameters):
     """k_noc, optimiser steps of the classifier per step of the adversary; the code has 1, the paper does not say."""
     adversary_threshold: float = Field(0.2, gt=0, lt=1)
     """δ_noc: the adversary sees images with everything above it erased (code; the paper's formula is ambiguous)."""
+    adversary_gradient: Literal["own", "published"] = "own"
+    """What the adversary steps along: the gradient of its `own` loss (algorithm 1, eq. 10), or that plus the gradient of
+    λ_cse times the erasing loss, which the `published` code does not clear; it is 2 to 3 times as large."""
 
     @model_validator(mode="after")
-    def _adversary_erases(self) -> PuzzleErasingParameters:
+    def _adversary_fits(self) -> PuzzleErasingParameters:
         if self.adversary_weight is not None and self.erasing_weight is None:
             raise ValueError("adversary_weight needs erasing_weight; set both, for instance [0.3, 1.0]")
+        if self.adversary_gradient == "published" and self.adversary_weight is None:
+            raise ValueError("adversary_gradient has no effect without an adversary; set adversary_weight")
+        if self.adversary_gradient == "published" and self.adversary_every > 1:
+            raise ValueError(
+                "adversary_gradient: published would gather the gradients of several steps, which no checkpoint holds; "
+                "set adversary_every: 1"
+            )
         return self
 
     def needed_networks(self) -> tuple[str, ...]:
@@ -160,12 +173,14 @@ class PuzzleErasingMethod(CamMethod):
             yield Objective("classifier", loss, parts)
             return
         chosen = erasing.pick_present_class(labels, uniform)
-        maps = erasing.class_maps(output.cam_logits, chosen, (images.shape[2], images.shape[3]))
+        maps = erasing.class_maps(output.cam_logits, chosen, (images.shape[2], images.shape[3]), p.mask_order)
         erased = erasing.erase_softly(images, erasing.normalise_maps(maps, p.erasing_norm))  # eq. 5
         left = erasing.labels_without(labels, chosen)
         parts["erasing"] = self._classify(self._judge(erased), left, "erasing")
         loss = loss + self._erasing_weight(progress) * parts["erasing"]  # eq. 8
-        yield Objective("classifier", loss, parts)
+        yield Objective(
+            "classifier", loss, parts, ("adversary",) if p.adversary_gradient == "published" else ()
+        )
         if self.adversary is None or progress.step % p.adversary_every:
             return
         assert p.adversary_weight is not None

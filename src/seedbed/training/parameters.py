@@ -23,7 +23,9 @@ class TrainingParameters(BaseModel):
     batch_size: int = Field(16, ge=1, le=4096)
     """Images in one micro-batch."""
     accumulate: int = Field(1, ge=1, le=4096)
-    """Micro-batches whose gradients are averaged into one optimiser step."""
+    """Micro-batches whose gradients are joined into one optimiser step."""
+    accumulation: Literal["mean", "sum"] = "mean"
+    """How: their `mean`, or their `sum`, as the published code does, which is `accumulate` times as large."""
     optimiser: Literal["sgd", "adam", "adamw"] = "sgd"
     """The optimiser of each player."""
     lr: float = Field(0.01, gt=0)
