@@ -1,11 +1,12 @@
-"""`predict`: label maps from a segmentation network: softmax averaged over scales and mirror images, then argmax.
+"""`predict`: label maps from a segmentation network: probabilities over scales and mirror images, then argmax.
 
-A dense CRF, if requested, sharpens the averaged probabilities. No pixel is neutral.
+A dense CRF, if requested, sharpens the probabilities. No pixel is neutral.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -23,7 +24,12 @@ class PredictParameters(CrfOptions, ShardedParameters):
     scales: tuple[Scale, ...] = Field(
         default=(0.75, 1.0, 1.25), min_length=1, description="scales of the image"
     )
-    flip: bool = Field(default=True, description="average with the mirrored prediction of the mirrored image")
+    flip: bool = Field(default=True, description="also take the mirrored prediction of the mirrored image")
+    fusion: Literal["probabilities", "logits_sum", "logits_mean"] = Field(
+        default="probabilities",
+        description="the mean of all views' probabilities, or the softmax of the sum (Puzzle-CAM) or the mean (P-NOC) "
+        "of their logits, for which the CRF presets of these were made",
+    )
 
 
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
@@ -40,7 +46,14 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
         photograph = job.dataset.image(image_id)
         image = np.array(photograph)
         probabilities = multi_scale_probabilities(
-            trained.network, image, trained.mean, trained.std, parameters.scales, parameters.flip, job.device
+            trained.network,
+            image,
+            trained.mean,
+            trained.std,
+            parameters.scales,
+            parameters.flip,
+            job.device,
+            parameters.fusion,
         )
         if parameters.has_crf:
             probabilities = parameters.score_refiner(photograph)(probabilities)

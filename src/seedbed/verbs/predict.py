@@ -102,7 +102,14 @@ class Predictor:
         image = np.array(seen)
         parameters, trained = self.parameters, self.trained
         probabilities = multi_scale_probabilities(
-            trained.network, image, trained.mean, trained.std, parameters.scales, parameters.flip, self.device
+            trained.network,
+            image,
+            trained.mean,
+            trained.std,
+            parameters.scales,
+            parameters.flip,
+            self.device,
+            parameters.fusion,
         )
         if parameters.has_crf:
             probabilities = parameters.score_refiner(seen)(probabilities)
