@@ -114,17 +114,24 @@ def test_operations_planes_and_square_by_hand():
     assert np.array_equal(moved["b"][0, :, :15][known[:, :15]], maps[0, :, 5:][known[:, :15]])
 
 
-def test_strengths_and_the_share_applied():
-    seen, applied, tries = set(), 0, 600
-    for seed in range(tries):
-        rng = np.random.default_rng(seed)
-        rng.integers(14)
-        seen.add(int(rng.integers(1, 10)))
-        before = photo()
-        after, _ = fixmatch_augment(before, {}, FixMatch(n=1, cutout=0), np.random.default_rng(seed))
-        applied += not np.array_equal(np.asarray(before), np.asarray(after))
-    assert seen == set(range(1, 10))
-    assert 0.5 * 0.7 < applied / tries < 0.5
+def test_strengths_and_the_share_applied(monkeypatch):
+    seen = []
+    for name in COLOUR_OPERATIONS:
+        monkeypatch.setitem(
+            COLOUR_OPERATIONS, name, lambda image, v, name=name: seen.append((name, v)) or image
+        )
+    for name in GEOMETRIC_OPERATIONS:
+        monkeypatch.setitem(
+            GEOMETRIC_OPERATIONS,
+            name,
+            lambda w, h, v, sign, name=name: seen.append((name, v)) or (1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        )
+    rng, image = np.random.default_rng(0), photo(2, 2)
+    for _ in range(800):
+        fixmatch_augment(image, {}, FixMatch(cutout=0), rng)
+    assert {name for name, _ in seen} == set(NAMES)
+    assert {v for _, v in seen} == set(range(1, 10))
+    assert 0.45 < len(seen) / 1600 < 0.55
 
 
 def test_it_is_part_of_the_augmentation_and_stands_alone():
