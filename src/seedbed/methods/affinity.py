@@ -23,7 +23,7 @@ class AffinityParameters(PairParameters):
     """Gain of the last layer's initialisation; 4 is published, for maps behind batch norm and ReLU (Wide-ResNet-38).
     EfficientNet's maps spread ten times as far, which 0.4 makes up for."""
     frozen_stages: int = Field(0, ge=0)
-    """First stages of the backbone that are not trained; PSA's code freezes the stem and the first two blocks."""
+    """First stages of the backbone that are not trained; of Wide-ResNet-38, PSA's code does not train the first one."""
 
 
 class AffinityMethod(PairMethod):

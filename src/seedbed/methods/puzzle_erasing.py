@@ -74,7 +74,7 @@ class PuzzleErasingParameters(ClassMeanParameters):
     """δ_noc: the adversary sees images with everything above it erased (code; the paper's formula is ambiguous)."""
     adversary_gradient: Literal["own", "published"] = "own"
     """What the adversary steps along: the gradient of its `own` loss (algorithm 1, eq. 10), or that plus λ_cse times
-    the gradient of the erasing loss, which the `published` code does not clear; it is 2 to 3 times as large."""
+    the gradient of the erasing loss, which the `published` code does not clear."""
 
     @model_validator(mode="after")
     def _adversary_fits(self) -> PuzzleErasingParameters:
