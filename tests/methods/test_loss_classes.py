@@ -1,10 +1,11 @@
 """Losses as for another number of classes, in the methods beside the Puzzle family; stages that AffinityNet freezes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from methods.puzzle_erasing_toys import CLASSES, QUARTER, TINY, batch
-from seedbed.input.batch import Batch
 from seedbed.methods.affinity import AffinityMethod, AffinityParameters
 from seedbed.methods.cam import CamParameters, ClassMeanParameters
 from seedbed.methods.seam import SeamParameters
@@ -17,7 +18,7 @@ def objective(name, parameters):
     one = batch()
     clusters = torch.where(one.labels > 0.5, 0.0, -1.0)
     method.eval()
-    (found,) = method.objectives(Batch(*one[:4], {FIELD: clusters}), QUARTER)
+    (found,) = method.objectives(replace(one, fields={FIELD: clusters}), QUARTER)
     return found
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from seedbed.methods.base import Method
 from seedbed.methods.trained import TrainedNetwork
 from seedbed.networks.inference import multi_scale_probabilities
 from seedbed.stages.predict import PredictParameters, image_probabilities
@@ -65,7 +66,7 @@ def test_scales_count_as_views():
 @pytest.mark.parametrize(("fusion", "expected"), [("logits_sum", sigmoid(3)), ("logits_mean", sigmoid(1.5))])
 def test_parameters_of_predict_say_how(fusion, expected):
     """One scale and its mirror image, which say 3 and 0."""
-    trained = TrainedNetwork(Sided(), (0.5,) * 3, (0.5,) * 3)
+    trained = TrainedNetwork(Sided(), (0.5,) * 3, (0.5,) * 3, Method())
     parameters = PredictParameters(scales=(1.0,), fusion=fusion)
     found = image_probabilities(trained, np.zeros((2, 6, 3), np.uint8), parameters, "cpu")
     np.testing.assert_allclose(found[1], expected, rtol=1e-5)
