@@ -106,13 +106,16 @@ def alpha_regions(
 
 def _by_blocks(scores: Float32[np.ndarray, "n H W"], side: int) -> Int64[np.ndarray, "H W"]:
     """Argmax of the blocks' mean scores, at each of their pixels; blocks at the right and the bottom may be smaller."""
+    decided: np.ndarray
     if side == 1:
-        return scores.argmax(axis=0)
+        decided = scores.argmax(axis=0)
+        return decided
     height, width = scores.shape[1:]
     rows, columns = np.arange(0, height, side), np.arange(0, width, side)
     sums = np.add.reduceat(np.add.reduceat(scores.astype(np.float64), rows, axis=1), columns, axis=2)
     decided = sums.argmax(axis=0)  # a block has one number of pixels for all classes
-    return decided.repeat(side, axis=0)[:height].repeat(side, axis=1)[:, :width]
+    decided = decided.repeat(side, axis=0)[:height].repeat(side, axis=1)[:, :width]
+    return decided
 
 
 def decide_argmax(
