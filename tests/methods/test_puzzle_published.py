@@ -6,7 +6,18 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from methods.puzzle_erasing_toys import ADVERSARY, ERASING, PUZZLE, QUARTER, TINY, by_hand, striped, train
+from methods.puzzle_erasing_toys import (
+    ADVERSARY,
+    ERASING,
+    PUZZLE,
+    QUARTER,
+    TINY,
+    batch,
+    by_hand,
+    method_of,
+    striped,
+    train,
+)
 from seedbed.errors import SeedbedError
 from seedbed.losses.class_choice import ChoiceHistory
 from seedbed.losses.erasing import class_maps
@@ -188,3 +199,12 @@ def test_tiles_have_their_cells_on_those_of_the_whole_crop(tmp_path, crop, fits)
     near = {152: "128 or 160", 184: "160 or 192", 24: "32"}[crop]
     with pytest.raises(SeedbedError, match=f"multiple of 2 x 16 = 32 pixels.*got {crop}; choose {near}$"):
         node.parameters({}, "r")
+
+
+def test_tiles_whose_cells_lie_elsewhere_are_refused_in_training():
+    """Whatever started it. 152 pixels have 10 cells, tiles of 76 pixels 5, but at other places."""
+    message = (
+        r"merge to \(10, 10\) cells, but those of the whole 152 x 152 crop have \(10, 10\) that lie elsewhere"
+    )
+    with pytest.raises(ValueError, match=message):
+        list(method_of("puzzle").objectives(batch(size=1, pixels=152), QUARTER))

@@ -38,7 +38,6 @@ PARTS = {
     "pnoc": PUZZLE | {"classifier/erasing", "adversary/loss"},
     "pnoc-ls": PUZZLE | {"classifier/erasing", "adversary/loss"},
     "pnoc-coco": PUZZLE | {"classifier/erasing", "adversary/loss"},
-    "pnoc-code": PUZZLE | {"classifier/erasing", "adversary/loss"},
     "gradcampp": {"classifier/loss"},
     **{recipe: {"classifier/classification", "classifier/subcategories"} for recipe in SCCAM},
     "seam": SEAM,
@@ -52,7 +51,7 @@ VARIED = {
     *("backbone", "weights", "batch_norm", "dilated", "augmentation"),
     *("lr", "poly_epochs", "decoder_lr_factor", "cross_entropy", "padding", "regenerate"),
     *("batch_size", "momentum", "weight_decay", "head_lr_factor", "loss_classes", "mask_order"),
-    *("head_init", "dropout"),
+    *("head_init", "dropout", "accumulate", "accumulation", "adversary_gradient", "adversary_phase"),
 }
 """Parameters whose values have tests of their own: a recipe that changes nothing else in a classifier is not run."""
 SMALL = {

@@ -180,8 +180,8 @@ class PuzzleErasingMethod(CamMethod):
 
         Raises:
             SeedbedError: the class maps have collapsed.
-            ValueError: there is no ordinary classifier though erasing needs one, or the tiles' maps do not merge to
-                the size of the whole crop's.
+            ValueError: there is no ordinary classifier though erasing needs one, or the cells of the
+                tiles' maps do not lie on those of the whole crop's.
         """
         import torch
 
@@ -276,11 +276,13 @@ class PuzzleErasingMethod(CamMethod):
 
 
 def _check_sizes(whole: Tensor, merged: Tensor, images: Tensor, side: int) -> None:
-    if whole.shape != merged.shape:
+    height, width = images.shape[2:]
+    if whole.shape != merged.shape or height % whole.shape[2] or width % whole.shape[3]:
+        aside = " that lie elsewhere" if whole.shape == merged.shape else ""
         raise ValueError(
             f"class maps of {side} x {side} tiles merge to {tuple(merged.shape[2:])} cells, but those of the whole "
-            f"{images.shape[2]} x {images.shape[3]} crop have {tuple(whole.shape[2:])}; choose a crop that is a "
-            f"multiple of {side} x output_stride"
+            f"{height} x {width} crop have {tuple(whole.shape[2:])}{aside}; choose a crop that is a multiple of {side} "
+            "x output_stride"
         )
 
 
