@@ -2,7 +2,7 @@
 
 `python experiments/methods/labels.py FOLDER` prints, for each recipe that scores the CAMs and labels of kept epochs,
 one row per epoch: mean IoU on the training images of the CAM at Otsu's, the fixed and the best threshold (chosen with
-masks) and of the labels that it gives; and a row of what the decoder predicts at the end.
+masks) and of the labels that it gives; and a row of what the decoder predicts on val at the end.
 """
 
 import sys
@@ -24,7 +24,7 @@ def rows(workflow: Workflow) -> Iterator[tuple[str, ...]]:
     for recipe in workflow.config.recipes:
         tasks = workflow.graph().recipe_tasks(recipe, workflow.config.rngs[0])
         if "decoder_predictions" not in tasks or not (
-            decoder := scores_of(tasks["decoder_predictions"], "train")
+            decoder := scores_of(tasks["decoder_predictions"], "val")
         ):
             continue
         for name in (*(n for n in tasks if n.startswith("cams_epoch")), "cams"):
@@ -41,7 +41,14 @@ def rows(workflow: Workflow) -> Iterator[tuple[str, ...]]:
                 f"{cams['best']['mean_iou']:.3f} at {cams['best']['threshold']:.2f}",
                 f"{made['scores']['mean_iou']:.3f}" if made else "",
             )
-        yield (f"`{recipe}`", "decoder's predictions", "", "", "", f"{decoder['scores']['mean_iou']:.3f}")
+        yield (
+            f"`{recipe}`",
+            "decoder's predictions, val",
+            "",
+            "",
+            "",
+            f"{decoder['scores']['mean_iou']:.3f}",
+        )
 
 
 def main(folder: Path) -> int:

@@ -70,11 +70,11 @@ def runs_of(workflow: Workflow, dataset: str, recipe: str) -> Iterator[dict[str,
 def epoch_curves(workflow: Workflow, dataset: str) -> dict[str, list[tuple[float, float]]]:
     """(at the fixed threshold, at the best one) of every epoch, by recipe."""
     curves = {}
-    for recipe, scored in EPOCHS.items():
+    for recipe in filter(EPOCHS.__contains__, workflow.config.recipes):
         tasks = workflow.graph(dataset).recipe_tasks(recipe, workflow.config.rngs[0])
         found = [scores_of(tasks[name], "train") for name in workflow.book[recipe].scores]
         if all(s is not None for s in found):
-            curves[scored] = [(s["scores"]["mean_iou"], s["best"]["mean_iou"]) for s in found if s]
+            curves[EPOCHS[recipe]] = [(s["scores"]["mean_iou"], s["best"]["mean_iou"]) for s in found if s]
     return curves
 
 
