@@ -393,6 +393,16 @@ def test_a_damaged_index_is_put_back(workflow: Workflow, name: str) -> None:
         assert newer_inputs(command) == []
 
 
+@pytest.mark.parametrize("name", ["index.csv", "manifest.json", "masks.csv"])
+def test_what_cannot_be_put_back_stays_stale(workflow: Workflow, name: str) -> None:
+    path = MASKS.with_name(name)
+    path.unlink()
+    path.mkdir()
+    data, examiner = planned()
+    assert data.notes == []
+    assert name in (examiner.masks() if name == "masks.csv" else examiner.index()).why
+
+
 @pytest.mark.parametrize("name", ["index.csv", "manifest.json"])
 def test_what_was_deleted_stays_deleted(workflow: Workflow, name: str) -> None:
     MASKS.with_name(name).unlink()

@@ -5,7 +5,17 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from hostile.damages import Apply, Damage, content, folder_at, link_loop, missing, refused, works
+from hostile.damages import (
+    Apply,
+    Damage,
+    content,
+    equal_to_base,
+    folder_at,
+    link_loop,
+    missing,
+    refused,
+    works,
+)
 from hostile.places import NODE, PAIR
 from hostile.tree import Tree
 
@@ -77,6 +87,8 @@ def _raw(rng: random.Random) -> Iterator[Damage]:
             elif how == "missing" and last == "manifest.json":
                 runs = [refused(reader) for reader in readers]
             state = works("plan") if how == "missing" or "scores/" in name else works("plan", "stale")
+            if "/index/" in name and how not in ("missing", "a folder"):
+                state = works("plan", f"{last} was damaged and is restored", check=equal_to_base(name))
             yield Damage(f"results: {'/'.join(name.split('/')[-2:])} {how}", apply, (*runs, state))
 
 
