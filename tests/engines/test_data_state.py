@@ -394,6 +394,17 @@ def test_a_damaged_index_is_put_back(workflow: Workflow, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["index.csv", "manifest.json", "masks.csv"])
+def test_a_link_to_itself_is_replaced(workflow: Workflow, name: str) -> None:
+    path = MASKS.with_name(name)
+    sound = path.read_bytes()
+    path.unlink()
+    path.symlink_to(name)
+    assert planned()[0].notes == [f"{path} was damaged and is restored"]
+    assert not path.is_symlink()
+    assert path.read_bytes() == sound
+
+
+@pytest.mark.parametrize("name", ["index.csv", "manifest.json", "masks.csv"])
 def test_what_cannot_be_put_back_stays_stale(workflow: Workflow, name: str) -> None:
     path = MASKS.with_name(name)
     path.unlink()

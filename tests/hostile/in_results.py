@@ -80,7 +80,7 @@ def _raw(rng: random.Random) -> Iterator[Damage]:
             done |= {n: content(name, text) for n, text in more.items()}
         for how, apply in done.items():
             runs = [refused(reader, last) for reader in readers]
-            if how == "missing" and readers[0] == "scores":
+            if how in ("missing", "a link loop") and readers[0] == "scores":
                 runs = [works("scores", "missing"), refused("@reports/all", last)]
             elif how in ("missing",) and last == "manifest.json" and not readers[0].startswith("@"):
                 runs = [refused(readers[0], "not been made")]

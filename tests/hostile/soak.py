@@ -4,7 +4,6 @@
 """
 
 import argparse
-import gc
 import json
 import os
 import random
@@ -168,7 +167,6 @@ def main() -> int:
         work = options.work or Path(temporary)
         preload()
         base, commands = _checkout(work)
-        gc.freeze()
         results = []
         for damage in chosen:
             for result in examine(damage, base, commands):

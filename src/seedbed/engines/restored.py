@@ -85,7 +85,7 @@ def restore_masks(graph: TaskGraph, rows: Sequence[MaskRow]) -> list[Path]:
     Returns:
         What was put back.
     """
-    if not graph.masks_path.exists() or not all(row.sha256 for row in rows):
+    if not os.path.lexists(graph.masks_path) or not all(row.sha256 for row in rows):
         return []
     text = masks_text(rows, masks_key(graph, sound_content(graph)))
     time = max(path.stat().st_mtime_ns for path in masks_command(graph).reads)
