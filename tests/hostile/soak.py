@@ -4,6 +4,7 @@
 """
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -167,11 +168,13 @@ def main() -> int:
         work = options.work or Path(temporary)
         preload()
         base, commands = _checkout(work)
+        gc.freeze()  # a collection in a child would otherwise copy every page of the parent
         results = []
         for damage in chosen:
             for result in examine(damage, base, commands):
                 results.append(result)
                 _tell(result)
+    gc.unfreeze()
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
     counts = Counter(r["outcome"] for r in results)
