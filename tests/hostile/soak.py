@@ -201,7 +201,7 @@ def _checkout(work: Path) -> tuple[Path, dict[str, list[str]]]:
         commands: dict[str, list[str]] = json.loads(listed.read_text())
         with tempfile.TemporaryDirectory(dir=work) as spare:
             os.chdir(Tree.copy(base, Path(spare) / "tree").folder)
-            stages = commands.values() if is_there else ()
+            stages = list(commands.values()) if is_there else []
             for words in (*WARM, *(words for words in stages if not words[0].startswith(TRAINS))):
                 run_words(words)
             os.chdir(work)
