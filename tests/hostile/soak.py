@@ -157,10 +157,11 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="file for all results")
     parser.add_argument("--work", type=Path, help="folder to work in, with the checkout of an earlier call")
     options = parser.parse_args()
+    told_in = options.json and options.json.absolute()
     wanted = options.only.split(",")
     chosen = [d for d in all_damages(options.seed) if any(text in d.name for text in wanted)]
     if not chosen:
-        print("no damage has such a name")
+        parser.error(f"no damage has a name with any of {', '.join(wanted)}")
     if options.sample:
         chosen = sample(chosen, options.sample, options.seed)
     started = time.monotonic()
@@ -175,8 +176,8 @@ def main() -> int:
                 results.append(result)
                 _tell(result)
     gc.unfreeze()
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
+    if told_in:
+        told_in.write_text(json.dumps(results, indent=1))
     counts = Counter(r["outcome"] for r in results)
     shown = ", ".join(
         f"{counts[name]} {name}" for name in (SOUND, *OUTCOMES) if counts[name] or name != SOUND
