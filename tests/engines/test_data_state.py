@@ -393,6 +393,27 @@ def test_a_damaged_index_is_put_back(workflow: Workflow, name: str) -> None:
         assert newer_inputs(command) == []
 
 
+@pytest.mark.parametrize("name", ["index.csv", "manifest.json", "masks.csv"])
+def test_a_link_to_itself_is_replaced(workflow: Workflow, name: str) -> None:
+    path = MASKS.with_name(name)
+    sound = path.read_bytes()
+    path.unlink()
+    path.symlink_to(name)
+    assert planned()[0].notes == [f"{path} was damaged and is restored"]
+    assert not path.is_symlink()
+    assert path.read_bytes() == sound
+
+
+@pytest.mark.parametrize("name", ["index.csv", "manifest.json", "masks.csv"])
+def test_what_cannot_be_put_back_stays_stale(workflow: Workflow, name: str) -> None:
+    path = MASKS.with_name(name)
+    path.unlink()
+    path.mkdir()
+    data, examiner = planned()
+    assert data.notes == []
+    assert name in (examiner.masks() if name == "masks.csv" else examiner.index()).why
+
+
 @pytest.mark.parametrize("name", ["index.csv", "manifest.json"])
 def test_what_was_deleted_stays_deleted(workflow: Workflow, name: str) -> None:
     MASKS.with_name(name).unlink()

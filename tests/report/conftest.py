@@ -42,6 +42,9 @@ class SquaresDataset:
         noise = np.random.default_rng(int(image_id[1:])).integers(0, 255, (HEIGHT, WIDTH, 3))
         return Image.fromarray(noise.astype(np.uint8))
 
+    def size(self, image_id: str) -> tuple[int, int]:
+        return WIDTH, HEIGHT
+
     def labels(self, image_id: str) -> np.ndarray:
         number = int(image_id[1:])
         labels = np.arange(3) == number % 3

@@ -6,7 +6,7 @@ several keys would be written in random order.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -169,6 +169,24 @@ class MapStore:
             return tuple(_checked(file, name, len(entry.classes)) for name in names)
 
         return Maps(entry.classes, entry.size, arrays("s", entry.maps), arrays("f", entry.flips))
+
+    def check_sizes(self, image_ids: Iterable[str], size: Callable[[str], tuple[int, int]]) -> None:
+        """Refuse maps that are not of their image's size.
+
+        Args:
+            size: width and height of an image.
+
+        Raises:
+            SeedbedError: naming the file and the image.
+        """
+        for image_id in filter(self._where.__contains__, image_ids):
+            file, entry = self._where[image_id]
+            (height, width), wanted = entry.size, size(image_id)
+            if (width, height) != wanted:
+                raise SeedbedError(
+                    f"{file.path}: image {image_id!r}: maps of an image of {width}x{height}, but it has "
+                    f"{wanted[0]}x{wanted[1]}; {run_again(file.path)}"
+                )
 
     def scores(
         self, image_id: str, grid: tuple[int, int] | None = None

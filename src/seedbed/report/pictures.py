@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,6 +13,9 @@ from seedbed.artifacts.maps import MapStore
 from seedbed.report import overlays
 from seedbed.report.blocks import Cell
 from seedbed.report.results import Node
+
+if TYPE_CHECKING:
+    from seedbed.datasets.index import IndexedDataset
 
 
 @runtime_checkable
@@ -92,9 +95,16 @@ DRAWN: Mapping[str, Callable[[Any, Sequence[str]], Pictures]] = {
 """How artifacts of a form are drawn; others are not shown."""
 
 
-def pictures_of(node: Node, split: str, classes: Sequence[str]) -> Pictures:
-    """Pictures of the first shard of a split."""
-    return DRAWN[node.meaning.form.name](node.artifact.open(shard=f"{split}-0"), classes)
+def pictures_of(node: Node, split: str, dataset: IndexedDataset) -> Pictures:
+    """Pictures of the first shard of a split.
+
+    Raises:
+        SeedbedError: the shard disagrees with its manifest, or its maps with the sizes of the images.
+    """
+    store = node.artifact.open(shard=f"{split}-0")
+    if isinstance(store, MapStore):
+        store.check_sizes(dataset.image_ids(split), dataset.size)
+    return DRAWN[node.meaning.form.name](store, dataset.classes)
 
 
 def label_cell(label_map: UInt8[np.ndarray, "H W"], photo: overlays.Picture, classes: Sequence[str]) -> Cell:

@@ -57,7 +57,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
 
     parameters: ConfidentRegionsParameters = job.parameters
     regions = Regions.parse(parameters.regions)
-    cams = job.artifact("cams").open(shard=job.shard)
+    cams = job.maps("cams")
     for image_id in job.image_ids:
         class_ids, scores = cams[image_id].class_ids, cams.scores(image_id)
         image = job.dataset.image(image_id) if parameters.has_crf and class_ids else None

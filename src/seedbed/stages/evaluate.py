@@ -105,7 +105,7 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
     thresholds = sorted({*grid, parameters.background_score})
     classes = len(job.dataset.classes) + 1
     table = ThresholdTable.empty(thresholds, classes)
-    cams = target.open(job.split)
+    cams = job.maps("target")
     image_ids = job.dataset.image_ids(job.split)
     fixed_counts = np.zeros((classes, classes + 1), np.int64)
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):

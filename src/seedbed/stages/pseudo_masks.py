@@ -46,7 +46,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     from seedbed.refine.crf.refiners import sharpen_label_map
 
     parameters: PseudoMasksParameters = job.parameters
-    cams = job.artifact("cams").open(shard=job.shard)
+    cams = job.maps("cams")
     for image_id in job.image_ids:
         class_ids, scores = cams[image_id].class_ids, cams.scores(image_id)
         if parameters.decide == "argmax":
