@@ -1,7 +1,6 @@
 """Otsu's threshold as background score: of all labelled training images, the same for any number of shards."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,6 @@ from seedbed.cam.otsu import BINS
 from seedbed.errors import SeedbedError
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.plan.commands import Workflow
-from seedbed.report.results import Judged, Place
-from seedbed.runtime.axes import Axes
 from seedbed.runtime.background_option import background_score, pooled_threshold
 from seedbed.runtime.contract import Job
 from seedbed.stages.evaluate import EvaluateParameters, score_cams
@@ -238,15 +235,3 @@ def test_another_value_is_refused_in_one_line(tmp_path: Path, wrong: Any) -> Non
             "base", "masks_", 0
         )
     assert "\n" not in str(told.value)
-
-
-def test_the_page_says_how_the_threshold_was_chosen() -> None:
-    from seedbed.report.sections.scores import frame
-
-    def judged(**content: Any) -> Judged:
-        scores = {"scores": {"mean_iou": 0.5}, "ledger": []}
-        return Judged("key", Place("base", Axes()), "refined", "train", "refined_cam", scores | content)
-
-    found = [judged(fixed_threshold=0.456), judged(fixed_threshold=0.456, fixed_by="otsu"), judged()]
-    page: Any = SimpleNamespace(results=SimpleNamespace(judged={"scores": found}))
-    assert list(frame(page)["decided_at"]) == ["0.46", "0.46 (otsu)", "as decided"]
