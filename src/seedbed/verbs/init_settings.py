@@ -44,6 +44,8 @@ GPU = Budget(512, 1024, (500, 500, 1500), ((5, 30), (4, 30), (8, 60)))
 TRAININGS = ("train_classifier", "train_affinitynet", "train_segmenter")
 SECONDS = (0.115, 0.112, 0.24)
 """Seconds of one core for one photograph in one epoch of each training at crop 192 (docs/results.md)."""
+FROZEN = 0.5
+"""Share of the classifier's seconds where only its head is trained."""
 SECONDS_PER_MEGAPIXEL = 24.0
 """Seconds of one core for one photograph after the trainings: CAMs, regions, walk, predictions (docs/results.md)."""
 
@@ -118,7 +120,9 @@ def fit(sizes: Sequence[Size], trained: int, classes: int, machine: Machine) -> 
             fitted.settings[stage]["torch_threads"] = threads
     factor = _scales(fitted, max(median), high)
     if not machine.gpus:
-        passes = trained * sum(n * s for n, s in zip(epochs, SECONDS, strict=True)) * (crop / 192) ** 2
+        seconds = [n * s for n, s in zip(epochs, SECONDS, strict=True)]
+        seconds[0] *= FROZEN if "frozen_stages" in fitted.settings["train_classifier"] else 1
+        passes = trained * sum(seconds) * (crop / 192) ** 2
         seen = median[0] * median[1] * factor**2 / 1e6
         fitted.minutes = (passes + len(sizes) * seen * SECONDS_PER_MEGAPIXEL) / 60
     return fitted
