@@ -98,7 +98,8 @@ def test_own_photographs(text: str, tmp_path: Path, book: RecipeBook) -> None:
         assert (mask == 2).all()
     workflow = Workflow(config, book)
     written = {str(path) for command in workflow.commands() for path in command.writes}
-    below = "results/birds/psa/rng0/bg0.10-fg0.40/"
+    regions = "bg0.30-fg0.60" if "bg0.30" in text else "bg0.10-fg0.40"
+    below = f"results/birds/psa/rng0/{regions}/"
     assert {below + "pseudo_masks/train-0.zip", below + "predictions/val-0.zip"} <= written
 
 

@@ -71,6 +71,13 @@ def test_mask_table(sweep):
     assert cams["best mIoU"] == "0.500 ± 0.000 at 0.10, chosen with masks"
 
 
+def test_a_threshold_that_was_not_given_says_how_it_was_chosen(maker):
+    given = {"best": {"threshold": 0.1, "mean_iou": 0.5, "chosen_with": "masks"}, "fixed_threshold": 0.456}
+    maker.judged("rng0", "cams", "train", "cam", {"mean_iou": 0.375}, **given, fixed_by="otsu", curve=[])
+    (row,) = [row for row in scores.frame(maker.page()).to_dict("records") if row["node"] == "cams"]
+    assert row["decided_at"] == "0.46 (otsu)"
+
+
 def test_ledger_stands_beside_each_score(sweep):
     table = scores.mask_table(scores.frame(sweep.page()))
     assert row_of(table, node="predictions", regions="bg0.20-fg0.50")["ground truth used"] == INHERITED

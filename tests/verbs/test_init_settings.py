@@ -59,6 +59,24 @@ def test_learning_rates_fall_with_batches_and_classes() -> None:
     assert "lr" not in fit([(100, 200)] * 70, 70, 20, CPU).settings["train_classifier"]
 
 
+def test_few_photographs_or_classes_leave_the_backbone_as_it_was_pretrained() -> None:
+    for trained, classes in ((99, 20), (500, 3)):
+        fitted = fit([(320, 240)] * trained, trained, classes, CPU)
+        assert fitted.settings["train_classifier"]["frozen_stages"] == 5
+        assert fitted.settings["confident_regions"]["regions"] == "bg0.30-fg0.60"
+        assert "masks of" in fitted.settings["confident_regions"]["inherited"]["threshold"]
+        assert reason(fitted, "frozen_stages").startswith("fewer than 100 photographs or 4 classes: ")
+    fitted = fit([(320, 240)] * 100, 100, 4, CPU)
+    assert "frozen_stages" not in fitted.settings["train_classifier"]
+    assert "confident_regions" not in fitted.settings
+
+
+def test_the_background_score_needs_no_masks() -> None:
+    for trained, classes in ((40, 2), (500, 20)):
+        fitted = fit([(320, 240)] * trained, trained, classes, CPU)
+        assert fitted.settings["pseudo_masks"] == {"background_score": "otsu"}
+
+
 def test_more_with_a_gpu() -> None:
     """0.8 x 500 = 400, of which 384 is a multiple of 32; 100 steps per epoch of 16."""
     fitted = fit([(500, 375)] * 1600, 1600, 6, GPU)
@@ -133,7 +151,8 @@ def test_the_stages_take_whatever_is_chosen(
 ) -> None:
     fitted = fit(sizes + sizes[:1] * more, trained, classes, machine)
     for stage, values in split_settings(fitted.settings, ["train"]).items():
-        ALL_STAGES[stage].parameters({}).model_validate(values)
+        given = {key: value for key, value in values.items() if key != "inherited"}
+        ALL_STAGES[stage].parameters({}).model_validate(given)
     for stage in TRAININGS:
         crop, (low, high), batch, epochs = chosen(fitted, stage)
         assert FEWEST <= batch <= trained

@@ -86,14 +86,18 @@ class Judgement:
     @cached_property
     def source_files(self) -> dict[str, list[Path]]:
         """Data files of the split that the command reads, by input name."""
-        return {name: list(_files_of_split(task, self.split)) for name, task in self.sources.items()}
+        pooled = self.stage.validate(self.parameters, self.key).pooled()
+        return {
+            name: list(_files_of_splits(task, (self.split, pooled.get(name))))
+            for name, task in self.sources.items()
+        }
 
 
-def _files_of_split(task: Task, split: str) -> Iterator[Path]:
+def _files_of_splits(task: Task, splits: Iterable[str | None]) -> Iterator[Path]:
     if not task.stage.sharded:
         yield from task.data_files()
-    for shard in task.shard_names:
-        if shard.rpartition("-")[0] == split:
+    for split in dict.fromkeys(splits):
+        for shard in task.shards_of(split):
             yield from task.data_files(shard)
 
 

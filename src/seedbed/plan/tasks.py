@@ -100,6 +100,10 @@ class Task:
             return [self.folder / name for name in self.stage.files]
         return [self.shard_files(name)[0] for name in ([shard] if shard else self.shard_names)]
 
+    def shards_of(self, split: str | None) -> tuple[str, ...]:
+        """Names of the shards of a split."""
+        return tuple(shard for shard in self.shard_names if shard.rpartition("-")[0] == split)
+
     def slice(self) -> dict[str, Any]:
         """The stage's resolved slice: only values that differ from the model's defaults."""
         content: dict[str, Any] = {
@@ -294,6 +298,8 @@ class TaskGraph:
             parameters = node.stage.validate(
                 {**parameters.model_dump(exclude_unset=True), "regions": regions}, where
             )
+        if parameters.pooled():
+            inherited.pop("threshold", None)  # the threshold follows from the scores
         inputs: dict[str, Task | TrueMasks] = {}
         epochs: dict[str, int] = {}
         depends_on_rng, depends_on_regions = node.stage.random, parameters.uses_regions()
@@ -365,7 +371,8 @@ class TaskGraph:
 
     def _check_splits(self, task: Task, where: str) -> None:
         training = getattr(task.parameters, "split", None)
-        for split in task.splits or ((training,) if training else ()):
+        pooled = task.parameters.pooled()
+        for split in dict.fromkeys((*(task.splits or ((training,) if training else ())), *pooled.values())):
             if split not in self.declaration.splits:
                 raise SeedbedError(f"{where}: {unknown_name('split', split, self.declaration.splits)}")
             for key, source in task.inputs.items():

@@ -54,6 +54,10 @@ class Parameters(BaseModel):
         """Optional inputs of the stage that have no effect with these parameters, and are refused."""
         return ()
 
+    def pooled(self) -> Mapping[str, str]:
+        """Inputs of which a job reads a whole split, besides its own shard or split: the split by input."""
+        return {}
+
     def asks(self) -> Mapping[str, str]:
         """What the network given as an input must offer (`MethodEntry.offers`), by input."""
         return {}

@@ -21,6 +21,7 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.errors import SeedbedError
 from seedbed.metrics import classification, segmentation
 from seedbed.metrics.confusion import confusion_counts
+from seedbed.runtime.background_option import OTSU, POOLED, BackgroundScore, background_score
 from seedbed.runtime.contract import Input, Job, Stage
 from seedbed.runtime.crf_options import CrfOptions
 from seedbed.runtime.judging import judgement_json
@@ -29,11 +30,10 @@ from seedbed.runtime.judging import judgement_json
 class EvaluateParameters(CrfOptions):
     """How a node is scored."""
 
-    background_score: float = Field(
+    background_score: BackgroundScore = Field(
         default=0.25,
-        ge=0,
-        le=1,
-        description="fixed threshold at which CAMs are scored: background where score <= it",
+        description="fixed threshold at which CAMs are scored: background where score <= it; or otsu, that of split "
+        "train",
     )
     curve_step: float = Field(
         default=0.01, ge=0.0001, le=0.5, description="step of the threshold curve of CAMs"
@@ -43,6 +43,10 @@ class EvaluateParameters(CrfOptions):
         description="how a neutral prediction counts: not at all, or as a miss of its true class",
     )
     class_map: dict[str, str] = Field(default_factory=dict, description="classes to collapse: {breed: pet}")
+
+    def pooled(self) -> Mapping[str, str]:
+        """Otsu's threshold is that of all training images, whatever split is scored."""
+        return {"target": POOLED} if self.background_score == OTSU else {}
 
 
 def run(job: Job) -> bytes:
@@ -102,7 +106,8 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
 
     parameters: EvaluateParameters = job.parameters
     grid = np.round(np.arange(0, 1, parameters.curve_step), 4).tolist()
-    thresholds = sorted({*grid, parameters.background_score})
+    fixed = background_score(parameters.background_score, target)
+    thresholds = sorted({*grid, fixed})
     classes = len(job.dataset.classes) + 1
     table = ThresholdTable.empty(thresholds, classes)
     cams = job.maps("target")
@@ -118,8 +123,10 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
     curve_counts = table.curve() + fixed_counts
     means = segmentation.mean_ious(curve_counts)
     best = int(np.nanargmax(means))
-    result = _from_counts(job, curve_counts[thresholds.index(parameters.background_score)])
-    result["fixed_threshold"] = parameters.background_score
+    result = _from_counts(job, curve_counts[thresholds.index(fixed)])
+    result["fixed_threshold"] = fixed
+    if parameters.background_score == OTSU:
+        result["fixed_by"] = OTSU
     result["best"] = {
         "threshold": thresholds[best],
         "mean_iou": float(means[best]),

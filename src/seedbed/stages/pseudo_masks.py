@@ -1,6 +1,8 @@
 """`pseudo_masks`: decide a label for each pixel from refined CAMs (or plain ones).
 
-`decide: argmax` takes the class of the largest score, or background where no score is above `background_score`.
+`decide: argmax` takes the class of the largest score, or background where no score is above `background_score`: a
+number, or `otsu`, Otsu's threshold of the largest scores in all images of split `train` that have a label. No mask is
+used for it; the manifest's facts hold the number, and each shard's job reads the CAMs of all of `train`.
 `decide: same_pair` uses the pair of the regions axis, as the threshold-quality paper does: what lies between the two
 thresholds stays 255. Only then does the node itself depend on that axis. A dense CRF, if requested, sharpens the
 labels.
@@ -8,7 +10,7 @@ labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -16,6 +18,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
+from seedbed.runtime.background_option import OTSU, POOLED, BackgroundScore, background_score
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 from seedbed.runtime.crf_options import CrfOptions
 from seedbed.runtime.regions_option import DEFAULT_REGIONS, RegionsLabel
@@ -28,7 +31,9 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
         default="argmax",
         description="argmax of one background score and the classes; or the pair of the regions axis, else neutral",
     )
-    background_score: float = Field(default=0.5, ge=0, le=1, description="score of background, for argmax")
+    background_score: BackgroundScore = Field(
+        default=0.5, description="score of background, for argmax; or otsu, which chooses it without masks"
+    )
     crf_labels: Literal["found", "present"] = Field(
         default="found",
         description="the CRF's labels: those that have a pixel, or all that the image-level labels name (IRN, ISIM)",
@@ -39,6 +44,10 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
         """Only `same_pair` reads the pair."""
         return self.decide == "same_pair"
 
+    def pooled(self) -> Mapping[str, str]:
+        """Otsu's threshold is that of all training images."""
+        return {"cams": POOLED} if self.decide == "argmax" and self.background_score == OTSU else {}
+
 
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the pseudo mask of each image: 0 background, c + 1 class c, 255 neutral."""
@@ -46,11 +55,16 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     from seedbed.refine.crf.refiners import sharpen_label_map
 
     parameters: PseudoMasksParameters = job.parameters
+    score = 0.0
+    if parameters.decide == "argmax":
+        score = background_score(parameters.background_score, job.artifact("cams"))
+    if parameters.pooled():
+        job.facts["background_score"] = score
     cams = job.maps("cams")
     for image_id in job.image_ids:
         class_ids, scores = cams[image_id].class_ids, cams.scores(image_id)
         if parameters.decide == "argmax":
-            label_map = decide_argmax(scores, class_ids, parameters.background_score)
+            label_map = decide_argmax(scores, class_ids, score)
         else:
             regions = Regions.parse(parameters.regions)
             label_map = decide_same_pair(scores, class_ids, regions.bg_threshold, regions.fg_threshold)

@@ -20,6 +20,7 @@ from seedbed.names import DATASET
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook
+from seedbed.runtime.background_option import OTSU
 from seedbed.runtime.machine import Machine, this_machine
 from seedbed.verbs.doctor import Findings, examine
 from seedbed.verbs.init_folder import Layout, look, masks_per_split
@@ -137,7 +138,6 @@ class Proposal:
             faults = data.faults() or [f"expected at least {FEWEST} photographs to train on, got {trained}"]
             raise SeedbedError(f"{self.folder}: {faults[0]}")
         self.fitted = fit(self.sizes, trained, len(data.classes), self.machine)
-        self.settings = split_settings(self.fitted.settings, list(self.layout.splits))
         counts = masks_per_split(self.folder, self.layout, images)
         self._declare([split for split, (masked, of) in counts.items() if masked == of])
         if counts:
@@ -186,6 +186,8 @@ class Proposal:
         if hasattr(self, "fitted"):
             self.declaration |= {"shards": self.fitted.shards} if self.fitted.shards > 1 else {}
             self.declaration |= {"longest": self.fitted.longest} if self.fitted.longest else {}
+            scored = {"evaluate": {"background_score": OTSU}} if masked else {}
+            self.settings = split_settings(self.fitted.settings, list(self.layout.splits)) | scored
 
 
 def _root(folder: Path) -> str:

@@ -8,12 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from seedbed.runtime.background_option import OTSU
 from seedbed.runtime.machine import GB, Machine
 
 Size = tuple[int, int]
 """Width and height."""
 LARGE = 1.5e6
 """Pixels of a photograph above which `longest` is set."""
+FEW, FEW_CLASSES = 100, 4
+"""Fewer training photographs, or fewer classes, and the classifier's backbone stays as it was pretrained."""
+FEW_REGIONS = "bg0.30-fg0.60"
+"""Regions for the CAMs of such a classifier."""
 FEWEST = 4
 """Training photographs without which a batch is too small for batch norm."""
 
@@ -39,6 +44,8 @@ GPU = Budget(512, 1024, (500, 500, 1500), ((5, 30), (4, 30), (8, 60)))
 TRAININGS = ("train_classifier", "train_affinitynet", "train_segmenter")
 SECONDS = (0.115, 0.112, 0.24)
 """Seconds of one core for one photograph in one epoch of each training at crop 192 (docs/results.md)."""
+FROZEN = 0.5
+"""Share of the classifier's seconds where only its head is trained."""
 SECONDS_PER_MEGAPIXEL = 24.0
 """Seconds of one core for one photograph after the trainings: CAMs, regions, walk, predictions (docs/results.md)."""
 
@@ -100,6 +107,10 @@ def fit(sizes: Sequence[Size], trained: int, classes: int, machine: Machine) -> 
         size = min(batch, 8) if stage == "train_affinitynet" else batch
         fitted.settings[stage] = {"epochs": count, "batch_size": size, "augmentation": dict(augmentation)}
     _learning_rates(fitted, classes, epochs[0] * (trained // batch))
+    if trained < FEW or classes < FEW_CLASSES:
+        _keep_backbone(fitted)
+    fitted.settings["pseudo_masks"] = {"background_score": OTSU}
+    fitted.say("background_score otsu", "chosen from the refined CAMs themselves, without masks")
     if not machine.gpus and machine.cores >= 4:
         threads = min(machine.cores, 8)
         fitted.say(
@@ -109,7 +120,9 @@ def fit(sizes: Sequence[Size], trained: int, classes: int, machine: Machine) -> 
             fitted.settings[stage]["torch_threads"] = threads
     factor = _scales(fitted, max(median), high)
     if not machine.gpus:
-        passes = trained * sum(n * s for n, s in zip(epochs, SECONDS, strict=True)) * (crop / 192) ** 2
+        seconds = [n * s for n, s in zip(epochs, SECONDS, strict=True)]
+        seconds[0] *= FROZEN if "frozen_stages" in fitted.settings["train_classifier"] else 1
+        passes = trained * sum(seconds) * (crop / 192) ** 2
         seen = median[0] * median[1] * factor**2 / 1e6
         fitted.minutes = (passes + len(sizes) * seen * SECONDS_PER_MEGAPIXEL) / 60
     return fitted
@@ -194,6 +207,19 @@ def _learning_rates(fitted: Fitted, classes: int, steps: int) -> None:
         f"lr {values['train_classifier']:g}, {values['train_segmenter']:g}",
         f"classifier and segmenter: batches of {batch}, and {count} to average the classifier's loss over",
     )
+
+
+def _keep_backbone(fitted: Fitted) -> None:
+    """Train the classifier's head alone, and take thresholds that fit its broad CAMs (docs/results.md)."""
+    fitted.settings["train_classifier"]["frozen_stages"] = 5
+    fitted.say(
+        "frozen_stages 5",
+        f"fewer than {FEW} photographs or {FEW_CLASSES} classes: a backbone that is trained tells these apart by any "
+        "part of a photograph, and CAMs spread over all of it",
+    )
+    note = "found on the masks of 40 photographs of voc-animals"
+    fitted.settings["confident_regions"] = {"regions": FEW_REGIONS, "inherited": {"threshold": note}}
+    fitted.say(f"regions {FEW_REGIONS}", "the CAMs of such a classifier are broad")
 
 
 def _scales(fitted: Fitted, longer: int, trained_at: int) -> float:

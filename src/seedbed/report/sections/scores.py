@@ -49,7 +49,10 @@ def _row(judged: Judged) -> dict[str, Any]:
     row["mean_iou_neutral_missed"] = scores.get("mean_iou_by_neutral", {}).get("missed")
     if "mean_iou" in scores:
         fixed = judged.content.get("fixed_threshold")
-        row["decided_at"] = AS_DECIDED if fixed is None else f"{fixed:.2f}"
+        chosen = judged.content.get("fixed_by")
+        row["decided_at"] = (
+            AS_DECIDED if fixed is None else f"{fixed:.2f}" + (f" ({chosen})" if chosen else "")
+        )
     if best:
         row |= {
             "best_mean_iou": best["mean_iou"],

@@ -1,0 +1,72 @@
+"""The background score as a parameter of stages: a number, or Otsu's threshold of the scores, which needs no mask.
+
+Otsu's threshold is that of one histogram: the largest scores over the classes, at every pixel of every image of split
+`train` that has a label. So it is one number for the CAMs, whatever the number of shards.
+"""
+
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.errors import SeedbedError
+
+OTSU: Literal["otsu"] = "otsu"
+POOLED = "train"
+"""Split whose images are pooled."""
+
+
+def _checked(value: object) -> object:
+    if value == OTSU:
+        return value
+    try:
+        number = float(value) if isinstance(value, int | float | str) and value is not True else -1.0
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError(f"expected a number from 0 to 1, or {OTSU}, got {value!r}")
+    return number
+
+
+BackgroundScore = Annotated[Annotated[float, Field(ge=0, le=1)] | Literal["otsu"], BeforeValidator(_checked)]
+
+
+def background_score(choice: BackgroundScore, cams: Artifact) -> float:
+    """The number that a choice stands for.
+
+    Args:
+        choice: the number itself, or `otsu`.
+        cams: CAMs or refined CAMs, to which the score will be applied; with `otsu`, every shard of `train` is read.
+
+    Raises:
+        SeedbedError: `otsu`, and no image has a label, or all scores are in one bin.
+    """
+    return pooled_threshold(cams) if choice == OTSU else float(choice)
+
+
+@lru_cache(maxsize=1)
+def pooled_threshold(cams: Artifact) -> float:
+    """Otsu's threshold of all labelled images of `train`; computed once for all shards that one command makes.
+
+    Raises:
+        SeedbedError: no image has a label, or all scores are in one bin.
+    """
+    from seedbed.cam.otsu import BINS, otsu_threshold, score_histogram
+
+    store = cams.open(POOLED)
+    histogram = np.zeros(BINS, np.int64)
+    for image_id in store:
+        scores = store.scores(image_id)
+        if len(scores):
+            histogram += score_histogram(scores.max(axis=0))
+    if not histogram.any():
+        raise SeedbedError(
+            f"{cams.folder}: background_score: otsu needs images with a label, but split {POOLED} has none; "
+            "set a number instead"
+        )
+    try:
+        return otsu_threshold(histogram)
+    except ValueError as error:
+        raise SeedbedError(f"{cams.folder}: background_score: otsu: {error}") from None
