@@ -13,7 +13,9 @@ from typing import NamedTuple
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import memory_for
-from seedbed.datasets.index import Index, Remember, image_digest, mask_digest, masks_text, read_anew
+from seedbed.datasets.index import Index, image_digest
+from seedbed.datasets.known_files import Remember, read_anew
+from seedbed.datasets.mask_sums import mask_digest, masks_text
 from seedbed.errors import SeedbedError
 
 

@@ -15,6 +15,13 @@ Stamp = tuple[int, int, int]
 ABSENT: Stamp = (-1, 0, 0)
 SETTLED_NS = 2_000_000_000
 """How old a change must be before size and times stand for the content."""
+Remember = Callable[[Path, Callable[[], str]], str]
+"""The digest of a file: what is known of it, or what the function finds (`KnownFiles.digest`)."""
+
+
+def read_anew(path: Path, compute: Callable[[], str]) -> str:
+    """Nothing is known of any file."""
+    return compute()
 
 
 def stamp(path: str | os.PathLike[str]) -> Stamp:

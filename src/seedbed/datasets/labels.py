@@ -3,15 +3,18 @@
 Every reader returns a `LabelTable`. It collects what is wrong in a file, so that everything can be reported at once.
 """
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 from jaxtyping import Bool, Shaped
 
+from seedbed.datasets.known_files import Remember, read_anew
 from seedbed.datasets.plain_pickle import read_plain_pickle
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.regular_files import open_regular, read_regular
@@ -72,7 +75,11 @@ class LabelTable:
 
 
 def read_annotations(
-    folder: Path, classes: Sequence[str], known: Sequence[str], ids: Sequence[str]
+    folder: Path,
+    classes: Sequence[str],
+    known: Sequence[str],
+    ids: Sequence[str],
+    remember: Remember = read_anew,
 ) -> LabelTable:
     """Labels from VOC's XML: every `object`, including difficult ones, as in the field's own label file.
 
@@ -81,30 +88,41 @@ def read_annotations(
         classes: classes of the data set.
         known: names that are not faults; those outside `classes` are left out.
         ids: the images whose files are read.
+        remember: gets the names of each file, as JSON.
     """
     table = LabelTable(tuple(classes))
     if not folder.is_dir():
         table.faults.append(f"{folder}: expected the folder of annotations, but there is none")
         table.readable = False
         return table
+    names = set(known)
     for image_id in ids:
         path = folder / f"{image_id}.xml"
         if not os.path.lexists(path):
             continue
         try:
-            root = ElementTree.fromstring(read_regular(path))
-            if root.tag != "annotation":
-                raise ValueError(f"its root is {root.tag[:50]!r}, not 'annotation'")
-            found = {(o.findtext("name") or "").strip() for o in root.findall("object")}
+            found = set(json.loads(remember(path, partial(_annotated, path))))
         except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
             table.refuse(image_id, [f"{path}: not readable XML ({error}); replace it"])
             continue
-        unknown = [f"{path}: {unknown_name('class', n, known)}" for n in sorted(found - set(known))]
-        if unknown:
+        if not found <= names:
+            unknown = [f"{path}: {unknown_name('class', n, known)}" for n in sorted(found - names)]
             table.refuse(image_id, unknown)
             continue
         table.rows[image_id] = np.array([c in found for c in classes], dtype=bool)
     return table
+
+
+def _annotated(path: Path) -> str:
+    """Names of the objects of VOC's XML, as a JSON list.
+
+    Raises:
+        ValueError: not such a file, as do ElementTree.ParseError, LookupError and OSError.
+    """
+    root = ElementTree.fromstring(read_regular(path))
+    if root.tag != "annotation":
+        raise ValueError(f"its root is {root.tag[:50]!r}, not 'annotation'")
+    return json.dumps(sorted({(o.findtext("name") or "").strip() for o in root.findall("object")}))
 
 
 def read_cls_labels(path: Path, classes: Sequence[str], columns: Sequence[str]) -> LabelTable:

@@ -20,8 +20,9 @@ from seedbed.artifacts.manifest import sha256_bytes, to_json
 from seedbed.datasets import open_dataset
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.content import Changes, Content, changes, read_masks, read_rows
-from seedbed.datasets.index import masks_digest, masks_rows, parse_index
+from seedbed.datasets.index import parse_index
 from seedbed.datasets.known_files import KnownFiles, Stamp, is_settled, scan
+from seedbed.datasets.mask_sums import masks_digest, masks_rows
 from seedbed.datasets.table import dataset_kind, dataset_root
 from seedbed.engines.restored import restore_index, restore_masks, sound_content
 from seedbed.errors import SeedbedError
@@ -143,8 +144,11 @@ class _Look:
         try:
             dataset = open_dataset(self.graph.dataset, self.graph.declaration, self.root)
             places = list(getattr(dataset, "places", lambda: [self.root])())
-            self.stamps = scan(places)
+            if not self.stamps or [str(place) for place in places] != self.known.look["places"]:
+                self.stamps = scan(places)
             files = self.known.photographs(self.stamps)
+            annotations = self.known.annotations(self.stamps)
+            getattr(dataset, "remember_annotations", lambda remember: None)(annotations.digest)
             rows = tuple(read_rows(dataset, self.graph.declaration.splits, files.digest))
             mask_files = self._mask_files(dataset)
             masks = None
@@ -160,7 +164,7 @@ class _Look:
         state = DataState(changed, "", new.digest, new.masks_digest)
         if self.write:
             kept = (mask_files, new.classes) if mask_files else None
-            self.known.keep(files, kept, self._told(state, places))
+            self.known.keep(files, annotations, kept, self._told(state, places))
         return state
 
     def _mask_files(self, dataset: Dataset) -> KnownFiles | None:
