@@ -38,6 +38,13 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 Pillow knows many more, and some of them, such as EPS, run programs."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """Endings of photographs, in lower case."""
+# fmt: off
+UNREADABLE = frozenset({
+    ".heic", ".heif", ".avif", ".jxl", ".eps", ".psd", ".raw", ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw",
+    ".srf", ".sr2", ".raf", ".orf", ".rw2", ".rwl", ".pef", ".3fr",
+})
+# fmt: on
+"""Endings of photographs that are not read, in lower case; they are named, not passed over."""
 FORMULA = ("=", "+", "-", "@")
 """What begins so is a formula to spreadsheets that open our tables: no id and no class may."""
 LONGEST_NAME, LONGEST_CLASS = 255, 100
@@ -224,6 +231,8 @@ def image_faults(path: Path) -> list[str]:
     return []
 
 
+_PLAIN_ID = re.compile("[0-9A-Za-z_][0-9A-Za-z_. -]{0,200}")
+"""Most ids, of which nothing else need be asked."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters (Unicode's Cc), and what is left of bytes that are not UTF-8 (Cs)."""
 
@@ -250,6 +259,8 @@ def refuse_classes(classes: Iterable[str], where: str) -> None:
 
 def id_fault(image_id: str) -> str | None:
     """What is wrong with an id as a person writes it; None if nothing is."""
+    if _PLAIN_ID.fullmatch(image_id):
+        return None
     if not image_id:
         return "expected an image_id, got an empty cell"
     if _CONTROL.search(image_id):

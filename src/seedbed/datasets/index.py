@@ -163,7 +163,7 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
             sides = int(width), int(height)
             if len(line) != len(header) or not set(labels) <= {"0", "1"}:
                 raise ValueError
-            if any(min(one) < 1 or one[0] * one[1] > MOST_PIXELS for one in (sides, original or sides)):
+            if not (_is_size(sides) and _is_size(original or sides)):
                 raise ValueError
             if id_fault(image_id) or (image_id, split) in seen:
                 raise ValueError
@@ -174,6 +174,10 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
                 f"{where}, line {number}: not a row of an index; run prepare_dataset again"
             ) from error
     return Index(classes, tuple(rows))
+
+
+def _is_size(sides: tuple[int, int]) -> bool:
+    return min(sides) >= 1 and sides[0] * sides[1] <= MOST_PIXELS
 
 
 def read_index(path: Path) -> Index:

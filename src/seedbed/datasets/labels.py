@@ -3,7 +3,6 @@
 Every reader returns a `LabelTable`. It collects what is wrong in a file, so that everything can be reported at once.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,9 @@ from seedbed.datasets.known_files import Remember, read_anew
 from seedbed.datasets.plain_pickle import read_plain_pickle
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.regular_files import open_regular, read_regular
+
+END = "\0"
+"""After each name in what is remembered of a file; XML cannot contain it."""
 
 
 @dataclass
@@ -88,7 +90,7 @@ def read_annotations(
         classes: classes of the data set.
         known: names that are not faults; those outside `classes` are left out.
         ids: the images whose files are read.
-        remember: gets the names of each file, as JSON.
+        remember: gets the names in each file, each with `END` after it.
     """
     table = LabelTable(tuple(classes))
     if not folder.is_dir():
@@ -97,12 +99,12 @@ def read_annotations(
         return table
     names = set(known)
     for image_id in ids:
-        path = folder / f"{image_id}.xml"
-        if not os.path.lexists(path):
-            continue
+        path = f"{folder}/{image_id}.xml"
         try:
-            found = set(json.loads(remember(path, partial(_annotated, path))))
+            found = set(remember(path, partial(_annotated, path)).split(END)[:-1])
         except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
+            if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
+                continue
             table.refuse(image_id, [f"{path}: not readable XML ({error}); replace it"])
             continue
         if not found <= names:
@@ -113,16 +115,17 @@ def read_annotations(
     return table
 
 
-def _annotated(path: Path) -> str:
-    """Names of the objects of VOC's XML, as a JSON list.
+def _annotated(path: str) -> str:
+    """Names of the objects of VOC's XML, each with `END` after it.
 
     Raises:
         ValueError: not such a file, as do ElementTree.ParseError, LookupError and OSError.
     """
-    root = ElementTree.fromstring(read_regular(path))
+    root = ElementTree.fromstring(read_regular(Path(path)))
     if root.tag != "annotation":
         raise ValueError(f"its root is {root.tag[:50]!r}, not 'annotation'")
-    return json.dumps(sorted({(o.findtext("name") or "").strip() for o in root.findall("object")}))
+    names = {(o.findtext("name") or "").strip() for o in root.findall("object")}
+    return "".join(f"{name}{END}" for name in sorted(names))
 
 
 def read_cls_labels(path: Path, classes: Sequence[str], columns: Sequence[str]) -> LabelTable:

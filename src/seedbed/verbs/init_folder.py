@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from seedbed.datasets.files import FORMATS, SUFFIXES
+from seedbed.datasets.files import FORMATS, SUFFIXES, UNREADABLE
 from seedbed.datasets.finder import Finder
 from seedbed.datasets.label_csv import BACKGROUND, read_label_csv
 from seedbed.datasets.label_folders import FOLDERS
@@ -92,9 +92,7 @@ def _others(folder: Path) -> str:
     others = sorted(p.name for p in folder.rglob("*") if p.is_file())
     if not others:
         return ""
-    raw = next(
-        (n for n in others if n.lower().endswith((".heic", ".heif", ".dng", ".cr2", ".nef", ".arw"))), None
-    )
+    raw = next((name for name in others if Path(name).suffix.lower() in UNREADABLE), None)
     return f"; convert files such as {raw} to JPEG" if raw else f", only files such as {others[0]}"
 
 
