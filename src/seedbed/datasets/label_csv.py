@@ -6,7 +6,7 @@ no consequence of one.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class _Sheet:
     def where(self) -> str:
         return self.at(self.header_line)
 
-    def whole(self) -> Iterable[tuple[int, list[str]]]:
+    def whole(self) -> list[tuple[int, list[str]]]:
         """Rows with as many cells as the header."""
         return [(line, cells) for line, cells in self.rows if len(cells) == len(self.header)]
 
