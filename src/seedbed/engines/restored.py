@@ -12,7 +12,7 @@ from seedbed.artifacts.artifact import verify
 from seedbed.artifacts.atomic import write_bytes, write_if_changed
 from seedbed.artifacts.manifest import MANIFEST, read_manifest, sha256_bytes, to_json
 from seedbed.datasets.content import MaskRow
-from seedbed.datasets.index import masks_text
+from seedbed.datasets.mask_sums import masks_text
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import masks_command
 from seedbed.plan.tasks import TaskGraph

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from seedbed.networks.known import backbone_fault, kind_fault, weights_fault
+from seedbed.networks.known import backbone_fault, weights_fault, weights_form_fault
 
 if TYPE_CHECKING:
     import torch
@@ -46,18 +46,18 @@ class MethodParameters(BaseModel):
     @field_validator("backbone")
     @classmethod
     def _known_backbone(cls, name: str) -> str:
-        return _sound(name, backbone_fault(name))
+        return _value_unless(name, backbone_fault(name))
 
     @field_validator("weights")
     @classmethod
     def _known_weights(cls, weights: str) -> str:
-        return _sound(weights, kind_fault(weights))
+        return _value_unless(weights, weights_form_fault(weights))
 
     @model_validator(mode="after")
     def _given_together(self) -> MethodParameters:
         """Weights that no settings of a data set can change, since both are given."""
         if {"backbone", "weights"} <= self.model_fields_set:
-            _sound("", weights_fault(self.backbone, self.weights))
+            _value_unless("", weights_fault(self.backbone, self.weights))
         return self
 
     def faults(self) -> Iterator[str]:
@@ -66,7 +66,7 @@ class MethodParameters(BaseModel):
             yield fault
 
 
-def _sound(value: str, fault: str) -> str:
+def _value_unless(value: str, fault: str) -> str:
     if fault:
         raise ValueError(fault)
     return value

@@ -20,7 +20,7 @@ from PIL import Image
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes, writing
 from seedbed.artifacts.label_maps import label_map_png, voc_palette
-from seedbed.datasets.files import FORMULA, read_image
+from seedbed.datasets.files import FORMULA, UNREADABLE, read_image
 from seedbed.datasets.index import Index, read_index
 from seedbed.datasets.shrunk import shrunk_size
 from seedbed.errors import SeedbedError, one_line
@@ -38,29 +38,6 @@ if TYPE_CHECKING:
 
 OVERLAYS, SHARES, CLASSES = "overlays", "shares.csv", "classes.csv"
 DEVICES = ("auto", "cpu", "cuda")
-UNREADABLE = frozenset(
-    f".{name}"
-    for name in (
-        *(
-            "heic",
-            "heif",
-            "avif",
-            "jxl",
-            "eps",
-            "psd",
-            "raw",
-            "dng",
-            "cr2",
-            "cr3",
-            "crw",
-            "nef",
-            "nrw",
-            "arw",
-        ),
-        *("srf", "sr2", "raf", "orf", "rw2", "rwl", "pef", "3fr"),
-    )
-)
-"""Suffixes of photographs that are not read, which are named, not passed over."""
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """Refusals of the disk that hold for every photograph."""
 _NO_MEMORY = "out of memory; shrink what the network sees by --longest, or close other programs"
