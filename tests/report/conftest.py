@@ -207,13 +207,13 @@ class Maker:
         **extra: Any,
     ) -> None:
         """Write the file of a judge: of threshold quality, or of scores of a kind."""
-        judge = "thresholds" if kind == "threshold_quality" else "scores"
+        judge = {"threshold_quality": "thresholds", "saliency": "saliency_scores"}.get(kind, "scores")
         ending = "-shared" if extra.get("form") == "shared" else ""
         path = f"squares/{owner}/{axes}/{judge}/{node}-{split}{ending}.json"
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(judgement_bytes(node, split, kind, scores, dataset="squares", **extra))
-        self.slice["judgements"][judge].append(path)
+        self.slice["judgements"].setdefault(judge, []).append(path)
 
     def page(self, **parameters: Any) -> Page:
         """What sections read of all that was written so far."""

@@ -1,8 +1,8 @@
 """PoolNet (Liu et al. 2019, arXiv:1904.09569, §3): a U-shaped saliency network with two kinds of pooling.
 
 The global guidance module pools the deepest map to 1, 3 and 5 cells a side, and the result guides every level on the
-way up. A feature aggregation module at each level adds the map to itself pooled 2, 4 and 8 times. The edge branch of the
-paper is left out, as those who train it on pseudo masks do (Xie et al. 2022; David et al.).
+way up. A feature aggregation module at each level adds the map to itself pooled over 2, 4 and 8 cells. The edge branch
+of the paper is left out, as those who train it on pseudo masks do (Xie et al. 2022; David et al.).
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def threshold_regions(
 def salient_regions(
     cams: Float32[np.ndarray, "C H W"],
     class_ids: Sequence[int],
-    saliency: Float32[np.ndarray, "H W"],
+    saliency: Float32[np.ndarray, "h w"],
     bg_threshold: float,
     fg_threshold: float,
     refine: RefineLabels | None = None,
@@ -81,7 +81,7 @@ def salient_regions(
     Args:
         cams: ψ, in [0, 1].
         class_ids: index of each class in the data set, from 0.
-        saliency: in [0, 1].
+        saliency: in [0, 1], of the same size.
         bg_threshold: background where saliency is at most this (P-NOC: 0.1).
         fg_threshold: foreground where the largest score is at least this (P-NOC: 0.4).
         refine: label CRF, called once for salient or not, and once for the classes.
@@ -89,7 +89,7 @@ def salient_regions(
     Raises:
         ValueError: class ids that do not fit the maps, or saliency of another size or outside [0, 1].
 
-    Source: David et al. (P-NOC), §5. The thresholds are of different maps, so either may be the larger one.
+    Source: David et al. (P-NOC), §5.
     """
     _check(cams, class_ids)
     if saliency.shape != cams.shape[1:]:
