@@ -24,6 +24,7 @@ include: "rules/saliency.smk"
 include: "rules/affinity.smk"
 include: "rules/pseudo_masks.smk"
 include: "rules/segmenter.smk"
+include: "rules/import.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
 

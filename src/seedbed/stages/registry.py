@@ -9,6 +9,7 @@ from seedbed.stages import (
     confident_regions,
     dump_cams,
     dump_saliency,
+    import_maps,
     predict,
     pseudo_masks,
     random_walk,
@@ -31,5 +32,8 @@ STAGES: dict[str, Stage] = {
         pseudo_masks.STAGE,
         train.TRAIN_SEGMENTER,
         predict.STAGE,
+        import_maps.IMPORT_CAMS,
+        import_maps.IMPORT_SALIENCY,
+        import_maps.IMPORT_PSEUDO_MASKS,
     )
 }
