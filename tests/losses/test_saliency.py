@@ -26,3 +26,14 @@ def test_other_ranges_are_refused(wrong):
         summed_cross_entropy(
             torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), wrong), torch.ones(1, 1, 1).bool()
         )
+
+
+def test_rounding_is_no_fault():
+    """A resized map of ones may lie a little above 1."""
+    one, above = (
+        summed_cross_entropy(
+            torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), value), torch.ones(1, 1, 1).bool()
+        )
+        for value in (1.0, 1.0000002)
+    )
+    assert one == above

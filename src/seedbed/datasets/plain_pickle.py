@@ -276,7 +276,7 @@ def _numbers(kind: Any, shape: Any, content: Any, dimensions: int = 1) -> Shaped
     if (
         type(shape) is not tuple
         or not 1 <= len(shape) <= dimensions
-        or not all(type(side) is int and side >= 0 for side in shape)
+        or not all(type(side) is int for side in shape)
     ):
         told = "a vector" if dimensions == 1 else f"at most {dimensions} dimensions"
         raise NotPlainError(f"it holds an array of shape {shape!r} instead of {told}")
@@ -307,10 +307,13 @@ def _scalar(kind: Any, content: Any) -> Any:
     return _numbers(kind, (1,), content)[0].item()
 
 
-def _from_buffer(content: Any, kind: Any, shape: Any, order: Any) -> Shaped[np.ndarray, "length"]:
+def from_buffer(
+    content: Any, kind: Any, shape: Any, order: Any, dimensions: int = 1
+) -> Shaped[np.ndarray, "..."]:
+    """An array as protocol 5 writes it."""
     if order != "C":
         raise NotPlainError("an array has an unusual order")
-    return _numbers(kind, shape, content)
+    return _numbers(kind, shape, content, dimensions)
 
 
 PickleReader.CALLS = {
@@ -318,5 +321,5 @@ PickleReader.CALLS = {
     "dtype": _typed,
     "array": _empty_array,
     "scalar": _scalar,
-    "buffer": _from_buffer,
+    "buffer": from_buffer,
 }

@@ -12,13 +12,14 @@ import io
 import pickletools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float32, Shaped
 
-from seedbed.datasets.plain_pickle import NotPlainError, PickleReader, pickle_of, read_with
+from seedbed.datasets.plain_pickle import NotPlainError, PickleReader, from_buffer, pickle_of, read_with
 from seedbed.errors import SeedbedError
 from seedbed.labels import MOST_PIXELS
 from seedbed.regular_files import system_reason
@@ -163,6 +164,7 @@ class _CamReader(PickleReader):
     }
     CALLS: ClassVar[Mapping[str, Callable[..., Any]]] = {
         **PickleReader.CALLS,
+        "buffer": partial(from_buffer, dimensions=3),
         "tensor": _tensor,
         "storage": _storage,
         "ordered": dict,

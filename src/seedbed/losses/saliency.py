@@ -4,6 +4,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+ROUNDING = 1e-3
+"""How far a target that was resized may lie outside [0, 1]."""
+
 
 def summed_cross_entropy(
     saliency_logits: Float[Tensor, "batch 1 H W"],
@@ -20,10 +23,10 @@ def summed_cross_entropy(
     Raises:
         ValueError: a target outside [0, 1].
     """
-    if bool(((saliency < 0) | (saliency > 1)).any()):
+    if bool(((saliency < -ROUNDING) | (saliency > 1 + ROUNDING)).any()):
         raise ValueError(
             f"expected saliency in [0, 1], got {float(saliency.min()):g} to {float(saliency.max()):g}; divide it by "
             "its largest possible value"
         )
-    each = binary_cross_entropy_with_logits(saliency_logits, saliency, reduction="none")
+    each = binary_cross_entropy_with_logits(saliency_logits, saliency.clamp(0, 1), reduction="none")
     return (each * valid[:, None]).sum() / len(saliency_logits)
