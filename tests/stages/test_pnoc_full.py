@@ -21,7 +21,7 @@ from seedbed.recipes import RecipeBook
 from stages_in_process import run_command
 
 ROOT = Path(__file__).parents[2]
-TINY = {"backbone": "test_resnet", "weights": "none", "batch_norm": "trained"}
+TINY = {"backbone": "test_resnet", "weights": "none"}
 EVERYTHING = {"epochs": 1, "augmentation": {"resize_long": [48, 64], "crop": 64}}
 TRAININGS = ("train_classifier", "train_saliency", "train_affinitynet", "train_segmenter")
 OWNERS = {
@@ -46,6 +46,8 @@ def workflow(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Workf
         for node in recipe["nodes"].values():
             if node is not None and "backbone" in (node.get("with") or {}):
                 node["with"] |= TINY
+            if node is not None and node.get("stage") in ("train_classifier", "train_saliency"):
+                node["with"] |= {"batch_norm": "trained"}
             if node is not None and node.get("stage") == "dump_cams":
                 node["with"] = {"scales": [1.0]}
             if node is not None and (node.get("with") or {}).get("method") == "poolnet":

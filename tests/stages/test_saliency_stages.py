@@ -59,6 +59,7 @@ RECIPE = {
                 "batch_size": 1,
                 "accumulate": 10,
                 "optimiser": "adam",
+                "lr": 0.0001,
             },
         },
         "pooled": {"stage": "dump_saliency", "from": {"saliency_network": "poolnet"}, "with": ONE_VIEW},

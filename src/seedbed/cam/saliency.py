@@ -21,6 +21,9 @@ Fusion = Literal["mean", "sum"]
 NORMALISATION_OF: dict[Fusion, str] = {"mean": "none", "sum": "max"}
 """How the sum of the maps of all scales becomes saliency in [0, 1] (`seedbed.cam.normalisation`)."""
 
+LONGEST = 512
+"""Pixels of the longer side at which borders are looked at."""
+
 
 @runtime_checkable
 class SaliencyNetwork(Protocol):
@@ -94,14 +97,14 @@ def mean_border(
     std: Sequence[float],
     device: str | torch.device = "cpu",
 ) -> float:
-    """Mean over images of `border_mean` of σ(logit), each image whole and at its own size.
+    """Mean over images of `border_mean` of σ(logit), each image whole; those longer than 512 pixels are shrunk to that.
 
     Raises:
         ValueError: there is no image.
     """
     means = []
     for image in images:
-        pixels = network_input(image, 1.0, mean, std).to(device)
+        pixels = network_input(image, min(1.0, LONGEST / max(image.shape)), mean, std).to(device)
         padded = padded_to_smallest(pixels)
         logits = inside(network.saliency_logits(padded)[0].float(), pixels, padded)
         means.append(border_mean(logits[0].sigmoid()))
