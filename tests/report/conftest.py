@@ -24,8 +24,8 @@ from seedbed.stages.report import ReportParameters
 CLASSES = ("cat", "dog", "cow")
 SPLITS = {"train": tuple(f"t{i}" for i in range(8)), "val": ("v0", "v1")}
 PAIRS = ("bg0.10-fg0.40", "bg0.20-fg0.50")
-STAGE_OF = {stage.makes: stage.name for stage in STAGES.values()}
-"""Stage that makes a meaning."""
+STAGE_OF = {stage.makes: stage.name for stage in reversed(STAGES.values())}
+"""The first stage that makes a meaning."""
 HEIGHT, WIDTH = 40, 60
 
 

@@ -93,7 +93,9 @@ def test_saliency_is_not_scored_as_a_class() -> None:
     wrong = job()
     target = wrong.inputs["target"]
     target.manifest.facts["meaning"] = "saliency"
-    with pytest.raises(SeedbedError, match="saliency is saliency, which is not scored by class"):
+    with pytest.raises(
+        SeedbedError, match="saliency is saliency, which has no scores by class; name another"
+    ):
         evaluate.run(wrong)
 
 

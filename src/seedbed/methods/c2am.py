@@ -47,6 +47,11 @@ class C2amParameters(MethodParameters):
             yield "images are compared with each other, but batch_size is 1; raise it to 2 or more"
 
 
+def joint(parts: Mapping[str, Tensor]) -> Tensor:
+    """The sum of the three terms."""
+    return parts["foreground"] + parts["background"] + parts["contrast"]
+
+
 class C2amMethod(Method):
     """One player, `saliency_network`, a `DisentanglingNetwork`."""
 
@@ -94,7 +99,7 @@ class C2amMethod(Method):
             ValueError: a batch of one image.
         """
         parts = self.contrast(self.saliency_network(batch.images, batch.valid))
-        yield Objective("saliency_network", sum(parts.values(), start=0 * parts["contrast"]), parts)
+        yield Objective("saliency_network", joint(parts), parts)
 
     def facts(self, examples: Examples, device: str) -> Mapping[str, Any]:
         """Which half is salient, by the border of the training images."""

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from seedbed.errors import SeedbedError
 from seedbed.methods.base import POLARITY, EpochContext, MethodEntry, Objective, Progress
-from seedbed.methods.c2am import C2amMethod, C2amParameters
+from seedbed.methods.c2am import C2amMethod, C2amParameters, joint
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,9 +81,8 @@ class C2amHintsMethod(C2amMethod):
         cells = (output.saliency_logits.shape[2], output.saliency_logits.shape[3])
         hints = adaptive_avg_pool2d(strongest, cells) >= self.settings.hint_threshold
         self.hinted = self.hinted + hints.sum().cpu()
-        plain = sum(parts.values(), start=0 * parts["contrast"])
         parts[HINTS] = hint_loss(output.saliency_logits, hints, self.settings.label_smoothing)
-        yield Objective("saliency_network", plain + self.settings.hint_weight * parts[HINTS], parts)
+        yield Objective("saliency_network", joint(parts) + self.settings.hint_weight * parts[HINTS], parts)
 
     def facts(self, examples: Examples, device: str) -> Mapping[str, Any]:
         """High logits are salient: the hints say so."""

@@ -53,7 +53,9 @@ def run(job: Job) -> bytes:
     """
     target = job.artifact("target")
     if not target.meaning.score:
-        raise SeedbedError(f"{target.folder} is {target.meaning.heading}, which is not scored by class")
+        raise SeedbedError(
+            f"{target.folder} is {target.meaning.heading}, which has no scores by class; name another"
+        )
     result = BY_FORM[target.meaning.form.name](job, target)
     return judgement_json(STAGE, job, target.meaning.score, result)
 
