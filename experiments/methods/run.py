@@ -5,7 +5,7 @@ parameters and the additional recipes of this folder, and makes the scores; a se
 stopped. `--recipes psa occse` makes only those. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
-seeds: experiments/sccam.
+seeds: experiments/sccam, experiments/pixel_methods.
 """
 
 import argparse

@@ -126,7 +126,7 @@ class Maker:
             "dataset": "squares",
             "name": "sweep",
             "recipes": {"psa": {"paper": "A & B <2018>", "aims_at": "table 1", "differs": "a small network"}},
-            "judgements": {"scores": [], "thresholds": []},
+            "judgements": {"scores": [], "thresholds": [], "saliency_scores": []},
             "nodes": [],
         }
 
@@ -213,7 +213,7 @@ class Maker:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(judgement_bytes(node, split, kind, scores, dataset="squares", **extra))
-        self.slice["judgements"].setdefault(judge, []).append(path)
+        self.slice["judgements"][judge].append(path)
 
     def page(self, **parameters: Any) -> Page:
         """What sections read of all that was written so far."""

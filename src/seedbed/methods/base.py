@@ -120,6 +120,9 @@ class Objective(NamedTuple):
     loss: Tensor
     parts: dict[str, Tensor]
     """Scalars, logged by name."""
+    enters: tuple[str, ...] = ()
+    """Other players whose gradients this loss is added to. They do not step now, but must within the same micro-batch,
+    after which the loop clears their gradients."""
 
 
 class GivenNetwork(NamedTuple):

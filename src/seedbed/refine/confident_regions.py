@@ -121,13 +121,13 @@ def alpha_regions(
     low_alpha: float,
     high_alpha: float,
     refine: RefineScores | None = None,
+    pooling: int = 1,
 ) -> UInt8[np.ndarray, "H W"]:
     """Confident regions by two powers of the background score (1 − max_c ψ_c)^α.
 
     The low α gives much background, so that what remains foreground is certain; the high α gives little. A
     pixel is background where the map of the high α says so; elsewhere it gets the class that the map of the
-    low α has, or 255 where that has background. PSA decides after 8 × 8 average pooling of the scores; here
-    each pixel is decided on its own.
+    low α has, or 255 where that has background.
 
     Args:
         cams: ψ, in [0, 1].
@@ -135,6 +135,8 @@ def alpha_regions(
         low_alpha: PSA and SEAM 4, MCTformer 1.
         high_alpha: PSA 24 (paper) or 32 (code), SEAM 24, MCTformer 12.
         refine: score CRF, called once per α.
+        pooling: side of the blocks, from the upper left corner, whose mean scores decide for all their pixels; PSA 8,
+            in blocks of the training crop.
 
     Raises:
         ValueError: alphas in the wrong order, or class ids that do not fit the maps.
@@ -148,10 +150,24 @@ def alpha_regions(
     decided = []
     for alpha in (low_alpha, high_alpha):
         scores = np.concatenate([rest[None] ** np.float32(alpha), cams])
-        decided.append((scores if refine is None else refine(scores)).argmax(axis=0))
+        decided.append(_by_blocks(scores if refine is None else refine(scores), pooling))
     low, high = decided
     regions = np.where(low == 0, IGNORE, _named(low, class_ids))
     return np.where(high == 0, 0, regions).astype(np.uint8)
+
+
+def _by_blocks(scores: Float32[np.ndarray, "n H W"], side: int) -> Int64[np.ndarray, "H W"]:
+    """Argmax of the blocks' mean scores, at each of their pixels; blocks at the right and the bottom may be smaller."""
+    decided: np.ndarray
+    if side == 1:
+        decided = scores.argmax(axis=0)
+        return decided
+    height, width = scores.shape[1:]
+    rows, columns = np.arange(0, height, side), np.arange(0, width, side)
+    sums = np.add.reduceat(np.add.reduceat(scores.astype(np.float64), rows, axis=1), columns, axis=2)
+    decided = sums.argmax(axis=0)  # a block has one number of pixels for all classes
+    decided = decided.repeat(side, axis=0)[:height].repeat(side, axis=1)[:, :width]
+    return decided
 
 
 def decide_argmax(

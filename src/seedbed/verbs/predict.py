@@ -29,7 +29,7 @@ from seedbed.report.overlays import jpeg, overlay_labels
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.memory import is_out_of_memory
 from seedbed.runtime.paths import INDEX
-from seedbed.stages.predict import PredictParameters
+from seedbed.stages.predict import PredictParameters, image_probabilities
 from seedbed.verbs.locate import Located
 from seedbed.verbs.names import image_suffixes, names_of
 
@@ -95,15 +95,11 @@ class Predictor:
 
     def label_map(self, photo: Image.Image) -> UInt8[np.ndarray, "H W"]:
         """The most probable class of each pixel, at the photograph's own size."""
-        from seedbed.networks.inference import multi_scale_probabilities
-
         size = shrunk_size(photo.size, self.longest) if self.longest else photo.size
         seen = photo if size == photo.size else photo.resize(size, self.resampling)
         image = np.array(seen)
-        parameters, trained = self.parameters, self.trained
-        probabilities = multi_scale_probabilities(
-            trained.network, image, trained.mean, trained.std, parameters.scales, parameters.flip, self.device
-        )
+        parameters = self.parameters
+        probabilities = image_probabilities(self.trained, image, parameters, self.device)
         if parameters.has_crf:
             probabilities = parameters.score_refiner(seen)(probabilities)
         return enlarged_argmax(probabilities, photo.size)
