@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from seedbed.datasets.known_files import Remember, read_anew
-from seedbed.datasets.plain_pickle import read_plain_pickle
+from seedbed.datasets.plain_pickle import pickle_of, read_plain_pickle
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.regular_files import open_regular, read_regular
+from seedbed.regular_files import read_regular
 
 END = "\0"
 """After each name in what is remembered of a file; XML cannot contain it."""
@@ -173,12 +173,4 @@ def _vectors(path: Path) -> dict[str | int, Shaped[np.ndarray, "length"]]:
         FileNotFoundError: there is no such file.
         ValueError: it is not a `.npy` file of one dict of plain vectors.
     """
-    with open_regular(path) as file:
-        version = np.lib.format.read_magic(file)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, _, kind = read(file)
-        if shape != () or kind != np.dtype(object):
-            raise ValueError(f"it is an array of shape {shape} and type {kind}")
-        return read_plain_pickle(file.read())
+    return read_plain_pickle(pickle_of(path))

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from seedbed.input.examples import Examples
     from seedbed.input.field_store import FieldStore
 
-TrainingStageName = Literal["train_classifier", "train_affinitynet", "train_segmenter"]
+TrainingStageName = Literal["train_classifier", "train_affinitynet", "train_segmenter", "train_saliency"]
+
+POLARITY = "polarity"
+"""Key in a saliency network's facts: whether low logits are salient (`inverted`), and how that is known (`rule`)."""
 
 
 class MethodParameters(BaseModel):
@@ -172,6 +175,17 @@ class Method:
 
         What is produced here must be in `state` or in `context.fields`, to enter the checkpoint.
         """
+
+    def facts(self, examples: Examples, device: str) -> Mapping[str, Any]:
+        """What the manifest says about the trained network that only training can know; JSON values.
+
+        Called once, when the training is done and the networks are in evaluation mode on the device.
+
+        Args:
+            examples: the training set.
+            device: torch device.
+        """
+        return {}
 
     def train(self, mode: bool = True) -> Method:
         """Switch the networks' training mode; judges stay in evaluation mode."""

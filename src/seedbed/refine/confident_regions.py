@@ -63,6 +63,58 @@ def threshold_regions(
     return regions.astype(np.uint8)
 
 
+def salient_regions(
+    cams: Float32[np.ndarray, "C H W"],
+    class_ids: Sequence[int],
+    saliency: Float32[np.ndarray, "h w"],
+    bg_threshold: float,
+    fg_threshold: float,
+    refine: RefineLabels | None = None,
+) -> UInt8[np.ndarray, "H W"]:
+    """Salient affinity labels: background by saliency, classes by CAMs.
+
+    A pixel is salient where saliency > bg_threshold, and has the class of the largest score where that is at least
+    fg_threshold and the pixel is salient. A CRF may refine the two labels, and then the classes. Combined, a pixel gets
+    its class where it has one, 255 where it is salient without one, and 0 otherwise. An image without classes is left
+    out of the published training, so it is neutral throughout.
+
+    Args:
+        cams: ψ, in [0, 1].
+        class_ids: index of each class in the data set, from 0.
+        saliency: in [0, 1], of the same size.
+        bg_threshold: background where saliency is at most this (P-NOC: 0.1).
+        fg_threshold: foreground where the largest score is at least this (P-NOC: 0.4).
+        refine: label CRF, called once for salient or not, and once for the classes.
+
+    Raises:
+        ValueError: class ids that do not fit the maps, or saliency of another size or outside [0, 1].
+
+    Source: David et al. (P-NOC), §5.
+    """
+    _check(cams, class_ids)
+    if saliency.shape != cams.shape[1:]:
+        (height, width), (found, across) = cams.shape[1:], saliency.shape
+        raise ValueError(
+            f"expected saliency of the CAMs' size {width}x{height}, got {across}x{found}; make it from the same images"
+        )
+    if saliency.size and not (saliency.min() >= 0 and saliency.max() <= 1):
+        raise ValueError(
+            f"expected saliency in [0, 1], got {saliency.min():g} to {saliency.max():g}; divide it by its largest "
+            "possible value"
+        )
+    if not len(class_ids):
+        return np.full(cams.shape[1:], IGNORE, dtype=np.uint8)
+    salient = (saliency > np.float32(bg_threshold)).astype(np.int64)
+    if refine is not None:
+        salient = np.asarray(refine(salient, 2), dtype=np.int64)
+    best = np.where(cams.max(axis=0) >= np.float32(fg_threshold), cams.argmax(axis=0) + 1, 0) * salient
+    if refine is not None:
+        best = np.asarray(refine(best, len(class_ids) + 1), dtype=np.int64)
+    regions = _named(best, class_ids)
+    regions[(best == 0) & (salient == 1)] = IGNORE
+    return regions.astype(np.uint8)
+
+
 def alpha_regions(
     cams: Float32[np.ndarray, "C H W"],
     class_ids: Sequence[int],

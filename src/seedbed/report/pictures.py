@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from seedbed.artifacts.label_maps import LabelMaps
-from seedbed.artifacts.maps import MapStore
+from seedbed.artifacts.maps import SALIENCY, MapStore
 from seedbed.report import overlays
 from seedbed.report.blocks import Cell
 from seedbed.report.results import Node
@@ -47,16 +47,19 @@ class HeatPictures:
         return image_id in self._store
 
     def strongest(self, image_id: str) -> int | None:
-        """Class with the highest peaks, summed over the scales; None if the image has no class."""
+        """Class with the highest peaks, summed over the scales; None if the image has no class, and for saliency."""
         stored = self._store[image_id]
-        if not stored.class_ids:
+        if not stored.class_ids or self._store.is_saliency:
             return None
         peaks = sum(scale.max(axis=(1, 2)) for scale in stored.maps)
         return stored.class_ids[int(np.argmax(peaks))]
 
     def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
-        """Heat map of one class; uniformly cold if the image has no scores for it."""
+        """Heat map of one class, or of saliency; uniformly cold if the image has no scores for the class."""
         size = (photo.shape[0], photo.shape[1])
+        if self._store.is_saliency:
+            shown = overlays.shrink_scores(self._store.scores(image_id)[0], size)
+            return Cell(overlays.jpeg(overlays.overlay_heat(photo, shown)), SALIENCY)
         class_ids = self._store[image_id].class_ids
         if class_id is None or class_id not in class_ids:
             return Cell(overlays.jpeg(overlays.overlay_heat(photo, np.zeros(size, np.float32))), "no class")

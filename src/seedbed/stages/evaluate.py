@@ -50,8 +50,16 @@ class EvaluateParameters(CrfOptions):
 
 
 def run(job: Job) -> bytes:
-    """The scores file: its header, the ledger, the scores and the counts from which they follow."""
+    """The scores file: its header, the ledger, the scores and the counts from which they follow.
+
+    Raises:
+        SeedbedError: of this meaning there are no scores by class.
+    """
     target = job.artifact("target")
+    if not target.meaning.score:
+        raise SeedbedError(
+            f"{target.folder} is {target.meaning.heading}, which has no scores by class; name another"
+        )
     result = BY_FORM[target.meaning.form.name](job, target)
     return judgement_json(STAGE, job, target.meaning.score, result)
 
