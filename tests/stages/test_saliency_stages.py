@@ -169,6 +169,9 @@ def test_regions_with_and_without_saliency(workflow: Workflow) -> None:
 class Photographs:
     """Two of 2 x 2 pixels."""
 
+    def size(self, image_id: str) -> tuple[int, int]:
+        return 2, 2
+
     def image(self, image_id: str) -> None:
         raise AssertionError("no CRF, so no photograph")
 
@@ -181,7 +184,7 @@ def regions(saliency: StoredMaps | None, setting: str = "bg0.10-fg0.40") -> dict
     job = object.__new__(Job)
     parameters = confident_regions.STAGE.validate({"crf": "none", "regions": setting}, "test")
     inputs = {"cams": CAMS} | ({} if saliency is None else {"saliency": saliency})
-    values = {"parameters": parameters, "inputs": inputs, "shard": "train-0", "image_ids": ("a", "b")}
+    values = {"parameters": parameters, "inputs": inputs, "split": "train", "shard": "train-0", "image_ids": ("a", "b")}
     for name, value in (values | {"dataset": Photographs()}).items():
         setattr(job, name, value)
     return {image_id: label_map.tolist() for image_id, label_map in confident_regions.run(job)}
