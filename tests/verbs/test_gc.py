@@ -105,7 +105,7 @@ def test_a_dry_run_deletes_nothing_and_yes_deletes_what_it_listed(tree: Any) -> 
     assert "any recipe of recipes/ (base) makes at rng 0" in text
     assert files(tree.folder) == everything
     collect(now, yes=True, logs=tree.logs)
-    assert files(tree.folder) == before - {"recipes/unet.yaml"}
+    assert files(tree.folder) == before - {"recipes/unet.yaml"} | {"results/.work/run.lock"}
     assert not (tree.results / "toy" / "unet").exists()
     assert collect(now, yes=True, logs=tree.logs).endswith("nothing to delete")
 
@@ -272,7 +272,7 @@ def test_the_index_of_a_declared_data_set_stays_and_an_undeclared_data_set_goes(
     assert told.endswith("nothing to delete\nnot looked at: old; `seedbed gc --all` does")
     assert (tree.results / "old/index/manifest.json").exists()
     collect(workflow, yes=True, every=True, logs=tree.logs)
-    assert {path.name for path in tree.results.iterdir()} == {"toy"}
+    assert {path.name for path in tree.results.iterdir()} == {".work", "toy"}
     assert (tree.results / "toy/index/index.csv").exists()
 
 
