@@ -25,6 +25,10 @@ test: $(STAMP) check
 	echo "waiting for tests/workflow"; wait $$beside; workflow=$$?; cat "$$told"; rm "$$told"; \
 	test $$library -eq 0 && test $$last -eq 0 && test $$workflow -eq 0
 
+# Every damaged input through the commands, counted; `make test` runs a sample of them.
+soak: $(STAMP)
+	PYTHONPATH=src:tests python -m hostile.soak
+
 check: $(STAMP)
 	ruff check .
 	ruff format --check .

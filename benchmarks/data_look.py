@@ -21,8 +21,9 @@ from PIL import Image
 
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, Record, content_digest, sha256_bytes
-from seedbed.datasets.index import Index, IndexRow, file_digest, index_csv, mask_digest, masks_text
+from seedbed.datasets.index import Index, IndexRow, file_digest, index_csv
 from seedbed.datasets.known_files import SETTLED_NS
+from seedbed.datasets.mask_sums import mask_digest, masks_text
 from seedbed.engines.data_state import look
 from seedbed.engines.restored import masks_key
 from seedbed.plan.commands import Workflow

@@ -16,7 +16,7 @@ import yaml
 from _harness import machine
 
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes
-from seedbed.datasets.index import masks_text
+from seedbed.datasets.mask_sums import masks_text
 from seedbed.engines.restored import masks_key
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config

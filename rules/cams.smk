@@ -17,6 +17,7 @@ use rule sharded as confident_regions with:
         params=SLICE,
         index=index_of,
         cams=files_of("cams"),
+        saliency=files_of("saliency"),
     output:
         regions=in_node("{shard}.zip"),
         sidecar=in_node("{shard}.json"),

@@ -40,3 +40,11 @@ class StoredMaps(Artifact):
                 return maps[image_id]
 
         return Store([], self.manifest.facts)
+
+
+class StoredSaliency(StoredMaps):
+    """The same of saliency maps."""
+
+    def __init__(self, normalisation: str, **maps: Maps) -> None:
+        super().__init__(normalisation, **maps)
+        self.manifest.facts["channels"] = ["saliency"]

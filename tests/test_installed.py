@@ -70,6 +70,7 @@ NUMBER = 3
 FRESH = (
     methods.all_methods,
     datasets.installed_kinds,
+    datasets._refuse_taken,
     architectures.all_segmenters,
     parameters.all_presets,
 )
@@ -200,3 +201,14 @@ def test_a_name_that_is_taken_is_refused(install: Callable[[str], None], group: 
     install(f"[{group}]\n{taken} = toy_of_seedbed:{RIGHT[group]}\n")
     with pytest.raises(SeedbedError, match=f"{what} '{taken}' of .* exists already; give it another name"):
         load()
+
+
+def test_a_kind_that_takes_one_of_our_names_is_refused_also_where_ours_is_used(
+    install: Callable[[str], None],
+) -> None:
+    install("[seedbed.datasets]\nvoc = toy_of_seedbed:Grey\n")
+    for kind in ("voc", "folder"):
+        with pytest.raises(
+            SeedbedError, match="kind of data set 'voc' of toy_of_seedbed:Grey exists already"
+        ):
+            datasets.dataset_kind(kind)

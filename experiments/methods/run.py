@@ -2,10 +2,10 @@
 
 `python experiments/methods/run.py FOLDER [--cores 2] [Snakemake's options]` copies the workflow to FOLDER, with the
 parameters and the additional recipes of this folder, and makes the scores; a second call goes on where the first one
-stopped. `--recipes psa occse` makes only those. `table.py` prints them.
+stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
-seeds: experiments/sccam.
+seeds: experiments/sccam, experiments/pixel_methods.
 """
 
 import argparse
@@ -71,6 +71,7 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--experiment", type=Path, default=HERE)
     parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
+    parser.add_argument("--rngs", nargs="+", type=int, metavar="N", help="only these of params.yaml")
     arguments, options = parser.parse_known_args()
     experiment = arguments.experiment.resolve()
     set_up(arguments.folder, experiment)
@@ -78,9 +79,12 @@ def main() -> int:
     selected = set(arguments.recipes or config.recipes)
     if unknown := sorted(selected - set(config.recipes)):
         parser.error(unknown_name("recipe", unknown[0], config.recipes))
+    rngs = set(config.rngs if arguments.rngs is None else arguments.rngs)
+    if missing := sorted(rngs - set(config.rngs)):
+        parser.error(f"rng {missing[0]} is not among params.yaml's: {', '.join(map(str, config.rngs))}")
     every = {config.dataset: [*product(config.recipes, config.rngs)]}
     for dataset, found in (points(config) if experiment == HERE else every).items():
-        chosen = [point for point in found if point[0] in selected]
+        chosen = [(recipe, rng) for recipe, rng in found if recipe in selected and rng in rngs]
         wanted = sorted({str(path) for path in targets(arguments.folder, dataset, chosen)})
         if not wanted:
             continue

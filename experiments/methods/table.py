@@ -1,10 +1,9 @@
 """Tables, figure and pictures of `run.py`'s results.
 
-`python experiments/methods/table.py FOLDER` prints a table a data set, and draws the mean IoU of the CAMs at
+`python experiments/methods/table.py FOLDER` prints one table per data set, and draws the mean IoU of the CAMs at
 every epoch to docs/figures/epochs.png, and the CAMs of some images by every method to FOLDER/methods.jpg.
 """
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from measured import costs_of, otsu_score, scores_of
 from PIL import Image, ImageDraw
 
 from seedbed.artifacts.artifact import Artifact
@@ -19,43 +19,31 @@ from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import read_config
-from seedbed.plan.tasks import Task
 from seedbed.recipes import RecipeBook
 from seedbed.report.figures import new_figure, styled
 from seedbed.report.overlays import overlay_heat, overlay_labels
 from seedbed.report.tables import spread
-from seedbed.runtime.judging import read_judgement
-from seedbed.runtime.paths import RUNS
 
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
 EPOCHS = {"cam-epochs": "cam-randaugment", "puzzle-epochs": "puzzle", "pnoc-epochs": "pnoc"}
 """Recipes that score every epoch, and the recipes whose classifiers they score."""
+HEADINGS = (
+    *("recipe", "seeds", "CAM, Otsu", "CAM, fixed 0.25", "CAM, best (chosen with masks)", "mAP, val"),
+    *("training, CPU s", "CAMs, CPU s", "peak, GB"),
+)
 IMAGES, HEIGHT, GAP = 6, 120, 4
 
 
-def scores_of(task: Task, split: str) -> dict[str, Any] | None:
-    """What `evaluate` wrote, or None where it is missing: the recipe has not run, or has stopped."""
-    path = task.folder.parent / "scores" / f"{task.name}-{split}.json"
-    return read_judgement(path).content if path.exists() else None
-
-
-def costs_of(task: Task) -> dict[str, float]:
-    """Seconds of all runs of a task's commands, and the peak memory of the largest."""
-    runs = [json.loads(path.read_bytes()) for path in (task.folder / RUNS).glob("*.json")]
-    return {
-        "seconds": sum(run["seconds"] for run in runs),
-        "memory": max(run["peak_memory_mb"] for run in runs),
-    }
-
-
 def rows(workflow: Workflow, dataset: str) -> Iterator[str]:
-    """One markdown row a recipe, over its seeds; what it takes from another recipe is not counted again."""
+    """One markdown row per recipe, over its seeds; what it takes from another recipe is not counted again."""
     for recipe in workflow.config.recipes:
         found = list(runs_of(workflow, dataset, recipe)) if recipe not in EPOCHS else []
         if not found:
             continue
         cells = [f"`{recipe}`", str(len(found))]
-        cells += [spread([run[key] for run in found]) for key in ("fixed", "best", "mean_average_precision")]
+        cells += [
+            spread([run[key] for run in found]) for key in ("otsu", "fixed", "best", "mean_average_precision")
+        ]
         cells += [f"{fmean(run[key] for run in found):.0f}" for key in ("training", "dumping")]
         yield f"| {' | '.join(cells)} | {max(run['memory'] for run in found) / 1000:.1f} |"
 
@@ -69,6 +57,7 @@ def runs_of(workflow: Workflow, dataset: str, recipe: str) -> Iterator[dict[str,
             continue
         training, dumping = costs_of(tasks["classifier"]), costs_of(tasks["cams"])
         yield {
+            "otsu": otsu_score(tasks["cams"], cams["curve"])[1],
             "fixed": cams["scores"]["mean_iou"],
             "best": cams["best"]["mean_iou"],
             "mean_average_precision": classifier["scores"]["mean_average_precision"],
@@ -81,11 +70,11 @@ def runs_of(workflow: Workflow, dataset: str, recipe: str) -> Iterator[dict[str,
 def epoch_curves(workflow: Workflow, dataset: str) -> dict[str, list[tuple[float, float]]]:
     """(at the fixed threshold, at the best one) of every epoch, by recipe."""
     curves = {}
-    for recipe, scored in EPOCHS.items():
+    for recipe in filter(EPOCHS.__contains__, workflow.config.recipes):
         tasks = workflow.graph(dataset).recipe_tasks(recipe, workflow.config.rngs[0])
         found = [scores_of(tasks[name], "train") for name in workflow.book[recipe].scores]
         if all(s is not None for s in found):
-            curves[scored] = [(s["scores"]["mean_iou"], s["best"]["mean_iou"]) for s in found if s]
+            curves[EPOCHS[recipe]] = [(s["scores"]["mean_iou"], s["best"]["mean_iou"]) for s in found if s]
     return curves
 
 
@@ -106,7 +95,7 @@ def epochs_figure(curves: dict[str, list[tuple[float, float]]]) -> Any:
 
 
 def picture(workflow: Workflow, dataset: str) -> Image.Image:
-    """A row an image: photograph, CAMs of every recipe, truth."""
+    """A row per image: photograph, CAMs of every recipe, truth."""
     graph = workflow.graph(dataset)
     tasks = {
         recipe: graph.recipe_tasks(recipe, workflow.config.rngs[0])["cams"]
@@ -149,10 +138,8 @@ def main(folder: Path) -> int:
         return 1
     for dataset, lines in tables.items():
         print(f"\n{dataset}\n")
-        print(
-            "| recipe | seeds | CAM, fixed 0.25 | CAM, best | mAP, val | training, s | CAMs, s | peak, GB |"
-        )
-        print("|---|---|---|---|---|---|---|---|")
+        for row in (HEADINGS, ("---",) * len(HEADINGS)):
+            print(f"| {' | '.join(row)} |")
         print("\n".join(lines))
     if curves := epoch_curves(workflow, config.dataset):
         print("\nmean IoU at every epoch, scale 1.0: fixed / best threshold\n")

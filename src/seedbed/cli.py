@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from seedbed.errors import SeedbedError, one_line
-from seedbed.verbs.given import NOTHING_GIVEN, Given
+from seedbed.verbs.params_options import NO_OPTIONS, ParamsOptions
 
 app = App(
     name="seedbed",
@@ -53,7 +53,7 @@ def plan(
     disk: bool = False,
     forecast: Annotated[bool, Parameter(name=("--forecast", "--hours"))] = False,
     graph: Literal["mermaid", "dot"] | None = None,
-    given: Given = NOTHING_GIVEN,
+    given: ParamsOptions = NO_OPTIONS,
 ) -> None:
     """Print every node of the selected recipes: owner, seeds, regions settings, state.
 
@@ -69,18 +69,18 @@ def plan(
         graph: print the nodes as a graph instead, with their states; mermaid if no form is named.
     """
     from seedbed.engines.data_state import look
-    from seedbed.engines.tree_lock import is_tree_locked
+    from seedbed.engines.tree_lock import hold_if_free
     from seedbed.verbs.graph import FORMS, graph_of
     from seedbed.verbs.show import Columns, plan_text
 
     workflow = given.workflow()
     name = "sweep" if sweep else "all"
-    is_locked = is_tree_locked(workflow)
-    if is_locked:
-        print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
-    else:
-        workflow.write_slices()
-    data = look(workflow.graph(), write=not is_locked)
+    with hold_if_free(workflow) as is_free:
+        if is_free:
+            workflow.write_slices()
+        else:
+            print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
+        data = look(workflow.graph(), write=is_free)
     if shell:
         print("set -e")
         for command in workflow.commands((name,)):
@@ -92,7 +92,7 @@ def plan(
 
 
 @app.command
-def scores(*, sweep: bool = False, given: Given = NOTHING_GIVEN) -> None:
+def scores(*, sweep: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
     """Print the scores so far of the selected recipes, and the path of their report page.
 
     Args:
@@ -104,7 +104,7 @@ def scores(*, sweep: bool = False, given: Given = NOTHING_GIVEN) -> None:
 
 
 @app.command
-def epochs(node: str, *, split: str = "val", given: Given = NOTHING_GIVEN) -> None:
+def epochs(node: str, *, split: str = "val", given: ParamsOptions = NO_OPTIONS) -> None:
     """Print the validation scores of the epochs that a trained node keeps, and the command that makes what is missing.
 
     Writes a recipe that has, per kept epoch, the nodes that read the trained one. To pick an epoch by mIoU is to choose
@@ -120,24 +120,30 @@ def epochs(node: str, *, split: str = "val", given: Given = NOTHING_GIVEN) -> No
 
 
 @app.command
-def tensorboard(*recipes: str, out: Path = Path("logs/tensorboard"), given: Given = NOTHING_GIVEN) -> None:
+def tensorboard(
+    *recipes: str, out: Path = Path("logs/tensorboard"), given: ParamsOptions = NO_OPTIONS
+) -> None:
     """Write what trainings logged and the scores so far as event files for TensorBoard, which needs its own package.
 
     Args:
         recipes: those selected in params.yaml by default.
         out: folder to write, for `tensorboard --logdir`.
     """
-    from seedbed.verbs.tensorboard import curves, write_events
+    from seedbed.verbs.tensorboard import curves, stale_runs, write_events
 
-    runs = curves(given.workflow(), recipes)
+    workflow = given.workflow()
+    runs = curves(workflow, recipes)
     if not runs:
         raise SeedbedError("nothing has been trained or scored yet; run `snakemake` first")
+    if stale := stale_runs(workflow, recipes):
+        are = f"{stale[0]} is" if len(stale) == 1 else f"{stale[0]} and {len(stale) - 1} more are"
+        print(f"seedbed: note: {are} stale; written as they are", file=sys.stderr)
     count = write_events(runs, out)
     print(f"{out}: {count} points of {len(runs)} runs; look at them with `tensorboard --logdir {out}`")
 
 
 @recipe_app.command
-def show(name: str, *, resolved: bool = False, given: Given = NOTHING_GIVEN) -> None:
+def show(name: str, *, resolved: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
     """Print a recipe with all that it extends merged in.
 
     Args:
@@ -151,7 +157,7 @@ def show(name: str, *, resolved: bool = False, given: Given = NOTHING_GIVEN) -> 
 
 
 @recipe_app.command
-def diff(first: str, second: str, *, given: Given = NOTHING_GIVEN) -> None:
+def diff(first: str, second: str, *, given: ParamsOptions = NO_OPTIONS) -> None:
     """Print what the second recipe changes against the first, and which nodes they share.
 
     Args:
@@ -164,7 +170,7 @@ def diff(first: str, second: str, *, given: Given = NOTHING_GIVEN) -> None:
 
 
 @recipe_app.command(name="list")
-def list_(*, given: Given = NOTHING_GIVEN) -> None:
+def list_(*, given: ParamsOptions = NO_OPTIONS) -> None:
     """Print all recipes with their papers."""
     from seedbed.verbs.recipe import recipe_list
 
@@ -177,7 +183,7 @@ def gc(
     yes: bool = False,
     each: bool = False,
     every: Annotated[bool, Parameter(name="--all")] = False,
-    given: Given = NOTHING_GIVEN,
+    given: ParamsOptions = NO_OPTIONS,
 ) -> None:
     """List what no recipe of recipes/ owns at params.yaml's rngs and thresholds: nodes, scores, work, slices, logs.
 
@@ -201,7 +207,7 @@ def predict(
     overlay: bool = False,
     device: str = "auto",
     longest: int | None = None,
-    given: Given = NOTHING_GIVEN,
+    given: ParamsOptions = NO_OPTIONS,
 ) -> int:
     """Segment new photographs: masks (palette PNG), the share of each class (CSV), and pictures to look at.
 
@@ -245,7 +251,7 @@ def export(
     out: Path,
     form: Annotated[str, Parameter(name="--format")] = "png",
     split: str | None = None,
-    given: Given = NOTHING_GIVEN,
+    given: ParamsOptions = NO_OPTIONS,
 ) -> None:
     """Write a node's label maps as PNGs with the images' ids, or as the archive that VOC's test server takes.
 
@@ -270,7 +276,7 @@ def doctor(
     dataset: str | None = None,
     *,
     data_root: Annotated[Path | None, Parameter(name="--data-root")] = None,
-    given: Given = NOTHING_GIVEN,
+    given: ParamsOptions = NO_OPTIONS,
 ) -> int:
     """List the classes of a data set, and every fault of it and of the selected recipes; exit status 1 if there is one.
 
@@ -304,7 +310,7 @@ def resume(
 
 
 @app.command
-def dvc(*, sweep: bool = False, given: Given = NOTHING_GIVEN) -> None:
+def dvc(*, sweep: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
     """Write dvc.yaml for what params.yaml and the recipes ask for, and the parameter slices that its stages read.
 
     Refuses while a run writes.
@@ -314,17 +320,17 @@ def dvc(*, sweep: bool = False, given: Given = NOTHING_GIVEN) -> None:
     """
     from seedbed.engines.dvc_yaml import FILE, write
     from seedbed.engines.resolve import write_slices
-    from seedbed.engines.tree_lock import refuse_runs
+    from seedbed.engines.tree_lock import hold_tree
 
     workflow = given.workflow()
-    refuse_runs(workflow)
-    written = write(workflow, sweep=sweep)
-    write_slices(workflow)
+    with hold_tree(workflow):
+        written = write(workflow, sweep=sweep)
+        write_slices(workflow)
     print(f"{FILE}: {'written' if written else 'up to date'}")
 
 
 @app.command(name="sync-dvc")
-def sync_dvc(*, given: Given = NOTHING_GIVEN) -> int:
+def sync_dvc(*, given: ParamsOptions = NO_OPTIONS) -> int:
     """Hand DVC what Snakemake made; exit status 1 if a stage is refused: made with another slice or other inputs."""
     from seedbed.engines.sync import sync
 

@@ -1,12 +1,23 @@
 """Tables that installed packages add to by entry points: methods, kinds of data sets, CRF presets, segmenters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from importlib.metadata import entry_points
 from typing import TypeVar
 
 from seedbed.errors import SeedbedError
 
 T = TypeVar("T")
+
+
+def refuse_taken(own: Container[str], group: str, what: str) -> None:
+    """Refuse installed packages that take one of our names; nothing of theirs is imported.
+
+    Raises:
+        SeedbedError: naming the first.
+    """
+    for point in entry_points(group=group):
+        if point.name in own:
+            raise SeedbedError(f"{what} {point.name!r} of {point.value} exists already; give it another name")
 
 
 def with_installed(

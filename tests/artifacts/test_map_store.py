@@ -48,6 +48,17 @@ def test_round_trip_with_flips_and_an_image_without_classes(tmp_path: Path) -> N
         assert all(m.dtype == np.float32 for m in store[image_id].maps)
 
 
+def test_maps_of_an_image_of_another_size_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "train-0.safetensors"
+    path.write_bytes(pack_maps(CAMS))
+    store = MapStore([path], FACTS)
+    sizes = {name: cams.size[::-1] for name, cams in CAMS.items()} | {"of another shard": (1, 1)}
+    store.check_sizes(sizes, sizes.__getitem__)
+    told = "train-0.safetensors: image 'no classes': maps of an image of 7x5, but it has 5x7"
+    with pytest.raises(SeedbedError, match=told):
+        store.check_sizes(CAMS, {**sizes, "no classes": (5, 7)}.__getitem__)
+
+
 def test_shards_are_read_as_one_store(tmp_path: Path) -> None:
     for number, image_id in enumerate(CAMS):
         (tmp_path / f"train-{number}.safetensors").write_bytes(pack_maps({image_id: CAMS[image_id]}))

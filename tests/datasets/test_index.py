@@ -11,15 +11,8 @@ from PIL import Image
 from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
 from seedbed.datasets.content import masks_csv
 from seedbed.datasets.files import class_fault, id_fault
-from seedbed.datasets.index import (
-    Index,
-    IndexedDataset,
-    IndexRow,
-    build_index,
-    index_csv,
-    masks_digest,
-    parse_index,
-)
+from seedbed.datasets.index import Index, IndexedDataset, IndexRow, build_index, index_csv, parse_index
+from seedbed.datasets.mask_sums import masks_digest
 from seedbed.errors import SeedbedError
 
 

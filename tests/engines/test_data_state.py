@@ -16,6 +16,8 @@ from PIL import Image
 
 from seedbed.datasets import known_files
 from seedbed.datasets.content import Changes, Content, MaskRow, Row, changes
+from seedbed.datasets.folder import FolderDataset
+from seedbed.datasets.labels import read_annotations
 from seedbed.engines.data_state import DataState, look
 from seedbed.engines.mtimes import newer_inputs, settle
 from seedbed.engines.soundness import CACHED, Examiner
@@ -297,6 +299,76 @@ def test_only_what_has_new_times_is_opened(workflow: Workflow, monkeypatch: pyte
     assert planned()[0].line == "data set changed: 1 label"
 
 
+def test_no_photograph_is_looked_for_where_only_labels_changed(
+    workflow: Workflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relabel(a="a,1,1,train")()
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderDataset, "source", lambda *a: pytest.fail("looked for"))
+        assert planned()[0].line == "data set changed: 1 label"
+    relabel(c="c,0,1,val")()
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderDataset, "source", lambda *a: pytest.fail("looked for"))
+        assert planned()[0].line == "data set changed: 1 label"
+
+
+def test_pixels_that_change_after_a_label_are_seen(workflow: Workflow) -> None:
+    """What is known of photographs and masks does not outlive a look that saw only labels."""
+    relabel(a="a,1,1,train")()
+    assert planned()[0].line == "data set changed: 1 label"
+    paint("b", 77)
+    paint_mask("a", 0, 2)
+    assert planned()[0].line == "data set changed: 1 photograph, 1 label, 1 mask"
+    relabel()()
+    assert planned()[0].line == "data set changed: 1 photograph, 1 mask"
+    paint("b", 1)
+    paint_mask("a", 0, 1)
+    assert planned()[0].line == ""
+    (PHOTOS / "images/sub").mkdir()
+    shutil.copy(PHOTOS / "images/b.png", PHOTOS / "images/b.jpg")
+    relabel(a="a,1,1,train")()
+    assert "photograph" in planned()[0].line
+
+
+def test_a_long_look_is_counted_at_a_terminal(
+    workflow: Workflow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("seedbed.engines.progress_line.FIRST_S", 0.0)
+    monkeypatch.setattr("seedbed.engines.progress_line.PAUSE_S", 0.0)
+    paint("a", 8)
+    planned()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    paint("b", 8)
+    planned()
+    assert capsys.readouterr() == ("", "\rreading data set pets: 1 files read\r\x1b[K")
+
+
+def test_annotations_are_read_where_they_are_new(tmp_path: Path) -> None:
+    """What is remembered of one file is the set of its names, whichever classes are asked for."""
+    known: dict[str, str] = {}
+    asked: list[str] = []
+
+    def remember(path: Path | str, compute: Callable[[], str]) -> str:
+        if str(path) not in known:
+            asked.append(Path(path).name)
+            known[str(path)] = compute()
+        return known[str(path)]
+
+    bodies = {"a": ["cat", "cat", "dog"], "b": [], "c": [" dog "]}
+    for name, names in bodies.items():
+        objects = "".join(f"<object><name>{one}</name></object>" for one in names)
+        (tmp_path / f"{name}.xml").write_text(f"<annotation>{objects}</annotation>")
+    (tmp_path / "d.xml").write_text("<annotation>")
+    rows = {"a": [True, True], "b": [False, False], "c": [False, True]}
+    for expected in (["a.xml", "b.xml", "c.xml", "d.xml", "e.xml"], ["d.xml", "e.xml"]):
+        asked.clear()
+        table = read_annotations(tmp_path, ["cat", "dog"], ["cat", "dog"], list("abcde"), remember)
+        assert {name: row.tolist() for name, row in table.rows.items()} == rows
+        assert list(table.refused) == ["d"]
+        assert asked == expected
+
+
 def test_what_changed_just_now_is_not_believed(workflow: Workflow, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second change in the same tick of a coarse clock has the same size and times."""
     monkeypatch.setattr(known_files, "SETTLED_NS", 2_000_000_000)
@@ -391,6 +463,27 @@ def test_a_damaged_index_is_put_back(workflow: Workflow, name: str) -> None:
     assert settle(Workflow.read()) == []
     for command in (prepare_command(workflow.graph()), masks_command(workflow.graph())):
         assert newer_inputs(command) == []
+
+
+@pytest.mark.parametrize("name", ["index.csv", "manifest.json", "masks.csv"])
+def test_a_link_to_itself_is_replaced(workflow: Workflow, name: str) -> None:
+    path = MASKS.with_name(name)
+    sound = path.read_bytes()
+    path.unlink()
+    path.symlink_to(name)
+    assert planned()[0].notes == [f"{path} was damaged and is restored"]
+    assert not path.is_symlink()
+    assert path.read_bytes() == sound
+
+
+@pytest.mark.parametrize("name", ["index.csv", "manifest.json", "masks.csv"])
+def test_what_cannot_be_put_back_stays_stale(workflow: Workflow, name: str) -> None:
+    path = MASKS.with_name(name)
+    path.unlink()
+    path.mkdir()
+    data, examiner = planned()
+    assert data.notes == []
+    assert name in (examiner.masks() if name == "masks.csv" else examiner.index()).why
 
 
 @pytest.mark.parametrize("name", ["index.csv", "manifest.json"])

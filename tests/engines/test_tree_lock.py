@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recipe_files import make_workflow
-from seedbed.engines.tree_lock import DVC_LOCK, hold_tree, is_tree_locked, refuse_writers
+from seedbed.engines.tree_lock import DVC_LOCK, hold_if_free, hold_tree, is_tree_locked, refuse_writers
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.runtime import locks
@@ -36,6 +36,23 @@ def test_a_claimed_tree_is_refused_to_others_until_it_is_let_go(workflow: Workfl
         ):
             hold_tree(workflow)
     assert not is_tree_locked(workflow)
+
+
+def test_results_are_held_if_they_are_free(workflow: Workflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    with hold_if_free(workflow) as is_free:
+        assert is_free
+        assert is_tree_locked(workflow)
+        with hold_if_free(workflow) as is_free_twice:
+            assert not is_free_twice
+        assert is_tree_locked(workflow)
+    assert not is_tree_locked(workflow)
+
+    def refuse(*_: object) -> None:
+        raise SeedbedError("results cannot be written")
+
+    monkeypatch.setattr("seedbed.engines.tree_lock.output_lock", refuse)
+    with hold_if_free(workflow) as is_free:
+        assert is_free, "results of someone else"
 
 
 def test_an_output_that_is_written_locks_the_tree(workflow: Workflow) -> None:

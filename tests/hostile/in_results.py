@@ -5,7 +5,17 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from hostile.damages import Apply, Damage, content, folder_at, link_loop, missing, refused, works
+from hostile.damages import (
+    Apply,
+    Damage,
+    content,
+    equal_to_base,
+    folder_at,
+    link_loop,
+    missing,
+    refused,
+    works,
+)
 from hostile.places import NODE, PAIR
 from hostile.tree import Tree
 
@@ -70,13 +80,15 @@ def _raw(rng: random.Random) -> Iterator[Damage]:
             done |= {n: content(name, text) for n, text in more.items()}
         for how, apply in done.items():
             runs = [refused(reader, last) for reader in readers]
-            if how == "missing" and readers[0] == "scores":
+            if how in ("missing", "a link loop") and readers[0] == "scores":
                 runs = [works("scores", "missing"), refused("@reports/all", last)]
             elif how in ("missing",) and last == "manifest.json" and not readers[0].startswith("@"):
                 runs = [refused(readers[0], "not been made")]
             elif how == "missing" and last == "manifest.json":
                 runs = [refused(reader) for reader in readers]
             state = works("plan") if how == "missing" or "scores/" in name else works("plan", "stale")
+            if "/index/" in name and how not in ("missing", "a folder"):
+                state = works("plan", f"{last} was damaged and is restored", check=equal_to_base(name))
             yield Damage(f"results: {'/'.join(name.split('/')[-2:])} {how}", apply, (*runs, state))
 
 

@@ -26,7 +26,7 @@ class Ended:
     Attributes:
         status: exit status; -1 where it was killed as hanging, and minus the signal's number where one ended it.
         cpu_s: of the command, without the imports, which the parent has done.
-        memory_mb: beyond the parent's.
+        memory_mb: beyond what it inherits from the parent, with the pages of libraries that it reads.
     """
 
     status: int
@@ -112,7 +112,7 @@ def run_words(words: Sequence[str]) -> int:
 
 def run_forked(words: Sequence[str], folder: Path) -> Ended:
     """Run a command in `folder` in a child, which is killed where it hangs, and gets no memory beyond the limit."""
-    before = _resident_kb()
+    before = _inherited_kb()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -178,5 +178,7 @@ def _state(child: int) -> tuple[str, int]:
     return fields[0], int(fields[11]) + int(fields[12])
 
 
-def _resident_kb() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // 1024
+def _inherited_kb() -> int:
+    """Resident memory that a fork inherits: not what is mapped from files, which it maps when it reads it."""
+    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
+    return (resident - shared) * resource.getpagesize() // 1024

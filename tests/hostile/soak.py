@@ -4,6 +4,7 @@
 """
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -12,7 +13,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from hostile import (
     in_voc,
 )
 from hostile.damages import Damage, Run
-from hostile.running import Ended, preload, run_forked
+from hostile.running import Ended, preload, run_forked, run_words
 from hostile.tree import COMMANDS, Tree, build
 
 SOUND = "as expected"
@@ -43,6 +45,21 @@ OUTCOMES = (
     "memory",
     "outside",
 )
+
+TRAINS = "workflow_scripts/train_"
+WARM = [
+    ["seedbed", *words.split()]
+    for words in (
+        "doctor",
+        "doctor voc",
+        "plan --hours",
+        "scores",
+        "dvc",
+        "recipe list",
+        "predict photos --segmenter tiny.segmenter --out out",
+        "export tiny.pseudo --out out",
+    )
+]
 
 
 def all_damages(seed: int) -> list[Damage]:
@@ -140,34 +157,27 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="file for all results")
     parser.add_argument("--work", type=Path, help="folder to work in, with the checkout of an earlier call")
     options = parser.parse_args()
+    told_in = options.json and options.json.absolute()
     wanted = options.only.split(",")
     chosen = [d for d in all_damages(options.seed) if any(text in d.name for text in wanted)]
     if not chosen:
-        print("no damage has such a name")
+        parser.error(f"no damage has a name with any of {', '.join(wanted)}")
     if options.sample:
         chosen = sample(chosen, options.sample, options.seed)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
         preload()
-        if not (work / "base" / COMMANDS).exists():
-            shutil.rmtree(work / "base", ignore_errors=True)
-            silent = os.open(os.devnull, os.O_WRONLY)
-            saved = os.dup(2)
-            os.dup2(silent, 2)
-            build(work / "base/tree")
-            os.dup2(saved, 2)
-        os.chdir(work)
-        (work / "cases").mkdir(exist_ok=True)
-        base = work / "base/tree"
-        commands = json.loads((work / "base" / COMMANDS).read_text())
+        base, commands = _checkout(work)
+        gc.freeze()  # a collection in a child would otherwise copy every page of the parent
         results = []
         for damage in chosen:
             for result in examine(damage, base, commands):
                 results.append(result)
                 _tell(result)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
+    gc.unfreeze()
+    if told_in:
+        told_in.write_text(json.dumps(results, indent=1))
     counts = Counter(r["outcome"] for r in results)
     shown = ", ".join(
         f"{counts[name]} {name}" for name in (SOUND, *OUTCOMES) if counts[name] or name != SOUND
@@ -176,6 +186,46 @@ def main() -> int:
         f"{len(chosen)} damaged inputs, {len(results)} commands, {time.monotonic() - started:.0f} s: {shown}"
     )
     return 0 if counts.total() == counts[SOUND] else 1
+
+
+def _checkout(work: Path) -> tuple[Path, dict[str, list[str]]]:
+    """The checkout in `work`, made if it is not there, and its stage commands by unit.
+
+    Its commands then have run once in this process, so that children find loaded what a first call loads.
+    """
+    base, listed = work.absolute() / "base/tree", work.absolute() / "base" / COMMANDS
+    is_there = listed.exists()
+    with _silence():
+        if not is_there:
+            shutil.rmtree(work / "base", ignore_errors=True)
+            build(base)
+        commands: dict[str, list[str]] = json.loads(listed.read_text())
+        with tempfile.TemporaryDirectory(dir=work) as spare:
+            os.chdir(Tree.copy(base, Path(spare) / "tree").folder)
+            stages = list(commands.values()) if is_there else []
+            for words in (*WARM, *(words for words in stages if not words[0].startswith(TRAINS))):
+                run_words(words)
+            os.chdir(work)
+    return base, commands
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing reaches the terminal."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(1), os.dup(2)]
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream, descriptor in enumerate(saved, 1):
+            os.dup2(descriptor, stream)
+            os.close(descriptor)
 
 
 def _tell(result: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hostile.soak import SOUND, all_damages, sample
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-NUMBER = 40
+NUMBER = 30
 
 
 def test_a_sample_ends_as_expected(tmp_path: Path) -> None:

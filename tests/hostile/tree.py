@@ -169,6 +169,7 @@ def build(folder: Path) -> None:
         words[command.unit] = list(command.words[1:])
         status = run_words(command.words[1:])
         assert status == 0, command.line()
+    assert run_words(["seedbed", "plan"]) == 0
     for path in [*folder.glob("results/**/.work"), *folder.glob("results/**/.runs")]:
         shutil.rmtree(path)
     folder.with_name(COMMANDS).write_text(json.dumps(words))

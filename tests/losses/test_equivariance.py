@@ -13,7 +13,6 @@ from seedbed.losses.equivariance import (
     minimum_pooling_loss,
     resized,
     stretched,
-    with_background,
 )
 
 
@@ -44,11 +43,6 @@ def test_stretching_by_hand():
     torch.testing.assert_close(found, row([0, 0.25, 1.0], [0, 0.5, 1.0], [0, 0, 0.0]), atol=2e-5, rtol=0)
 
 
-def test_background_is_what_no_class_takes():
-    expected = row([0.25, 0.5, 1], [0.5, 0.5, 0], [0.75, 0, 0])
-    assert torch.equal(with_background(expected[:, 1:]), expected)
-
-
 def test_equivariance_by_hand():
     """|differences| 0.5, 0, 0 of the first class, 0.25, 0.75, 0 of the second, over 6 entries."""
     first, second = row([1.0, 0, 0], [0.5, 0, 1]), row([0.5, 0, 0], [0.25, 0.75, 1])
@@ -70,7 +64,8 @@ def test_the_largest_fifth_of_entries_or_of_pixels():
 def test_the_largest_are_those_of_each_image():
     """The second image is perfect: over both images the largest fifth would all be the first one's."""
     plain = torch.cat([PLAIN, PLAIN])
-    refined = torch.cat([REFINED, with_background(PLAIN)])
+    perfect = torch.cat([1 - PLAIN, PLAIN], 1)
+    refined = torch.cat([REFINED, perfect])
     assert cross_equivariance_loss(plain, refined).item() == pytest.approx(0.75 / 2)
 
 

@@ -33,7 +33,13 @@ def batch(size=2, pixels=64):
         images=images,
         labels=labels,
         valid=torch.ones(size, pixels, pixels, dtype=torch.bool),
-        fields={"labels": label_maps, "regions": label_maps, "subcategories.cluster": labels - 1},
+        fields={
+            "labels": label_maps,
+            "regions": label_maps,
+            "subcategories.cluster": labels - 1,
+            "hints": torch.rand(size, CLASSES, pixels, pixels, generator=generator),
+            "saliency": torch.rand(size, 1, pixels, pixels, generator=generator),
+        },
     )
 
 

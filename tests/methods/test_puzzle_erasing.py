@@ -6,65 +6,28 @@ import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
-from torch.nn import functional
 
-from methods.puzzle_erasing_toys import ADVERSARY, ERASING, TERMS, TINY, Loader, batch, method_of, train
+from methods.puzzle_erasing_toys import (
+    ADVERSARY,
+    ERASING,
+    QUARTER,
+    TERMS,
+    TINY,
+    Loader,
+    Pooled,
+    batch,
+    by_hand,
+    method_of,
+    plus,
+    striped,
+    train,
+)
 from seedbed.errors import SeedbedError
 from seedbed.input.batch import Batch
-from seedbed.methods.base import GivenNetwork, Progress
-from seedbed.methods.puzzle_erasing import PuzzleErasingMethod, PuzzleErasingParameters
+from seedbed.methods.base import Progress
+from seedbed.methods.puzzle_erasing import PuzzleErasingParameters
 from seedbed.methods.table import build_method
-from seedbed.networks.cam_network import CamOutput
 from seedbed.networks.weights import digest
-
-QUARTER = Progress(step=5, steps=20, epoch=1, epochs=4)
-
-
-class Pooled(nn.Module):
-    """cam_logits[c] = Σ_k weights[c][k] · pooled channel k, plus `rows` for each row of the map."""
-
-    def __init__(self, weights, rows=0.0):
-        super().__init__()
-        self.weights, self.rows = nn.Parameter(torch.tensor(weights)), rows
-
-    def forward(self, images):
-        pooled = functional.avg_pool2d(images, 2)
-        maps = torch.einsum("ck,bkhw->bchw", self.weights, pooled) + self.rows * pooled.shape[2]
-        return CamOutput(maps.mean((2, 3)), maps)
-
-
-def striped(labels):
-    """4 x 4 pixels: channel 0 is 1 in the upper two rows and 0 below, channel 1 is 1, channel 2 is 0."""
-    images = torch.zeros(1, 3, 4, 4)
-    images[:, 0, :2] = 1
-    images[:, 1] = 1
-    return Batch(("a",), images, torch.tensor([labels]), torch.ones(1, 4, 4, dtype=torch.bool))
-
-
-def by_hand(**settings):
-    """Generator: A_0 = 2 x_0 + 1, A_1 = -3 x_0 + 1 on the whole image, half a point less on tiles.
-
-    Whole: A_0 = [3 3; 1 1], A_1 = [-2 -2; 1 1], p = (2, -1/2). Tiles: [5/2 ..; 1/2 ..], p_re = (3/2, -1).
-    Soft mask of class 0: rows 3, 5/2, 3/2, 1 over 3. What it leaves: x_0 rows 0, 1/6, 0, 0; x_1 rows 0, 1/6, 1/2, 2/3.
-    Judge: 24 mean x_0 = 1 and 3 mean x_1 = 1. Hard mask at 1/2 keeps the lower two rows: 0 and 3/2.
-    """
-    method = PuzzleErasingMethod(
-        PuzzleErasingParameters(**TINY, **settings),
-        classes=2,
-        rng=0,
-        ordinary_classifier=GivenNetwork(
-            Pooled([[24.0, 0.0, 0.0], [0.0, 3.0, 0.0]]), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-        ),
-    )
-    method.mean, method.std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    method.classifier = Pooled([[2.0, 0.0, 0.0], [-3.0, 0.0, 0.0]], rows=0.5)
-    return method
-
-
-def plus(x):
-    """-log σ(-x)."""
-    return math.log1p(math.exp(x))
-
 
 CLASSIFICATION = (plus(-2) + plus(-0.5)) / 2
 TILES = (plus(-1.5) + plus(-1)) / 2

@@ -1,4 +1,7 @@
-"""Alternating players in two processes (DDP, gloo) end with equal weights, which are those of one process."""
+"""Training in two processes (DDP, gloo) ends with equal weights, which are those of one process.
+
+Prototypes are those of a process's own images: two processes equal one that accumulates.
+"""
 
 import os
 import socket
@@ -10,7 +13,7 @@ import pytest
 import torch
 
 from methods.puzzle_erasing_toys import method_of, train
-from methods.two_processes import FROZEN, Part, weights_of
+from methods.two_processes import CONTRASTS, FROZEN, Part, contrast_of, weights_of
 from seedbed.networks.weights import digest
 
 pytestmark = pytest.mark.slow
@@ -54,7 +57,7 @@ def results(tmp_path_factory):
     assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
     return {
         (name, rank): torch.load(folder / f"{name}-{rank}.pt", weights_only=True)
-        for name in ("frozen", "trained")
+        for name in ("frozen", "trained", *CONTRASTS)
         for rank in range(2)
     }
 
@@ -64,6 +67,54 @@ def test_weights_are_equal_on_all_ranks(results, name):
     (first, _), (second, _) = results[name, 0], results[name, 1]
     assert {n.partition(".")[0] for n in first} == {"classifier", "adversary"}
     assert digest(first) == digest(second)
+
+
+@pytest.mark.parametrize("name", CONTRASTS)
+def test_contrasts_weights_are_equal_on_all_ranks(results, name):
+    (first, one), (second, other) = results[name, 0], results[name, 1]
+    assert digest(first) == digest(second)
+    assert [row["classifier/classification"] for row in one] != [
+        row["classifier/classification"] for row in other
+    ]
+
+
+class Halves(Part):
+    """The halves of each batch, one after the other."""
+
+    def __init__(self):
+        super().__init__(slice(0, 4))
+        self.parts = [Part(slice(0, 2)), Part(slice(2, 4))]
+
+    def __len__(self):
+        return 2 * self.batches
+
+    def epoch(self, epoch, start=0):
+        for halves in zip(*(part.epoch(epoch, start // 2) for part in self.parts), strict=True):
+            yield from halves
+
+
+def apart(trained, together):
+    """Largest difference of a weight."""
+    return max(
+        float((weights.detach() - together[name]).abs().max()) for name, weights in weights_of(trained)
+    )
+
+
+def test_prototypes_are_not_gathered(results, tmp_path):
+    """Two processes equal one that accumulates two micro-batches, and differ from one that sees the whole batch."""
+    halves, whole = contrast_of("prototype_contrast"), contrast_of("prototype_contrast")
+    train(halves, tmp_path / "halves", Halves(), {"accumulate": 2})
+    train(whole, tmp_path / "whole", Part(slice(0, 4)))
+    together = results["prototype_contrast", 0][0]
+    assert apart(halves, together) < 1e-5
+    assert apart(whole, together) > 1e-3
+
+
+def test_seams_terms_are_means_over_images(results, tmp_path):
+    """So two processes equal one that sees the whole batch."""
+    whole = contrast_of("seam")
+    train(whole, tmp_path, Part(slice(0, 4)))
+    assert apart(whole, results["seam", 0][0]) < 1e-5
 
 
 def test_processes_had_different_images(results):

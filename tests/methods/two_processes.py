@@ -1,4 +1,7 @@
-"""One of two processes that train P-NOC together (gloo): `python two_processes.py FOLDER`, with RANK and so on set."""
+"""One of two processes that train P-NOC, SEAM and methods with prototypes together (gloo).
+
+`python two_processes.py FOLDER`, with RANK and so on set.
+"""
 
 import os
 import sys
@@ -9,11 +12,22 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import TorchElasticEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
-from methods.puzzle_erasing_toys import Loader, batch, method_of, train
+from methods.puzzle_erasing_toys import CLASSES, TINY, Loader, batch, method_of, train
 from seedbed.input.batch import Batch
+from seedbed.methods.table import build_method, method_entry
 
 FROZEN = {"batch_norm": "frozen", "erasing_norm": "image", "adversary_every": 2}
 TRAINED = {"adversary_every": 2}
+CONTRASTS = ("seam", "ppc", "prototype_contrast")
+"""Methods that compare views or pixels."""
+
+
+def contrast_of(name):
+    """Such a method on a tiny network."""
+    entry = method_entry(name)
+    two_cells = {"view_scale": 0.6} if "view_scale" in entry.parameters.model_fields else {}
+    parameters = entry.parameters(**TINY, batch_norm="frozen", **two_cells)
+    return build_method(name, parameters, classes=CLASSES, rng=0)
 
 
 def weights_of(method):
@@ -45,8 +59,8 @@ if __name__ == "__main__":
     strategy = DDPStrategy(process_group_backend="gloo", broadcast_buffers=False)
     fabric = Fabric(accelerator="cpu", devices=2, strategy=strategy, plugins=[TorchElasticEnvironment()])
     fabric.launch()
-    for name, settings in (("frozen", FROZEN), ("trained", TRAINED)):
-        method = method_of("pnoc", **settings)
+    methods = {"frozen": method_of("pnoc", **FROZEN), "trained": method_of("pnoc", **TRAINED)}
+    for name, method in (methods | {name: contrast_of(name) for name in CONTRASTS}).items():
         rows = slice(2 * rank, 2 * rank + 2)
         history = train(method, Path(sys.argv[1]) / name, Part(rows), fabric=fabric)
         weights = {n: p.detach() for n, p in weights_of(method)}

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from seedbed.refine.confident_regions import alpha_regions, decide_argmax, decide_same_pair, threshold_regions
+from seedbed.refine.confident_regions import (
+    alpha_regions,
+    decide_argmax,
+    decide_same_pair,
+    salient_regions,
+    threshold_regions,
+)
 from seedbed.refine.crf.refiners import sharpen_label_map
 
 # Classes 4 and 7: clear class, clear class, uncertain, clear background, exactly bg, exactly fg.
@@ -31,6 +37,67 @@ def test_maps_are_refined_apart_and_combined():
     assert seen == [([[1, 2, 0, 0, 0, 1]], 3), ([[1, 2, 2, 0, 0, 1]], 3)]
     # Neutral where only the background map has a class; a class of the first map stays; 0 where both are 0.
     assert result.tolist() == [[255, 8, 255, 5, 0, 0]]
+
+
+SALIENCY = np.array([[0.9, 0.05, 0.11, 0.0, 0.1, 0.3]], dtype=np.float32)
+
+
+def test_salient_regions_by_hand():
+    """The second pixel's class lies outside what is salient; the fifth is exactly bg, the sixth exactly fg."""
+    assert salient_regions(CAMS, IDS, SALIENCY, 0.1, 0.4).tolist() == [[5, 0, 255, 0, 0, 5]]
+    # The thresholds are of different maps, so they need no order.
+    assert salient_regions(CAMS, IDS, SALIENCY, 0.5, 0.4).tolist() == [[5, 0, 0, 0, 0, 0]]
+
+
+def test_salient_regions_pixel_by_pixel():
+    rng = np.random.default_rng(0)
+    cams, saliency = rng.random((2, 5, 7), np.float32), rng.random((5, 7), np.float32)
+    found = salient_regions(cams, IDS, saliency, 0.3, 0.6)
+    for y in range(5):
+        for x in range(7):
+            a, b = cams[:, y, x]
+            expected = 255 if max(a, b) < 0.6 else (8 if b > a else 5)
+            assert found[y, x] == (0 if saliency[y, x] <= 0.3 else expected)
+    assert set(np.unique(found)) == {0, 5, 8, 255}
+
+
+def test_saliency_is_refined_before_the_classes_within_it():
+    seen = []
+
+    def refine(labels, n_labels):
+        seen.append((labels.tolist(), n_labels))
+        # Salient: the first three and the last; then a class that the CRF spreads beyond what is salient.
+        return np.array([[1, 1, 1, 0, 0, 1]] if len(seen) == 1 else [[1, 0, 0, 2, 0, 0]])
+
+    result = salient_regions(CAMS, IDS, SALIENCY, 0.1, 0.4, refine)
+    assert seen == [([[1, 0, 1, 0, 0, 1]], 2), ([[1, 2, 0, 0, 0, 1]], 3)]
+    assert result.tolist() == [[5, 255, 255, 8, 0, 255]]
+
+
+def test_without_a_class_salient_regions_are_neutral():
+    none = np.zeros((0, 2, 2), np.float32)
+    assert salient_regions(none, (), np.ones((2, 2), np.float32), 0.1, 0.4).tolist() == [[255, 255]] * 2
+
+
+def test_constant_saliency():
+    """All salient: no background; nothing salient: all background."""
+    everything, nothing = np.ones((1, 6), np.float32), np.zeros((1, 6), np.float32)
+    assert salient_regions(CAMS, IDS, everything, 0.1, 0.4).tolist() == [[5, 8, 255, 255, 255, 5]]
+    assert salient_regions(CAMS, IDS, nothing, 0.1, 0.4).tolist() == [[0] * 6]
+
+
+@pytest.mark.parametrize(
+    ("saliency", "message"),
+    [
+        (np.ones((6, 1), np.float32), "expected saliency of the CAMs' size 6x1, got 1x6"),
+        (255 * SALIENCY, r"expected saliency in \[0, 1\], got 0 to 229.5; divide it"),
+        (SALIENCY - 1, r"expected saliency in \[0, 1\], got -1 to"),
+        (np.full((1, 6), np.nan, np.float32), r"expected saliency in \[0, 1\], got nan"),
+    ],
+)
+def test_saliency_that_does_not_fit_is_refused(saliency, message):
+    with pytest.raises(ValueError, match=message):
+        salient_regions(CAMS, IDS, saliency, 0.1, 0.4)
 
 
 def test_alphas_by_hand():

@@ -24,8 +24,8 @@ from seedbed.stages.report import ReportParameters
 CLASSES = ("cat", "dog", "cow")
 SPLITS = {"train": tuple(f"t{i}" for i in range(8)), "val": ("v0", "v1")}
 PAIRS = ("bg0.10-fg0.40", "bg0.20-fg0.50")
-STAGE_OF = {stage.makes: stage.name for stage in STAGES.values()}
-"""Stage that makes a meaning."""
+STAGE_OF = {stage.makes: stage.name for stage in reversed(STAGES.values())}
+"""The first stage that makes a meaning."""
 HEIGHT, WIDTH = 40, 60
 
 
@@ -41,6 +41,9 @@ class SquaresDataset:
     def image(self, image_id: str) -> Image.Image:
         noise = np.random.default_rng(int(image_id[1:])).integers(0, 255, (HEIGHT, WIDTH, 3))
         return Image.fromarray(noise.astype(np.uint8))
+
+    def size(self, image_id: str) -> tuple[int, int]:
+        return WIDTH, HEIGHT
 
     def labels(self, image_id: str) -> np.ndarray:
         number = int(image_id[1:])
@@ -126,7 +129,7 @@ class Maker:
             "dataset": "squares",
             "name": "sweep",
             "recipes": {"psa": {"paper": "A & B <2018>", "aims_at": "table 1", "differs": "a small network"}},
-            "judgements": {"scores": [], "thresholds": []},
+            "judgements": {"scores": [], "thresholds": [], "saliency_scores": []},
             "nodes": [],
         }
 
@@ -207,7 +210,7 @@ class Maker:
         **extra: Any,
     ) -> None:
         """Write the file of a judge: of threshold quality, or of scores of a kind."""
-        judge = "thresholds" if kind == "threshold_quality" else "scores"
+        judge = {"threshold_quality": "thresholds", "saliency": "saliency_scores"}.get(kind, "scores")
         ending = "-shared" if extra.get("form") == "shared" else ""
         path = f"squares/{owner}/{axes}/{judge}/{node}-{split}{ending}.json"
         file = self.root / path

@@ -66,13 +66,25 @@ def unversioned_changes(recorded: Record, now: Record) -> list[str]:
         if old["stage_version"] != new["stage_version"]:
             continue
         for name, value in old["defaults"].items():
-            if name not in new["defaults"] or new["defaults"][name] != value:
+            if name not in new["defaults"] or _without_new_options(name, value, new["defaults"]) != value:
                 came = new["defaults"].get(name, "removed")
                 lines.append(
                     f"{key}: default of {name} was {value!r}, is {came!r}: raise stage_version of "
                     f"{key.partition('/')[0]} and run `{COMMAND}`"
                 )
     return sorted(lines)
+
+
+def _without_new_options(name: str, old: Any, defaults: dict[str, Any]) -> Any:
+    """The default of a field; of one that holds a model, without options that are new and at their own defaults."""
+    value = defaults[name]
+    if not isinstance(value, dict) or not isinstance(old, dict):
+        return value
+    return {
+        key: inner
+        for key, inner in value.items()
+        if key in old or f"{name}.{key}" not in defaults or defaults[f"{name}.{key}"] != inner
+    }
 
 
 def lowered_versions(recorded: Record, now: Record) -> list[str]:

@@ -62,6 +62,16 @@ def test_an_added_option_needs_recording_only() -> None:
     assert unversioned_changes(RECORDED, changed("dump_cams", brightness=1.0)) == []
 
 
+@pytest.mark.parametrize("value", [None, 1.0])
+def test_an_option_added_inside_a_model_is_neutral_at_its_own_default_only(value: float | None) -> None:
+    inside = RECORDED["train_classifier/cam"]["defaults"]["augmentation"] | {"blur": value}
+    record = changed("train_classifier/cam", **{"augmentation": inside, "augmentation.blur": None})
+    lines = unversioned_changes(RECORDED, record)
+    assert [line.partition(" was ")[0] for line in lines] == (
+        [] if value is None else ["train_classifier/cam: default of augmentation"]
+    )
+
+
 def test_a_lowered_version_is_told() -> None:
     assert lowered_versions(changed("dump_cams", version=1), RECORDED) == [
         f"dump_cams: stage_version was {RECORDED['dump_cams']['stage_version'] + 1}, "

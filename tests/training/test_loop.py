@@ -75,6 +75,43 @@ class Entangled(Toy):
         assert all(p.grad is None for p in self.learner.parameters())
 
 
+class Entering(Toy):
+    """Both losses pass the rival, whose gradient takes both; the learner is a number that the first one moves."""
+
+    def __init__(self, rival_steps):
+        super().__init__()
+        self.learner, self.rival = (torch.nn.Linear(1, 1, bias=False) for _ in range(2))
+        for network in (self.learner, self.rival):
+            torch.nn.init.constant_(network.weight, 2.0)
+        self.rival_steps = rival_steps
+
+    def objectives(self, batch, progress):
+        one = torch.ones(1, 1)
+        yield Objective("learner", self.rival(3 * self.learner(one)).sum(), {}, ("rival",))
+        if self.rival_steps:
+            yield Objective("rival", self.rival(one).sum(), {})
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_loss_enters_another_players_gradient_by_hand(tmp_path, accumulate):
+    """The learner w steps along 3 v; the rival v along 3 w of that loss plus 1 of its own, then begins from 0.
+
+    Both are at 2 for `accumulate` micro-batches, whose mean is the same gradient, and step by a tenth:
+    w = 2 - 0.6, v = 2 - 0.7; then w = 1.4 - 0.3 * 1.3, v = 1.3 - 0.1 (3 * 1.4 + 1).
+    """
+    chosen = PLAIN | {"lr": 0.1, "epochs": 1, "accumulate": accumulate}
+    method, _ = train(tmp_path, Entering(True), ToyLoader(batches=2 * accumulate), parameters=chosen)
+    assert method.learner.weight.item() == pytest.approx(1.01, abs=1e-6)
+    assert method.rival.weight.item() == pytest.approx(0.78, abs=1e-6)
+
+
+def test_a_gradient_that_no_step_takes_is_refused(tmp_path):
+    with pytest.raises(
+        SeedbedError, match="a loss entered the gradients of rival, which did not step afterwards"
+    ):
+        train(tmp_path, Entering(False), parameters=PLAIN)
+
+
 def test_other_players_collect_no_gradient(tmp_path):
     method = Entangled()
     before = {n: p.clone() for n, p in method.learner.named_parameters()}
@@ -101,11 +138,14 @@ PLAIN = {"momentum": 0.0, "weight_decay": 0.0, "poly_power": 0.0, "lr": 1.0, "he
 
 
 @pytest.mark.parametrize("accumulate", [1, 2, 3])
-def test_accumulation_by_hand(tmp_path, accumulate):
-    """dw = -lr · mean of the micro-batches' gradients, and each gradient is that batch's mean."""
-    method, history = train(tmp_path, Linear(), parameters=PLAIN | {"epochs": 1, "accumulate": accumulate})
+@pytest.mark.parametrize("accumulation", ["mean", "sum"])
+def test_accumulation_by_hand(tmp_path, accumulate, accumulation):
+    """dw = -lr · mean or sum of the micro-batches' gradients, and each gradient is that batch's mean."""
+    chosen = PLAIN | {"epochs": 1, "accumulate": accumulate, "accumulation": accumulation}
+    method, history = train(tmp_path, Linear(), parameters=chosen)
     means = [batch.images.mean().item() for batch in ToyLoader().epoch(0)]
-    assert method.learner.weight.item() == pytest.approx(-sum(means) / accumulate, abs=1e-6)
+    expected = -sum(means) / (accumulate if accumulation == "mean" else 1)
+    assert method.learner.weight.item() == pytest.approx(expected, abs=1e-6)
     assert len(history.rows) == 6 // accumulate
 
 

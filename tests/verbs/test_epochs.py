@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from recipe_files import write_recipes
-from result_files import judgement_bytes
+from result_files import change, judgement_bytes
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.recipes import RecipeBook
@@ -101,11 +101,29 @@ def test_the_table_has_an_epoch_per_line_and_says_what_masks_chose(tree: Any) ->
     assert head.split("  ") == ["EPOCH", "AXES", "classification val", *head.split("  ")[3:]]
     assert head.endswith("cams val (chosen with masks)")
     assert [line.split() for line in lines[:3]] == [
-        ["1", "rng0", "mean_average_precision", "0.500", "missing"],
-        ["2", "rng0", "missing", "mean_iou", "0.250"],
-        ["3", "rng0", "mean_average_precision", "0.750", "missing"],
+        ["1", "rng0", "mean_average_precision", "0.500", "(stale)", "missing"],
+        ["2", "rng0", "missing", "mean_iou", "0.250", "(stale)"],
+        ["3", "rng0", "mean_average_precision", "0.750", "(stale)", "missing"],
     ]
-    assert lines[-1] == "3 scores are missing; run `snakemake --config 'recipes=[base-classifier-epochs]'`"
+    assert lines[-1] == (
+        "scores: 3 missing, 3 stale; run `snakemake --config 'recipes=[base-classifier-epochs]'`"
+    )
+
+
+def test_scores_are_stale_where_a_run_would_make_them_again(tree: Any) -> None:
+    epochs_text(keeping(tree), "base.classifier")
+    planned = keeping(tree, recipes=["base-classifier-epochs"])
+    tree.make(planned)
+    tree.judge(planned)
+    workflow = keeping(tree)
+    *rows, last = epochs_text(workflow, "base.classifier").splitlines()
+    assert last.startswith("recipe: ")
+    assert not any("stale" in row or "missing" in row for row in rows)
+    change(tree.results / "toy/base-classifier-epochs/rng0/scores/cams_epoch2-val.json", parameters={})
+    _, first, second, *_, last = epochs_text(workflow, "base.classifier").splitlines()
+    assert "stale" not in first
+    assert second.endswith("mean_iou 0.500 (stale)")
+    assert last.startswith("scores: 1 stale; run ")
 
 
 @pytest.mark.parametrize(

@@ -375,3 +375,23 @@ def test_layouts_of_tables(photos: Path, tables: dict[str, str], lists: list[str
 )
 def test_folders_of_photographs_that_show_no_class(names: list[str], found: list[str]) -> None:
     assert negatives(names) == found
+
+
+def test_rows_that_deny_the_folder_of_their_photograph_are_told(photos: Path) -> None:
+    photographs(photos, ["cat/a.jpg", "cat/b.jpg", "dog/c.jpg", "other/d.jpg"])
+    (photos / "labels.csv").write_text("image_id,cat,dog\ncat/a.jpg,1,0\nb,0,1\nc.jpg,1,0\nd,1,0\n")
+    told = look(photos).notes["sub-folders"]
+    assert told == (
+        "2 photographs are in a folder of a class that the row says is not shown, first cat/b.jpg; the CSV counts"
+    )
+    (photos / "labels.csv").write_text("image_id,cat,dog\ncat/a.jpg,1,0\nb,1,1\nc.jpg,1,1\nd,1,0\n")
+    assert "sub-folders" not in look(photos).notes
+
+
+def test_a_folder_around_the_classes_is_told(photos: Path) -> None:
+    photographs(photos, ["all of it/cat/a.jpg", "all of it/dog/b.jpg"])
+    with pytest.raises(
+        SeedbedError, match=r"in its sub-folders cat, dog; .* `seedbed init '.*my birds/all of it'`"
+    ):
+        look(photos)
+    assert look(photos / "all of it").options == {"labels": "folders"}

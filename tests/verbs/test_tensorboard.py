@@ -12,7 +12,7 @@ from tensorboardX.proto.event_pb2 import Event
 from result_files import change, judgement_bytes
 from seedbed.artifacts.manifest import sha256_bytes
 from seedbed.errors import SeedbedError
-from seedbed.verbs.tensorboard import Scalar, curves, write_events
+from seedbed.verbs.tensorboard import Scalar, curves, stale_runs, write_events
 
 HISTORY = b"epoch,step,lr,classifier/loss,extra\n1,0,0.1,0.75,\n2,1,0.05,0.5,3\n"
 POINTS = [
@@ -48,6 +48,7 @@ def test_points_of_histories_and_scores(tree: Any) -> None:
     scores.write_bytes(judgement_bytes("cams", "train", "cam", found))
     assert curves(workflow) == {"base/rng0": [*POINTS, Scalar("scores/cams-train/mean_iou", 0, 0.25)]}
     assert curves(workflow, ["unet"]) == curves(workflow)
+    assert stale_runs(workflow) == ["toy/base/rng0/scores/cams-train"]
     with pytest.raises(SeedbedError, match="unknown recipe 'unett'; did you mean unet"):
         curves(workflow, ["unett"])
 

@@ -6,7 +6,7 @@ several keys would be written in random order.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +25,10 @@ MOST_MAPS = 256
 Side = Annotated[int, Field(ge=1)]
 NORMALISATION = "normalisation"
 """Key in a manifest's facts: how the maps become scores in [0, 1], a name in `seedbed.cam.normalisation`."""
+CHANNELS = "channels"
+"""Key in a manifest's facts: what the maps are of, where that is not the data set's classes."""
+SALIENCY = "saliency"
+"""The one channel of saliency maps; every image has it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Maps:
     """The maps of one image.
 
     Attributes:
-        class_ids: foreground classes, from 0, that the image-level labels name; C of them.
+        class_ids: foreground classes, from 0, that the image-level labels name; C of them. Saliency: (0,).
         size: (height, width) of the photograph, in pixels.
         maps: one map per scale, Float32[C, h_s, w_s], at native resolution: ReLU(CAM) plus the mirrored ReLU(CAM) of
             the flipped image; or a single refined map.
@@ -139,9 +143,11 @@ class MapStore:
     def __init__(self, shards: Sequence[Path], facts: Mapping[str, Any]) -> None:
         self._facts = facts
         self._where: dict[str, tuple[SafeFile, _Entry]] = {}
+        self.is_saliency = facts.get(CHANNELS) == [SALIENCY]
         for path in shards:
             file = SafeFile(path)
             classes = len(classes_of(facts, path.parent)) if "classes" in facts else 256
+            classes = 1 if self.is_saliency else classes
             for image_id, raw in file.told(dict).items():
                 self._where[image_id] = (file, _entry(path, image_id, raw, classes))
 
@@ -170,6 +176,24 @@ class MapStore:
 
         return Maps(entry.classes, entry.size, arrays("s", entry.maps), arrays("f", entry.flips))
 
+    def check_sizes(self, image_ids: Iterable[str], size: Callable[[str], tuple[int, int]]) -> None:
+        """Refuse maps that are not of their image's size.
+
+        Args:
+            size: width and height of an image.
+
+        Raises:
+            SeedbedError: naming the file and the image.
+        """
+        for image_id in filter(self._where.__contains__, image_ids):
+            file, entry = self._where[image_id]
+            (height, width), wanted = entry.size, size(image_id)
+            if (width, height) != wanted:
+                raise SeedbedError(
+                    f"{file.path}: image {image_id!r}: maps of an image of {width}x{height}, but it has "
+                    f"{wanted[0]}x{wanted[1]}; {run_again(file.path)}"
+                )
+
     def scores(
         self, image_id: str, grid: tuple[int, int] | None = None
     ) -> Float32[np.ndarray, "classes h w"]:
@@ -194,6 +218,7 @@ class MapStore:
     def fields(self, image_id: str) -> dict[str, Float32[np.ndarray, "all_classes H W"]]:
         """What a training method reads for an image: scores of all classes at image size, 0 for absent ones."""
         stored = self[image_id]
-        dense = np.zeros((len(self._facts["classes"]), *stored.size), np.float32)
+        channels = 1 if self.is_saliency else len(self._facts["classes"])
+        dense = np.zeros((channels, *stored.size), np.float32)
         dense[list(stored.class_ids)] = self.scores(image_id)
         return {"": dense}

@@ -133,9 +133,7 @@ def _normalised(
 def _class_maps(
     network: Any, pixels: Tensor, classes: Tensor, form: Form, precision: Precision
 ) -> Float32[Tensor, "classes h w"]:
-    height, width = pixels.shape[2:]
-    padding = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
-    padded = nn.functional.pad(pixels, padding) if any(padding) else pixels
+    padded = padded_to_smallest(pixels)
     with torch.autocast(pixels.device.type, torch.bfloat16, enabled=precision == "bf16"):
         if form != "gradcam++":
             output = network(padded)
@@ -145,12 +143,28 @@ def _class_maps(
         else:
             _check_classes(classes, network.head.out_channels)
             maps = network_gradcams(network, padded, classes)
+    maps = inside(maps, pixels, padded)
+    return min_max(maps) if form == "gradcam++" else maps
+
+
+def padded_to_smallest(pixels: Float32[Tensor, "1 3 h w"]) -> Float32[Tensor, "1 3 _ _"]:
+    """Normalised pixels, padded to 32 with the mean colour at the right and the bottom where they are fewer."""
+    height, width = pixels.shape[2:]
+    padding = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
+    return nn.functional.pad(pixels, padding) if any(padding) else pixels
+
+
+def inside(
+    maps: Float32[Tensor, "classes _ _"],
+    pixels: Float32[Tensor, "1 3 h w"],
+    padded: Float32[Tensor, "1 3 _ _"],
+) -> Float32[Tensor, "classes _ _"]:
+    """The cells of maps of padded pixels that begin inside the image."""
     rows, columns = (
         -(-size * cells // whole)
-        for size, cells, whole in zip((height, width), maps.shape[1:], padded.shape[2:], strict=True)
+        for size, cells, whole in zip(pixels.shape[2:], maps.shape[1:], padded.shape[2:], strict=True)
     )
-    maps = maps[:, :rows, :columns]
-    return min_max(maps) if form == "gradcam++" else maps
+    return maps[:, :rows, :columns]
 
 
 def _refined(output: Any) -> Float32[Tensor, "classes h w"]:

@@ -13,7 +13,9 @@ from typing import NamedTuple
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import memory_for
-from seedbed.datasets.index import Index, Remember, image_digest, mask_digest, masks_text, read_anew
+from seedbed.datasets.index import Index, image_digest
+from seedbed.datasets.known_files import Remember, read_anew
+from seedbed.datasets.mask_sums import mask_digest, masks_text
 from seedbed.errors import SeedbedError
 
 
@@ -68,11 +70,22 @@ def _digest(value: object) -> str:
 
 
 def _flags(labels: Sequence[bool]) -> str:
-    return "".join("1" if label else "0" for label in labels)
+    return "".join(map("01".__getitem__, labels))
 
 
-def read_rows(dataset: Dataset, splits: Mapping[str, SplitDeclaration], remember: Remember) -> Iterator[Row]:
+def read_rows(
+    dataset: Dataset,
+    splits: Mapping[str, SplitDeclaration],
+    remember: Remember,
+    digests: Mapping[str, str] | None = None,
+) -> Iterator[Row]:
     """The images of a data set; photographs are read only where `remember` does not know them.
+
+    Args:
+        dataset: the data set.
+        splits: its declared splits.
+        remember: gets the digest of each file.
+        digests: of photographs by image id, where they are known without a look at any file.
 
     Raises:
         SeedbedError: a list cannot be read.
@@ -81,7 +94,8 @@ def read_rows(dataset: Dataset, splits: Mapping[str, SplitDeclaration], remember
     for split in splits:
         for image_id in dataset.image_ids(split):
             if image_id not in known:
-                known[image_id] = _photograph(dataset, image_id, remember), _labels(dataset, image_id)
+                sha256 = _photograph(dataset, image_id, remember) if digests is None else digests[image_id]
+                known[image_id] = sha256, _labels(dataset, image_id)
             yield Row(image_id, split, *known[image_id])
 
 

@@ -1,8 +1,8 @@
 """Read photographs and index masks from files, and say in one line what is wrong with one."""
 
 import os
+import re
 import struct
-import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -38,6 +38,13 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 Pillow knows many more, and some of them, such as EPS, run programs."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """Endings of photographs, in lower case."""
+# fmt: off
+UNREADABLE = frozenset({
+    ".heic", ".heif", ".avif", ".jxl", ".eps", ".psd", ".raw", ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw",
+    ".srf", ".sr2", ".raf", ".orf", ".rw2", ".rwl", ".pef", ".3fr",
+})
+# fmt: on
+"""Endings of photographs that are not read, in lower case; they are named, not passed over."""
 FORMULA = ("=", "+", "-", "@")
 """What begins so is a formula to spreadsheets that open our tables: no id and no class may."""
 LONGEST_NAME, LONGEST_CLASS = 255, 100
@@ -224,14 +231,15 @@ def image_faults(path: Path) -> list[str]:
     return []
 
 
-def _has_control(text: str) -> bool:
-    """Whether a text holds control characters or what is left of bytes that are not UTF-8."""
-    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+_PLAIN_ID = re.compile("[0-9A-Za-z_][0-9A-Za-z_. -]{0,200}")
+"""Most ids, of which nothing else need be asked."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters (Unicode's Cc), and what is left of bytes that are not UTF-8 (Cs)."""
 
 
 def class_fault(name: str) -> str | None:
     """What is wrong with the name of a class, which becomes a column of the tables; None if nothing is."""
-    if not name or _has_control(name) or len(name) > LONGEST_CLASS:
+    if not name or _CONTROL.search(name) or len(name) > LONGEST_CLASS:
         return f"{name[:50]!r} is not the name of a class: expected 1 to {LONGEST_CLASS} characters, no control ones"
     if name.startswith(FORMULA):
         return f"class {name!r} begins with {name[0]}, which a spreadsheet runs as a formula; rename it"
@@ -251,9 +259,11 @@ def refuse_classes(classes: Iterable[str], where: str) -> None:
 
 def id_fault(image_id: str) -> str | None:
     """What is wrong with an id as a person writes it; None if nothing is."""
+    if _PLAIN_ID.fullmatch(image_id):
+        return None
     if not image_id:
         return "expected an image_id, got an empty cell"
-    if _has_control(image_id):
+    if _CONTROL.search(image_id):
         return f"{image_id[:50]!r} holds a control character, or bytes that are not UTF-8; rename the image"
     if max(len(os.fsencode(part)) for part in image_id.split("/")) > LONGEST_NAME:
         return (

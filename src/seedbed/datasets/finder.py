@@ -3,6 +3,7 @@
 import os
 import posixpath
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from seedbed.errors import SeedbedError
@@ -22,12 +23,18 @@ class Finder:
         self.suffixes = suffixes
         self.faults: list[str] = []
         self._followed: set[str] = set()
-        self._by_key: dict[str, list[Path]] = {}
-        self.paths = list(self._walk(folder, without, (os.path.realpath(folder),)))
-        for path in self.paths:
-            below = path.relative_to(folder)
-            for key in {below.as_posix(), below.with_suffix("").as_posix(), below.name, below.stem}:
-                self._by_key.setdefault(key, []).append(path)
+        self._by_key: dict[str, list[str]] = {}
+        left_out = None if without is None else str(without)
+        self._below = list(self._walk(str(folder), "", left_out, (os.path.realpath(folder),)))
+        for below in self._below:
+            name, stem = posixpath.basename(below), without_suffix(below)
+            for key in {below, stem, name, posixpath.basename(stem)}:
+                self._by_key.setdefault(key, []).append(below)
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        """All files."""
+        return [self.folder / below for below in self._below]
 
     def find(self, key: str, what: str) -> Path:
         """The file that a key stands for.
@@ -39,43 +46,45 @@ class Finder:
         Raises:
             SeedbedError: there is none, or there are several that fit.
         """
-        if not self.folder.is_dir():
-            raise SeedbedError(f"{self.folder}: expected the folder of {what}s, but there is none")
+        return self.folder / self.find_below(key, what)
+
+    def find_below(self, key: str, what: str) -> str:
+        """As `find`; its path below the folder, with `/`."""
         written, key = key, posixpath.normpath(key)
-        exact = self.folder / key
         found = self._by_key.get(key, [])
-        if exact in found or (exact.suffix.lower() in self.suffixes and exact.is_file()):
-            return exact
+        if key in found or self._is_file(key):
+            return key
         found = self.mirrored(key) or found
-        if len(found) == 1 or len({os.path.realpath(p) for p in found}) == 1:
+        if len(found) == 1 or len({os.path.realpath(self.folder / below) for below in found}) == 1:
             return found[0]
         if found:
+            choices = " or ".join(found)
             raise SeedbedError(
-                f"{self.folder}: {written!r} could be {self._choices(found)}; write the path below the folder"
+                f"{self.folder}: {written!r} could be {choices}; write the path below the folder"
             )
+        if not self.folder.is_dir():
+            raise SeedbedError(f"{self.folder}: expected the folder of {what}s, but there is none")
         raise SeedbedError(f"{self.folder}: expected a {what} for {written!r}, but there is no such file")
 
-    def mirrored(self, path: str) -> list[Path]:
-        """Files at exactly this path below the folder, whatever extension is added to it."""
-        return [
-            p
-            for p in self._by_key.get(path, [])
-            if p.relative_to(self.folder).with_suffix("").as_posix() == path
-        ]
+    def mirrored(self, path: str) -> list[str]:
+        """Files at exactly this path below the folder, whatever extension is added to it; paths below the folder."""
+        return [below for below in self._by_key.get(path, []) if without_suffix(below) == path]
 
-    def _choices(self, found: list[Path]) -> str:
-        return " or ".join(p.relative_to(self.folder).as_posix() for p in found)
+    def _is_file(self, key: str) -> bool:
+        """Whether a path leads to a file of such an ending; a link that was not followed may be in it."""
+        return _suffix(posixpath.basename(key)) in self.suffixes and (self.folder / key).is_file()
 
-    def _walk(self, folder: Path, without: Path | None, above: tuple[str, ...]) -> Iterator[Path]:
-        entries = sorted(os.scandir(folder), key=lambda e: e.name) if folder.is_dir() else []
+    def _walk(self, folder: str, below: str, without: str | None, above: tuple[str, ...]) -> Iterator[str]:
+        entries = sorted(os.scandir(folder), key=lambda e: e.name) if os.path.isdir(folder) else []
         for entry in entries:
-            path = folder / entry.name
             if entry.is_dir():
-                if path == without or (entry.is_symlink() and not self._may_follow(path, above)):
+                path = Path(entry.path)
+                if str(path) == without or (entry.is_symlink() and not self._may_follow(path, above)):
                     continue
-                yield from self._walk(path, without, (*above, os.path.realpath(path)))
-            elif path.suffix.lower() in self.suffixes and entry.is_file():
-                yield path
+                inner = (*above, os.path.realpath(path))
+                yield from self._walk(entry.path, f"{below}{entry.name}/", without, inner)
+            elif _suffix(entry.name) in self.suffixes and entry.is_file():
+                yield below + entry.name
 
     def _may_follow(self, link: Path, above: tuple[str, ...]) -> bool:
         target = os.path.realpath(link)
@@ -86,3 +95,15 @@ class Finder:
         first = target not in self._followed
         self._followed.add(target)
         return first
+
+
+def _suffix(name: str) -> str:
+    """The ending of a file's name in lower case, with its dot; empty if there is none."""
+    at = name.rfind(".")
+    return name[at:].lower() if 0 < at < len(name) - 1 else ""
+
+
+def without_suffix(path: str) -> str:
+    """A path without the ending of the file's name."""
+    suffix = _suffix(posixpath.basename(path))
+    return path[: len(path) - len(suffix)]

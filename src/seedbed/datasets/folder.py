@@ -18,7 +18,7 @@ from pydantic import Field
 from seedbed.datasets import declaration
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import MOST_CLASSES, SUFFIXES, mask_lookup, refuse_classes
-from seedbed.datasets.finder import Finder
+from seedbed.datasets.finder import Finder, without_suffix
 from seedbed.datasets.label_csv import BACKGROUND, read_label_csv
 from seedbed.datasets.label_folders import FOLDERS, read_label_folders
 from seedbed.datasets.labels import LabelTable
@@ -71,7 +71,7 @@ class FolderDataset(ListedDataset):
             )
         self._indices = [options.mask_indices.get(c, i + 1) for i, c in enumerate(self.classes)]
         self._lookup = mask_lookup(self._indices)
-        self._sources: dict[str, Path] = {}
+        self._sources: dict[str, str] = {}
         if options.classes is not None:
             refuse_classes(options.classes, f"datasets.{name}.with.classes")
 
@@ -83,7 +83,7 @@ class FolderDataset(ListedDataset):
         """
         labelled = [t for t in self._label_tables if image_id in t.lines]
         table = labelled[0] if labelled else self._label_tables[0]
-        return table.labels(image_id, self.root / self.options.labels)
+        return table.labels(image_id, self._label_path)
 
     def source(self, image_id: str) -> Path:
         """The image's file.
@@ -91,8 +91,12 @@ class FolderDataset(ListedDataset):
         Raises:
             SeedbedError: there is none, or there are several that fit.
         """
+        return self._images.folder / self._source(image_id)
+
+    def _source(self, image_id: str) -> str:
+        """Its path below the folder of images."""
         if image_id not in self._sources:
-            self._sources[image_id] = self._images.find(image_id, "photograph")
+            self._sources[image_id] = self._images.find_below(image_id, "photograph")
         return self._sources[image_id]
 
     def places(self) -> list[Path]:
@@ -115,7 +119,7 @@ class FolderDataset(ListedDataset):
             return [read_label_folders(folder, self._images.paths, self.options.classes, in_splits)]
         paths = [self.root / f for f in dict.fromkeys(lists) if f.endswith(".csv")]
         if not all(f.endswith(".csv") for f in lists):
-            paths.insert(0, self.root / self.options.labels)
+            paths.insert(0, self._label_path)
         first = read_label_csv(paths[0], self.options.classes)
         return [first] + [read_label_csv(p, first.classes) for p in dict.fromkeys(paths[1:]) if p != paths[0]]
 
@@ -196,7 +200,7 @@ class FolderDataset(ListedDataset):
     def _read_split(self, split: str) -> SplitList:
         named = self.splits[split].list
         in_folders = self.options.labels == FOLDERS
-        labels = self._images.folder if in_folders else self.root / self.options.labels
+        labels = self._images.folder if in_folders else self._label_path
         path = self.root / named if named and self._has_file(split) else labels
         if in_folders and path.suffix == ".csv":
             raise SeedbedError(f"{path}: expected a list of ids (.txt), since sub-folders are the labels")
@@ -232,6 +236,10 @@ class FolderDataset(ListedDataset):
         return [i for t in self._label_tables for i in t.lines if i not in self._listed]
 
     @cached_property
+    def _label_path(self) -> Path:
+        return self.root / self.options.labels
+
+    @cached_property
     def _images(self) -> Finder:
         masks = self.root / self.options.masks if self.options.masks else None
         return Finder(self.root / self.options.images, SUFFIXES, without=masks)
@@ -246,18 +254,18 @@ class FolderDataset(ListedDataset):
 
     def _mask_path(self, image_id: str) -> Path | None:
         """`a.png`, or `a.jpg.png` as `seedbed export` may call it, for `a.jpg`; beside `a.bmp`, `a.png` may be its."""
-        below = self.source(image_id).relative_to(self._images.folder)
-        stem = below.with_suffix("").as_posix()
-        found, short = self._masks.mirrored(below.as_posix()), self._masks.mirrored(stem)
+        below = self._source(image_id)
+        stem = without_suffix(below)
+        found, short = self._masks.mirrored(below), self._masks.mirrored(stem)
         if not found or len(self._images.mirrored(stem)) == 1:
             found = found + short
         if len(found) > 1:
-            names = " or ".join(p.name for p in found)
+            names = " or ".join(PurePosixPath(path).name for path in found)
             raise SeedbedError(f"{self._masks.folder}: the mask of {image_id!r} could be {names}; keep one")
-        return found[0] if found else None
+        return self._masks.folder / found[0] if found else None
 
     def _no_mask(self, image_id: str) -> str:
-        below = self.source(image_id).relative_to(self._images.folder).with_suffix(".png").as_posix()
+        below = f"{without_suffix(self._source(image_id))}.png"
         return f"{self._masks.folder}: expected a mask for {below!r}, but there is no such file"
 
     def _new_checks(self) -> MaskChecks:

@@ -7,7 +7,7 @@ indexed is refused when it is first read.
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,8 @@ from PIL import Image
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import id_fault, memory_for, refuse_classes
+from seedbed.datasets.known_files import Remember, read_anew
+from seedbed.datasets.mask_sums import csv_text, mask_digest
 from seedbed.datasets.shrunk import ShrunkDataset, shrunk_size
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.labels import MOST_PIXELS
@@ -27,7 +29,6 @@ from seedbed.regular_files import read_regular, system_reason
 COLUMNS = ("image_id", "split", "width", "height", "sha256")
 ORIGINAL = ("original_width", "original_height")
 """Columns after these, where the data set's photographs are shrunk."""
-MASK_COLUMNS = ("image_id", "split", "sha256")
 AGAIN = "start the run again, which indexes what has changed"
 
 
@@ -66,15 +67,6 @@ class Index:
         for row in self.rows:
             ids.setdefault(row.split, []).append(row.image_id)
         return {split: tuple(of_split) for split, of_split in ids.items()}
-
-
-Remember = Callable[[Path, Callable[[], str]], str]
-"""The digest of a file: what is known of it, or what the function finds (`KnownFiles.digest`)."""
-
-
-def read_anew(path: Path, compute: Callable[[], str]) -> str:
-    """Nothing is known of any file."""
-    return compute()
 
 
 def image_digest(dataset: Dataset, image_id: str, remember: Remember = read_anew) -> str:
@@ -138,7 +130,7 @@ def index_csv(index: Index) -> str:
         ]
         for r in index.rows
     ]
-    return _csv([*COLUMNS, *(ORIGINAL if shrunk else ()), *index.classes], lines)
+    return csv_text([*COLUMNS, *(ORIGINAL if shrunk else ()), *index.classes], lines)
 
 
 def parse_index(text: str, where: str = "index.csv") -> Index:
@@ -171,7 +163,7 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
             sides = int(width), int(height)
             if len(line) != len(header) or not set(labels) <= {"0", "1"}:
                 raise ValueError
-            if any(min(one) < 1 or one[0] * one[1] > MOST_PIXELS for one in (sides, original or sides)):
+            if not (_is_size(sides) and _is_size(original or sides)):
                 raise ValueError
             if id_fault(image_id) or (image_id, split) in seen:
                 raise ValueError
@@ -182,6 +174,10 @@ def parse_index(text: str, where: str = "index.csv") -> Index:
                 f"{where}, line {number}: not a row of an index; run prepare_dataset again"
             ) from error
     return Index(classes, tuple(rows))
+
+
+def _is_size(sides: tuple[int, int]) -> bool:
+    return min(sides) >= 1 and sides[0] * sides[1] <= MOST_PIXELS
 
 
 def read_index(path: Path) -> Index:
@@ -202,79 +198,6 @@ def read_index(path: Path) -> Index:
     if not index.rows:
         raise SeedbedError(f"{path}: expected rows of images, got none; run prepare_dataset again")
     return index
-
-
-def masks_text(rows: Iterable[tuple[str, str, str]], made_with: str) -> str:
-    """Checksums of masks as CSV text.
-
-    Args:
-        rows: id, split and SHA-256 of each mask.
-        made_with: digest of declaration and index, for a row of its own; a last row holds the SHA-256 of all others.
-    """
-    return _with_last_row(_csv(MASK_COLUMNS, [*rows, ("", "", made_with)]))
-
-
-def mask_digest(mask: UInt8[np.ndarray, "height width"]) -> str:
-    """SHA-256 of a mask: of its size and indices 0 … C, 255."""
-    return hashlib.sha256(f"{mask.shape[1]}x{mask.shape[0]}\n".encode() + mask.tobytes()).hexdigest()
-
-
-def masks_digest(path: Path) -> str:
-    """SHA-256 of a file of `masks_text`, for the inputs of what reads masks.
-
-    Raises:
-        SeedbedError: it is missing, or its last row does not fit the rows before it.
-    """
-    return hashlib.sha256(_masks_bytes(path)).hexdigest()
-
-
-def masks_rows(path: Path) -> list[tuple[str, str, str]]:
-    """Id, split and SHA-256 of every mask, from a file of `masks_text`.
-
-    Raises:
-        SeedbedError: it is missing, or its last row does not fit the rows before it.
-    """
-    return _masks_table(path)[:-1]
-
-
-def masks_made_with(path: Path) -> str:
-    """Digest of declaration and index with which a file of `masks_text` was made.
-
-    Raises:
-        SeedbedError: as `masks_rows`.
-    """
-    return _masks_table(path)[-1][2]
-
-
-def _masks_table(path: Path) -> list[tuple[str, str, str]]:
-    rows = list(csv.reader(io.StringIO(_masks_bytes(path).decode())))[1:-1]
-    if not rows or any(len(row) != len(MASK_COLUMNS) for row in rows) or rows[-1][:2] != ["", ""]:
-        raise SeedbedError(f"{path} was made by an older version; run prepare_masks again")
-    return [(image_id, split, sha256) for image_id, split, sha256 in rows]
-
-
-def _masks_bytes(path: Path) -> bytes:
-    try:
-        content = read_regular(path)
-    except FileNotFoundError:
-        raise SeedbedError(
-            f"expected the checksums of the masks at {path}, found none; run prepare_masks"
-        ) from None
-    except OSError as error:
-        raise SeedbedError(
-            f"{path}: not a readable file of checksums ({system_reason(error)}); remove it and run prepare_masks"
-        ) from None
-    rows = content[: content[:-1].rfind(b"\n") + 1]
-    if content != _with_last_row(rows.decode(errors="replace")).encode():
-        raise SeedbedError(
-            f"{path} was changed, or made by an older version: its last row is not the digest of the rows before it; "
-            "run prepare_masks again"
-        )
-    return content
-
-
-def _with_last_row(rows: str) -> str:
-    return f"{rows},,{hashlib.sha256(rows.encode()).hexdigest()}\n"
 
 
 class IndexedDataset:
@@ -434,9 +357,3 @@ def file_digest(path: Path) -> str:
 
 def _pixel_digest(image: Image.Image) -> str:
     return hashlib.sha256(f"{image.width}x{image.height}\n".encode() + image.tobytes()).hexdigest()
-
-
-def _csv(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *lines])
-    return text.getvalue()

@@ -15,6 +15,13 @@ Stamp = tuple[int, int, int]
 ABSENT: Stamp = (-1, 0, 0)
 SETTLED_NS = 2_000_000_000
 """How old a change must be before size and times stand for the content."""
+Remember = Callable[[Path | str, Callable[[], str]], str]
+"""The digest of a file: what is known of it, or what the function finds (`KnownFiles.digest`)."""
+
+
+def read_anew(path: Path | str, compute: Callable[[], str]) -> str:
+    """Nothing is known of any file."""
+    return compute()
 
 
 def stamp(path: str | os.PathLike[str]) -> Stamp:
@@ -95,7 +102,7 @@ class KnownFiles:
         self.used: dict[str, tuple[Stamp, str]] = {}
         """What was asked for and may be remembered."""
 
-    def digest(self, path: Path, compute: Callable[[], str]) -> str:
+    def digest(self, path: Path | str, compute: Callable[[], str]) -> str:
         """The digest of a file: what is known of it, or what `compute` finds."""
         name = str(path)
         now = self._stamps.get(name) or stamp(path)

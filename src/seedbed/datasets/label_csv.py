@@ -6,7 +6,7 @@ no consequence of one.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class _Sheet:
     def where(self) -> str:
         return self.at(self.header_line)
 
-    def whole(self) -> Iterable[tuple[int, list[str]]]:
+    def whole(self) -> list[tuple[int, list[str]]]:
         """Rows with as many cells as the header."""
         return [(line, cells) for line, cells in self.rows if len(cells) == len(self.header)]
 
@@ -114,16 +114,19 @@ def _read_columns(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
         faults = missing + _repeated_columns(sheet, [c for c in sheet.header if c in read])
     table = LabelTable(tuple(classes if given is None else given), path=sheet.path, faults=faults)
 
+    places = [sheet.header.index(c) for c in classes]
+
     def labels(line: int, cells: list[str]) -> tuple[Bool[np.ndarray, "classes"] | None, list[str]]:
-        values = {c: sheet.cell(cells, c) for c in classes}
+        values = [cells[place] for place in places]
+        found = [TRUTH.get(value) for value in values]
+        if None not in found and not missing:
+            return np.array(found, dtype=bool), []
         told = [
             f"{sheet.at(line)}: expected 0 or 1 for {c!r}, got {repr(v) if v else 'an empty cell'}"
-            for c, v in values.items()
+            for c, v in zip(classes, values, strict=True)
             if v not in TRUTH
         ]
-        if told or missing:
-            return None, told or missing
-        return np.array([TRUTH[v] for v in values.values()], dtype=bool), []
+        return None, told or missing
 
     _fill(table, sheet, labels)
     return table
@@ -132,10 +135,11 @@ def _read_columns(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
 def _class_columns(sheet: _Sheet, columns: list[str]) -> tuple[list[str], list[str]]:
     """The columns that are classes, and one fault for each that is not."""
     classes, faults = [], []
+    rows = sheet.whole()
     for column in columns:
-        number = sheet.header.index(column) + 1
+        place = sheet.header.index(column)
+        number = place + 1
         advice = "name the classes in `classes`, or remove the column"
-        cells = [(line, sheet.cell(cells, column)) for line, cells in sheet.whole()]
         if not column:
             trailing = number == len(sheet.header)
             advice = "remove the trailing comma" if trailing else "pandas: to_csv(…, index=False)"
@@ -148,9 +152,9 @@ def _class_columns(sheet: _Sheet, columns: list[str]) -> tuple[list[str], list[s
             faults.append(f"{sheet.where}: {fault}")
         elif column.lower() in BACKGROUND:
             faults.append(f"{sheet.where}: column {column!r} is not a class of a label file; {advice}")
-        elif cells and not any(cell in TRUTH for _, cell in cells):
-            line, cell = cells[0]
-            got = repr(cell) if cell else "an empty cell"
+        elif rows and not any(cells[place] in TRUTH for _, cells in rows):
+            line, first = rows[0]
+            got = repr(first[place]) if first[place] else "an empty cell"
             faults.append(
                 f"{sheet.where}: column {column!r} is not a class: expected 0 or 1, got {got} in line {line}; {advice}"
             )
@@ -209,9 +213,10 @@ def _read_names(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
 
 def _fill(table: LabelTable, sheet: _Sheet, labels: RowReader) -> None:
     """Put every row in the table, or say why it is refused."""
+    place = sheet.header.index(ID_COLUMN)
     for line, cells in sheet.rows:
         where = sheet.at(line)
-        image_id = sheet.cell([*cells, *[""] * len(sheet.header)], ID_COLUMN)
+        image_id = cells[place] if place < len(cells) else ""
         if len(cells) != len(sheet.header):
             told = f"{where}: expected {len(sheet.header)} cells as in the header, got {len(cells)}"
             table.refuse(image_id, [f"{told}; put a cell that contains commas in quotes"], line)

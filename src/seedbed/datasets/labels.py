@@ -6,15 +6,20 @@ Every reader returns a `LabelTable`. It collects what is wrong in a file, so tha
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from seedbed.datasets.plain_pickle import read_plain_pickle
+from seedbed.datasets.known_files import Remember, read_anew
+from seedbed.datasets.plain_pickle import pickle_of, read_plain_pickle
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.regular_files import open_regular, read_regular
+from seedbed.regular_files import read_regular
+
+END = "\0"
+"""After each name in what is remembered of a file; XML cannot contain it."""
 
 
 @dataclass
@@ -72,7 +77,11 @@ class LabelTable:
 
 
 def read_annotations(
-    folder: Path, classes: Sequence[str], known: Sequence[str], ids: Sequence[str]
+    folder: Path,
+    classes: Sequence[str],
+    known: Sequence[str],
+    ids: Sequence[str],
+    remember: Remember = read_anew,
 ) -> LabelTable:
     """Labels from VOC's XML: every `object`, including difficult ones, as in the field's own label file.
 
@@ -81,30 +90,42 @@ def read_annotations(
         classes: classes of the data set.
         known: names that are not faults; those outside `classes` are left out.
         ids: the images whose files are read.
+        remember: gets the names in each file, each with `END` after it.
     """
     table = LabelTable(tuple(classes))
     if not folder.is_dir():
         table.faults.append(f"{folder}: expected the folder of annotations, but there is none")
         table.readable = False
         return table
+    names = set(known)
     for image_id in ids:
-        path = folder / f"{image_id}.xml"
-        if not os.path.lexists(path):
-            continue
+        path = f"{folder}/{image_id}.xml"
         try:
-            root = ElementTree.fromstring(read_regular(path))
-            if root.tag != "annotation":
-                raise ValueError(f"its root is {root.tag[:50]!r}, not 'annotation'")
-            found = {(o.findtext("name") or "").strip() for o in root.findall("object")}
+            found = set(remember(path, partial(_annotated, path)).split(END)[:-1])
         except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
+            if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
+                continue
             table.refuse(image_id, [f"{path}: not readable XML ({error}); replace it"])
             continue
-        unknown = [f"{path}: {unknown_name('class', n, known)}" for n in sorted(found - set(known))]
-        if unknown:
+        if not found <= names:
+            unknown = [f"{path}: {unknown_name('class', n, known)}" for n in sorted(found - names)]
             table.refuse(image_id, unknown)
             continue
         table.rows[image_id] = np.array([c in found for c in classes], dtype=bool)
     return table
+
+
+def _annotated(path: str) -> str:
+    """Names of the objects of VOC's XML, each with `END` after it.
+
+    Raises:
+        ValueError: not such a file, as do ElementTree.ParseError, LookupError and OSError.
+    """
+    root = ElementTree.fromstring(read_regular(Path(path)))
+    if root.tag != "annotation":
+        raise ValueError(f"its root is {root.tag[:50]!r}, not 'annotation'")
+    names = {(o.findtext("name") or "").strip() for o in root.findall("object")}
+    return "".join(f"{name}{END}" for name in sorted(names))
 
 
 def read_cls_labels(path: Path, classes: Sequence[str], columns: Sequence[str]) -> LabelTable:
@@ -152,12 +173,4 @@ def _vectors(path: Path) -> dict[str | int, Shaped[np.ndarray, "length"]]:
         FileNotFoundError: there is no such file.
         ValueError: it is not a `.npy` file of one dict of plain vectors.
     """
-    with open_regular(path) as file:
-        version = np.lib.format.read_magic(file)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, _, kind = read(file)
-        if shape != () or kind != np.dtype(object):
-            raise ValueError(f"it is an array of shape {shape} and type {kind}")
-        return read_plain_pickle(file.read())
+    return read_plain_pickle(pickle_of(path))

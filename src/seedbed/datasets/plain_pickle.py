@@ -6,12 +6,16 @@ constructors (`dtype.__setstate__`) corrupt memory if their state is forged. So 
 """
 
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Shaped
+
+from seedbed.regular_files import open_regular
 
 LONGEST = 4096
 """Most bytes or characters of a single value: 253 classes of 8 bytes need 2024."""
@@ -34,6 +38,24 @@ _VALUES |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _PUTS = frozenset({"BINPUT", "LONG_BINPUT", "MEMOIZE"})
 _GETS = frozenset({"BINGET", "LONG_BINGET"})
+
+
+def pickle_of(path: Path) -> bytes:
+    """The pickle in a `.npy` file of one object.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is another `.npy` file, or none.
+    """
+    with open_regular(path) as file:
+        version = np.lib.format.read_magic(file)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, kind = read(file)
+        if shape != () or kind != np.dtype(object):
+            raise ValueError(f"it is an array of shape {shape} and type {kind}")
+        return file.read()
 
 
 class NotPlainError(ValueError):
@@ -65,7 +87,15 @@ def read_plain_pickle(content: bytes) -> dict[str | int, Shaped[np.ndarray, "len
     Raises:
         NotPlainError: anything but a dict of one-dimensional arrays of numbers whose keys are strings or integers.
     """
-    reader = _Reader()
+    return read_with(PickleReader(), content)
+
+
+def read_with(reader: "PickleReader", content: bytes) -> dict[str | int, Shaped[np.ndarray, "..."]]:
+    """What a reader makes of a pickle.
+
+    Raises:
+        NotPlainError: it is none that the reader understands.
+    """
     try:
         reader.read(content)
     except NotPlainError:
@@ -75,15 +105,25 @@ def read_plain_pickle(content: bytes) -> dict[str | int, Shaped[np.ndarray, "len
     return reader.result()
 
 
-class _Reader:
-    """A stack, its marks and a memo, as pickle has them; every value is one of this module or a plain one."""
+class PickleReader:
+    """A stack, its marks and a memo, as pickle has them; every value is one of this module or a plain one.
+
+    What is understood are the names in `GLOBALS`, by which calls in `CALLS` are found; a subclass may know more.
+    """
+
+    LONGEST: ClassVar = LONGEST
+    DIMENSIONS: ClassVar = 1
+    """Of arrays, at most."""
+    GLOBALS: ClassVar[Mapping[str, str]] = _GLOBALS
+    CALLS: ClassVar[Mapping[str, Callable[..., Any]]]
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
 
-    def result(self) -> dict[str | int, Shaped[np.ndarray, "length"]]:
+    def result(self) -> dict[str | int, Shaped[np.ndarray, "..."]]:
+        """The dict in the outer array."""
         outer = self.stack[-1] if len(self.stack) == 1 else None
         if not isinstance(outer, _Array) or not isinstance(outer.content, dict):
             raise NotPlainError("it does not hold one dict")
@@ -100,7 +140,7 @@ class _Reader:
             elif name in _GETS:
                 stack.append(memo[argument])
             elif name in _VALUES:
-                if isinstance(argument, str | bytes | bytearray) and len(argument) > LONGEST:
+                if isinstance(argument, str | bytes | bytearray) and len(argument) > self.LONGEST:
                     raise NotPlainError(f"it holds a value of {len(argument)} bytes")
                 stack.append(argument)
             elif name in _CONSTANTS:
@@ -162,17 +202,18 @@ class _Reader:
     def _set(self, pairs: list[Any]) -> None:
         target = _expect(self.stack[-1], dict)
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            vector = value.content if isinstance(value, _Array) else value
-            if type(key) not in (str, int) or not isinstance(vector, np.ndarray):
+            array = value.content if isinstance(value, _Array) else value
+            if type(key) not in (str, int) or not isinstance(array, np.ndarray):
+                what = "a vector" if self.DIMENSIONS == 1 else "an array"
                 raise NotPlainError(
-                    f"it holds {_kind(key)} → {_kind(value)} instead of an id → a vector of numbers"
+                    f"it holds {_kind(key)} → {_kind(value)} instead of an id → {what} of numbers"
                 )
-            target[key] = vector
+            target[key] = array
 
     def _global(self, name: str) -> None:
-        if name not in _GLOBALS:
+        if name not in self.GLOBALS:
             raise NotPlainError(f"it holds {name.replace(' ', '.')}")
-        self.stack.append(_Global(_GLOBALS[name]))
+        self.stack.append(_Global(self.GLOBALS[name]))
 
     def _stack_global(self, _: Any) -> None:
         module, name = self._take(2)
@@ -181,9 +222,9 @@ class _Reader:
     def _reduce(self, _: Any) -> None:
         function, arguments = self._take(2)
         called = _expect(function, _Global).name
-        if called not in _CALLS:
+        if called not in self.CALLS:
             raise NotPlainError(f"it calls {called}")
-        self.stack.append(_CALLS[called](*_expect(arguments, tuple)))
+        self.stack.append(self.CALLS[called](*_expect(arguments, tuple)))
 
     def _build(self, _: Any) -> None:
         (state,) = self._take(1)
@@ -191,7 +232,7 @@ class _Reader:
         if isinstance(target, _Type):
             _build_type(target, state)
         else:
-            _build_array(_expect(target, _Array), _expect(state, tuple))
+            _build_array(_expect(target, _Array), _expect(state, tuple), self.DIMENSIONS)
 
 
 def _kind(value: Any) -> str:
@@ -229,15 +270,20 @@ def _build_type(target: _Type, state: Any) -> None:
     target.built = True
 
 
-def _numbers(kind: Any, shape: Any, content: Any) -> Shaped[np.ndarray, "length"]:
+def _numbers(kind: Any, shape: Any, content: Any, dimensions: int = 1) -> Shaped[np.ndarray, "..."]:
     if not _expect(kind, _Type).built or kind.code not in NUMBERS:
         raise NotPlainError(f"it holds an array of type {kind.code!r} instead of numbers")
-    if type(shape) is not tuple or len(shape) != 1 or type(shape[0]) is not int:
-        raise NotPlainError(f"it holds an array of shape {shape!r} instead of a vector")
+    if (
+        type(shape) is not tuple
+        or not 1 <= len(shape) <= dimensions
+        or not all(type(side) is int for side in shape)
+    ):
+        told = "a vector" if dimensions == 1 else f"at most {dimensions} dimensions"
+        raise NotPlainError(f"it holds an array of shape {shape!r} instead of {told}")
     size = int(kind.code[1:])
-    if not isinstance(content, str | bytes | bytearray) or shape[0] * size != len(_bytes(content)):
-        raise NotPlainError(f"a vector of {shape[0]} numbers of {size} bytes has another number of bytes")
-    return np.frombuffer(_bytes(content), dtype=f"<{kind.code}")
+    if not isinstance(content, str | bytes | bytearray) or prod(shape) * size != len(_bytes(content)):
+        raise NotPlainError(f"a vector of {prod(shape)} numbers of {size} bytes has another number of bytes")
+    return np.frombuffer(_bytes(content), dtype=f"<{kind.code}").reshape(shape)
 
 
 def _empty_array(kind: Any, shape: Any, code: Any) -> _Array:
@@ -246,7 +292,7 @@ def _empty_array(kind: Any, shape: Any, code: Any) -> _Array:
     return _Array()
 
 
-def _build_array(target: _Array, state: tuple[Any, ...]) -> None:
+def _build_array(target: _Array, state: tuple[Any, ...], dimensions: int) -> None:
     version, shape, kind, column_major, content = state
     if version != 1 or column_major is not False:
         raise NotPlainError("an array has an unusual state")
@@ -254,23 +300,26 @@ def _build_array(target: _Array, state: tuple[Any, ...]) -> None:
         (target.content,) = _expect(content, list)
         _expect(target.content, dict)
     else:
-        target.content = _numbers(kind, shape, content)
+        target.content = _numbers(kind, shape, content, dimensions)
 
 
 def _scalar(kind: Any, content: Any) -> Any:
     return _numbers(kind, (1,), content)[0].item()
 
 
-def _from_buffer(content: Any, kind: Any, shape: Any, order: Any) -> Shaped[np.ndarray, "length"]:
+def from_buffer(
+    content: Any, kind: Any, shape: Any, order: Any, dimensions: int = 1
+) -> Shaped[np.ndarray, "..."]:
+    """An array as protocol 5 writes it."""
     if order != "C":
         raise NotPlainError("an array has an unusual order")
-    return _numbers(kind, shape, content)
+    return _numbers(kind, shape, content, dimensions)
 
 
-_CALLS: dict[str, Callable[..., Any]] = {
+PickleReader.CALLS = {
     "encode": _encoded,
     "dtype": _typed,
     "array": _empty_array,
     "scalar": _scalar,
-    "buffer": _from_buffer,
+    "buffer": from_buffer,
 }

@@ -14,7 +14,7 @@ from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import DatasetDeclaration, Options, SplitDeclaration
 from seedbed.datasets.shrunk import ShrunkDataset
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.installed import with_installed
+from seedbed.installed import refuse_taken, with_installed
 
 DATASETS: dict[str, str] = {
     "composites": "seedbed.datasets.composites:CompositesDataset",
@@ -52,6 +52,11 @@ def installed_kinds() -> Mapping[str, object]:
     return with_installed(own, GROUP, "kind of data set", expected, _is_kind)
 
 
+@cache
+def _refuse_taken() -> None:
+    refuse_taken(DATASETS, GROUP, "kind of data set")
+
+
 def _is_kind(entry: object) -> bool:
     return isinstance(entry, type) and isinstance(entry, DatasetKind)
 
@@ -60,9 +65,10 @@ def dataset_kind(kind: str) -> DatasetKind:
     """The class of a kind.
 
     Raises:
-        SeedbedError: an unknown kind, or an installed package that adds one is broken.
+        SeedbedError: an unknown kind, or an installed package that adds one is broken or takes one of our names.
     """
     if kind in DATASETS:
+        _refuse_taken()
         module, _, attribute = DATASETS[kind].partition(":")
         return cast(DatasetKind, getattr(import_module(module), attribute))
     if kind not in installed_kinds():

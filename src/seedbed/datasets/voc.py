@@ -19,6 +19,7 @@ from pydantic import Field
 from seedbed.datasets import declaration
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import SUFFIXES, mask_lookup, refuse_classes
+from seedbed.datasets.known_files import Remember, read_anew
 from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.labels import LabelTable, read_annotations, read_cls_labels
 from seedbed.datasets.listed import ListedDataset, SplitList
@@ -66,6 +67,8 @@ class VocDataset(ListedDataset):
         assert root is not None
         super().__init__(name, root, splits)
         self.options = options
+        self._remember: Remember = read_anew
+        self._listings: dict[tuple[str, str], tuple[Path, set[str]]] = {}
         names = root / "class_names.txt"
         self.names = _class_names(names) if os.path.lexists(names) else list(VOC_NAMES)
         self.names = [n.strip() for n in self.names if n.strip()]
@@ -77,6 +80,10 @@ class VocDataset(ListedDataset):
         self._lookup = mask_lookup(self._indices)
         refuse_classes(self.classes, f"data set {name!r}")
 
+    def remember_annotations(self, remember: Remember) -> None:
+        """Read files of annotations only where `remember` does not know what they hold."""
+        self._remember = remember
+
     def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
         """Image-level labels.
 
@@ -87,6 +94,8 @@ class VocDataset(ListedDataset):
 
     def source(self, image_id: str) -> Path:
         """The image's file: `<id>.jpg`, or where there is none, with another ending of a photograph."""
+        if found := self._in_listing(self.options.images, f"{image_id}.jpg"):
+            return found
         default = self.root / self.options.images / f"{image_id}.jpg"
         others = (
             default.with_name(name) for name in _file_names(default.name.removesuffix(".jpg"), SUFFIXES)
@@ -116,7 +125,7 @@ class VocDataset(ListedDataset):
             return sorted(p.stem for p in self._label_path.glob("*.xml"))
         return list(self._labels.lines)
 
-    @property
+    @cached_property
     def _label_path(self) -> Path:
         labels = self.options.labels
         return self.root / {"annotations": "Annotations", "csv": "image_labels.csv"}.get(labels, labels)
@@ -136,18 +145,31 @@ class VocDataset(ListedDataset):
         if self._csv is not None:
             return self._csv
         if self.options.labels == "annotations":
-            return read_annotations(self._label_path, self.classes, self.names[1:], list(self._listed))
+            ids = list(self._listed)
+            return read_annotations(self._label_path, self.classes, self.names[1:], ids, self._remember)
         columns = self.names[1:]
         return read_cls_labels(self._label_path, self.classes, columns)
 
     def _mask_path(self, image_id: str) -> Path | None:
         """`<id>.png`, or `<id>.jpg.png` as `seedbed export` may call it."""
+        if found := self._in_listing(self.options.masks, f"{image_id}.png"):
+            return found
         folder = self.root / self.options.masks
         source = self.source(image_id)
         stem = folder / image_id
         names = [stem.name, source.name, source.stem]
-        found = (stem.with_name(f"{n}{suffix}") for n in dict.fromkeys(names) for suffix in (".png", ".PNG"))
-        return next((p for p in found if p.is_file()), None)
+        paths = (stem.with_name(f"{n}{suffix}") for n in dict.fromkeys(names) for suffix in (".png", ".PNG"))
+        return next((p for p in paths if p.is_file()), None)
+
+    def _in_listing(self, folder: str, path: str) -> Path | None:
+        """A file at a path below a folder, which is listed once; None if it was not there then."""
+        above, _, name = path.rpartition("/")
+        if (folder, above) not in self._listings:
+            place = self.root / folder / above
+            entries = os.scandir(place) if place.is_dir() else ()
+            self._listings[folder, above] = place, {e.name for e in entries if e.is_file()}
+        place, names = self._listings[folder, above]
+        return place / name if name in names else None
 
     def _no_mask(self, image_id: str) -> str:
         path = self.root / self.options.masks / f"{image_id}.png"

@@ -13,16 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from seedbed.artifacts.atomic import write_if_changed
 from seedbed.artifacts.manifest import sha256_bytes, to_json
 from seedbed.datasets import open_dataset
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.content import Changes, Content, changes, read_masks, read_rows
-from seedbed.datasets.index import masks_digest, masks_rows, parse_index
-from seedbed.datasets.known_files import KnownFiles, Stamp, is_settled, scan
+from seedbed.datasets.index import parse_index
+from seedbed.datasets.known_files import KnownFiles, Stamp, is_settled, read_anew, scan
+from seedbed.datasets.mask_sums import masks_digest, masks_rows
 from seedbed.datasets.table import dataset_kind, dataset_root
+from seedbed.engines.progress_line import ProgressLine
 from seedbed.engines.restored import restore_index, restore_masks, sound_content
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import UNKNOWN_DATA, index_files
@@ -32,6 +34,8 @@ from seedbed.runtime.paths import INDEX
 
 SECOND = 1_000_000_000
 NO_CHANGES = Changes()
+OF_LABELS = (".csv", ".txt", ".xml", ".npy")
+"""Endings of files of labels and lists, which are neither photographs nor masks."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,14 @@ def look(
     return _Look(graph, write, whole, root).state()
 
 
+class _Read(NamedTuple):
+    """Files that were read; None where all are as indexed."""
+
+    annotations: KnownFiles
+    photographs: KnownFiles | None
+    masks: KnownFiles | None
+
+
 class _Look:
     """One look; see `look`."""
 
@@ -100,6 +112,7 @@ class _Look:
         self.restored = restore_index(graph) if write else []
         self.indexed = sound_content(graph)
         self.stamps: Mapping[str, Stamp] = {}
+        self._digests: tuple[Mapping[str, Stamp], dict[bool, str]] = self.stamps, {}
 
     def state(self) -> DataState:
         found = self._found()
@@ -141,27 +154,51 @@ class _Look:
 
     def _anew(self) -> DataState:
         try:
-            dataset = open_dataset(self.graph.dataset, self.graph.declaration, self.root)
-            places = list(getattr(dataset, "places", lambda: [self.root])())
-            self.stamps = scan(places)
-            files = self.known.photographs(self.stamps)
-            rows = tuple(read_rows(dataset, self.graph.declaration.splits, files.digest))
-            mask_files = self._mask_files(dataset)
-            masks = None
-            if mask_files is not None:
-                masks = tuple(read_masks(dataset, self.graph.declaration.splits, mask_files.digest))
+            with ProgressLine(f"reading data set {self.graph.dataset}") as line:
+                new, places, files = self._read(line)
         except (SeedbedError, OSError, ValueError) as error:
             fault = " ".join(str(error).split())
             return DataState(fault=fault, content=sha256_bytes(fault.encode()))
-        new = Content(dataset.classes, rows, masks)
         changed = changes(self.old, new) if self.old else NO_CHANGES
-        if self.write and self.old and self.old.masks is None and masks and not changed.retrains:
-            self.restored += restore_masks(self.graph, masks)
+        if self.write and self.old and self.old.masks is None and new.masks and not changed.retrains:
+            self.restored += restore_masks(self.graph, new.masks)
         state = DataState(changed, "", new.digest, new.masks_digest)
         if self.write:
-            kept = (mask_files, new.classes) if mask_files else None
-            self.known.keep(files, kept, self._told(state, places))
+            kept = (files.masks, new.classes) if files.masks else None
+            self.known.keep(files.photographs, files.annotations, kept, self._told(state, places))
         return state
+
+    def _read(self, line: ProgressLine) -> "tuple[Content, list[Path], _Read]":
+        """What the data set holds now, its places, and what may be remembered of its files."""
+        splits = self.graph.declaration.splits
+        dataset = open_dataset(self.graph.dataset, self.graph.declaration, self.root)
+        places = list(getattr(dataset, "places", lambda: [self.root])())
+        if not self.stamps or [str(place) for place in places] != self.known.look["places"]:
+            self.stamps = scan(places)
+        annotations = self.known.annotations(self.stamps)
+        getattr(dataset, "remember_annotations", lambda remember: None)(line.counting(annotations.digest))
+        files = mask_files = None
+        if old := self._pixels_as_indexed(dataset):
+            digests = {row.image_id: row.sha256 for row in old.rows}
+            rows, masks = tuple(read_rows(dataset, splits, read_anew, digests)), old.masks or ()
+        else:
+            files, mask_files = self.known.photographs(self.stamps), self._mask_files(dataset)
+            rows, masks = tuple(read_rows(dataset, splits, line.counting(files.digest))), None
+            if mask_files is not None:
+                masks = tuple(read_masks(dataset, splits, line.counting(mask_files.digest)))
+        return Content(dataset.classes, rows, masks), places, _Read(annotations, files, mask_files)
+
+    def _pixels_as_indexed(self, dataset: Dataset) -> Content | None:
+        """What is indexed, if the last look found the same photographs and masks and since then only labels changed."""
+        last, splits = self.known.look, self.graph.declaration.splits
+        if not isinstance(last, dict) or last.get("pixels") != self._key(pixels=True):
+            return None
+        if self.old is None or self.old.classes != dataset.classes:
+            return None
+        if self.old.masks is None and any(declared.masks for declared in splits.values()):
+            return None
+        listed = [(image_id, split) for split in splits for image_id in dataset.image_ids(split)]
+        return self.old if [(row.image_id, row.split) for row in self.old.rows] == listed else None
 
     def _mask_files(self, dataset: Dataset) -> KnownFiles | None:
         """What is known of the masks; None where they are not looked at, since all of them would be read.
@@ -181,21 +218,38 @@ class _Look:
             return None
         return {
             "of": self._key(),
+            "pixels": self._key(pixels=True) if self._same_pixels(state) else None,
             "places": [str(place) for place in places],
             "changes": list(state.changes),
             "content": state.content,
             "masks_content": state.masks_content,
         }
 
-    def _key(self) -> list[str]:
-        """What a look depends on."""
+    def _same_pixels(self, state: DataState) -> bool:
+        """Whether all photographs and masks are those of the index, and no other ones are listed."""
+        differs = state.changes._replace(labels=0, order=0)
+        return state.masks_content is not None and not any(differs)
+
+    def _key(self, pixels: bool = False) -> list[str]:
+        """What a look depends on; what photographs and masks depend on, with `pixels`."""
         try:
             masks = masks_digest(self.graph.masks_path)
         except SeedbedError:
             masks = ""
-        seen = repr(sorted(self.stamps.items())).encode("utf-8", "surrogateescape")
         declared = to_json([self.graph.index_slice(), str(self.root)])
-        return [sha256_bytes(declared), self.indexed, masks, sha256_bytes(seen)]
+        return [sha256_bytes(declared), self.indexed, masks, self._seen(pixels)]
+
+    def _seen(self, pixels: bool) -> str:
+        """Digest of sizes and times of files, without those of labels if `pixels`."""
+        stamps, digests = self._digests
+        if stamps is not self.stamps:
+            stamps, digests = self._digests = self.stamps, {}
+        if pixels not in digests:
+            told = sorted(stamps.items())
+            if pixels:
+                told = [one for one in told if not one[0].lower().endswith(OF_LABELS)]
+            digests[pixels] = sha256_bytes(repr(told).encode("utf-8", "surrogateescape"))
+        return digests[pixels]
 
 
 def _existing_root(graph: TaskGraph, root: str | Path | None) -> Path | None:

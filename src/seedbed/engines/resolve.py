@@ -4,13 +4,14 @@ It always runs and its only output is constant, so the other stages depend only 
 slices would get new modification times on any change, and Snakemake would run again what is not stale.)
 """
 
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import NamedTuple
 
 from seedbed.artifacts.atomic import write_if_changed
 from seedbed.engines.data_state import DataState, look
 from seedbed.engines.dvc_yaml import RESOLVE, check_fresh, stamp
-from seedbed.engines.tree_lock import refuse_dvc, refuse_writers
+from seedbed.engines.tree_lock import hold_tree
 from seedbed.plan.commands import Workflow
 from seedbed.plan.overrides import NOTHING, Overrides
 from seedbed.runtime.log import Log, guarded
@@ -45,10 +46,8 @@ def resolve(folder: Path = Path(), by_dvc: bool = False, overrides: Overrides = 
     """
     workflow = Workflow.read(folder, overrides)
     reports = check_fresh(workflow, folder)
-    refuse_writers(workflow)
-    if not by_dvc:
-        refuse_dvc(workflow, folder)
-    written, data = write_slices(workflow, whole=by_dvc)
+    with hold_tree(workflow, folder, by_dvc):
+        written, data = write_slices(workflow, whole=by_dvc)
     return Resolved(workflow, reports, written, data)
 
 
@@ -68,11 +67,15 @@ def write_slices(workflow: Workflow, whole: bool = False) -> tuple[list[Path], D
 
 
 def main() -> int:
-    """Run the stage's command.
+    """Run the stage's command, which has no options but `--help`.
 
     Returns:
         Exit status: 0, or 1 after one line on stderr.
     """
+
+    ArgumentParser(
+        description="Write the parameter slices that changed: the first stage of `dvc repro`."
+    ).parse_args()
 
     def work(log: Log) -> None:
         resolved = resolve(by_dvc=True)

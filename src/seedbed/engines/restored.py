@@ -12,7 +12,7 @@ from seedbed.artifacts.artifact import verify
 from seedbed.artifacts.atomic import write_bytes, write_if_changed
 from seedbed.artifacts.manifest import MANIFEST, read_manifest, sha256_bytes, to_json
 from seedbed.datasets.content import MaskRow
-from seedbed.datasets.index import masks_text
+from seedbed.datasets.mask_sums import masks_text
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import masks_command
 from seedbed.plan.tasks import TaskGraph
@@ -62,7 +62,7 @@ def restore_index(graph: TaskGraph) -> list[Path]:
         return []
     other = next(name for name in FILES if name not in damaged)
     time = (graph.index_folder / other).stat().st_mtime_ns
-    return [_put(graph.index_folder / damaged[0], (copies / damaged[0]).read_bytes(), time)]
+    return _put(graph.index_folder / damaged[0], (copies / damaged[0]).read_bytes(), time)
 
 
 def _bytes(path: Path) -> bytes:
@@ -85,11 +85,11 @@ def restore_masks(graph: TaskGraph, rows: Sequence[MaskRow]) -> list[Path]:
     Returns:
         What was put back.
     """
-    if not graph.masks_path.exists() or not all(row.sha256 for row in rows):
+    if not os.path.lexists(graph.masks_path) or not all(row.sha256 for row in rows):
         return []
     text = masks_text(rows, masks_key(graph, sound_content(graph)))
     time = max(path.stat().st_mtime_ns for path in masks_command(graph).reads)
-    return [_put(graph.masks_path, text.encode(), time)]
+    return _put(graph.masks_path, text.encode(), time)
 
 
 def masks_key(graph: TaskGraph, content: str) -> str:
@@ -101,11 +101,18 @@ def masks_key(graph: TaskGraph, content: str) -> str:
     return sha256_bytes(to_json([graph.masks_slice(), {"index": [content]}]))
 
 
-def _put(path: Path, content: bytes, time: int) -> Path:
-    """Write a file that is no younger than `time`, in nanoseconds, so that it outdates nothing."""
-    write_bytes(path, content)
-    os.utime(path, ns=(time, time))
-    return path
+def _put(path: Path, content: bytes, time: int) -> list[Path]:
+    """Write a file that is no younger than `time`, in nanoseconds, so that it outdates nothing.
+
+    Returns:
+        What was put back: nothing if it cannot be written, as where a folder has its name; the file then stays damaged.
+    """
+    try:
+        write_bytes(path, content)
+        os.utime(path, ns=(time, time))
+    except (SeedbedError, OSError):
+        return []
+    return [path]
 
 
 def _keep(path: Path, content: bytes) -> None:

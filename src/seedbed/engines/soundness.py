@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from seedbed.artifacts.artifact import verify
 from seedbed.artifacts.manifest import MANIFEST, FileEntry, Manifest, merge_shards, read_manifest
-from seedbed.datasets.index import masks_digest, masks_made_with
+from seedbed.datasets.mask_sums import masks_digest, masks_made_with
 from seedbed.engines.data_state import DataState, look
 from seedbed.engines.restored import masks_key
 from seedbed.errors import SeedbedError

@@ -6,8 +6,8 @@ Snakemake holds `results/.work/run.lock` while it runs; DVC cannot, but notes th
 
 import json
 import os
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from seedbed.errors import SeedbedError
@@ -38,16 +38,6 @@ def refuse_dvc(workflow: Workflow, folder: Path = Path()) -> None:
         raise SeedbedError(
             f"{workflow.results} is being written by DVC (pid {process}); wait for it, or stop it"
         )
-
-
-def refuse_runs(workflow: Workflow) -> None:
-    """Refuse to go on where a run of Snakemake, of DVC or of a stage command writes; nothing on disk is touched.
-
-    Raises:
-        SeedbedError: naming what is being written, and by whom.
-    """
-    refuse_writers(workflow)
-    refuse_dvc(workflow)
 
 
 def who_holds(workflow: Workflow) -> str:
@@ -85,8 +75,12 @@ def refuse_unplanned(workflow: Workflow) -> None:
         )
 
 
-def hold_tree(workflow: Workflow) -> ExitStack:
-    """Claim the results for one run of Snakemake.
+def hold_tree(workflow: Workflow, folder: Path = Path(), by_dvc: bool = False) -> ExitStack:
+    """Claim the results for one run of Snakemake, or for a command that writes slices or deletes.
+
+    Args:
+        folder: the checkout.
+        by_dvc: called by a run of DVC, which otherwise counts as another run.
 
     Returns:
         what holds the claim, until it is closed or the process ends.
@@ -94,10 +88,31 @@ def hold_tree(workflow: Workflow) -> ExitStack:
     Raises:
         SeedbedError: another run writes there.
     """
-    refuse_runs(workflow)
+    refuse_writers(workflow)
+    if not by_dvc:
+        refuse_dvc(workflow, folder)
     stack = ExitStack()
     stack.enter_context(output_lock(workflow.results, RUN))
     return stack
+
+
+@contextmanager
+def hold_if_free(workflow: Workflow) -> Iterator[bool]:
+    """Claim the results as long as the context lasts, if no other run writes there; the value says whether none does.
+
+    Results of someone else, where no lock can be written, cannot be claimed: they are free if nothing holds them.
+
+    Raises:
+        SeedbedError: a mistake in params.yaml or a recipe.
+    """
+    is_free = not who_holds(workflow)
+    with ExitStack() as stack:
+        if is_free:
+            try:
+                stack.enter_context(hold_tree(workflow))
+            except SeedbedError:
+                is_free = not who_holds(workflow)
+        yield is_free
 
 
 def _refuse_locked(folders: Iterable[Path]) -> None:

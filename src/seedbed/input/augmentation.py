@@ -34,6 +34,21 @@ class RandAugment(_Model):
     """Also shear, shift and rotate. Label maps move along; what moves in from outside has no label."""
 
 
+class FixMatch(_Model):
+    """RandAugment as in FixMatch (Sohn et al. 2020, table 12), which the code of Puzzle-CAM and P-NOC has.
+
+    Fourteen operations, five of them geometric, each applied with probability 1/2 at a random strength; then a black
+    square is put on the image. torchvision's `RandAugment` and timm's have other operations and ranges.
+    """
+
+    n: PositiveInt = 2
+    """Operations drawn per image."""
+    m: int = Field(default=10, ge=2, le=10)
+    """Strengths are drawn from 1 to m - 1, out of 10."""
+    cutout: int = Field(default=16, ge=0, le=8192)
+    """Side of the square in pixels; 0: none."""
+
+
 class Augmentation(_Model):
     """What happens to a training image, in this order."""
 
@@ -49,6 +64,7 @@ class Augmentation(_Model):
     """Probability of a horizontal flip."""
     colour_jitter: ColourJitter | None = None
     randaugment: RandAugment | None = None
+    fixmatch: FixMatch | None = None
 
     @model_validator(mode="after")
     def _ranges(self) -> "Augmentation":
@@ -56,6 +72,8 @@ class Augmentation(_Model):
             bounds = getattr(self, name)
             if bounds is not None and bounds[0] > bounds[1]:
                 raise ValueError(f"{name}: expected [low, high], but {bounds[0]} is greater than {bounds[1]}")
+        if self.randaugment is not None and self.fixmatch is not None:
+            raise ValueError("expected randaugment or fixmatch, but both are set; set one to null")
         if self.rescale is not None and self.resize_long is not None:
             if "resize_long" in self.model_fields_set:
                 raise ValueError("expected resize_long or rescale, but both are set; set one to null")

@@ -73,12 +73,13 @@ GEOMETRIC_OPERATIONS: Mapping[str, Callable[[int, int, float], Affine]] = {
     "shear_y": lambda width, height, m: (1.0, 0.0, 0.0, 0.3 * m, 1.0, -0.3 * m * width / 2),
     "shift_x": lambda width, height, m: (1.0, 0.0, 150 / 331 * m * width, 0.0, 1.0, 0.0),
     "shift_y": lambda width, height, m: (1.0, 0.0, 0.0, 0.0, 1.0, 150 / 331 * m * height),
-    "rotate": lambda width, height, m: _rotation(width, height, np.deg2rad(30) * m),
+    "rotate": lambda width, height, m: rotation(width, height, np.deg2rad(30) * m),
 }
 """Name → matrix for width, height and the magnitude in [−1, 1]."""
 
 
-def _rotation(width: int, height: int, angle: float) -> Affine:
+def rotation(width: int, height: int, angle: float) -> Affine:
+    """The matrix that turns an image about its centre, by an angle in radians."""
     cos, sin, x, y = np.cos(angle), np.sin(angle), width / 2, height / 2
     return cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y
 
@@ -109,22 +110,24 @@ def rand_augment(
             image = COLOUR_OPERATIONS[name](image, m)
             continue
         matrix = GEOMETRIC_OPERATIONS[name](*image.size, m)
-        image = _move(image, matrix, Image.Resampling.BILINEAR, MEAN_COLOUR)
-        valid = _move(valid, matrix, Image.Resampling.NEAREST, 0)
-        moved = {key: _move_plane(plane, matrix) for key, plane in moved.items()}
+        image = move(image, matrix, Image.Resampling.BILINEAR, MEAN_COLOUR)
+        valid = move(valid, matrix, Image.Resampling.NEAREST, 0)
+        moved = {key: move_plane(plane, matrix) for key, plane in moved.items()}
     return image, moved, valid
 
 
-def _move_plane(plane: np.ndarray, matrix: Affine) -> np.ndarray:
+def move_plane(plane: np.ndarray, matrix: Affine) -> np.ndarray:
+    """A label map (nearest pixel) or maps (bilinear) moved as the image is."""
     if plane.dtype == np.uint8:
         picture = Image.fromarray(np.ascontiguousarray(plane))
-        return np.asarray(_move(picture, matrix, Image.Resampling.NEAREST, IGNORE))
+        return np.asarray(move(picture, matrix, Image.Resampling.NEAREST, IGNORE))
     channels = [Image.fromarray(np.ascontiguousarray(channel)) for channel in plane]
-    moved = [np.asarray(_move(channel, matrix, Image.Resampling.BILINEAR, 0)) for channel in channels]
+    moved = [np.asarray(move(channel, matrix, Image.Resampling.BILINEAR, 0)) for channel in channels]
     return np.stack(moved) if moved else plane
 
 
-def _move(
+def move(
     image: Image.Image, matrix: Affine, resample: Image.Resampling, fill: int | tuple[int, ...]
 ) -> Image.Image:
+    """An image of the same size whose pixel (x, y) is what the matrix says of this one, and `fill` outside."""
     return image.transform(image.size, Image.Transform.AFFINE, matrix, resample, fillcolor=fill)

@@ -16,6 +16,7 @@ from PIL import Image
 from torch.nn import functional
 
 from seedbed.input.augmentation import Augmentation
+from seedbed.input.fixmatch import fixmatch_augment
 from seedbed.input.photometric import MEAN_COLOUR, jitter_colours, rand_augment
 from seedbed.labels import IGNORE
 
@@ -65,7 +66,7 @@ def augment(
         pixels = mirror(pixels)
         planes = {name: mirror_plane(value) for name, value in planes.items()}
     inside = np.full((rows, columns), True)
-    if augmentation.colour_jitter is not None or augmentation.randaugment is not None:
+    if (augmentation.colour_jitter, augmentation.randaugment, augmentation.fixmatch) != (None, None, None):
         pixels, planes, inside = _photometric(pixels, planes, augmentation, rng)
 
     canvas = _blank(augmentation.crop).copy()
@@ -195,6 +196,8 @@ def _photometric(
         image = jitter_colours(image, augmentation.colour_jitter, rng)
     if augmentation.randaugment is not None:
         image, moved, inside = rand_augment(image, moved, inside, augmentation.randaugment, rng)
+    if augmentation.fixmatch is not None:
+        image, moved = fixmatch_augment(image, moved, augmentation.fixmatch, rng)
     within = np.asarray(inside) > 0
     moved = {
         name: p if p.dtype == np.uint8 else np.where(within, p, np.float32(0)) for name, p in moved.items()

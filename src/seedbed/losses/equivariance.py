@@ -29,11 +29,6 @@ def stretched(maps: Float[Tensor, "batch channels h w"]) -> Float[Tensor, "batch
     return (positive - lowest - EPSILON).relu() / (span + EPSILON)
 
 
-def with_background(cams: Float[Tensor, "batch classes h w"]) -> Float[Tensor, "batch outputs h w"]:
-    """Background, 1 − the strongest class, before the classes (§3.4)."""
-    return torch.cat([1 - cams.amax(1, keepdim=True), cams], dim=1)
-
-
 def equivariance_loss(
     first: Float[Tensor, "batch classes h w"], second: Float[Tensor, "batch classes h w"]
 ) -> Float[Tensor, ""]:

@@ -31,12 +31,25 @@ def pick_present_class(
 
 
 def class_maps(
-    cam_logits: Float[Tensor, "batch classes h w"], chosen: Int64[Tensor, "batch"], size: tuple[int, int]
+    cam_logits: Float[Tensor, "batch classes h w"],
+    chosen: Int64[Tensor, "batch"],
+    size: tuple[int, int],
+    order: Literal["relu_first", "resize_first"] = "relu_first",
 ) -> Float[Tensor, "batch 1 H W"]:
-    """ReLU(A_r) of each image's chosen class at image size (bilinear); 0 where none is chosen (-1)."""
+    """ReLU(A_r) of each image's chosen class at image size (bilinear); 0 where none is chosen (-1).
+
+    Args:
+        cam_logits: A, before ReLU.
+        chosen: r of each image.
+        size: height and width of the image.
+        order: ReLU on the map's own grid, then the resizing (P-NOC's code); or the reverse (OC-CSE's code), where
+            negative cells beside positive ones shrink what is positive.
+    """
     rows = torch.arange(len(chosen), device=chosen.device)
-    maps = cam_logits[rows, chosen.clamp(min=0)][:, None].relu() * (chosen >= 0)[:, None, None, None]
-    return functional.interpolate(maps, size, mode="bilinear", align_corners=False)
+    maps = cam_logits[rows, chosen.clamp(min=0)][:, None] * (chosen >= 0)[:, None, None, None]
+    if order == "relu_first":
+        return functional.interpolate(maps.relu(), size, mode="bilinear", align_corners=False)
+    return functional.interpolate(maps, size, mode="bilinear", align_corners=False).relu()
 
 
 def normalise_maps(

@@ -22,6 +22,8 @@ class AffinityParameters(PairParameters):
     mixing_gain: float = Field(4.0, gt=0)
     """Gain of the last layer's initialisation; 4 is published, for maps behind batch norm and ReLU (Wide-ResNet-38).
     EfficientNet's maps spread ten times as far, which 0.4 makes up for."""
+    frozen_stages: int = Field(0, ge=0)
+    """First stages of the backbone that are not trained; of Wide-ResNet-38, PSA's code does not train the first one."""
 
 
 class AffinityMethod(PairMethod):
@@ -32,7 +34,9 @@ class AffinityMethod(PairMethod):
     def build_network(self, backbone: Backbone, parameters: AffinityParameters) -> AffinityNet:
         """Features of the last three maps, mixed."""
         from seedbed.networks.affinitynet import AffinityNet
+        from seedbed.networks.backbones import freeze_stages
 
+        self._frozen = freeze_stages(backbone, parameters.frozen_stages)
         return AffinityNet(backbone, backbone.channels, parameters.mixing_gain)
 
     def train(self, mode: bool = True) -> AffinityMethod:
@@ -41,6 +45,8 @@ class AffinityMethod(PairMethod):
 
         super().train(mode)
         hold_batch_norm(self.affinitynet, self.batch_norm)
+        for module in self._frozen:
+            module.training = False
         return self
 
     def affinity(self, output: Tensor, offsets: Offsets) -> Tensor:

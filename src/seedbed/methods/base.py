@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from seedbed.networks.known import backbone_fault, kind_fault, weights_fault
+from seedbed.networks.known import backbone_fault, weights_fault, weights_form_fault
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from seedbed.input.examples import Examples
     from seedbed.input.field_store import FieldStore
 
-TrainingStageName = Literal["train_classifier", "train_affinitynet", "train_segmenter"]
+TrainingStageName = Literal["train_classifier", "train_affinitynet", "train_segmenter", "train_saliency"]
+
+POLARITY = "polarity"
+"""Key in a saliency network's facts: whether low logits are salient (`inverted`), and how that is known (`rule`)."""
 
 
 class MethodParameters(BaseModel):
@@ -46,18 +49,18 @@ class MethodParameters(BaseModel):
     @field_validator("backbone")
     @classmethod
     def _known_backbone(cls, name: str) -> str:
-        return _sound(name, backbone_fault(name))
+        return _value_unless(name, backbone_fault(name))
 
     @field_validator("weights")
     @classmethod
     def _known_weights(cls, weights: str) -> str:
-        return _sound(weights, kind_fault(weights))
+        return _value_unless(weights, weights_form_fault(weights))
 
     @model_validator(mode="after")
     def _given_together(self) -> MethodParameters:
         """Weights that no settings of a data set can change, since both are given."""
         if {"backbone", "weights"} <= self.model_fields_set:
-            _sound("", weights_fault(self.backbone, self.weights))
+            _value_unless("", weights_fault(self.backbone, self.weights))
         return self
 
     def faults(self) -> Iterator[str]:
@@ -66,7 +69,7 @@ class MethodParameters(BaseModel):
             yield fault
 
 
-def _sound(value: str, fault: str) -> str:
+def _value_unless(value: str, fault: str) -> str:
     if fault:
         raise ValueError(fault)
     return value
@@ -117,6 +120,9 @@ class Objective(NamedTuple):
     loss: Tensor
     parts: dict[str, Tensor]
     """Scalars, logged by name."""
+    enters: tuple[str, ...] = ()
+    """Other players whose gradients this loss is added to. They do not step now, but must within the same micro-batch,
+    after which the loop clears their gradients."""
 
 
 class GivenNetwork(NamedTuple):
@@ -169,6 +175,17 @@ class Method:
 
         What is produced here must be in `state` or in `context.fields`, to enter the checkpoint.
         """
+
+    def facts(self, examples: Examples, device: str) -> Mapping[str, Any]:
+        """What the manifest says about the trained network that only training can know; JSON values.
+
+        Called once, when the training is done and the networks are in evaluation mode on the device.
+
+        Args:
+            examples: the training set.
+            device: torch device.
+        """
+        return {}
 
     def train(self, mode: bool = True) -> Method:
         """Switch the networks' training mode; judges stay in evaluation mode."""

@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, NonNegativeFloat, model_validator
 
 from seedbed.methods.base import GivenNetwork, MethodEntry, Objective, Progress
-from seedbed.methods.cam import CamMethod, CamParameters
+from seedbed.methods.cam import CamMethod, ClassMeanParameters
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor, nn
 
     from seedbed.input.batch import Batch
     from seedbed.networks.weights import InitialWeights
 
 
-class PuzzleErasingParameters(CamParameters):
+ClassChoice = Literal["random", "balanced", "focal", "least_chosen"]
+
+
+class PuzzleErasingParameters(ClassMeanParameters):
     """Puzzle-CAM, OC-CSE, P-OC and P-NOC: one equation, in which a null weight drops a term.
 
     A weight is [start, end] and rises linearly.
@@ -34,8 +39,9 @@ class PuzzleErasingParameters(CamParameters):
     """λ_re of Puzzle-CAM's L1 between class maps of the image and of its tiles; the tiles are also classified."""
     reconstruction_until: float = Field(0.5, gt=0, le=1)
     """Share of training after which λ_re stays at its end."""
-    reconstruction_mean: Literal["all", "present"] = "all"
-    """Mean of the L1 over `all` maps, with absent classes as 0 (published code), or over the `present` ones."""
+    reconstruction_mean: Literal["all", "present", "per_image"] = "all"
+    """Mean of the L1 over `all` maps, with absent classes as 0 (published code), over the `present` ones, or over those
+    of each image, then over images (the published code's option `selection`)."""
     tiles: int = Field(2, ge=2)
     """Tiles along each side of the image."""
     erasing_weight: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
@@ -44,6 +50,13 @@ class PuzzleErasingParameters(CamParameters):
     """λ_cse rises every `step` (P-OC, P-NOC) or every `epoch`, reaching its end in the last one (OC-CSE)."""
     erasing_norm: Literal["batch", "image"] = "batch"
     """Maximum that scales the soft mask: of the `batch` (published code) or of each `image` (papers)."""
+    class_choice: ClassChoice = "random"
+    """Which present class of an image is erased: each with equal probability (published runs); or, as P-NOC's code
+    offers, in inverse proportion to how often it was erased (`balanced`), in proportion to how hard it is for the judge
+    (`focal`), or the one that was erased least (`least_chosen`)."""
+    mask_order: Literal["relu_first", "resize_first"] = "relu_first"
+    """Order of ReLU and the resizing of the erased class's map to image size: P-NOC's code, or `resize_first`, OC-CSE's
+    code."""
     smoothed: tuple[Literal["classification", "tiles", "erasing", "adversary"], ...] = (
         "classification",
         "tiles",
@@ -55,14 +68,41 @@ class PuzzleErasingParameters(CamParameters):
     """λ_noc of P-NOC: the ordinary classifier is trained further, as the adversary."""
     adversary_every: int = Field(1, ge=1)
     """k_noc, optimiser steps of the classifier per step of the adversary; the code has 1, the paper does not say."""
+    adversary_phase: Literal["first", "last"] = "first"
+    """Which of every k_noc steps the adversary takes, too; the code has the last one."""
     adversary_threshold: float = Field(0.2, gt=0, lt=1)
     """δ_noc: the adversary sees images with everything above it erased (code; the paper's formula is ambiguous)."""
+    adversary_gradient: Literal["own", "published"] = "own"
+    """What the adversary steps along: the gradient of its `own` loss (algorithm 1, eq. 10), or that plus λ_cse times
+    the gradient of the erasing loss, which the `published` code does not clear."""
 
     @model_validator(mode="after")
-    def _adversary_erases(self) -> PuzzleErasingParameters:
+    def _adversary_fits(self) -> PuzzleErasingParameters:
         if self.adversary_weight is not None and self.erasing_weight is None:
             raise ValueError("adversary_weight needs erasing_weight; set both, for instance [0.3, 1.0]")
+        if self.adversary_gradient == "published" and self.adversary_weight is None:
+            raise ValueError("adversary_gradient has no effect without an adversary; set adversary_weight")
+        if self.adversary_gradient == "published" and self.adversary_every > 1:
+            raise ValueError(
+                "adversary_gradient: published would gather the gradients of several steps, which no checkpoint holds; "
+                "set adversary_every: 1"
+            )
+        if self.class_choice != "random" and self.erasing_weight is None:
+            raise ValueError("class_choice has no effect where nothing is erased; set erasing_weight")
         return self
+
+    def faults(self) -> Iterator[str]:
+        """Also a crop whose tiles do not have their cells on those of the whole."""
+        yield from super().faults()
+        augmentation = getattr(self, "augmentation", None)
+        whole = self.tiles * self.output_stride
+        if self.reconstruction_weight is not None and augmentation is not None and augmentation.crop % whole:
+            below = augmentation.crop // whole * whole
+            yield (
+                f"expected a crop that is a multiple of {self.tiles} x {self.output_stride} = {whole} pixels (tiles x "
+                f"output_stride), so that the tiles' cells lie on those of the whole crop, got {augmentation.crop}; "
+                f"choose {f'{below} or ' if below else ''}{below + whole}"
+            )
 
     def needed_networks(self) -> tuple[str, ...]:
         """The ordinary classifier, if something is erased."""
@@ -90,10 +130,12 @@ class PuzzleErasingMethod(CamMethod):
         weights: InitialWeights | None = None,
         ordinary_classifier: GivenNetwork | None = None,
     ):
+        from seedbed.losses.class_choice import ChoiceHistory
         from seedbed.networks.backbones import hold_batch_norm
 
         super().__init__(parameters, classes=classes, rng=rng, weights=weights)
         self.settings = parameters
+        self.history = ChoiceHistory.empty(classes)
         self.ordinary_classifier: nn.Module | None = None
         self.adversary: nn.Module | None = None
         if ordinary_classifier is None:
@@ -117,6 +159,15 @@ class PuzzleErasingMethod(CamMethod):
         """The ordinary classifier, if it is frozen."""
         return {} if self.ordinary_classifier is None else {"ordinary_classifier": self.ordinary_classifier}
 
+    def state(self) -> dict[str, Tensor]:
+        """How often each class was erased, and how hard each is, if the choice depends on it."""
+        return {} if self.settings.class_choice == "random" else self.history._asdict()
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what `state` returned."""
+        if state:
+            self.history = self.history._replace(**state)
+
     def train(self, mode: bool = True) -> PuzzleErasingMethod:
         """Switch training mode; the adversary judges in evaluation mode, except in its own step."""
         super().train(mode)
@@ -129,8 +180,8 @@ class PuzzleErasingMethod(CamMethod):
 
         Raises:
             SeedbedError: the class maps have collapsed.
-            ValueError: there is no ordinary classifier though erasing needs one, or the tiles' maps do not merge to
-                the size of the whole crop's.
+            ValueError: there is no ordinary classifier though erasing needs one, or the cells of the
+                tiles' maps do not lie on those of the whole crop's.
         """
         import torch
 
@@ -151,7 +202,8 @@ class PuzzleErasingMethod(CamMethod):
             merged = merge(self.classifier(tile(images, p.tiles)).cam_logits, p.tiles)
             _check_sizes(output.cam_logits, merged, images, p.tiles)
             parts["tiles"] = self._classify(merged.mean((2, 3)), labels, "tiles")
-            parts["reconstruction"] = reconstruction_loss(
+            factor = self.class_factor if p.reconstruction_mean == "all" else 1.0
+            parts["reconstruction"] = factor * reconstruction_loss(
                 output.cam_logits, merged, labels, p.reconstruction_mean
             )
             weight = linear_ramp(progress.fraction, *p.reconstruction_weight, until=p.reconstruction_until)
@@ -159,14 +211,20 @@ class PuzzleErasingMethod(CamMethod):
         if p.erasing_weight is None:
             yield Objective("classifier", loss, parts)
             return
-        chosen = erasing.pick_present_class(labels, uniform)
-        maps = erasing.class_maps(output.cam_logits, chosen, (images.shape[2], images.shape[3]))
+        chosen = self._choose(labels, uniform)
+        maps = erasing.class_maps(output.cam_logits, chosen, (images.shape[2], images.shape[3]), p.mask_order)
         erased = erasing.erase_softly(images, erasing.normalise_maps(maps, p.erasing_norm))  # eq. 5
         left = erasing.labels_without(labels, chosen)
-        parts["erasing"] = self._classify(self._judge(erased), left, "erasing")
+        judged = self._judge(erased)
+        parts["erasing"] = self._classify(judged, left, "erasing")
+        if p.class_choice == "focal":
+            self.history = self.history.judged(labels, left, judged.detach().sigmoid())
         loss = loss + self._erasing_weight(progress) * parts["erasing"]  # eq. 8
-        yield Objective("classifier", loss, parts)
-        if self.adversary is None or progress.step % p.adversary_every:
+        yield Objective(
+            "classifier", loss, parts, ("adversary",) if p.adversary_gradient == "published" else ()
+        )
+        turn = 0 if p.adversary_phase == "first" else p.adversary_every - 1
+        if self.adversary is None or progress.step % p.adversary_every != turn:
             return
         assert p.adversary_weight is not None
         kept = erasing.kept_pixels(erasing.normalise_maps(maps.detach(), "image"), p.adversary_threshold)
@@ -180,7 +238,16 @@ class PuzzleErasingMethod(CamMethod):
         from seedbed.losses.multilabel import multilabel_soft_margin, smooth_labels
 
         smoothing = self.label_smoothing if term in self.settings.smoothed else 0.0
-        return multilabel_soft_margin(class_logits, smooth_labels(labels, smoothing))
+        return self.class_factor * multilabel_soft_margin(class_logits, smooth_labels(labels, smoothing))
+
+    def _choose(self, labels: Tensor, uniform: Tensor) -> Tensor:
+        """r of each image; -1 where no class is present."""
+        from seedbed.losses.erasing import pick_present_class
+
+        if self.settings.class_choice == "random":
+            return pick_present_class(labels, uniform)
+        chosen, self.history = self.history.choose(labels.cpu(), uniform, self.settings.class_choice)
+        return chosen.to(labels.device)
 
     def _erasing_weight(self, progress: Progress) -> float:
         from seedbed.training.schedules import linear_ramp
@@ -209,11 +276,13 @@ class PuzzleErasingMethod(CamMethod):
 
 
 def _check_sizes(whole: Tensor, merged: Tensor, images: Tensor, side: int) -> None:
-    if whole.shape != merged.shape:
+    height, width = images.shape[2:]
+    if whole.shape != merged.shape or height % whole.shape[2] or width % whole.shape[3]:
+        aside = " that lie elsewhere" if whole.shape == merged.shape else ""
         raise ValueError(
             f"class maps of {side} x {side} tiles merge to {tuple(merged.shape[2:])} cells, but those of the whole "
-            f"{images.shape[2]} x {images.shape[3]} crop have {tuple(whole.shape[2:])}; choose a crop that is a "
-            f"multiple of {side} x output_stride"
+            f"{height} x {width} crop have {tuple(whole.shape[2:])}{aside}; choose a crop that is a multiple of {side} "
+            "x output_stride"
         )
 
 

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from seedbed.errors import SeedbedError
 from seedbed.methods.base import MethodEntry, Objective, Progress
-from seedbed.methods.cam import CamMethod, CamParameters
+from seedbed.methods.cam import CamMethod, ClassMeanParameters
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,7 +31,7 @@ CLUSTERS = "clusters"
 """Fact of the input's manifest: K."""
 
 
-class SubcategoryParameters(CamParameters):
+class SubcategoryParameters(ClassMeanParameters):
     """SC-CAM: classes and sub-categories, with one head each."""
 
     subcategory_weight: float = Field(5.0, ge=0)
@@ -99,8 +99,9 @@ class SubcategoryMethod(CamMethod):
         check_cams_vary(output.cam_logits, batch.labels, progress)
         labels = smooth_labels(batch.labels, self.label_smoothing)
         parts = {
-            "classification": multilabel_soft_margin(output.class_logits, labels),
-            SUBCATEGORIES: multilabel_soft_margin(
+            "classification": self.class_factor * multilabel_soft_margin(output.class_logits, labels),
+            SUBCATEGORIES: self.class_factor
+            * multilabel_soft_margin(
                 output.subcategory_logits, subcategory_labels(clusters, self.subcategories)
             ),
         }

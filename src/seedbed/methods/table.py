@@ -15,9 +15,12 @@ from seedbed.errors import SeedbedError, unknown_name
 from seedbed.installed import with_installed
 from seedbed.methods import (
     affinity,
+    c2am,
+    c2am_hints,
     cam,
     edge_affinity,
     isim,
+    poolnet,
     ppc,
     prototype_contrast,
     puzzle_erasing,
@@ -43,6 +46,9 @@ METHODS: dict[str, MethodEntry] = {
     "affinity": affinity.ENTRY,
     "edge_affinity": edge_affinity.ENTRY,
     "segmentation": segmentation.ENTRY,
+    "c2am": c2am.ENTRY,
+    "c2am_hints": c2am_hints.ENTRY,
+    "poolnet": poolnet.ENTRY,
 }
 
 

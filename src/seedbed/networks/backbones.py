@@ -148,6 +148,30 @@ def build_backbone(
     return Backbone(body, head, mean, std, weights.provenance, smallest_reduction, pooled_stem)
 
 
+def freeze_stages(backbone: Backbone, count: int) -> list[nn.Module]:
+    """Take the weights of a backbone's first stages out of the training.
+
+    Args:
+        backbone: whose.
+        count: how many stages.
+
+    Returns:
+        their modules, which stay in evaluation mode only if they are put there after every `train()`.
+
+    Raises:
+        ValueError: more stages than the backbone has.
+    """
+    if not 0 <= count <= len(backbone.stages):
+        raise ValueError(
+            f"expected frozen_stages from 0 to {len(backbone.stages)} for this backbone, got {count}"
+        )
+    frozen = [module for stage in backbone.stages[:count] for module in stage]
+    for module in frozen:
+        for parameter in module.parameters(recurse=False):
+            parameter.requires_grad_(False)
+    return frozen
+
+
 def hold_batch_norm(module: nn.Module, batch_norm: BatchNormTraining) -> None:
     """Put batch norm into the state that training asks for; call it after every `train()`.
 

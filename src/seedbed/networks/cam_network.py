@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seedbed.networks.backbones import Backbone, BatchNormTraining, hold_batch_norm
+from seedbed.networks.backbones import Backbone, BatchNormTraining, freeze_stages, hold_batch_norm
 
 HeadInit = Literal["kaiming", "xavier", "torch"]
 
@@ -78,10 +78,6 @@ class CamNetwork(nn.Module):
         generator: torch.Generator | None = None,
     ):
         super().__init__()
-        if not 0 <= frozen_stages <= len(backbone.stages):
-            raise ValueError(
-                f"expected frozen_stages from 0 to {len(backbone.stages)} for this backbone, got {frozen_stages}"
-            )
         self.backbone = backbone
         self.dropout = nn.Dropout2d(dropout)
         self.adaptation: nn.Module = nn.Identity()
@@ -92,10 +88,7 @@ class CamNetwork(nn.Module):
             self.adaptation = nn.Sequential(convolution, nn.ReLU())
         self.head = scoring_head(self.channels, classes, head_init, generator)
         self.batch_norm = batch_norm
-        self._frozen = [module for stage in backbone.stages[:frozen_stages] for module in stage]
-        for module in self._frozen:
-            for parameter in module.parameters(recurse=False):
-                parameter.requires_grad_(False)
+        self._frozen = freeze_stages(backbone, frozen_stages)
         self.train()
 
     def features(self, images: Float[Tensor, "batch 3 H W"]) -> Float[Tensor, "batch channels h w"]:

@@ -1,8 +1,13 @@
-"""Segmentation of a whole image: probabilities averaged over scales and mirror images (arXiv:1606.00915 §4)."""
+"""Segmentation of a whole image over scales and mirror images (arXiv:1606.00915 §4).
+
+The published codes join the views differently: Puzzle-CAM takes the softmax of the sum of their logits, which is
+sharper the more views there are, P-NOC that of the mean. A dense CRF takes what comes out as its unaries.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +16,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from seedbed.networks.bands import LARGEST, rows_at
+
+Fusion = Literal["probabilities", "logits_sum", "logits_mean"]
+"""How the views of an image are joined."""
 
 
 @torch.no_grad()
@@ -22,8 +30,9 @@ def multi_scale_probabilities(
     scales: Sequence[float] = (1.0,),
     flip: bool = True,
     device: str = "cpu",
+    fusion: Fusion = "probabilities",
 ) -> Float32[np.ndarray, "K H W"]:
-    """Mean softmax probabilities of each class at image size.
+    """Probabilities of each class at image size.
 
     Args:
         network: returns logits (batch, K, h, w) of normalised images, at its own size.
@@ -32,6 +41,8 @@ def multi_scale_probabilities(
         scales: factors on the image's size; sizes are rounded, to at least one pixel.
         flip: average with the mirrored prediction of the mirrored image.
         device: where the network is.
+        fusion: the mean of the views' softmaxes (`probabilities`), or the softmax of the sum or the mean of their
+            logits, each enlarged to image size first.
 
     Raises:
         ValueError: no scale, or a scale of 0 or less.
@@ -53,23 +64,30 @@ def multi_scale_probabilities(
             logits = (logits.flip(-1) if mirrored else logits).float()
             if total is None:
                 total = logits.new_zeros((1, logits.shape[1], *size))
-            _add_probabilities(total, logits)
+            _add(total, logits, softmax=fusion == "probabilities")
             del logits
     assert total is not None
+    if fusion == "logits_mean":
+        total /= len(scales) * (2 if flip else 1)
+    if fusion != "probabilities":
+        total -= total.amax(1, keepdim=True)
+        total.exp_()
     total /= total.sum(1, keepdim=True)
     result: Float32[np.ndarray, "K H W"] = total[0].cpu().numpy()
     return result
 
 
-def _add_probabilities(total: Float[Tensor, "1 K H W"], logits: Float[Tensor, "1 K h w"]) -> None:
-    """Add the softmax of enlarged logits; of large images in bands of rows, which agree to float32's rounding."""
+def _add(total: Float[Tensor, "1 K H W"], logits: Float[Tensor, "1 K h w"], softmax: bool) -> None:
+    """Add enlarged logits or their softmax; of large images in bands of rows, which agree to float32's rounding."""
     height, width = total.shape[2:]
     if height * width <= LARGEST:
-        total += interpolate(logits, (height, width), mode="bilinear", align_corners=False).softmax(1)
+        enlarged = interpolate(logits, (height, width), mode="bilinear", align_corners=False)
+        total += enlarged.softmax(1) if softmax else enlarged
         return
     ratio = logits.shape[2] / height
     rows = max(1, LARGEST // 8 // width)
     for first in range(0, height, rows):
         last = min(first + rows, height)
         places = ((torch.arange(first, last, device=logits.device) + 0.5) * ratio - 0.5).clamp(min=0)
-        total[:, :, first:last] += rows_at(logits, places, width).softmax(1)
+        enlarged = rows_at(logits, places, width)
+        total[:, :, first:last] += enlarged.softmax(1) if softmax else enlarged

@@ -26,7 +26,7 @@ def backbone_fault(backbone: str) -> str:
     return "" if backbone in known else unknown_name("backbone", backbone, known)
 
 
-def kind_fault(weights: str) -> str:
+def weights_form_fault(weights: str) -> str:
     """What is wrong with initial weights, whatever the backbone; empty if nothing is."""
     kind, colon, rest = weights.partition(":")
     if weights in ("none", "embedded") or (kind in ("timm", "file") and colon and rest):
@@ -37,7 +37,7 @@ def kind_fault(weights: str) -> str:
 @cache
 def weights_fault(backbone: str, weights: str) -> str:
     """What is wrong with initial weights for a known backbone; empty if nothing is. Files are not looked for."""
-    if fault := kind_fault(weights):
+    if fault := weights_form_fault(weights):
         return fault
     if weights == "embedded" and backbone != EMBEDDED_BACKBONE:
         return f"embedded weights exist for {EMBEDDED_BACKBONE} only, not for {backbone}; set `weights`"

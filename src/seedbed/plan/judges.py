@@ -15,6 +15,7 @@ from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.runtime.contract import Stage
 from seedbed.runtime.paths import PARAMS, SHARED
 from seedbed.stages.evaluate import STAGE as EVALUATE
+from seedbed.stages.saliency_quality import STAGE as SALIENCY_QUALITY
 from seedbed.stages.threshold_quality import STAGE as THRESHOLD_QUALITY
 
 
@@ -150,12 +151,31 @@ def threshold_quality_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
             yield task, split, sources, content, f"-{SHARED}" if shared else ""
 
 
+def saliency_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
+    """Every node of saliency, on the splits with masks; joined with the recipe's own CAMs, where it has some there."""
+    if point.role == "reference":
+        return
+    tasks = graph.recipe_tasks(point.recipe, point.rng, point.regions)
+    cams = next((task for task in tasks.values() if task.stage.makes == "cams"), None)
+    for task in tasks.values():
+        if task.stage.makes != "saliency":
+            continue
+        for split in task.splits:
+            if not graph.declaration.splits[split].masks:
+                continue
+            if cams is not None and split in cams.splits and cams.axes == task.axes:
+                yield task, split, {"target": task, "cams": cams}, {"prior": cams.owner}, f"-{cams.owner}"
+            else:
+                yield task, split, {"target": task}, {}, ""
+
+
 JUDGES: dict[str, Judge] = {
     "scores": Judge(EVALUATE, scores_at),
     "thresholds": Judge(THRESHOLD_QUALITY, threshold_quality_at),
+    "saliency_scores": Judge(SALIENCY_QUALITY, saliency_at),
 }
-SCORES, THRESHOLDS = "scores", "thresholds"
-"""The two that the report page and the tables refer to by name."""
+SCORES, THRESHOLDS, SALIENCY_SCORES = "scores", "thresholds", "saliency_scores"
+"""Those that the report page and the tables refer to by name."""
 
 
 def judgements_at(graph: TaskGraph, point: Point) -> Iterator[Judgement]:

@@ -63,19 +63,71 @@ def threshold_regions(
     return regions.astype(np.uint8)
 
 
+def salient_regions(
+    cams: Float32[np.ndarray, "C H W"],
+    class_ids: Sequence[int],
+    saliency: Float32[np.ndarray, "h w"],
+    bg_threshold: float,
+    fg_threshold: float,
+    refine: RefineLabels | None = None,
+) -> UInt8[np.ndarray, "H W"]:
+    """Salient affinity labels: background by saliency, classes by CAMs.
+
+    A pixel is salient where saliency > bg_threshold, and has the class of the largest score where that is at least
+    fg_threshold and the pixel is salient. A CRF may refine the two labels, and then the classes. Combined, a pixel gets
+    its class where it has one, 255 where it is salient without one, and 0 otherwise. An image without classes is left
+    out of the published training, so it is neutral throughout.
+
+    Args:
+        cams: ψ, in [0, 1].
+        class_ids: index of each class in the data set, from 0.
+        saliency: in [0, 1], of the same size.
+        bg_threshold: background where saliency is at most this (P-NOC: 0.1).
+        fg_threshold: foreground where the largest score is at least this (P-NOC: 0.4).
+        refine: label CRF, called once for salient or not, and once for the classes.
+
+    Raises:
+        ValueError: class ids that do not fit the maps, or saliency of another size or outside [0, 1].
+
+    Source: David et al. (P-NOC), §5.
+    """
+    _check(cams, class_ids)
+    if saliency.shape != cams.shape[1:]:
+        (height, width), (found, across) = cams.shape[1:], saliency.shape
+        raise ValueError(
+            f"expected saliency of the CAMs' size {width}x{height}, got {across}x{found}; make it from the same images"
+        )
+    if saliency.size and not (saliency.min() >= 0 and saliency.max() <= 1):
+        raise ValueError(
+            f"expected saliency in [0, 1], got {saliency.min():g} to {saliency.max():g}; divide it by its largest "
+            "possible value"
+        )
+    if not len(class_ids):
+        return np.full(cams.shape[1:], IGNORE, dtype=np.uint8)
+    salient = (saliency > np.float32(bg_threshold)).astype(np.int64)
+    if refine is not None:
+        salient = np.asarray(refine(salient, 2), dtype=np.int64)
+    best = np.where(cams.max(axis=0) >= np.float32(fg_threshold), cams.argmax(axis=0) + 1, 0) * salient
+    if refine is not None:
+        best = np.asarray(refine(best, len(class_ids) + 1), dtype=np.int64)
+    regions = _named(best, class_ids)
+    regions[(best == 0) & (salient == 1)] = IGNORE
+    return regions.astype(np.uint8)
+
+
 def alpha_regions(
     cams: Float32[np.ndarray, "C H W"],
     class_ids: Sequence[int],
     low_alpha: float,
     high_alpha: float,
     refine: RefineScores | None = None,
+    pooling: int = 1,
 ) -> UInt8[np.ndarray, "H W"]:
     """Confident regions by two powers of the background score (1 − max_c ψ_c)^α.
 
     The low α gives much background, so that what remains foreground is certain; the high α gives little. A
     pixel is background where the map of the high α says so; elsewhere it gets the class that the map of the
-    low α has, or 255 where that has background. PSA decides after 8 × 8 average pooling of the scores; here
-    each pixel is decided on its own.
+    low α has, or 255 where that has background.
 
     Args:
         cams: ψ, in [0, 1].
@@ -83,6 +135,8 @@ def alpha_regions(
         low_alpha: PSA and SEAM 4, MCTformer 1.
         high_alpha: PSA 24 (paper) or 32 (code), SEAM 24, MCTformer 12.
         refine: score CRF, called once per α.
+        pooling: side of the blocks, from the upper left corner, whose mean scores decide for all their pixels; PSA 8,
+            in blocks of the training crop.
 
     Raises:
         ValueError: alphas in the wrong order, or class ids that do not fit the maps.
@@ -96,10 +150,24 @@ def alpha_regions(
     decided = []
     for alpha in (low_alpha, high_alpha):
         scores = np.concatenate([rest[None] ** np.float32(alpha), cams])
-        decided.append((scores if refine is None else refine(scores)).argmax(axis=0))
+        decided.append(_by_blocks(scores if refine is None else refine(scores), pooling))
     low, high = decided
     regions = np.where(low == 0, IGNORE, _named(low, class_ids))
     return np.where(high == 0, 0, regions).astype(np.uint8)
+
+
+def _by_blocks(scores: Float32[np.ndarray, "n H W"], side: int) -> Int64[np.ndarray, "H W"]:
+    """Argmax of the blocks' mean scores, at each of their pixels; blocks at the right and the bottom may be smaller."""
+    decided: np.ndarray
+    if side == 1:
+        decided = scores.argmax(axis=0)
+        return decided
+    height, width = scores.shape[1:]
+    rows, columns = np.arange(0, height, side), np.arange(0, width, side)
+    sums = np.add.reduceat(np.add.reduceat(scores.astype(np.float64), rows, axis=1), columns, axis=2)
+    decided = sums.argmax(axis=0)  # a block has one number of pixels for all classes
+    decided = decided.repeat(side, axis=0)[:height].repeat(side, axis=1)[:, :width]
+    return decided
 
 
 def decide_argmax(

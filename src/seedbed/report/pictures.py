@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 
 from seedbed.artifacts.label_maps import LabelMaps
-from seedbed.artifacts.maps import MapStore
+from seedbed.artifacts.maps import SALIENCY, MapStore
 from seedbed.report import overlays
 from seedbed.report.blocks import Cell
 from seedbed.report.results import Node
+
+if TYPE_CHECKING:
+    from seedbed.datasets.index import IndexedDataset
 
 
 @runtime_checkable
@@ -44,16 +47,19 @@ class HeatPictures:
         return image_id in self._store
 
     def strongest(self, image_id: str) -> int | None:
-        """Class with the highest peaks, summed over the scales; None if the image has no class."""
+        """Class with the highest peaks, summed over the scales; None if the image has no class, and for saliency."""
         stored = self._store[image_id]
-        if not stored.class_ids:
+        if not stored.class_ids or self._store.is_saliency:
             return None
         peaks = sum(scale.max(axis=(1, 2)) for scale in stored.maps)
         return stored.class_ids[int(np.argmax(peaks))]
 
     def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
-        """Heat map of one class; uniformly cold if the image has no scores for it."""
+        """Heat map of one class, or of saliency; uniformly cold if the image has no scores for the class."""
         size = (photo.shape[0], photo.shape[1])
+        if self._store.is_saliency:
+            shown = overlays.shrink_scores(self._store.scores(image_id)[0], size)
+            return Cell(overlays.jpeg(overlays.overlay_heat(photo, shown)), SALIENCY)
         class_ids = self._store[image_id].class_ids
         if class_id is None or class_id not in class_ids:
             return Cell(overlays.jpeg(overlays.overlay_heat(photo, np.zeros(size, np.float32))), "no class")
@@ -92,9 +98,16 @@ DRAWN: Mapping[str, Callable[[Any, Sequence[str]], Pictures]] = {
 """How artifacts of a form are drawn; others are not shown."""
 
 
-def pictures_of(node: Node, split: str, classes: Sequence[str]) -> Pictures:
-    """Pictures of the first shard of a split."""
-    return DRAWN[node.meaning.form.name](node.artifact.open(shard=f"{split}-0"), classes)
+def pictures_of(node: Node, split: str, dataset: IndexedDataset) -> Pictures:
+    """Pictures of the first shard of a split.
+
+    Raises:
+        SeedbedError: the shard disagrees with its manifest, or its maps with the sizes of the images.
+    """
+    store = node.artifact.open(shard=f"{split}-0")
+    if isinstance(store, MapStore):
+        store.check_sizes(dataset.image_ids(split), dataset.size)
+    return DRAWN[node.meaning.form.name](store, dataset.classes)
 
 
 def label_cell(label_map: UInt8[np.ndarray, "H W"], photo: overlays.Picture, classes: Sequence[str]) -> Cell:

@@ -19,7 +19,7 @@ from seedbed.report.results import Results
 if TYPE_CHECKING:
     import pandas as pd
 
-    from seedbed.datasets.base import Dataset
+    from seedbed.datasets.index import IndexedDataset
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Page:
     """
 
     results: Results
-    dataset: Dataset
+    dataset: IndexedDataset
     parameters: Any
     progress: Callable[[Iterable[Any], int, str], Iterator[Any]]
 

@@ -23,6 +23,7 @@ from seedbed.runtime.validation import validate_model
 
 if TYPE_CHECKING:
     from seedbed.artifacts.artifact import Artifact
+    from seedbed.artifacts.maps import MapStore
     from seedbed.datasets.index import IndexedDataset
 
 ResourceClass = Literal["training", "inference", "pixels", "counts"]
@@ -146,6 +147,16 @@ class Job:
         if found is None or isinstance(found, TrueMasks):
             raise SeedbedError(f"expected an artifact as input {name}, got {found or 'none'}")
         return found
+
+    def maps(self, name: str) -> MapStore:
+        """The maps given as an input, of this shard or split; each is of its image's size.
+
+        Raises:
+            SeedbedError: they are absent, or disagree with the manifest or the index.
+        """
+        store: MapStore = self.artifact(name).open(self.split, self.shard or None)
+        store.check_sizes(self.image_ids or self.dataset.image_ids(self.split), self.dataset.size)
+        return store
 
     def true_mask(self, image_id: str) -> UInt8[np.ndarray, "height width"]:
         """The mask of an image, for evaluation.

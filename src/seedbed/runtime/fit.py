@@ -82,6 +82,7 @@ def fit_method(job: Job) -> Products:
         workers=workers,
     )
     facts = network_facts(parameters.method, own, method.to(job.device))
+    facts |= method.facts(examples, job.device)
     prefix = f"{facts['player']}."
     epochs = {
         epoch: {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

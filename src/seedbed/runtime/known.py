@@ -34,16 +34,20 @@ class Known:
 
     def _read(self) -> dict[str, Any]:
         try:
-            content = json.loads(read_regular(self.path))
+            text = read_regular(self.path)
+            head, _, body = text.partition(b"\n")
+            content = json.loads(b"{" + body) if head == _head(body) else {}
         except (OSError, ValueError, RecursionError):
             return {}
-        if not isinstance(content, dict) or content.pop(DIGEST, None) != _digest(content):
-            return {}
-        return content
+        return content if isinstance(content, dict) else {}
 
     def photographs(self, stamps: Mapping[str, Stamp] | None = None) -> KnownFiles:
         """Digests of photographs' files."""
         return self._files("photographs", stamps)
+
+    def annotations(self, stamps: Mapping[str, Stamp] | None = None) -> KnownFiles:
+        """What was read from files of labels, one per image."""
+        return self._files("annotations", stamps)
 
     def masks(self, classes: tuple[str, ...], stamps: Mapping[str, Stamp] | None = None) -> KnownFiles | None:
         """Digests of masks' sizes and indices; None if nothing is known with this declaration and these classes."""
@@ -62,6 +66,7 @@ class Known:
     def keep(
         self,
         photographs: KnownFiles | None = None,
+        annotations: KnownFiles | None = None,
         masks: tuple[KnownFiles, tuple[str, ...]] | None = None,
         look: Any = None,
     ) -> None:
@@ -69,17 +74,19 @@ class Known:
 
         Args:
             photographs: instead of those that were known.
+            annotations: likewise.
             masks: likewise, with the classes that they hold for.
             look: what was found, to be found again as long as nothing changes.
         """
         content = {**self._content, "look": look}
-        if photographs is not None:
-            content["photographs"] = _entries(photographs)
+        for name, files in (("photographs", photographs), ("annotations", annotations)):
+            if files is not None:
+                content[name] = _entries(files)
         if masks is not None:
             content |= {"masks": _entries(masks[0]), "masks_of": self._owner(masks[1])}
         try:
-            told = json.dumps(content | {DIGEST: _digest(content)}, sort_keys=True)
-            write_if_changed(self.path, told.encode())
+            body = json.dumps(content, sort_keys=True).encode()[1:]
+            write_if_changed(self.path, _head(body) + b"\n" + body)
         except (SeedbedError, OSError):
             return  # planning reads more files the next time
         self._content = content
@@ -98,8 +105,9 @@ class Known:
         return KnownFiles(entries, stamps or {}, self.now)
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    return sha256_bytes(json.dumps(content, sort_keys=True).encode())
+def _head(body: bytes) -> bytes:
+    """The first line of the file: digest of all others, which follow without their brace."""
+    return f'{{"{DIGEST}": "{sha256_bytes(body)}",'.encode()
 
 
 def _entries(files: KnownFiles) -> dict[str, list[int | str]]:

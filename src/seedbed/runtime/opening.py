@@ -14,7 +14,8 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import GroundTruthUse, LedgerEntry, merge_ledgers, sha256_bytes, to_json
 from seedbed.artifacts.meanings import TRUE_MASKS
 from seedbed.datasets.declaration import DatasetDeclaration
-from seedbed.datasets.index import IndexedDataset, masks_digest, masks_rows, read_index
+from seedbed.datasets.index import IndexedDataset, read_index
+from seedbed.datasets.mask_sums import masks_digest, masks_rows
 from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.methods.table import other_meanings

@@ -1,4 +1,4 @@
-"""`.runs/UNIT.json`: what varies between equal runs (command, commit, versions, device, seconds, peak memory)."""
+"""`.runs/UNIT.json`: what varies between equal runs (command, commit, versions, device, time, peak memory)."""
 
 import os
 import platform
@@ -20,13 +20,15 @@ def write_run_facts(folder: Path, unit: str, device: str, seconds: float) -> Non
         unit: shard, stage or file that was made.
     """
     versions = {name: _version(name) for name in ("seedbed", "torch", "timm", "numpy", "pillow")}
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     facts = {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "commit": _commit(),
         "cpu": platform.processor() or platform.machine(),
+        "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in used), 3),
         "device": device,
         "gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "") if device == "cuda" else "",
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_memory_mb": round(used[0].ru_maxrss / 1024),
         "python": platform.python_version(),
         "seconds": round(seconds, 3),
         "versions": versions,

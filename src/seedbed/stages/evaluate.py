@@ -50,8 +50,16 @@ class EvaluateParameters(CrfOptions):
 
 
 def run(job: Job) -> bytes:
-    """The scores file: its header, the ledger, the scores and the counts from which they follow."""
+    """The scores file: its header, the ledger, the scores and the counts from which they follow.
+
+    Raises:
+        SeedbedError: of this meaning there are no scores by class.
+    """
     target = job.artifact("target")
+    if not target.meaning.score:
+        raise SeedbedError(
+            f"{target.folder} is {target.meaning.heading}, which has no scores by class; name another"
+        )
     result = BY_FORM[target.meaning.form.name](job, target)
     return judgement_json(STAGE, job, target.meaning.score, result)
 
@@ -110,7 +118,7 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
     thresholds = sorted({*grid, fixed})
     classes = len(job.dataset.classes) + 1
     table = ThresholdTable.empty(thresholds, classes)
-    cams = target.open(job.split)
+    cams = job.maps("target")
     image_ids = job.dataset.image_ids(job.split)
     fixed_counts = np.zeros((classes, classes + 1), np.int64)
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):

@@ -1,19 +1,23 @@
-"""`predict`: label maps from a segmentation network: softmax averaged over scales and mirror images, then argmax.
+"""`predict`: label maps from a segmentation network: probabilities over scales and mirror images, then argmax.
 
-A dense CRF, if requested, sharpens the averaged probabilities. No pixel is neutral.
+A dense CRF, if requested, sharpens the probabilities. No pixel is neutral.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from pydantic import Field
 
 from seedbed.input.augmentation import Scale
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 from seedbed.runtime.crf_options import CrfOptions
+
+if TYPE_CHECKING:
+    from seedbed.methods.trained import TrainedNetwork
 
 
 class PredictParameters(CrfOptions, ShardedParameters):
@@ -23,7 +27,30 @@ class PredictParameters(CrfOptions, ShardedParameters):
     scales: tuple[Scale, ...] = Field(
         default=(0.75, 1.0, 1.25), min_length=1, description="scales of the image"
     )
-    flip: bool = Field(default=True, description="average with the mirrored prediction of the mirrored image")
+    flip: bool = Field(default=True, description="also take the mirrored prediction of the mirrored image")
+    fusion: Literal["probabilities", "logits_sum", "logits_mean"] = Field(
+        default="probabilities",
+        description="the mean of all views' probabilities, or the softmax of the sum (Puzzle-CAM) or the mean (P-NOC) "
+        "of their logits, for which the CRF presets of these were made",
+    )
+
+
+def image_probabilities(
+    trained: TrainedNetwork, image: UInt8[np.ndarray, "H W 3"], parameters: PredictParameters, device: str
+) -> Float32[np.ndarray, "K H W"]:
+    """Probabilities of each class at each pixel, before a CRF."""
+    from seedbed.networks.inference import multi_scale_probabilities
+
+    return multi_scale_probabilities(
+        trained.network,
+        image,
+        trained.mean,
+        trained.std,
+        parameters.scales,
+        parameters.flip,
+        device,
+        parameters.fusion,
+    )
 
 
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
@@ -31,7 +58,6 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     import torch
 
     from seedbed.methods.trained import load_segmenter
-    from seedbed.networks.inference import multi_scale_probabilities
 
     parameters: PredictParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
@@ -39,9 +65,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     for image_id in job.image_ids:
         photograph = job.dataset.image(image_id)
         image = np.array(photograph)
-        probabilities = multi_scale_probabilities(
-            trained.network, image, trained.mean, trained.std, parameters.scales, parameters.flip, job.device
-        )
+        probabilities = image_probabilities(trained, image, parameters, job.device)
         if parameters.has_crf:
             probabilities = parameters.score_refiner(photograph)(probabilities)
         yield image_id, probabilities.argmax(0).astype(np.uint8)

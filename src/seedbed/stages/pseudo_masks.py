@@ -60,7 +60,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
         score = background_score(parameters.background_score, job.artifact("cams"))
     if parameters.pooled():
         job.facts["background_score"] = score
-    cams = job.artifact("cams").open(shard=job.shard)
+    cams = job.maps("cams")
     for image_id in job.image_ids:
         class_ids, scores = cams[image_id].class_ids, cams.scores(image_id)
         if parameters.decide == "argmax":

@@ -99,7 +99,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     parameters: RandomWalkParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
     job.facts[NORMALISATION] = parameters.normalisation
-    cams = job.artifact("cams").open(shard=job.shard)
+    cams = job.maps("cams")
     method = load_affinitynet(job.artifact("affinitynet"), job.epochs.get("affinitynet"), job.device)
     for image_id in job.image_ids:
         stored = cams[image_id]

@@ -67,7 +67,7 @@ def pair_scores(job: Job, pairs: Sequence[tuple[float, float]]) -> list[dict[str
     classes = len(job.dataset.classes) + 1
     tables = {name: ThresholdTable.empty(thresholds, classes) for name in ("initial", "refined")}
     moves = TransitionTable.empty(thresholds)
-    initial, refined = (job.artifact(name).open(job.split) for name in ("cams", "refined"))
+    initial, refined = (job.maps(name) for name in ("cams", "refined"))
     image_ids = job.dataset.image_ids(job.split)
     for image_id in job.progress(image_ids, len(image_ids), "threshold_quality"):
         before, after = initial.scores(image_id), refined.scores(image_id)

@@ -58,6 +58,8 @@ class Player:
     trainable: list[nn.Parameter]
     pending: int = 0
     """Micro-batches whose gradients wait for the step."""
+    entered: int = 0
+    """Micro-batches in which another player's loss entered its gradients."""
 
 
 def fit(
@@ -117,6 +119,7 @@ def fit(
         )
     steps = steps_per_epoch * parameters.epochs
     decaying = steps_per_epoch * (parameters.poly_epochs or parameters.epochs)
+    divisor = parameters.accumulate if parameters.accumulation == "mean" else 1
     saved = load_checkpoint(work, key, log)
     fields = fields or FieldStore(work / "fields")
     kept = KeptEpochs(work / "kept")
@@ -174,16 +177,16 @@ def fit(
                     values: dict[str, list[float]] = defaultdict(list)
                     for _ in range(parameters.accumulate):
                         for objective in method.objectives(next(batches).to(fabric.device), progress):
-                            player = _player(players, objective)
+                            player = _player(players, objective.player)
                             _record(objective, values, epoch, index)
-                            fabric.backward(objective.loss / parameters.accumulate, inputs=player.trainable)
+                            fabric.backward(objective.loss / divisor, inputs=_reached(players, objective))
                             player.pending += 1
                             if player.pending == parameters.accumulate:
                                 _check_gradient(objective.player, player, epoch, index)
                                 scale_rates(player.optimiser, factor)
                                 player.optimiser.step()
                                 player.optimiser.zero_grad()
-                                player.pending = 0
+                                player.pending = player.entered = 0
                     _check_nothing_waits(players, parameters.accumulate)
                     history.add(epoch + 1, step, parameters.lr * factor, values)
                     late = time.monotonic() - written > checkpoint_seconds
@@ -243,10 +246,20 @@ def _set_up(fabric: Fabric, method: Method, parameters: TrainingParameters) -> I
             setattr(method, name, network)
 
 
-def _player(players: dict[str, Player], objective: Objective) -> Player:
-    if objective.player not in players:
-        raise SeedbedError(unknown_name("player", objective.player, players))
-    return players[objective.player]
+def _player(players: dict[str, Player], name: str) -> Player:
+    if name not in players:
+        raise SeedbedError(unknown_name("player", name, players))
+    return players[name]
+
+
+def _reached(players: dict[str, Player], objective: Objective) -> list[nn.Parameter]:
+    """The weights that an objective's gradient is taken for: its player's, and those of the players that it enters."""
+    reached = list(players[objective.player].trainable)
+    for name in objective.enters:
+        other = _player(players, name)
+        other.entered += 1
+        reached += other.trainable
+    return reached
 
 
 def _record(objective: Objective, values: dict[str, list[float]], epoch: int, index: int) -> None:
@@ -272,6 +285,11 @@ def _check_nothing_waits(players: dict[str, Player], accumulate: int) -> None:
             raise SeedbedError(
                 f"the method yielded {player.pending} objectives of {name} beyond its last step, but a step "
                 f"takes {accumulate} (accumulate); yield a player in all micro-batches of a step, or in none"
+            )
+        if player.entered:
+            raise SeedbedError(
+                f"a loss entered the gradients of {name}, which did not step afterwards; yield {name} in the same "
+                "micro-batch, after that loss"
             )
 
 

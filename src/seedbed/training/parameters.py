@@ -23,7 +23,9 @@ class TrainingParameters(BaseModel):
     batch_size: int = Field(16, ge=1, le=4096)
     """Images in one micro-batch."""
     accumulate: int = Field(1, ge=1, le=4096)
-    """Micro-batches whose gradients are averaged into one optimiser step."""
+    """Micro-batches whose gradients are joined into one optimiser step."""
+    accumulation: Literal["mean", "sum"] = "mean"
+    """How: their `mean`, or their `sum`, as the published code does, which is `accumulate` times as large."""
     optimiser: Literal["sgd", "adam", "adamw"] = "sgd"
     """The optimiser of each player."""
     lr: float = Field(0.01, gt=0)
@@ -33,7 +35,8 @@ class TrainingParameters(BaseModel):
     bias_lr_factor: float = Field(2.0, gt=0)
     """Factor on `lr` for biases, which also get no weight decay."""
     momentum: float = Field(0.9, ge=0, lt=1)
-    """SGD's momentum. The published code runs with about 0 and ten times this `lr`: the same lr/(1 - momentum)."""
+    """SGD's momentum. The published code runs with about 0 and ten times this `lr`: the same lr/(1 - momentum). Its
+    rates are for losses that are means over 20 classes; fewer classes have larger gradients (`loss_classes`)."""
     nesterov: bool = False
     """SGD's Nesterov variant; needs a momentum."""
     weight_decay: float = Field(1e-4, ge=0)

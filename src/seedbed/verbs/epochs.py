@@ -6,6 +6,7 @@ mAP needs image-level labels only. Whoever picks an epoch by mIoU chooses with m
 scored on masks says so.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 
 from seedbed.artifacts.atomic import write_if_changed
+from seedbed.engines.soundness import Examiner
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.names import RECIPE
 from seedbed.plan.commands import Workflow
@@ -176,25 +178,28 @@ def epochs_text(workflow: Workflow, text: str, split: str = "val") -> str:
     name = compared.recipe_name
     config = workflow.config.model_copy(update={"recipes": (name,)})
     planned = Workflow(config, RecipeBook(workflow.book.folder), workflow.results)
+    examiner = Examiner(planned.graph())
     rows: dict[tuple[int, str], dict[str, str]] = {}
-    lacking = 0
+    states: Counter[str] = Counter()
     for judgement in planned.asked(ALL).judged_by(SCORES):
         reader, _, epoch = judgement.task.name.rpartition("_epoch")
         row = rows.setdefault((int(epoch), judgement.task.axes), {})
         heading = f"{reader} {judgement.split}"
         if judgement.task.stage.meaning.truth == "masks":
             heading += f" ({CHOSEN})"
-        lacking += not judgement.path.exists()
-        row[heading] = _headline(judgement.path)
+        state = examiner.judgement(judgement).status
+        states[state] += 1
+        row[heading] = _headline(judgement.path) + (" (stale)" if state == "stale" else "")
     headings = list(dict.fromkeys(heading for row in rows.values() for heading in row))
     body = [
         (str(epoch), axes, *(_cell(row, heading) for heading in headings))
         for (epoch, axes), row in sorted(rows.items())
     ]
     lines = [table(("EPOCH", "AXES", *headings), body), f"recipe: {path}"]
-    if lacking:
-        are = "score is" if lacking == 1 else "scores are"
-        lines.append(f"{lacking} {are} missing; run `{workflow.overrides.snakemake(recipes=[name])}`")
+    told = [f"{states[state]} {state}" for state in ("missing", "stale") if states[state]]
+    if told:
+        command = workflow.overrides.snakemake(recipes=[name])
+        lines.append(f"scores: {', '.join(told)}; run `{command}`")
     return "\n".join(lines)
 
 

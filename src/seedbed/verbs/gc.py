@@ -7,7 +7,7 @@ that seedbed did not write.
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from seedbed.artifacts.atomic import writing
 from seedbed.artifacts.manifest import MANIFEST
 from seedbed.engines.mtimes import LOGS
 from seedbed.engines.soundness import Examiner
+from seedbed.engines.tree_lock import hold_tree
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import JUDGES
 from seedbed.runtime.axes import Axes, is_axes
@@ -63,9 +64,15 @@ def collect(workflow: Workflow, yes: bool, each: bool = False, every: bool = Fal
     Raises:
         SeedbedError: a run holds an output, a recipe cannot be loaded, or the disk refuses.
     """
+    with hold_tree(workflow) if yes else nullcontext():
+        return _collect(workflow, yes, each, every, logs)
+
+
+def _collect(workflow: Workflow, yes: bool, each: bool, every: bool, logs: Path) -> str:
     results = workflow.results
     for work in sorted(results.glob(f"**/{WORK}")):
-        refuse_locked(work.parent)
+        if not (yes and work.parent == results):  # which this holds
+            refuse_locked(work.parent)
     kept = {
         name: Kept.of(workflow, name)
         for name in (workflow.config.datasets if every else [workflow.config.dataset])

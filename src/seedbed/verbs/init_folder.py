@@ -1,14 +1,15 @@
 """What a folder of photographs looks like: where its labels, splits and masks are."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from PIL import Image
 
-from seedbed.datasets.files import FORMATS, SUFFIXES
+from seedbed.datasets.files import FORMATS, SUFFIXES, UNREADABLE
 from seedbed.datasets.finder import Finder
 from seedbed.datasets.label_csv import BACKGROUND, read_label_csv
 from seedbed.datasets.label_folders import FOLDERS
@@ -92,9 +93,7 @@ def _others(folder: Path) -> str:
     others = sorted(p.name for p in folder.rglob("*") if p.is_file())
     if not others:
         return ""
-    raw = next(
-        (n for n in others if n.lower().endswith((".heic", ".heif", ".dng", ".cr2", ".nef", ".arw"))), None
-    )
+    raw = next((name for name in others if Path(name).suffix.lower() in UNREADABLE), None)
     return f"; convert files such as {raw} to JPEG" if raw else f", only files such as {others[0]}"
 
 
@@ -185,7 +184,27 @@ def _by_csv(folder: Path, photographs: Sequence[Path], files: Sequence[Path], ma
     notes = {"labels": ", ".join(p.name for p in files), "splits": said}
     if unnamed > 0:
         notes["left out"] = f"{unnamed} photographs, which no row names"
+    if denied := _denied(folder, photographs, tables):
+        are = "photograph is" if len(denied) == 1 else "photographs are"
+        told = f"{len(denied)} {are} in a folder of a class that the row says is not shown"
+        notes["sub-folders"] = f"{told}, first {denied[0]}; the CSV counts"
     return Layout(splits, options, notes=notes)
+
+
+def _denied(folder: Path, photographs: Sequence[Path], tables: Sequence[LabelTable]) -> list[str]:
+    """Photographs in a folder that is named after a class, which their row says they do not show."""
+    found = []
+    for path in photographs:
+        below = path.relative_to(folder)
+        keys = (below.as_posix(), below.with_suffix("").as_posix(), below.name, below.stem)
+        for table in tables:
+            key = next((key for key in keys if key in table.rows), None)
+            of_folder = [
+                k for k, name in enumerate(table.classes) if name.lower() == path.parent.name.lower()
+            ]
+            if key and of_folder and not table.rows[key][of_folder[0]]:
+                found.append(below.as_posix())
+    return found
 
 
 def _image_folder(
@@ -212,6 +231,13 @@ def _by_folders(folder: Path, photographs: Sequence[Path]) -> Layout:
     if len(tops) == 1 and (top := folder / tops.pop()).name.lower() in IMAGE_NAMES and top.is_dir():
         base = top
     parts = [p.relative_to(base).parts for p in photographs]
+    around = {p[0] for p in parts}
+    if len(around) == 1 and all(len(p) > 2 for p in parts) and not _split_name(parts[0][0]):
+        inner = _named({p[1] for p in parts})
+        raise SeedbedError(
+            f"{base}: expected one sub-folder per class, but all photographs are in {parts[0][0]}, in its sub-folders"
+            f" {inner}; if these are the classes, run `seedbed init {quote(str(base / parts[0][0]))}`"
+        )
     if all(len(p) == 1 for p in parts):
         raise SeedbedError(
             f"{base}: nothing says what the photographs show; add labels.csv (columns image_id and one 0/1"
@@ -240,6 +266,12 @@ def _by_folders(folder: Path, photographs: Sequence[Path]) -> Layout:
         options["classes"] = [n for n in names if n not in negative and n.lower() not in BACKGROUND]
         notes["no class"] = f"photographs in {', '.join(negative)} count as showing no class"
     return Layout(splits, options, notes=notes)
+
+
+def _named(names: Iterable[str]) -> str:
+    """`cat, dog, …`, at most five."""
+    first, *more = sorted(names)
+    return ", ".join([first, *more[:4], *(["…"] if len(more) > 4 else [])])
 
 
 def negatives(names: Sequence[str]) -> list[str]:

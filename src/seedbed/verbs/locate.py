@@ -60,12 +60,15 @@ def locate(text: str, read_workflow: Callable[[], Workflow] = Workflow.read) -> 
             f"expected a node as recipe.node[@rng0][@bg0.10-fg0.40][@epoch30], or an artifact's folder, got {text!r}"
         )
     workflow = read_workflow()
-    rng, epoch, regions = workflow.config.rngs[0], None, None
+    given: dict[str, str] = {}
     for point in points:
-        if number := re.fullmatch(r"(rng|epoch)(\d+)", point):
-            rng, epoch = (int(number[2]), epoch) if number[1] == "rng" else (rng, int(number[2]))
-        else:
-            regions = point
+        number = re.fullmatch(r"(rng|epoch)(\d+)", point)
+        axis, value = (number[1], number[2]) if number else ("regions setting", point)
+        if axis in given:
+            raise SeedbedError(f"{text}: expected one {axis}, got {given[axis]} and {value}; keep one")
+        given[axis] = value
+    rng = int(given.get("rng", workflow.config.rngs[0]))
+    epoch, regions = int(given["epoch"]) if "epoch" in given else None, given.get("regions setting")
     graph = workflow.graph()
     task = graph.task(match["recipe"], match["node"], rng, regions)
     if not task.manifest.exists():

@@ -20,7 +20,7 @@ from PIL import Image
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes, writing
 from seedbed.artifacts.label_maps import label_map_png, voc_palette
-from seedbed.datasets.files import FORMULA, read_image
+from seedbed.datasets.files import FORMULA, UNREADABLE, read_image
 from seedbed.datasets.index import Index, read_index
 from seedbed.datasets.shrunk import shrunk_size
 from seedbed.errors import SeedbedError, one_line
@@ -29,7 +29,7 @@ from seedbed.report.overlays import jpeg, overlay_labels
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.memory import is_out_of_memory
 from seedbed.runtime.paths import INDEX
-from seedbed.stages.predict import PredictParameters
+from seedbed.stages.predict import PredictParameters, image_probabilities
 from seedbed.verbs.locate import Located
 from seedbed.verbs.names import image_suffixes, names_of
 
@@ -38,29 +38,6 @@ if TYPE_CHECKING:
 
 OVERLAYS, SHARES, CLASSES = "overlays", "shares.csv", "classes.csv"
 DEVICES = ("auto", "cpu", "cuda")
-UNREADABLE = frozenset(
-    f".{name}"
-    for name in (
-        *(
-            "heic",
-            "heif",
-            "avif",
-            "jxl",
-            "eps",
-            "psd",
-            "raw",
-            "dng",
-            "cr2",
-            "cr3",
-            "crw",
-            "nef",
-            "nrw",
-            "arw",
-        ),
-        *("srf", "sr2", "raf", "orf", "rw2", "rwl", "pef", "3fr"),
-    )
-)
-"""Suffixes of photographs that are not read, which are named, not passed over."""
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """Refusals of the disk that hold for every photograph."""
 _NO_MEMORY = "out of memory; shrink what the network sees by --longest, or close other programs"
@@ -95,15 +72,11 @@ class Predictor:
 
     def label_map(self, photo: Image.Image) -> UInt8[np.ndarray, "H W"]:
         """The most probable class of each pixel, at the photograph's own size."""
-        from seedbed.networks.inference import multi_scale_probabilities
-
         size = shrunk_size(photo.size, self.longest) if self.longest else photo.size
         seen = photo if size == photo.size else photo.resize(size, self.resampling)
         image = np.array(seen)
-        parameters, trained = self.parameters, self.trained
-        probabilities = multi_scale_probabilities(
-            trained.network, image, trained.mean, trained.std, parameters.scales, parameters.flip, self.device
-        )
+        parameters = self.parameters
+        probabilities = image_probabilities(self.trained, image, parameters, self.device)
         if parameters.has_crf:
             probabilities = parameters.score_refiner(seen)(probabilities)
         return enlarged_argmax(probabilities, photo.size)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.models import HISTORY
+from seedbed.engines.soundness import CACHED, Examiner
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import SCORES
 from seedbed.plan.reports import ALL, Report
@@ -58,6 +59,23 @@ def curves(workflow: Workflow, recipes: Sequence[str] = ()) -> dict[str, list[Sc
                 if scores.get(metric) is not None
             )
     return {run: points for run, points in found.items() if points}
+
+
+def stale_runs(workflow: Workflow, recipes: Sequence[str] = ()) -> list[str]:
+    """Trained nodes and scores among these points that a run would make again, by their keys."""
+    graph = workflow.graph()
+    report, examiner = Report(graph, ALL, tuple(workflow.points(ALL, recipes))), Examiner(graph)
+    states = {
+        task.key: examiner.task(task)
+        for task in report.tasks
+        if HISTORY in task.stage.files and task.manifest.exists()
+    }
+    states |= {
+        judgement.key: examiner.judgement(judgement)
+        for judgement in report.judged_by(SCORES)
+        if judgement.path.exists()
+    }
+    return [key for key, state in states.items() if state != CACHED]
 
 
 def _run(task: Task) -> str:

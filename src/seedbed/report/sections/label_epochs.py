@@ -128,7 +128,7 @@ def _galleries(page: Page) -> Iterator[Gallery]:
     for split in dict.fromkeys(split for s in every for node in s.nodes.values() for split in node.splits):
         lines = [(str(s.place), [n for n in s.nodes.values() if split in n.splits]) for s in every]
         lines = [(name, nodes) for name, nodes in lines if nodes]
-        stored = {n.key: pictures_of(n, split, page.dataset.classes) for _, nodes in lines for n in nodes}
+        stored = {n.key: pictures_of(n, split, page.dataset) for _, nodes in lines for n in nodes}
         first = next(iter(stored.values()))
         candidates = [image_id for image_id in page.dataset.image_ids(split) if image_id in first]
         number = min(page.parameters.samples, max(1, page.parameters.sample_rows // len(lines)))

@@ -110,7 +110,7 @@ def images_of(page: Page, split: str, lines: Sequence[Line]) -> list[str]:
     """Ids of the images shown for a split; fewer if there are many lines."""
     if not lines or page.parameters.samples == 0:
         return []
-    first = pictures_of(lines[0][1][0], split, page.dataset.classes)
+    first = pictures_of(lines[0][1][0], split, page.dataset)
     candidates = [image_id for image_id in page.dataset.image_ids(split) if image_id in first]
     room = max(1, page.parameters.sample_rows // len(lines))
     return choose_images(candidates, page.dataset.labels, min(page.parameters.samples, room))
@@ -143,7 +143,7 @@ def gallery(page: Page, split: str, image_ids: Sequence[str]) -> Gallery:
     lines = lines_of(page, split)
     columns = columns_of(lines)
     nodes = {node.key: node for _, nodes in lines for node in nodes}
-    stored = {key: pictures_of(node, split, page.dataset.classes) for key, node in nodes.items()}
+    stored = {key: pictures_of(node, split, page.dataset) for key, node in nodes.items()}
     return Gallery(
         title=split,
         columns=tuple(columns.values()),

@@ -12,7 +12,7 @@ from seedbed.plan.overrides import Overrides
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Given:
+class ParamsOptions:
     """What the command line puts over `params.yaml`."""
 
     set: Annotated[
@@ -24,7 +24,7 @@ class Given:
         tuple[Path, ...],
         Parameter(
             name="--configfile",
-            consume_multiple=True,
+            consume_multiple=1,
             negative=(),
             show_default=False,
             help="YAML files over params.yaml, in their order, as in snakemake",
@@ -42,4 +42,4 @@ class Given:
         return Workflow.read(overrides=self.overrides)
 
 
-NOTHING_GIVEN = Given()
+NO_OPTIONS = ParamsOptions()

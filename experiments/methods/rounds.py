@@ -1,37 +1,33 @@
 """SC-CAM by round and by number of sub-categories, from the results of `experiments/methods/run.py`.
 
 `python experiments/methods/run.py FOLDER --experiment experiments/sccam` makes the results;
-`python experiments/sccam/table.py FOLDER` prints a row per recipe: mean IoU of its CAMs on the training images at
+`python experiments/methods/rounds.py FOLDER` prints a row per recipe: mean IoU of its CAMs on the training images at
 Otsu's threshold, at the fixed one and at the best one (chosen with masks), F-score at the fixed one, mAP on val, the
-seconds of its last training, and how far its sub-categories agree with those of the round before (adjusted Rand index,
-mean over classes; 1 is the same, 0 is chance).
+CPU seconds of its last training, and how far its sub-categories agree with those of the round before (adjusted Rand
+index, mean over classes; 1 is the same, 0 is chance).
 """
 
 import csv
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
+from measured import costs_of, otsu_score, scores_of
 from sklearn.metrics import adjusted_rand_score
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.tables import CLASS, IMAGE, TABLE
-from seedbed.cam.otsu import otsu_threshold, score_histogram
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import read_config
 from seedbed.plan.tasks import Task
 from seedbed.recipes import RecipeBook
-from seedbed.runtime.judging import read_judgement
-from seedbed.runtime.paths import RUNS
 
 HEADINGS = (
     *("recipe", "round", "K", "CAM, Otsu", "CAM, fixed 0.25", "CAM, best (chosen with masks)"),
-    *("F-score, fixed 0.25", "mAP, val", "training, s", "agreement with the round before"),
+    *("F-score, fixed 0.25", "mAP, val", "training, CPU s", "agreement with the round before"),
 )
 
 
@@ -41,10 +37,9 @@ def rows(workflow: Workflow) -> Iterator[tuple[str, ...]]:
         for rng in workflow.config.rngs:
             tasks = workflow.graph().recipe_tasks(recipe, rng)
             cams, classification = tasks["cams"], tasks["classification"]
-            if not (score_path(cams, "train").exists() and score_path(classification, "val").exists()):
+            scored, classified = scores_of(cams, "train"), scores_of(classification, "val")
+            if scored is None or classified is None:
                 continue
-            scored = read_judgement(score_path(cams, "train")).content
-            classified = read_judgement(score_path(classification, "val")).content
             tables = [task for task in cams.ancestors() if task.stage.makes == "subcategories"]
             clusters = Artifact(tables[-1].manifest).manifest.facts["clusters"] if tables else ""
             threshold, at_otsu = otsu_score(cams, scored["curve"])
@@ -56,29 +51,9 @@ def rows(workflow: Workflow) -> Iterator[tuple[str, ...]]:
                 f"{scored['best']['mean_iou']:.3f} at {scored['best']['threshold']:.2f}",
                 f"{scored['scores']['mean_f1']:.3f}",
                 f"{classified['scores']['mean_average_precision']:.3f}",
-                f"{seconds_of(cams.sources['classifier']):.0f}",
+                f"{costs_of(cams.sources['classifier'])['seconds']:.0f}",
                 agreement,
             )
-
-
-def score_path(task: Task, split: str) -> Path:
-    """Where `evaluate` writes."""
-    return task.folder.parent / "scores" / f"{task.name}-{split}.json"
-
-
-def otsu_score(cams: Task, curve: list[dict[str, float]]) -> tuple[float, float]:
-    """Otsu's threshold of all training images with a class, and the mean IoU at the nearest threshold of the curve."""
-    store = Artifact(cams.manifest).open("train")
-    histogram = sum(
-        score_histogram(store.scores(image_id).max(0)) for image_id in store if store[image_id].class_ids
-    )
-    threshold = otsu_threshold(np.asarray(histogram))
-    return threshold, min(curve, key=lambda point: abs(point["threshold"] - threshold))["mean_iou"]
-
-
-def seconds_of(task: Task) -> float:
-    """Of all runs of a task's commands."""
-    return sum(json.loads(path.read_bytes())["seconds"] for path in (task.folder / RUNS).glob("*.json"))
 
 
 def agreement_of(before: Task, after: Task) -> float:
@@ -112,5 +87,5 @@ def main(folder: Path) -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("expected the folder that run.py was given: python experiments/sccam/table.py FOLDER")
+        sys.exit("expected the folder that run.py was given: python experiments/methods/rounds.py FOLDER")
     sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,211 @@
+"""Others' maps as nodes: CAMs, saliency or pseudo masks that were made elsewhere, one file per image in a folder.
+
+`import_cams` reads the `.npy` files of PSA, IRN and Puzzle-CAM in both styles of keys, without unpickling anything.
+`import_saliency` reads grey PNGs, whose level `largest` is fully salient. `import_pseudo_masks` reads palette or grey
+PNGs of classes: 0 background, c + 1 for class c, 255 neutral. Every image needs its file, of the photograph's size.
+
+What masks were used in making them only their authors know: a recipe says it under `inherited`. The plan does not look
+into the folder, so if a file changes, remove what was imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8
+from pydantic import Field, field_validator
+
+from seedbed.artifacts.maps import CHANNELS, NORMALISATION, SALIENCY, Maps
+from seedbed.cam.normalisation import RefinedForm
+from seedbed.errors import SeedbedError
+from seedbed.labels import IGNORE
+from seedbed.runtime.contract import Job, ShardedParameters, Stage
+
+
+class ImportParameters(ShardedParameters):
+    """Where the files are."""
+
+    folder: str = Field(
+        default="", description="folder of the files; relative to the checkout, or with $VARIABLES"
+    )
+    pattern: str = Field(default="", description="name of an image's file, with {id}")
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_id(cls, pattern: str) -> str:
+        if "{id}" not in pattern:
+            raise ValueError(f"expected a file name with {{id}}, for instance {{id}}.png, got {pattern!r}")
+        return pattern
+
+    def faults(self) -> Iterator[str]:
+        """The folder has no default."""
+        if not self.folder:
+            yield "expected `folder`, where the files are, got none"
+
+    def path(self, image_id: str) -> Path:
+        """The file of an image."""
+        return Path(os.path.expandvars(self.folder)) / self.pattern.replace("{id}", image_id)
+
+
+class ImportCamsParameters(ImportParameters):
+    """Others' CAMs."""
+
+    pattern: str = Field(default="{id}.npy", description="name of an image's file, with {id}")
+    keys: Literal["by_style", "from_0", "from_1"] = Field(
+        default="by_style",
+        description="whether classes are counted from 0 or 1; by_style: from 1 if background stands before them",
+    )
+    normalisation: RefinedForm = Field(
+        default="none",
+        description="how later stages normalise the maps to [0, 1]; none takes them as they are",
+    )
+
+
+class ImportPngParameters(ImportParameters):
+    """Others' PNGs."""
+
+    pattern: str = Field(default="{id}.png", description="name of an image's file, with {id}")
+
+
+class ImportSaliencyParameters(ImportPngParameters):
+    """Others' saliency maps."""
+
+    largest: int = Field(default=255, ge=1, le=255, description="grey level that is fully salient")
+
+
+def run_cams(job: Job) -> Iterator[tuple[str, Maps]]:
+    """Yield the CAMs of each image.
+
+    Raises:
+        SeedbedError: a file that is missing, of another style or size, of classes that the labels do not name, or
+            above 1 where nothing normalises.
+    """
+    from seedbed.datasets.published_cams import read_cams
+
+    parameters: ImportCamsParameters = job.parameters
+    job.facts[NORMALISATION] = parameters.normalisation
+    for image_id in job.image_ids:
+        path = parameters.path(image_id)
+        class_ids, maps = read_cams(path, parameters.keys)
+        present = {int(c) for c in np.flatnonzero(job.dataset.labels(image_id))}
+        if not set(class_ids) <= present:
+            raise SeedbedError(
+                f"{path}: expected CAMs of the classes that the labels name, {sorted(present)}, got {list(class_ids)} "
+                "(from 0); set `keys` if they are counted otherwise, or mend the labels"
+            )
+        size = _size(job, image_id)
+        if class_ids:
+            _check_size(path, (maps.shape[1], maps.shape[2]), size)
+            if parameters.normalisation == "none" and maps.max() > 1:
+                raise SeedbedError(
+                    f"{path}: expected scores up to 1, got {maps.max():g}; set `normalisation: max`"
+                )
+        yield image_id, Maps(class_ids, size, (maps,) if class_ids else ())
+
+
+def run_saliency(job: Job) -> Iterator[tuple[str, Maps]]:
+    """Yield the saliency of each image.
+
+    Raises:
+        SeedbedError: a file that is missing, unreadable, of another size, or brighter than `largest`; or all of the
+            shard are as dark as if they held 0 and 1.
+    """
+    parameters: ImportSaliencyParameters = job.parameters
+    job.facts |= {CHANNELS: [SALIENCY], NORMALISATION: "none"}
+    brightest = 0
+    for image_id in job.image_ids:
+        path = parameters.path(image_id)
+        levels, size = _read_png(path), _size(job, image_id)
+        _check_size(path, (levels.shape[0], levels.shape[1]), size)
+        if int(levels.max()) > parameters.largest:
+            raise SeedbedError(
+                f"{path}: expected grey levels up to `largest` {parameters.largest}, got {levels.max()}; raise it"
+            )
+        brightest = max(brightest, int(levels.max()))
+        yield (
+            image_id,
+            Maps((0,), size, ((levels / np.float32(parameters.largest))[None].astype(np.float32),)),
+        )
+    if job.image_ids and parameters.largest > 1 and brightest <= 1:
+        raise SeedbedError(
+            f"{parameters.folder}: the brightest of all {len(job.image_ids)} images of {job.shard} has grey level "
+            f"{brightest} of {parameters.largest}; set `largest: 1` if 1 is salient"
+        )
+
+
+def run_pseudo_masks(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
+    """Yield the label map of each image.
+
+    Raises:
+        SeedbedError: a file that is missing, unreadable, of another size, or with an index of no class.
+    """
+    parameters: ImportPngParameters = job.parameters
+    classes = len(job.dataset.classes)
+    for image_id in job.image_ids:
+        path = parameters.path(image_id)
+        label_map = _read_png(path)
+        _check_size(path, (label_map.shape[0], label_map.shape[1]), _size(job, image_id))
+        unknown = sorted({int(v) for v in np.unique(label_map)} - {*range(classes + 1), IGNORE})
+        if unknown:
+            raise SeedbedError(
+                f"{path}: expected 0 to {classes}, or {IGNORE} for neutral, got {unknown[:5]}; map the indices first"
+            )
+        yield image_id, label_map
+
+
+def _read_png(path: Path) -> UInt8[np.ndarray, "height width"]:
+    from seedbed.datasets.files import read_indices
+
+    if not path.is_file():
+        raise SeedbedError(f"{path}: expected the map of an image, but there is no such file")
+    return read_indices(path)
+
+
+def _size(job: Job, image_id: str) -> tuple[int, int]:
+    """Height and width of a photograph."""
+    width, height = job.dataset.size(image_id)
+    return height, width
+
+
+def _check_size(path: Path, found: tuple[int, int], size: tuple[int, int]) -> None:
+    if found != size:
+        raise SeedbedError(
+            f"{path}: expected the photograph's size {size[1]}x{size[0]}, got {found[1]}x{found[0]}; make it at that "
+            "size"
+        )
+
+
+IMPORT_CAMS = Stage(
+    name="import_cams",
+    version=1,
+    summary="Import others' CAMs from a folder.",
+    parameters=lambda raw: ImportCamsParameters,
+    inputs={},
+    resources="pixels",
+    run=run_cams,
+    makes="cams",
+)
+IMPORT_SALIENCY = Stage(
+    name="import_saliency",
+    version=1,
+    summary="Import others' saliency maps from a folder.",
+    parameters=lambda raw: ImportSaliencyParameters,
+    inputs={},
+    resources="pixels",
+    run=run_saliency,
+    makes="saliency",
+)
+IMPORT_PSEUDO_MASKS = Stage(
+    name="import_pseudo_masks",
+    version=1,
+    summary="Import others' pseudo masks from a folder.",
+    parameters=lambda raw: ImportPngParameters,
+    inputs={},
+    resources="pixels",
+    run=run_pseudo_masks,
+    makes="pseudo_masks",
+)

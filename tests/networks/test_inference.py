@@ -1,0 +1,72 @@
+"""Fusion of the views of an image, by hand and against torch's softmax of the views' logits."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seedbed.methods.base import Method
+from seedbed.methods.trained import TrainedNetwork
+from seedbed.networks.inference import multi_scale_probabilities
+from seedbed.stages.predict import PredictParameters, image_probabilities
+
+
+class Sided(nn.Module):
+    """Two classes: logits (0, 3) on the left half of what it is given, (0, 0) on the right."""
+
+    def forward(self, images):
+        logits = torch.zeros(1, 2, *images.shape[2:])
+        logits[:, 1, :, : images.shape[3] // 2] = 3.0
+        return logits
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+@pytest.mark.parametrize(
+    ("fusion", "expected"),
+    [
+        ("probabilities", (sigmoid(3) + sigmoid(0)) / 2),
+        ("logits_sum", sigmoid(3 + 0)),
+        ("logits_mean", sigmoid((3 + 0) / 2)),
+    ],
+)
+@pytest.mark.parametrize("rows", [None, 1])
+def test_a_view_and_its_mirror_image_by_hand(monkeypatch, fusion, expected, rows):
+    """The views say 3 and 0 of every pixel; whole, and in bands of one row, as large photographs are added up."""
+    if rows:
+        monkeypatch.setattr("seedbed.networks.inference.LARGEST", 8)
+    image = np.zeros((2, 6, 3), np.uint8)
+    found = multi_scale_probabilities(Sided(), image, (0.5,) * 3, (0.5,) * 3, (1.0,), True, fusion=fusion)
+    np.testing.assert_allclose(found[1], expected, rtol=1e-5)
+    np.testing.assert_allclose(found.sum(0), 1, rtol=1e-6)
+
+
+def test_scales_count_as_views():
+    """Two scales without mirror images: the sum has twice the mean's logit, also where exp would overflow."""
+    image = np.zeros((4, 4, 3), np.uint8)
+    network = nn.Conv2d(3, 2, 1)
+    nn.init.zeros_(network.weight)
+    for logit in (1.0, 200.0):
+        network.bias.data = torch.tensor([0.0, logit])
+        found = {
+            fusion: multi_scale_probabilities(
+                network, image, (0.5,) * 3, (0.5,) * 3, (1.0, 0.5), False, fusion=fusion
+            )[1]
+            for fusion in ("probabilities", "logits_sum", "logits_mean")
+        }
+        np.testing.assert_allclose(found["logits_sum"], sigmoid(2 * logit), rtol=1e-6)
+        np.testing.assert_allclose(found["logits_mean"], sigmoid(logit), rtol=1e-6)
+        np.testing.assert_allclose(found["probabilities"], sigmoid(logit), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("fusion", "expected"), [("logits_sum", sigmoid(3)), ("logits_mean", sigmoid(1.5))])
+def test_parameters_of_predict_say_how(fusion, expected):
+    """One scale and its mirror image, which say 3 and 0."""
+    trained = TrainedNetwork(Sided(), (0.5,) * 3, (0.5,) * 3, Method())
+    parameters = PredictParameters(scales=(1.0,), fusion=fusion)
+    found = image_probabilities(trained, np.zeros((2, 6, 3), np.uint8), parameters, "cpu")
+    np.testing.assert_allclose(found[1], expected, rtol=1e-5)

@@ -1,0 +1,154 @@
+"""Others' maps as nodes: what is read, and what is refused, by image and file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seedbed.artifacts.maps import MapStore, encode_map, pack_maps
+from seedbed.errors import SeedbedError
+from seedbed.recipes import RecipeBook
+from seedbed.runtime.contract import Job, Stage
+from seedbed.stages.import_maps import IMPORT_CAMS, IMPORT_PSEUDO_MASKS, IMPORT_SALIENCY
+
+CAM = np.array([[1.0, 0.5, 0.25], [0.0, 0.0, 0.75]], np.float32)
+
+
+class Photographs:
+    """Two of 3 x 2 pixels: a with class 1, b without any."""
+
+    classes = ("cat", "dog")
+
+    def size(self, image_id: str) -> tuple[int, int]:
+        return 3, 2
+
+    def labels(self, image_id: str) -> np.ndarray:
+        return np.array([False, image_id == "a"])
+
+
+def imported(stage: Stage, folder: Path, **parameters: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a stage makes of a folder, and its facts."""
+    job = object.__new__(Job)
+    values = {
+        "parameters": stage.validate({"folder": str(folder)} | parameters, "test"),
+        "dataset": Photographs(),
+        "image_ids": ("a", "b"),
+        "shard": "train-0",
+        "facts": {},
+    }
+    for name, value in values.items():
+        setattr(job, name, value)
+    assert stage.run is not None
+    return dict(stage.run(job)), job.facts
+
+
+def png(path: Path, values: np.ndarray) -> None:
+    Image.fromarray(values.astype(np.uint8)).save(path)
+
+
+@pytest.mark.parametrize("style", ["psa", "puzzle"])
+def test_cams(tmp_path: Path, style: str) -> None:
+    one = {1: CAM} if style == "psa" else {"keys": np.array([0, 2]), "hr_cam": CAM[None]}
+    none = {} if style == "psa" else {"keys": np.array([0]), "hr_cam": np.zeros((0, 2, 3), np.float32)}
+    np.save(tmp_path / "a.npy", one, allow_pickle=True)
+    np.save(tmp_path / "b.npy", none, allow_pickle=True)
+    found, facts = imported(IMPORT_CAMS, tmp_path)
+    assert facts == {"normalisation": "none"}
+    assert (found["a"].class_ids, found["b"].class_ids) == ((1,), ())
+    shard = tmp_path / "train-0.safetensors"
+    shard.write_bytes(pack_maps({i: encode_map(m)[1] for i, m in found.items()}))
+    store = MapStore([shard], facts | {"classes": ["cat", "dog"]})
+    np.testing.assert_allclose(store.scores("a"), CAM[None])
+    assert store.scores("b").shape == (0, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "parameters", "message"),
+    [
+        (
+            {0: CAM},
+            {},
+            r"a.npy: expected CAMs of the classes that the labels name, \[1\], got \[0\] \(from 0\)",
+        ),
+        ({2: CAM}, {}, r"got \[2\] \(from 0\); set `keys` if"),
+        ({1: CAM.T.copy()}, {}, "a.npy: expected the photograph's size 3x2, got 2x3"),
+        ({1: 2 * CAM}, {}, "a.npy: expected scores up to 1, got 2; set `normalisation: max`"),
+    ],
+)
+def test_cams_that_do_not_fit(
+    tmp_path: Path, content: dict[int, np.ndarray], parameters: dict[str, Any], message: str
+) -> None:
+    np.save(tmp_path / "a.npy", content, allow_pickle=True)
+    with pytest.raises(SeedbedError, match=message):
+        imported(IMPORT_CAMS, tmp_path, **parameters)
+
+
+def test_cams_counted_from_1_and_of_another_range(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", {2: 4 * CAM}, allow_pickle=True)
+    np.save(tmp_path / "b.npy", {}, allow_pickle=True)
+    found, facts = imported(IMPORT_CAMS, tmp_path, keys="from_1", normalisation="max")
+    assert found["a"].class_ids == (1,)
+    assert facts == {"normalisation": "max"}
+
+
+def test_saliency(tmp_path: Path) -> None:
+    png(tmp_path / "a_sal.png", np.array([[255, 51, 0], [0, 0, 0]]))
+    png(tmp_path / "b_sal.png", np.zeros((2, 3)))
+    found, facts = imported(IMPORT_SALIENCY, tmp_path, pattern="{id}_sal.png")
+    assert facts == {"normalisation": "none", "channels": ["saliency"]}
+    np.testing.assert_allclose(found["a"].maps[0], [[[1, 0.2, 0], [0, 0, 0]]])
+    assert found["b"].class_ids == (0,)
+    assert not found["b"].maps[0].any()
+
+
+def test_saliency_of_another_range_or_size(tmp_path: Path) -> None:
+    for name in "ab":
+        png(tmp_path / f"{name}.png", np.eye(2, 3))
+    with pytest.raises(
+        SeedbedError, match="the brightest of all 2 images of train-0 has grey level 1 of 255; set"
+    ):
+        imported(IMPORT_SALIENCY, tmp_path)
+    found, _ = imported(IMPORT_SALIENCY, tmp_path, largest=1)
+    np.testing.assert_array_equal(found["a"].maps[0][0], np.eye(2, 3))
+    png(tmp_path / "b.png", 100 * np.eye(2, 3))
+    with pytest.raises(
+        SeedbedError, match=r"b.png: expected grey levels up to `largest` 1, got 100; raise it"
+    ):
+        imported(IMPORT_SALIENCY, tmp_path, largest=1)
+    png(tmp_path / "a.png", np.zeros((3, 2)))
+    with pytest.raises(SeedbedError, match=r"a.png: expected the photograph's size 3x2, got 2x3"):
+        imported(IMPORT_SALIENCY, tmp_path)
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(SeedbedError, match=r"a.png: expected the map of an image, but there is no such file"):
+        imported(IMPORT_SALIENCY, tmp_path)
+
+
+def test_pseudo_masks(tmp_path: Path) -> None:
+    label_map = np.array([[0, 2, 255], [1, 0, 0]])
+    for name in "ab":
+        png(tmp_path / f"{name}.png", label_map)
+    found, _ = imported(IMPORT_PSEUDO_MASKS, tmp_path)
+    np.testing.assert_array_equal(found["a"], label_map)
+    png(tmp_path / "b.png", label_map + (label_map == 1) * 6)
+    with pytest.raises(SeedbedError, match=r"b.png: expected 0 to 2, or 255 for neutral, got \[7\]"):
+        imported(IMPORT_PSEUDO_MASKS, tmp_path)
+
+
+def test_the_folder_may_hold_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THEIRS", str(tmp_path))
+    for name in "ab":
+        png(tmp_path / f"{name}.png", np.zeros((2, 3)))
+    assert set(imported(IMPORT_PSEUDO_MASKS, Path("$THEIRS"))[0]) == {"a", "b"}
+
+
+def test_a_recipe_needs_a_folder_and_a_name_with_the_id(tmp_path: Path) -> None:
+    (tmp_path / "theirs.yaml").write_text("nodes: {cams: {stage: import_cams}}\n")
+    node = RecipeBook(tmp_path)["theirs"].nodes["cams"]
+    with pytest.raises(SeedbedError, match="expected `folder`, where the files are, got none"):
+        node.parameters({}, "recipe theirs, node cams")
+    with pytest.raises(
+        SeedbedError, match=r"expected a file name with {id}, for instance {id}.png, got 'a.npy'"
+    ):
+        IMPORT_CAMS.validate({"pattern": "a.npy"}, "test")

@@ -1,0 +1,12 @@
+"""Dump the multi-scale saliency maps of a saliency network.
+
+`python workflow_scripts/dump_saliency.py --help` lists the options and parameters.
+"""
+
+import sys
+
+from seedbed.runtime.options import main
+from seedbed.stages.dump_saliency import STAGE
+
+if __name__ == "__main__":
+    sys.exit(main(STAGE))

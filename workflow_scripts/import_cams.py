@@ -1,0 +1,12 @@
+"""Import others' CAMs from a folder.
+
+`python workflow_scripts/import_cams.py --help` lists the options and parameters.
+"""
+
+import sys
+
+from seedbed.runtime.options import main
+from seedbed.stages.import_maps import IMPORT_CAMS as STAGE
+
+if __name__ == "__main__":
+    sys.exit(main(STAGE))

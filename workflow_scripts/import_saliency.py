@@ -1,0 +1,12 @@
+"""Import others' saliency maps from a folder.
+
+`python workflow_scripts/import_saliency.py --help` lists the options and parameters.
+"""
+
+import sys
+
+from seedbed.runtime.options import main
+from seedbed.stages.import_maps import IMPORT_SALIENCY as STAGE
+
+if __name__ == "__main__":
+    sys.exit(main(STAGE))
