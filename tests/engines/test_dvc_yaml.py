@@ -172,7 +172,7 @@ def test_another_set_of_stages_is_refused_in_one_line(
     checkout: Path, changes: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure(checkout, **changes)
-    assert main() == 1
+    assert main([]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith("resolve: error: dvc.yaml does not match params.yaml and recipes/ (")
@@ -239,3 +239,12 @@ def test_resolve_stops_where_another_run_writes(checkout: Path) -> None:
     ):
         resolve()
     assert slice_path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--help"], 0), (["surplus"], 2)])
+def test_help_of_the_first_stage_writes_nothing(checkout: Path, arguments: list[str], status: int) -> None:
+    before = sorted(checkout.rglob("*"))
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == status
+    assert sorted(checkout.rglob("*")) == before

@@ -184,7 +184,13 @@ def regions(saliency: StoredMaps | None, setting: str = "bg0.10-fg0.40") -> dict
     job = object.__new__(Job)
     parameters = confident_regions.STAGE.validate({"crf": "none", "regions": setting}, "test")
     inputs = {"cams": CAMS} | ({} if saliency is None else {"saliency": saliency})
-    values = {"parameters": parameters, "inputs": inputs, "split": "train", "shard": "train-0", "image_ids": ("a", "b")}
+    values = {
+        "parameters": parameters,
+        "inputs": inputs,
+        "split": "train",
+        "shard": "train-0",
+        "image_ids": ("a", "b"),
+    }
     for name, value in (values | {"dataset": Photographs()}).items():
         setattr(job, name, value)
     return {image_id: label_map.tolist() for image_id, label_map in confident_regions.run(job)}

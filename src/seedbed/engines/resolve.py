@@ -5,6 +5,7 @@ slices would get new modification times on any change, and Snakemake would run a
 """
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,16 +67,16 @@ def write_slices(workflow: Workflow, whole: bool = False) -> tuple[list[Path], D
     return written, data
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the stage's command, which has no options but `--help`.
 
     Returns:
         Exit status: 0, or 1 after one line on stderr.
     """
-
-    ArgumentParser(
+    parser = ArgumentParser(
         description="Write the parameter slices that changed: the first stage of `dvc repro`."
-    ).parse_args()
+    )
+    parser.parse_args(arguments)
 
     def work(log: Log) -> None:
         resolved = resolve(by_dvc=True)
