@@ -1,6 +1,7 @@
 """Otsu's threshold as background score: of all labelled training images, the same for any number of shards."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,9 @@ def test_the_threshold_of_all_labelled_training_images(tmp_path: Path, shards: i
 def job(parameters: Any, cams: Artifact, shard: str, image_ids: tuple[str, ...], **more: Any) -> Job:
     made = object.__new__(Job)
     made.parameters, made.shard, made.image_ids, made.facts = parameters, shard, image_ids, {}
+    made.split = shard.rpartition("-")[0]
     made.inputs = {"cams": cams, "target": cams}
+    made.dataset = SimpleNamespace(size=lambda image_id: SIZE[::-1])
     for name, value in more.items():
         setattr(made, name, value)
     return made
@@ -122,6 +125,9 @@ def test_scores_follow_the_threshold_of_train_on_any_split(tmp_path: Path) -> No
 
     class Photographs:
         classes = CLASSES
+
+        def size(self, image_id: str) -> tuple[int, int]:
+            return SIZE[::-1]
 
         def image_ids(self, split: str) -> tuple[str, ...]:
             return IDS
