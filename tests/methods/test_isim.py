@@ -58,6 +58,9 @@ class Squares:
             pixels[8:28, 4 + 20 * c : 20 + 20 * c] = (230, 60, 20) if c else (20, 60, 230)
         return Image.fromarray(pixels)
 
+    def size(self, image_id):
+        return 48, 40
+
 
 class StoredSquares(Squares):
     def __init__(self, store):
@@ -219,7 +222,7 @@ def test_labels_are_what_later_stages_make_of_the_same_weights(tmp_path):
     job = object.__new__(Job)
     job.parameters = PseudoMasksParameters(background_score=0.3, crf="irn", crf_labels="present")
     job.inputs = {"cams": StoredMaps("max", **stored)}
-    job.dataset, job.shard, job.image_ids = Squares(), "train-0", IDS
+    job.dataset, job.split, job.shard, job.image_ids = Squares(), "train", "train-0", IDS
     expected = dict(pseudo_masks(job))
     assert len({tuple(np.unique(m)) for m in expected.values()}) > 1
     assert not expected["f"].any()
