@@ -94,7 +94,7 @@ def test_saliency_is_not_scored_as_a_class() -> None:
     target = wrong.inputs["target"]
     target.manifest.facts["meaning"] = "saliency"
     with pytest.raises(
-        SeedbedError, match="saliency is saliency, which has no scores by class; name another"
+        SeedbedError, match="saliency is saliency, which has no scores by class; choose another node"
     ):
         evaluate.run(wrong)
 

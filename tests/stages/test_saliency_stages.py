@@ -241,3 +241,14 @@ def test_one_image_per_batch_is_refused_when_the_recipe_is_planned(tmp_path: Pat
     node = RecipeBook(tmp_path)["small"].nodes["network"]
     with pytest.raises(SeedbedError, match="images are compared with each other, but batch_size is 1"):
         node.parameters({}, "recipe small, node network")
+
+
+def test_an_epoch_whose_salient_half_is_not_known_is_refused() -> None:
+    network = StoredSaliency("none")
+    network.folder = Path("network")
+    network.manifest.facts["polarity"] = {"inverted": True, "rule": "border mean"}
+    job = object.__new__(Job)
+    job.parameters = dump_saliency.DumpSaliencyParameters()
+    job.inputs, job.epochs = {"saliency_network": network}, {"saliency_network": 3}
+    with pytest.raises(SeedbedError, match=r"network: .* known of the last epoch only; leave out @epoch3"):
+        next(dump_saliency.run(job))

@@ -2,7 +2,7 @@
 
 C²AM divides an image in two without knowing which half holds objects. By its authors' rule (Xie et al. 2022, released
 code) it is the one that the border of the images shows less of. The published code decides in the first epoch and adds
-up ReLU(logit) over scales and mirror images at inference.
+up ReLU(logit), of the inverted half ReLU(1 - logit), over scales and mirror images at inference.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class DisentanglingNetwork(nn.Module):
     """Backbone, and a branch that divides its cells in two.
 
     Args:
-        backbone: its last two maps are used; of one of another size the larger one's grid counts.
+        backbone: its last two maps are used, on the grid of the larger one.
         batch_norm: of the backbone, see `hold_batch_norm`; the branch's own is trained.
         generator: draws the initial weights of the branch.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, interpolate
 
 from seedbed.networks.backbones import Backbone, BatchNormTraining, hold_batch_norm, seeded
 
@@ -41,11 +41,25 @@ class GlobalGuidance(nn.Module):
         """The guidance, at the size of the map."""
         size = (deepest.shape[2], deepest.shape[3])
         found = [
-            resized(convolution(adaptive_avg_pool2d(deepest, cells)).relu(), size)
+            resized(convolution(window_means(deepest, cells)).relu(), size)
             for cells, convolution in zip(PYRAMID, self.pooled, strict=True)
         ]
         guidance: Tensor = self.mix(torch.cat([deepest, *found], dim=1)).relu()
         return guidance
+
+
+def window_means(maps: Float[Tensor, "batch channels h w"], cells: int) -> Tensor:
+    """Means of the windows of `adaptive_avg_pool2d`, whose gradient torch cannot repeat bit by bit on CUDA.
+
+    Returns:
+        (batch, channels, cells, cells).
+    """
+    for dim in (2, 3):
+        length = maps.shape[dim]
+        windows = [(i * length // cells, -(-(i + 1) * length // cells)) for i in range(cells)]
+        means = [maps.narrow(dim, first, last - first).mean(dim, keepdim=True) for first, last in windows]
+        maps = torch.cat(means, dim)
+    return maps
 
 
 class FeatureAggregation(nn.Module):

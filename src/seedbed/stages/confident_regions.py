@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import UInt8
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
 from seedbed.errors import SeedbedError
@@ -43,21 +43,14 @@ class ConfidentRegionsParameters(CrfOptions, ShardedParameters):
         default=1,
         ge=1,
         le=512,
-        description="with powers: side of the blocks whose mean scores decide for all their pixels (PSA 8)",
+        description="with powers: side of the blocks whose mean scores decide for all their pixels (PSA 8); "
+        "no effect with thresholds",
     )
     crf: CrfChoice = Field(default="irn", description="preset of the dense CRF after each threshold, or none")
 
     def unused_inputs(self) -> tuple[str, ...]:
         """PSA's powers know no saliency."""
         return () if Regions.parse(self.regions).kind == "thresholds" else ("saliency",)
-
-    @model_validator(mode="after")
-    def _scores_are_pooled(self) -> ConfidentRegionsParameters:
-        if self.pooling > 1 and Regions.parse(self.regions).kind == "thresholds":
-            raise ValueError(
-                "pooling is of scores, which thresholds do not decide by after the CRF; set pooling: 1"
-            )
-        return self
 
 
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:

@@ -61,7 +61,12 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     torch.set_num_threads(parameters.torch_threads)
     source = job.artifact("saliency_network")
     inverted = is_inverted(source)
-    trained = load_network(source, job.epochs.get("saliency_network"), job.device)
+    epoch = job.epochs.get("saliency_network")
+    if epoch is not None and source.manifest.facts[POLARITY].get("rule") == "border mean":
+        raise SeedbedError(
+            f"{source.folder}: which half is salient is known of the last epoch only; leave out @epoch{epoch}"
+        )
+    trained = load_network(source, epoch, job.device)
     network: Any = trained.network
     assert isinstance(network, SaliencyNetwork)
     form = NORMALISATION_OF[parameters.fusion]
@@ -91,7 +96,8 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     if job.image_ids and not varied:
         raise SeedbedError(
             f"the saliency of all {len(job.image_ids)} images of {job.shard} is constant; most likely the network has "
-            "collapsed or is untrained: look at its history, lower its lr, train it longer"
+            "collapsed or is untrained: look at its history, lower its lr, train it longer; or nothing in them is "
+            "salient: use fewer shards"
         )
 
 

@@ -58,7 +58,7 @@ def run(job: Job) -> bytes:
     target = job.artifact("target")
     if not target.meaning.score:
         raise SeedbedError(
-            f"{target.folder} is {target.meaning.heading}, which has no scores by class; name another"
+            f"{target.folder} is {target.meaning.heading}, which has no scores by class; choose another node"
         )
     result = BY_FORM[target.meaning.form.name](job, target)
     return judgement_json(STAGE, job, target.meaning.score, result)

@@ -112,7 +112,7 @@ def run_saliency(job: Job) -> Iterator[tuple[str, Maps]]:
 
     Raises:
         SeedbedError: a file that is missing, unreadable, of another size, or brighter than `largest`; or all of the
-            shard are as dark as if they held 0 and 1.
+            shard have 1 as their highest level.
     """
     parameters: ImportSaliencyParameters = job.parameters
     job.facts |= {CHANNELS: [SALIENCY], NORMALISATION: "none"}
@@ -130,7 +130,7 @@ def run_saliency(job: Job) -> Iterator[tuple[str, Maps]]:
             image_id,
             Maps((0,), size, ((levels / np.float32(parameters.largest))[None].astype(np.float32),)),
         )
-    if job.image_ids and parameters.largest > 1 and brightest <= 1:
+    if job.image_ids and parameters.largest > 1 and brightest == 1:
         raise SeedbedError(
             f"{parameters.folder}: the brightest of all {len(job.image_ids)} images of {job.shard} has grey level "
             f"{brightest} of {parameters.largest}; set `largest: 1` if 1 is salient"
