@@ -21,6 +21,7 @@ from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET
 from seedbed.stages.registry import STAGES
 from seedbed.stages.report import STAGE as REPORT
 
+HELD = ""
 try:
     # Values of `--config` once more, as YAML: inside lists and mappings Snakemake reads numbers as text.
     GIVEN_VALUES = map(assigned, workflow.config_settings.config_args or ())
@@ -28,10 +29,11 @@ try:
     WORKFLOW = Workflow(CONFIG, RecipeBook(Path(workflow.basedir) / "recipes"))
     NODES = WORKFLOW.nodes_by_stage
     if workflow.is_main_process:
-        if held := who_holds(WORKFLOW):
+        if HELD := who_holds(WORKFLOW):
             if IS_SILENT:
-                raise SeedbedError(held)
+                raise SeedbedError(HELD)
             refuse_unplanned(WORKFLOW)
+            logger.warning(f"{HELD}; this is planned with the parameters and data that were there before")
         else:
             WORKFLOW.write_slices()
             DATA = look(WORKFLOW.graph(), write=True)
@@ -46,6 +48,8 @@ except SeedbedError as error:
 onstart:
     global CLAIM
     if workflow.is_main_process:
+        if HELD:
+            raise WorkflowError(f"{HELD}; then start this again")
         try:
             CLAIM = hold_tree(WORKFLOW)
         except SeedbedError as error:

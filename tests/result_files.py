@@ -26,7 +26,7 @@ def change(path: Path, **changes: Any) -> None:
 
 
 def masks_bytes(*rows: str, made_with: str = "") -> bytes:
-    """`masks.csv` of an index, as `seedbed.datasets.index.masks_text` writes it.
+    """`masks.csv` of an index, as `seedbed.datasets.mask_sums.masks_text` writes it.
 
     Args:
         rows: `image_id,split,sha256` each.

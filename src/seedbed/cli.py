@@ -79,7 +79,9 @@ def plan(
         if is_free:
             workflow.write_slices()
         else:
-            print("seedbed: note: a run writes here, so the slices stay as they are", file=sys.stderr)
+            print(
+                "seedbed: note: another command writes here, so the slices stay as they are", file=sys.stderr
+            )
         data = look(workflow.graph(), write=is_free)
     if shell:
         print("set -e")

@@ -115,7 +115,7 @@ class TestPlan:
         with output_lock(Path("results"), "run"):
             assert call(monkeypatch, "plan") == 0
         assert capsys.readouterr().err == (
-            "seedbed: note: a run writes here, so the slices stay as they are\n"
+            "seedbed: note: another command writes here, so the slices stay as they are\n"
         )
         assert slice_path.read_bytes() == before
         shown(monkeypatch, capsys, "plan")
@@ -294,7 +294,7 @@ class TestWhileARunWrites:
     ) -> None:
         assert call(monkeypatch, "plan") == 0
         told = capsys.readouterr()
-        assert told.err == "seedbed: note: a run writes here, so the slices stay as they are\n"
+        assert told.err == "seedbed: note: another command writes here, so the slices stay as they are\n"
         assert told.out.startswith("data set toy\n")
         assert self.contents(checkout) == slices
 

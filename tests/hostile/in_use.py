@@ -164,4 +164,4 @@ def _locks() -> Iterator[Damage]:
 
 
 def _silent(tree: Tree, ended: Ended) -> bool:
-    return "a run writes here" not in ended.err
+    return "another command writes here" not in ended.err

@@ -69,8 +69,8 @@ class FolderDataset(ListedDataset):
                 f"{self._label_tables[0].path}: expected at most {MOST_CLASSES} classes, because masks have 8 bits, got"
                 f" {len(self.classes)}; name fewer in `classes`"
             )
-        self._indices = [options.mask_indices.get(c, i + 1) for i, c in enumerate(self.classes)]
-        self._lookup = mask_lookup(self._indices)
+        self.class_indices = [options.mask_indices.get(c, i + 1) for i, c in enumerate(self.classes)]
+        self._lookup = mask_lookup(self.class_indices)
         self._sources: dict[str, str] = {}
         if options.classes is not None:
             refuse_classes(options.classes, f"datasets.{name}.with.classes")
@@ -143,8 +143,8 @@ class FolderDataset(ListedDataset):
         faults = [
             f"{where}: {unknown_name('class', c, self.classes)}" for c in known if c not in self.classes
         ]
-        for index in sorted(set(self._indices)):
-            names = [c for c, i in zip(self.classes, self._indices, strict=True) if i == index]
+        for index in sorted(set(self.class_indices)):
+            names = [c for c, i in zip(self.classes, self.class_indices, strict=True) if i == index]
             if len(names) > 1:
                 faults.append(
                     f"{where}: {' and '.join(map(repr, names))} have the index {index}; give each class its own"
@@ -269,5 +269,9 @@ class FolderDataset(ListedDataset):
         return f"{self._masks.folder}: expected a mask for {below!r}, but there is no such file"
 
     def _new_checks(self) -> MaskChecks:
-        unclear = {c for c, i in zip(self.classes, self._indices, strict=True) if self._indices.count(i) > 1}
-        return MaskChecks(self.classes, self._indices, frozenset(unclear))
+        unclear = {
+            c
+            for c, i in zip(self.classes, self.class_indices, strict=True)
+            if self.class_indices.count(i) > 1
+        }
+        return MaskChecks(self.classes, self.class_indices, frozenset(unclear))

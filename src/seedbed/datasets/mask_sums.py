@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from seedbed.datasets.base import Dataset
 from seedbed.errors import SeedbedError
 from seedbed.regular_files import read_regular, system_reason
 
@@ -33,6 +34,11 @@ def masks_text(rows: Iterable[tuple[str, str, str]], made_with: str) -> str:
         made_with: digest of declaration and index, for a row of its own; a last row holds the SHA-256 of all others.
     """
     return _with_last_row(csv_text(MASK_COLUMNS, [*rows, ("", "", made_with)]))
+
+
+def mask_key(dataset: Dataset) -> tuple[str, ...]:
+    """What checksums of masks hold for: the classes, and their indices in the files, where the data set tells them."""
+    return (*dataset.classes, *map(str, getattr(dataset, "class_indices", ())))
 
 
 def mask_digest(mask: UInt8[np.ndarray, "height width"]) -> str:

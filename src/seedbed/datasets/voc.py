@@ -8,6 +8,7 @@ and an index of any other class is a fault.
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -76,8 +77,8 @@ class VocDataset(ListedDataset):
         for c in self.classes:
             if c not in self.names[1:]:
                 raise SeedbedError(f"data set {name!r}: {unknown_name('class', c, self.names[1:])}")
-        self._indices = [self.names.index(c) for c in self.classes]
-        self._lookup = mask_lookup(self._indices)
+        self.class_indices = [self.names.index(c) for c in self.classes]
+        self._lookup = mask_lookup(self.class_indices)
         refuse_classes(self.classes, f"data set {name!r}")
 
     def remember_annotations(self, remember: Remember) -> None:
@@ -166,8 +167,7 @@ class VocDataset(ListedDataset):
         above, _, name = path.rpartition("/")
         if (folder, above) not in self._listings:
             place = self.root / folder / above
-            entries = os.scandir(place) if place.is_dir() else ()
-            self._listings[folder, above] = place, {e.name for e in entries if e.is_file()}
+            self._listings[folder, above] = place, set(_files_of(place))
         place, names = self._listings[folder, above]
         return place / name if name in names else None
 
@@ -176,7 +176,7 @@ class VocDataset(ListedDataset):
         return f"{path}: expected a mask, but there is no such file"
 
     def _new_checks(self) -> MaskChecks:
-        return MaskChecks(self.classes, self._indices)
+        return MaskChecks(self.classes, self.class_indices)
 
     def _where(self, image_id: str) -> str:
         if self.options.labels == "annotations":
@@ -244,3 +244,12 @@ def _read_list(path: Path, images: str) -> SplitList:
     paths = re.compile(rf"/?{re.escape(images)}/(.+?)\.(jpe?g|png)(\s+\S+\.png)?", re.IGNORECASE)
     matches = [paths.fullmatch(line) for line in listed.ids]
     return listed._replace(ids=[m[1] if m else i for m, i in zip(matches, listed.ids, strict=True)])
+
+
+def _files_of(folder: Path) -> Iterator[str]:
+    """Names of the files in a folder, without those that cannot be told to be files, such as link loops."""
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            with suppress(OSError):
+                if entry.is_file():
+                    yield entry.name

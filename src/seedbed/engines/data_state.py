@@ -22,8 +22,8 @@ from seedbed.datasets.base import Dataset
 from seedbed.datasets.content import Changes, Content, changes, read_masks, read_rows
 from seedbed.datasets.index import parse_index
 from seedbed.datasets.known_files import KnownFiles, Stamp, is_settled, read_anew, scan
-from seedbed.datasets.mask_sums import masks_digest, masks_rows
-from seedbed.datasets.table import dataset_kind, dataset_root
+from seedbed.datasets.mask_sums import mask_key, masks_digest, masks_rows
+from seedbed.datasets.table import DATASETS, dataset_kind, dataset_root
 from seedbed.engines.progress_line import ProgressLine
 from seedbed.engines.restored import restore_index, restore_masks, sound_content
 from seedbed.errors import SeedbedError
@@ -35,7 +35,9 @@ from seedbed.runtime.paths import INDEX
 SECOND = 1_000_000_000
 NO_CHANGES = Changes()
 OF_LABELS = (".csv", ".txt", ".xml", ".npy")
-"""Endings of files of labels and lists, which are neither photographs nor masks."""
+"""Endings of files of labels and lists, which of our own kinds of data sets are neither photographs nor masks."""
+MASK_INDICES = "class_names.txt"
+"""Except this list, whose order says how masks are read."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class _Look:
             self.restored += restore_masks(self.graph, new.masks)
         state = DataState(changed, "", new.digest, new.masks_digest)
         if self.write:
-            kept = (files.masks, new.classes) if files.masks else None
+            kept = (files.masks, self.mask_key) if files.masks else None
             self.known.keep(files.photographs, files.annotations, kept, self._told(state, places))
         return state
 
@@ -172,6 +174,7 @@ class _Look:
         """What the data set holds now, its places, and what may be remembered of its files."""
         splits = self.graph.declaration.splits
         dataset = open_dataset(self.graph.dataset, self.graph.declaration, self.root)
+        self.mask_key = mask_key(dataset)
         places = list(getattr(dataset, "places", lambda: [self.root])())
         if not self.stamps or [str(place) for place in places] != self.known.look["places"]:
             self.stamps = scan(places)
@@ -190,6 +193,8 @@ class _Look:
 
     def _pixels_as_indexed(self, dataset: Dataset) -> Content | None:
         """What is indexed, if the last look found the same photographs and masks and since then only labels changed."""
+        if self.graph.declaration.kind not in DATASETS:
+            return None
         last, splits = self.known.look, self.graph.declaration.splits
         if not isinstance(last, dict) or last.get("pixels") != self._key(pixels=True):
             return None
@@ -205,7 +210,7 @@ class _Look:
 
         That is where the data set does not tell their files, and where its classes changed, which makes the index anew.
         """
-        known = self.known.masks(dataset.classes, self.stamps)
+        known = self.known.masks(mask_key(dataset), self.stamps)
         if not self.whole:
             same_classes = self.old is not None and self.old.classes == dataset.classes
             if not hasattr(dataset, "mask_source") or not (known or same_classes):
@@ -247,7 +252,11 @@ class _Look:
         if pixels not in digests:
             told = sorted(stamps.items())
             if pixels:
-                told = [one for one in told if not one[0].lower().endswith(OF_LABELS)]
+                told = [
+                    one
+                    for one in told
+                    if not one[0].lower().endswith(OF_LABELS) or one[0].endswith(MASK_INDICES)
+                ]
             digests[pixels] = sha256_bytes(repr(told).encode("utf-8", "surrogateescape"))
         return digests[pixels]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from seedbed.cam.thresholds import Regions
+from seedbed.errors import SeedbedError
 from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.runtime.contract import Stage
 from seedbed.runtime.paths import PARAMS, SHARED
@@ -88,6 +89,13 @@ class Judgement:
     def source_files(self) -> dict[str, list[Path]]:
         """Data files of the split that the command reads, by input name."""
         pooled = self.stage.validate(self.parameters, self.key).pooled()
+        for name, task in self.sources.items():
+            split = pooled.get(name)
+            if split and task.stage.makes == "cams" and not task.shards_of(split):
+                raise SeedbedError(
+                    f"{self.key}: background_score: otsu needs CAMs of split {split}, but {task.name} has "
+                    f"{', '.join(task.splits)}; add {split} to its `splits`, or set a number"
+                )
         return {
             name: list(_files_of_splits(task, (self.split, pooled.get(name))))
             for name, task in self.sources.items()

@@ -29,7 +29,7 @@ from seedbed.runtime.log import Log
 from seedbed.runtime.memory import is_out_of_memory, out_of_memory, training_out_of_memory
 from seedbed.runtime.opening import Opened, open_inputs, refuse_changed_slice
 from seedbed.runtime.paths import WORK
-from seedbed.runtime.run_facts import write_run_facts
+from seedbed.runtime.run_facts import cpu_seconds, write_run_facts
 
 Work = Callable[[Job], Any]
 WHOLE = "whole"
@@ -112,7 +112,7 @@ class _Run:
             yield
 
     def _timed(self, unit: str, opened: Opened, make: Callable[[Job], None]) -> None:
-        started = time.monotonic()
+        started, cpu = time.monotonic(), cpu_seconds()
         self.log.line(f"{self.stage.name} {unit}: starts")
         job = self._job(unit, opened)
         try:
@@ -123,7 +123,7 @@ class _Run:
             raise self._out_of_memory(job) from error
         shutil.rmtree(job.work, ignore_errors=True)
         seconds = time.monotonic() - started
-        write_run_facts(self.folder, unit, job.device, seconds)
+        write_run_facts(self.folder, unit, job.device, seconds, cpu_seconds() - cpu)
         self.log.line(f"{self.stage.name} {unit}: done in {seconds:.1f} s")
 
     def _job(self, unit: str, opened: Opened) -> Job:

@@ -9,6 +9,7 @@ The plan adds it; recipes have no node of it.
 from __future__ import annotations
 
 from seedbed.datasets.content import masks_csv
+from seedbed.datasets.mask_sums import mask_key
 from seedbed.runtime.contract import Job, Stage
 from seedbed.runtime.known import Known
 from seedbed.stages.prepare_dataset import PrepareDatasetParameters
@@ -24,7 +25,7 @@ def run(job: Job) -> bytes:
     known = Known(job.results, job.slice)
     found = known.nothing()
     made = masks_csv(job.dataset, parameters.splits, job.key, found.digest)
-    known.keep(masks=(found, job.dataset.classes))
+    known.keep(masks=(found, mask_key(job.dataset)))
     return made.encode()
 
 

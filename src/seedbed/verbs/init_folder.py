@@ -195,6 +195,8 @@ def _denied(folder: Path, photographs: Sequence[Path], tables: Sequence[LabelTab
     """Photographs in a folder that is named after a class, which their row says they do not show."""
     found = []
     for path in photographs:
+        if path.parent == folder:
+            continue
         below = path.relative_to(folder)
         keys = (below.as_posix(), below.with_suffix("").as_posix(), below.name, below.stem)
         for table in tables:
