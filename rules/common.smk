@@ -33,7 +33,9 @@ try:
             if IS_SILENT:
                 raise SeedbedError(HELD)
             refuse_unplanned(WORKFLOW)
-            logger.warning(f"{HELD}; this is planned with the parameters and data that were there before")
+            logger.warning(
+                f"{HELD}; this is planned with the parameters and data that were there before"
+            )
         else:
             WORKFLOW.write_slices()
             DATA = look(WORKFLOW.graph(), write=True)

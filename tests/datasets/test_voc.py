@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
+from seedbed.datasets.mask_sums import mask_digest, mask_key
 from seedbed.errors import SeedbedError
 
 CAT, DOG, PERSON = 8, 12, 15  # lines of VOC's class_names.txt, counted from 0
@@ -98,6 +99,29 @@ def test_own_class_names_give_the_indices(voc):
     (voc / "class_names.txt").write_text("background\nperson\ncat\ndog\n")
     write_mask(voc, "2007_000001", np.full((HEIGHT, WIDTH), 2))
     assert (open_dataset("mine", declare("labels.csv"), voc).mask("2007_000001") == 1).all()
+
+
+def test_another_order_of_class_names_reads_masks_otherwise(voc):
+    """So checksums of masks that were remembered do not hold for it."""
+    names = [f"name{k}" for k in range(21)]
+    names[CAT], names[DOG], names[PERSON] = "cat", "dog", "person"
+    found = []
+    for _ in range(2):
+        (voc / "class_names.txt").write_text("\n".join(names))
+        data = open_dataset("mine", declare("labels.csv"), voc)
+        found.append((mask_key(data), mask_digest(data.mask("2007_000001"))))
+        names[CAT], names[DOG] = names[DOG], names[CAT]
+    (one, first), (other, second) = found
+    assert one[:3] == other[:3] == ("cat", "dog", "person")
+    assert one != other
+    assert first != second
+
+
+def test_a_link_loop_spoils_no_other_photograph(voc):
+    (voc / "JPEGImages/loop.jpg").symlink_to("loop.jpg")
+    data = open_dataset("mine", declare("labels.csv"), voc)
+    assert data.faults() == []
+    assert data.image("2007_000001").size == (WIDTH, HEIGHT)
 
 
 def test_masks_of_a_split_without_masks_are_not_read(voc):

@@ -388,6 +388,13 @@ def test_rows_that_deny_the_folder_of_their_photograph_are_told(photos: Path) ->
     assert "sub-folders" not in look(photos).notes
 
 
+def test_the_chosen_folders_own_name_is_no_class(photos: Path) -> None:
+    chosen = photos / "cat"
+    photographs(photos, ["cat/a.jpg", "cat/b.jpg"])
+    (chosen / "labels.csv").write_text("image_id,cat,dog\na,1,0\nb,0,1\n")
+    assert "sub-folders" not in look(chosen).notes
+
+
 def test_a_folder_around_the_classes_is_told(photos: Path) -> None:
     photographs(photos, ["all of it/cat/a.jpg", "all of it/dog/b.jpg"])
     with pytest.raises(

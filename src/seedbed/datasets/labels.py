@@ -16,7 +16,7 @@ from jaxtyping import Bool, Shaped
 from seedbed.datasets.known_files import Remember, read_anew
 from seedbed.datasets.plain_pickle import pickle_of, read_plain_pickle
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.regular_files import read_regular
+from seedbed.regular_files import read_regular, system_reason
 
 END = "\0"
 """After each name in what is remembered of a file; XML cannot contain it."""
@@ -103,9 +103,10 @@ def read_annotations(
         try:
             found = set(remember(path, partial(_annotated, path)).split(END)[:-1])
         except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
-            if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
+            if isinstance(error, OSError) and not os.path.lexists(path):
                 continue
-            table.refuse(image_id, [f"{path}: not readable XML ({error}); replace it"])
+            reason = system_reason(error) if isinstance(error, OSError) else error
+            table.refuse(image_id, [f"{path}: not readable XML ({reason}); replace it"])
             continue
         if not found <= names:
             unknown = [f"{path}: {unknown_name('class', n, known)}" for n in sorted(found - names)]

@@ -1,7 +1,8 @@
 """One engine per tree: neither Snakemake nor DVC honours the other's lock, and both delete outputs before they run.
 
 Snakemake holds `results/.work/run.lock` while it runs, and `plan`, `dvc`, `resolve`, `sync-dvc` and `gc --yes` while
-they write; DVC cannot, but notes the process of each running stage in `.dvc/tmp/rwlock`. The stage commands' own locks catch what is left, and a command that a person started.
+they write; DVC cannot, but notes the process of each running stage in `.dvc/tmp/rwlock`. The stage commands' own locks
+catch what is left, and a command that a person started.
 """
 
 import json
