@@ -7,14 +7,10 @@ masks) and of the labels that it gives; and a row of what the decoder predicts o
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-from measured import otsu_score, scores_of
+from measured import otsu_score, print_table, scores_of
 
-from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
-from seedbed.plan.config import read_config
-from seedbed.recipes import RecipeBook
 
 HEADINGS = ("recipe", "after epoch", "CAM, Otsu", "CAM, fixed", "CAM, best (chosen with masks)", "labels")
 
@@ -51,20 +47,5 @@ def rows(workflow: Workflow) -> Iterator[tuple[str, ...]]:
         )
 
 
-def main(folder: Path) -> int:
-    """Print the table; exit status 1 if there is nothing to print."""
-    try:
-        config = read_config(folder / "params.yaml")
-        printed = list(rows(Workflow(config, RecipeBook(folder / "recipes"), folder / "results")))
-    except SeedbedError as error:
-        print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
-        return 1
-    for row in (HEADINGS, ("---",) * len(HEADINGS), *printed):
-        print(f"| {' | '.join(row)} |")
-    return 0 if printed else 1
-
-
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("expected the folder that run.py was given: python experiments/methods/labels.py FOLDER")
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(print_table(HEADINGS, rows))

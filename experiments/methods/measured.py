@@ -2,6 +2,8 @@
 
 import json
 import math
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,11 @@ import numpy as np
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.cam.otsu import otsu_threshold, score_histogram
+from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Workflow
+from seedbed.plan.config import read_config
 from seedbed.plan.tasks import Task
+from seedbed.recipes import RecipeBook
 from seedbed.runtime.judging import read_judgement
 from seedbed.runtime.paths import RUNS
 
@@ -42,3 +48,22 @@ def costs_of(task: Task) -> dict[str, float]:
         "seconds": sum(run.get("cpu_seconds", math.nan) for run in runs),
         "memory": max(run["peak_memory_mb"] for run in runs),
     }
+
+
+def print_table(headings: Sequence[str], rows: Callable[[Workflow], Iterable[tuple[str, ...]]]) -> int:
+    """Print the table of the folder that the command line names; exit status 1 if there is nothing to print."""
+    if len(sys.argv) != 2:
+        sys.exit(f"expected the folder that run.py was given: python {sys.argv[0]} FOLDER")
+    folder = Path(sys.argv[1])
+    try:
+        config = read_config(folder / "params.yaml")
+        printed = list(rows(Workflow(config, RecipeBook(folder / "recipes"), folder / "results")))
+    except SeedbedError as error:
+        print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
+        return 1
+    if not printed:
+        print(f"{folder} holds no scores yet; go on with experiments/methods/run.py", file=sys.stderr)
+        return 1
+    for row in (headings, ("---",) * len(headings), *printed):
+        print(f"| {' | '.join(row)} |")
+    return 0

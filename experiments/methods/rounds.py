@@ -11,19 +11,15 @@ import csv
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import fmean
 
-from measured import costs_of, otsu_score, scores_of
+from measured import costs_of, otsu_score, print_table, scores_of
 from sklearn.metrics import adjusted_rand_score
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.tables import CLASS, IMAGE, TABLE
-from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
-from seedbed.plan.config import read_config
 from seedbed.plan.tasks import Task
-from seedbed.recipes import RecipeBook
 
 HEADINGS = (
     *("recipe", "round", "K", "CAM, Otsu", "CAM, fixed 0.25", "CAM, best (chosen with masks)"),
@@ -69,23 +65,5 @@ def agreement_of(before: Task, after: Task) -> float:
     return fmean(adjusted_rand_score(*pair) for pair in found.values())
 
 
-def main(folder: Path) -> int:
-    """Print the table; exit status 1 if there is nothing to print."""
-    try:
-        config = read_config(folder / "params.yaml")
-        printed = list(rows(Workflow(config, RecipeBook(folder / "recipes"), folder / "results")))
-    except SeedbedError as error:
-        print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
-        return 1
-    if not printed:
-        print(f"{folder} holds no scores yet; go on with experiments/methods/run.py", file=sys.stderr)
-        return 1
-    for row in (HEADINGS, ("---",) * len(HEADINGS), *printed):
-        print(f"| {' | '.join(row)} |")
-    return 0
-
-
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("expected the folder that run.py was given: python experiments/methods/rounds.py FOLDER")
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(print_table(HEADINGS, rows))

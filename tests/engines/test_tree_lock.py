@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recipe_files import make_workflow
-from seedbed.engines.tree_lock import DVC_LOCK, hold_if_free, hold_tree, is_tree_locked, refuse_writers
+from seedbed.engines.tree_lock import DVC_LOCK, hold_if_free, hold_tree, refuse_writers, who_holds
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.runtime import locks
@@ -30,22 +30,22 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_claimed_tree_is_refused_to_others_until_it_is_let_go(workflow: Workflow) -> None:
     with hold_tree(workflow):
-        assert is_tree_locked(workflow)
+        assert who_holds(workflow)
         with pytest.raises(
             SeedbedError, match=rf"results \(run\) is being written by another run \(pid {os.getpid()}\)"
         ):
             hold_tree(workflow)
-    assert not is_tree_locked(workflow)
+    assert not who_holds(workflow)
 
 
 def test_results_are_held_if_they_are_free(workflow: Workflow, monkeypatch: pytest.MonkeyPatch) -> None:
     with hold_if_free(workflow) as is_free:
         assert is_free
-        assert is_tree_locked(workflow)
+        assert who_holds(workflow)
         with hold_if_free(workflow) as is_free_twice:
             assert not is_free_twice
-        assert is_tree_locked(workflow)
-    assert not is_tree_locked(workflow)
+        assert who_holds(workflow)
+    assert not who_holds(workflow)
 
     def refuse(*_: object) -> None:
         raise SeedbedError("results cannot be written")
@@ -58,7 +58,7 @@ def test_results_are_held_if_they_are_free(workflow: Workflow, monkeypatch: pyte
 def test_an_output_that_is_written_locks_the_tree(workflow: Workflow) -> None:
     task = workflow.tasks[2]
     with output_lock(task.folder, "train-0"):
-        assert is_tree_locked(workflow)
+        assert who_holds(workflow)
         with pytest.raises(
             SeedbedError, match=rf"rng0/{task.name} \(train-0\) is being written by another run"
         ):
@@ -70,7 +70,7 @@ def test_a_question_leaves_the_lock_of_a_run_as_it_is(workflow: Workflow, tmp_pa
     with hold_tree(workflow):
         before = files(tmp_path)
         assert before["results/.work/run.lock"] == f"pid {os.getpid()}".encode()
-        assert is_tree_locked(workflow)
+        assert who_holds(workflow)
         assert files(tmp_path) == before
 
 
@@ -78,7 +78,7 @@ def test_a_question_on_a_free_tree_writes_nothing(workflow: Workflow, tmp_path: 
     with output_lock(workflow.tasks[2].folder, "train-0"):
         pass
     before = files(tmp_path)
-    assert not is_tree_locked(workflow)
+    assert not who_holds(workflow)
     assert files(tmp_path) == before
     assert not (workflow.results / ".work").exists()
 
@@ -100,7 +100,7 @@ def test_a_writer_that_meets_a_question_tries_again(
 
     monkeypatch.setattr(locks.time, "sleep", wait)
     with output_lock(workflow.results, "run"):
-        assert is_tree_locked(workflow)
+        assert who_holds(workflow)
     assert len(waited) == 1
 
 
@@ -109,14 +109,14 @@ def test_two_questions_at_once_do_not_take_each_other_for_a_writer(workflow: Wor
         pass
     with lock_path(workflow.results, "run").open("rb") as question:
         fcntl.flock(question, fcntl.LOCK_SH)
-        assert not is_tree_locked(workflow)
+        assert not who_holds(workflow)
 
 
 def test_a_mistake_in_a_recipe_is_not_taken_for_a_lock(tmp_path: Path) -> None:
     broken = {"extends": "base", "nodes": {"cams": {"with": {"scale": [1]}}}}
     workflow = make_workflow(tmp_path, {"recipes": ["child"]}, child=broken)
     with pytest.raises(SeedbedError, match="unknown key 'scale'"):
-        is_tree_locked(workflow)
+        who_holds(workflow)
 
 
 ENDED = 2**22 + 1
@@ -164,7 +164,7 @@ def test_dvc_locks_the_tree_while_its_process_lives(
 ) -> None:
     pid = asleep(name, "repro")
     note_writer(pid, noted.format(folder=tmp_path))
-    assert is_tree_locked(workflow) is lives
+    assert bool(who_holds(workflow)) is lives
     if lives:
         with pytest.raises(SeedbedError, match=rf"is being written by DVC \(pid {pid}\); wait for it"):
             hold_tree(workflow)
@@ -173,7 +173,7 @@ def test_dvc_locks_the_tree_while_its_process_lives(
 @pytest.mark.parametrize("pid", [ENDED, 0, -1, 2**70, "x", None])
 def test_a_writer_that_is_no_living_process_locks_nothing(workflow: Workflow, pid: object) -> None:
     note_writer(pid, "dvc repro")
-    assert not is_tree_locked(workflow)
+    assert not who_holds(workflow)
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_a_writer_that_is_no_living_process_locks_nothing(workflow: Workflow, pi
 def test_a_lock_file_that_dvc_did_not_write_locks_nothing(workflow: Workflow, content: bytes) -> None:
     DVC_LOCK.parent.mkdir(parents=True)
     DVC_LOCK.write_bytes(content)
-    assert not is_tree_locked(workflow)
+    assert not who_holds(workflow)

@@ -187,7 +187,7 @@ def _label_maps() -> Iterator[Damage]:
         part = "a.jpg" if how in ("an image is missing", "another size") else "train-0.zip"
         runs = tuple(refused(user, part) for user in users)
         yield Damage(f"label maps: {how}", apply, runs if how != "an image is missing" else runs[:2])
-    outside = {"a path outside": "../../outside/x.png", "an absolute path": "/tmp/hostile/x.png"}
+    outside = {"a path outside": "../../outside/x.png", "an absolute path": "/outside/x.png"}
     for how, member in outside.items():
         apply = packed(lambda m, member=member: m.__setitem__(member, _png(zeros)))
         yield Damage(f"label maps: {how}", apply, (refused(users[2]),))

@@ -85,6 +85,8 @@ def _classes_and_maps(content: Mapping[str | int, np.ndarray], keys: Keys) -> tu
         raise ValueError(
             f"expected one of {' and '.join(FULL)} beside keys, got {', '.join(map(str, content))}"
         )
+    if not np.issubdtype(content["keys"].dtype, np.integer):
+        raise ValueError(f"expected keys that are integers, got {content['keys'].dtype}")
     ids, maps = content["keys"].ravel().astype(np.int64), content[full[0]]
     if maps.ndim != 3:
         raise ValueError(f"expected {full[0]} as [classes height width], got {list(maps.shape)}")

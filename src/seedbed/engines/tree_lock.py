@@ -56,11 +56,6 @@ def who_holds(workflow: Workflow) -> str:
     return ""
 
 
-def is_tree_locked(workflow: Workflow) -> bool:
-    """Whether another run writes to the results: its slices are then left as they are."""
-    return bool(who_holds(workflow))
-
-
 def refuse_unplanned(workflow: Workflow) -> None:
     """Refuse what was selected while another run writes, and whose slices therefore are not there yet.
 

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from seedbed.methods.base import POLARITY, Method, MethodEntry, MethodParameters, Objective, Progress
+from seedbed.methods.cam import build_cam_backbone
 
 if TYPE_CHECKING:
     import torch
@@ -60,18 +61,9 @@ class C2amMethod(Method):
     ):
         import torch
 
-        from seedbed.networks.backbones import build_backbone
         from seedbed.networks.disentangling import DisentanglingNetwork
 
-        backbone = build_backbone(
-            parameters.backbone,
-            parameters.output_stride,
-            weights or parameters.weights,
-            rng=rng,
-            conv_head=parameters.conv_head,
-            dilated=parameters.dilated,
-            allow_mask_trained=parameters.allow_mask_trained,
-        )
+        backbone = build_cam_backbone(parameters, rng, weights)
         self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance
         self.rank_alpha, self.polarity_images = parameters.rank_alpha, parameters.polarity_images
         self.saliency_network: Any = DisentanglingNetwork(

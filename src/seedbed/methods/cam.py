@@ -54,6 +54,21 @@ class ClassMeanParameters(CamParameters):
         return classes / (self.loss_classes or classes)
 
 
+def build_cam_backbone(parameters: Any, rng: int, weights: InitialWeights | None) -> Backbone:
+    """The backbone that the fields of `CamParameters` ask for; `weights`, if given, are used instead of theirs."""
+    from seedbed.networks.backbones import build_backbone
+
+    return build_backbone(
+        parameters.backbone,
+        parameters.output_stride,
+        weights or parameters.weights,
+        rng=rng,
+        conv_head=parameters.conv_head,
+        dilated=parameters.dilated,
+        allow_mask_trained=parameters.allow_mask_trained,
+    )
+
+
 class CamMethod(Method):
     """One player, `classifier`, a `CamNetwork`."""
 
@@ -62,17 +77,7 @@ class CamMethod(Method):
     ):
         import torch
 
-        from seedbed.networks.backbones import build_backbone
-
-        backbone = build_backbone(
-            parameters.backbone,
-            parameters.output_stride,
-            weights or parameters.weights,
-            rng=rng,
-            conv_head=parameters.conv_head,
-            dilated=parameters.dilated,
-            allow_mask_trained=parameters.allow_mask_trained,
-        )
+        backbone = build_cam_backbone(parameters, rng, weights)
         self.mean, self.std, self.provenance = backbone.mean, backbone.std, backbone.provenance
         self.label_smoothing = parameters.label_smoothing
         self.class_factor = parameters.class_factor(classes)
