@@ -5,21 +5,26 @@ parameters and the additional recipes of this folder, and makes the scores; a se
 stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
-seeds: experiments/sccam, experiments/pixel_methods.
+seeds: experiments/sccam, experiments/pixel_methods. `--forks` runs the commands without Snakemake (`forks.py`), on one
+device together, and `--seconds` ends that in time.
 """
 
 import argparse
+import math
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
 
+import forks
+
 from seedbed.errors import unknown_name
 from seedbed.plan.commands import Workflow
-from seedbed.plan.config import RunConfig, read_config
-from seedbed.plan.judges import SCORES, Point, judgements_at
-from seedbed.recipes import RecipeBook
+from seedbed.plan.config import RunConfig
+from seedbed.plan.judges import SCORES, Judgement, Point, judgements_at
+from seedbed.plan.tasks import TaskGraph
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -44,17 +49,15 @@ def set_up(folder: Path, experiment: Path) -> None:
     shutil.copy(experiment / "params.yaml", folder / "params.yaml")
 
 
-def targets(folder: Path, dataset: str, points: Iterable[tuple[str, int]]) -> Iterator[Path]:
+def targets(graph: TaskGraph, points: Iterable[tuple[str, int]]) -> Iterator[Judgement]:
     """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds."""
-    workflow = Workflow(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
-    graph = workflow.graph(dataset)
     for recipe, rng in points:
         for found in judgements_at(graph, Point(recipe, rng)):
             of_classifier = found.task.stage.makes in ("classification", "cams")
             if found.judge == SCORES and (
                 of_classifier or found.task.name.startswith(("labels_", "decoder_"))
             ):
-                yield found.path
+                yield found
 
 
 def points(config: RunConfig) -> dict[str, list[tuple[str, int]]]:
@@ -72,10 +75,14 @@ def main() -> int:
     parser.add_argument("--experiment", type=Path, default=HERE)
     parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
     parser.add_argument("--rngs", nargs="+", type=int, metavar="N", help="only these of params.yaml")
+    parser.add_argument("--forks", action="store_true", help="without Snakemake, --cores commands at once")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="with --forks: end what runs then")
     arguments, options = parser.parse_known_args()
     experiment = arguments.experiment.resolve()
     set_up(arguments.folder, experiment)
-    config = read_config(arguments.folder / "params.yaml")
+    os.chdir(arguments.folder)
+    workflow = Workflow.read()
+    config = workflow.config
     selected = set(arguments.recipes or config.recipes)
     if unknown := sorted(selected - set(config.recipes)):
         parser.error(unknown_name("recipe", unknown[0], config.recipes))
@@ -85,8 +92,17 @@ def main() -> int:
     every = {config.dataset: [*product(config.recipes, config.rngs)]}
     for dataset, found in (points(config) if experiment == HERE else every).items():
         chosen = [(recipe, rng) for recipe, rng in found if recipe in selected and rng in rngs]
-        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, chosen)})
+        wanted = {judgement.path: judgement for judgement in targets(workflow.graph(dataset), chosen)}
         if not wanted:
+            continue
+        if arguments.forks:
+            of_dataset = Workflow(config.model_copy(update={"dataset": dataset}), workflow.book)
+            of_dataset.write_slices()
+            commands = forks.commands_of(of_dataset.graph(), [*wanted.values()])
+            missed = forks.run(commands, arguments.cores, arguments.seconds)
+            print(f"{len(missed)} commands failed or were not run", *missed, sep="\n  ")
+            if missed:
+                return 1
             continue
         command = [
             "snakemake",
@@ -97,8 +113,8 @@ def main() -> int:
             "--keep-going",
             *options,
         ]
-        command += ["--config", f"dataset={dataset}", "--", *wanted]
-        done = subprocess.run(command, cwd=arguments.folder, check=False)
+        command += ["--config", f"dataset={dataset}", "--", *sorted(map(str, wanted))]
+        done = subprocess.run(command, check=False)
         if done.returncode:
             return done.returncode
     return 0
