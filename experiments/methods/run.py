@@ -5,8 +5,8 @@ parameters and the additional recipes of this folder, and makes the scores; a se
 stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
-seeds: experiments/sccam, experiments/pixel_methods. `--forks` runs the commands without Snakemake (`forks.py`), on one
-device together, and `--seconds` ends that in time.
+seeds: experiments/sccam, experiments/pixel_methods. `--whole` makes every score of the recipes, to the segmentation.
+`--forks` runs the commands without Snakemake (`forks.py`), on one device together, and `--seconds` ends that in time.
 """
 
 import argparse
@@ -49,14 +49,13 @@ def set_up(folder: Path, experiment: Path) -> None:
     shutil.copy(experiment / "params.yaml", folder / "params.yaml")
 
 
-def targets(graph: TaskGraph, points: Iterable[tuple[str, int]]) -> Iterator[Judgement]:
-    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds."""
+def targets(graph: TaskGraph, points: Iterable[tuple[str, int]], whole: bool) -> Iterator[Judgement]:
+    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds; or all."""
     for recipe, rng in points:
         for found in judgements_at(graph, Point(recipe, rng)):
             of_classifier = found.task.stage.makes in ("classification", "cams")
-            if found.judge == SCORES and (
-                of_classifier or found.task.name.startswith(("labels_", "decoder_"))
-            ):
+            of_isim = found.task.name.startswith(("labels_", "decoder_"))
+            if whole or (found.judge == SCORES and (of_classifier or of_isim)):
                 yield found
 
 
@@ -75,6 +74,7 @@ def main() -> int:
     parser.add_argument("--experiment", type=Path, default=HERE)
     parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
     parser.add_argument("--rngs", nargs="+", type=int, metavar="N", help="only these of params.yaml")
+    parser.add_argument("--whole", action="store_true", help="every score, not those of CAMs alone")
     parser.add_argument("--forks", action="store_true", help="without Snakemake, --cores commands at once")
     parser.add_argument("--seconds", type=float, default=math.inf, help="with --forks: end what runs then")
     arguments, options = parser.parse_known_args()
@@ -92,7 +92,10 @@ def main() -> int:
     every = {config.dataset: [*product(config.recipes, config.rngs)]}
     for dataset, found in (points(config) if experiment == HERE else every).items():
         chosen = [(recipe, rng) for recipe, rng in found if recipe in selected and rng in rngs]
-        wanted = {judgement.path: judgement for judgement in targets(workflow.graph(dataset), chosen)}
+        wanted = {
+            judgement.path: judgement
+            for judgement in targets(workflow.graph(dataset), chosen, arguments.whole)
+        }
         if not wanted:
             continue
         if arguments.forks:
