@@ -5,7 +5,8 @@ parameters and the additional recipes of this folder, and makes the scores; a se
 stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
-seeds: experiments/sccam, experiments/pixel_methods.
+seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family. `--dataset NAME` runs them on another
+data set of that params.yaml.
 """
 
 import argparse
@@ -72,6 +73,7 @@ def main() -> int:
     parser.add_argument("--experiment", type=Path, default=HERE)
     parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
     parser.add_argument("--rngs", nargs="+", type=int, metavar="N", help="only these of params.yaml")
+    parser.add_argument("--dataset", metavar="NAME", help="another data set of the experiment's params.yaml")
     arguments, options = parser.parse_known_args()
     experiment = arguments.experiment.resolve()
     set_up(arguments.folder, experiment)
@@ -82,8 +84,12 @@ def main() -> int:
     rngs = set(config.rngs if arguments.rngs is None else arguments.rngs)
     if missing := sorted(rngs - set(config.rngs)):
         parser.error(f"rng {missing[0]} is not among params.yaml's: {', '.join(map(str, config.rngs))}")
-    every = {config.dataset: [*product(config.recipes, config.rngs)]}
-    for dataset, found in (points(config) if experiment == HERE else every).items():
+    dataset = arguments.dataset or config.dataset
+    if dataset not in config.datasets:
+        parser.error(unknown_name("data set", dataset, config.datasets))
+    here = experiment == HERE and arguments.dataset is None
+    every = {dataset: [*product(config.recipes, config.rngs)]}
+    for dataset, found in (points(config) if here else every).items():
         chosen = [(recipe, rng) for recipe, rng in found if recipe in selected and rng in rngs]
         wanted = sorted({str(path) for path in targets(arguments.folder, dataset, chosen)})
         if not wanted:
