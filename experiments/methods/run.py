@@ -5,8 +5,10 @@ parameters and the additional recipes of this folder, and makes the scores; a se
 stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
-seeds: experiments/sccam, experiments/pixel_methods. `--whole` makes every score of the recipes, to the segmentation.
-`--forks` runs the commands without Snakemake (`forks.py`), on one device together, and `--seconds` ends that in time.
+seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family, experiments/saliency. `--dataset NAME`
+takes another data set of that params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
+
+`--forks` runs the commands without Snakemake (`forks.py`), on one device together; `--seconds` ends that in time.
 """
 
 import argparse
@@ -49,13 +51,18 @@ def set_up(folder: Path, experiment: Path) -> None:
     shutil.copy(experiment / "params.yaml", folder / "params.yaml")
 
 
-def targets(graph: TaskGraph, points: Iterable[tuple[str, int]], whole: bool) -> Iterator[Judgement]:
-    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds; or all."""
+def targets(graph: TaskGraph, points: Iterable[tuple[str, int]], last: str | None) -> Iterator[Judgement]:
+    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds.
+
+    Args:
+        last: also what judges this node and those that it is made from.
+    """
     for recipe, rng in points:
+        above = {task.key for task in graph.task(recipe, last, rng).ancestors()} if last else set()
         for found in judgements_at(graph, Point(recipe, rng)):
             of_classifier = found.task.stage.makes in ("classification", "cams")
-            of_isim = found.task.name.startswith(("labels_", "decoder_"))
-            if whole or (found.judge == SCORES and (of_classifier or of_isim)):
+            named = of_classifier or found.task.name.startswith(("labels_", "decoder_"))
+            if found.task.key in above or (found.judge == SCORES and named):
                 yield found
 
 
@@ -74,7 +81,8 @@ def main() -> int:
     parser.add_argument("--experiment", type=Path, default=HERE)
     parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
     parser.add_argument("--rngs", nargs="+", type=int, metavar="N", help="only these of params.yaml")
-    parser.add_argument("--whole", action="store_true", help="every score, not those of CAMs alone")
+    parser.add_argument("--dataset", metavar="NAME", help="another data set of params.yaml")
+    parser.add_argument("--to", metavar="NODE", help="judge this node, too, and all that it is made from")
     parser.add_argument("--forks", action="store_true", help="without Snakemake, --cores commands at once")
     parser.add_argument("--seconds", type=float, default=math.inf, help="with --forks: end what runs then")
     arguments, options = parser.parse_known_args()
@@ -89,13 +97,16 @@ def main() -> int:
     rngs = set(config.rngs if arguments.rngs is None else arguments.rngs)
     if missing := sorted(rngs - set(config.rngs)):
         parser.error(f"rng {missing[0]} is not among params.yaml's: {', '.join(map(str, config.rngs))}")
-    every = {config.dataset: [*product(config.recipes, config.rngs)]}
-    for dataset, found in (points(config) if experiment == HERE else every).items():
+    name = arguments.dataset or config.dataset
+    if name not in config.datasets:
+        parser.error(unknown_name("data set", name, config.datasets))
+    here = experiment == HERE and arguments.dataset is None
+    every = points(config) if here else {name: [*product(config.recipes, config.rngs)]}
+    for dataset, found in every.items():
         chosen = [(recipe, rng) for recipe, rng in found if recipe in selected and rng in rngs]
-        wanted = {
-            judgement.path: judgement
-            for judgement in targets(workflow.graph(dataset), chosen, arguments.whole)
-        }
+        chosen.sort(key=lambda point: point[1])
+        judgements = targets(workflow.graph(dataset), chosen, arguments.to)
+        wanted = {judgement.path: judgement for judgement in judgements}
         if not wanted:
             continue
         if arguments.forks:
