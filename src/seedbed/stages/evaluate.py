@@ -42,6 +42,11 @@ class EvaluateParameters(CrfOptions):
         default="dropped",
         description="how a neutral prediction counts: not at all, or as a miss of its true class",
     )
+    crf_labels: Literal["found", "present"] = Field(
+        default="found",
+        description="the labels of a CRF on label maps: those that have a pixel, or all that the image-level labels "
+        "name, as in the published code",
+    )
     class_map: dict[str, str] = Field(default_factory=dict, description="classes to collapse: {breed: pet}")
 
     def pooled(self) -> Mapping[str, str]:
@@ -103,7 +108,10 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
             )
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
-            predicted = sharpen_label_map(predicted, refine)
+            named = np.flatnonzero(job.dataset.labels(image_id)).tolist()
+            predicted = sharpen_label_map(
+                predicted, refine, named if parameters.crf_labels == "present" else None
+            )
         counts += confusion_counts(truth, predicted, classes)
     return _from_counts(job, counts)
 
