@@ -5,7 +5,8 @@ parameters and the additional recipes of this folder, and makes the scores; a se
 stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
-seeds: experiments/sccam, experiments/pixel_methods.
+seeds: experiments/sccam, experiments/pixel_methods, experiments/saliency. `--to pseudo_masks` also judges that node and
+all that it is made from; `--dataset NAME` takes another data set of params.yaml.
 """
 
 import argparse
@@ -44,16 +45,22 @@ def set_up(folder: Path, experiment: Path) -> None:
     shutil.copy(experiment / "params.yaml", folder / "params.yaml")
 
 
-def targets(folder: Path, dataset: str, points: Iterable[tuple[str, int]]) -> Iterator[Path]:
-    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds."""
+def targets(
+    folder: Path, dataset: str, points: Iterable[tuple[str, int]], last: str | None
+) -> Iterator[Path]:
+    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds.
+
+    Args:
+        last: also what judges this node and those that it is made from.
+    """
     workflow = Workflow(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
     graph = workflow.graph(dataset)
     for recipe, rng in points:
+        above = {task.key for task in graph.task(recipe, last, rng).ancestors()} if last else set()
         for found in judgements_at(graph, Point(recipe, rng)):
             of_classifier = found.task.stage.makes in ("classification", "cams")
-            if found.judge == SCORES and (
-                of_classifier or found.task.name.startswith(("labels_", "decoder_"))
-            ):
+            named = of_classifier or found.task.name.startswith(("labels_", "decoder_"))
+            if found.task.key in above or (found.judge == SCORES and named):
                 yield found.path
 
 
@@ -71,6 +78,8 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--experiment", type=Path, default=HERE)
     parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
+    parser.add_argument("--to", metavar="NODE", help="judge this node, too, and all that it is made from")
+    parser.add_argument("--dataset", metavar="NAME", help="another data set of params.yaml")
     parser.add_argument("--rngs", nargs="+", type=int, metavar="N", help="only these of params.yaml")
     arguments, options = parser.parse_known_args()
     experiment = arguments.experiment.resolve()
@@ -82,10 +91,15 @@ def main() -> int:
     rngs = set(config.rngs if arguments.rngs is None else arguments.rngs)
     if missing := sorted(rngs - set(config.rngs)):
         parser.error(f"rng {missing[0]} is not among params.yaml's: {', '.join(map(str, config.rngs))}")
-    every = {config.dataset: [*product(config.recipes, config.rngs)]}
-    for dataset, found in (points(config) if experiment == HERE else every).items():
+    name = arguments.dataset or config.dataset
+    every = points(config) if experiment == HERE else {name: [*product(config.recipes, config.rngs)]}
+    if arguments.dataset and (arguments.dataset not in every or arguments.dataset not in config.datasets):
+        parser.error(unknown_name("data set", arguments.dataset, config.datasets))
+    for dataset, found in every.items():
+        if dataset != (arguments.dataset or dataset):
+            continue
         chosen = [(recipe, rng) for recipe, rng in found if recipe in selected and rng in rngs]
-        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, chosen)})
+        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, chosen, arguments.to)})
         if not wanted:
             continue
         command = [
