@@ -1,7 +1,8 @@
 """The pages of docs/recipes: for each number of a paper or its code, the published value, ours, and why they differ.
 
 Published values stand in docs/published/NAME.yaml, by node of the recipe NAME; ours are the recipe's own, without the
-settings of a data set. A file that `extends` another takes over its rows; a row of the same node and name replaces one.
+settings of a data set. A file that `extends` another takes over its rows; a row of the same node and name replaces one,
+and a node that is null is left out: another recipe's page has it, or the recipe lacks it.
 """
 
 import json
@@ -44,7 +45,12 @@ class Published(BaseModel):
     extends: str | None = None
     paper: str
     code: str = ""
-    nodes: dict[str, list[Row]] = Field(default_factory=dict)
+    nodes: dict[str, list[Row] | None] = Field(default_factory=dict)
+
+    @property
+    def rows(self) -> dict[str, list[Row]]:
+        """The rows of the nodes that are there."""
+        return {node: rows for node, rows in self.nodes.items() if rows is not None}
 
 
 def published(name: str) -> Published:
@@ -52,10 +58,12 @@ def published(name: str) -> Published:
     file = Published.model_validate(load_yaml(SOURCES / f"{name}.yaml"))
     if file.extends is None:
         return file
-    nodes = {node: {row.what: row for row in rows} for node, rows in published(file.extends).nodes.items()}
-    for node, rows in file.nodes.items():
-        nodes[node] = nodes.get(node, {}) | {row.what: row for row in rows}
-    joined = {node: list(rows.values()) for node, rows in nodes.items()}
+    found = {node: {row.what: row for row in rows} for node, rows in published(file.extends).rows.items()}
+    for node, rows in file.rows.items():
+        found[node] = found.get(node, {}) | {row.what: row for row in rows}
+    joined = {
+        node: list(rows.values()) for node, rows in found.items() if file.nodes.get(node, []) is not None
+    }
     return file.model_copy(update={"nodes": joined})
 
 
@@ -81,8 +89,8 @@ def recipe_page(name: str) -> str:
         "replace those that the recipe leaves open.",
         recipe.differs,
     ]
-    order = [node for node in recipe.nodes if node in found.nodes]
-    if missing := found.nodes.keys() - recipe.nodes.keys():
+    order = [node for node in recipe.nodes if node in found.rows]
+    if missing := found.rows.keys() - recipe.nodes.keys():
         raise ValueError(f"docs/published/{name}.yaml: the recipe has no node {', '.join(sorted(missing))}")
     for node in order:
         parts += [
@@ -94,7 +102,7 @@ def recipe_page(name: str) -> str:
 
 def _rows(book: RecipeBook, recipe: str, node: str, found: Published) -> Iterator[tuple[str, ...]]:
     parameters = node_parameters(book, recipe, node)
-    for row in found.nodes[node]:
+    for row in found.rows[node]:
         where = f"docs/published/{recipe}.yaml, {node}, {row.what}"
         is_ours = "ours" in row.model_fields_set
         value = row.ours if is_ours else _value(parameters, row.what, where)
