@@ -115,7 +115,7 @@ def test_labels_of_another_size_are_refused() -> None:
 NODES = {
     "network": {"stage": "train_saliency"},
     "saliency": {"stage": "dump_saliency", "from": {"saliency_network": "network"}},
-    "confident_regions": {"from": {"saliency": "saliency"}},
+    "regions": {"from": {"saliency": "saliency"}},
 }
 
 
@@ -128,7 +128,7 @@ def test_the_plan_judges_both_kinds_of_regions_and_neither_alone(tmp_path: Path)
     assert {owner: j.content["saliency"] for owner, j in found.items()} == {"base": False, "mine": True}
     for judgement in found.values():
         assert judgement.name == "affinitynet-train"
-        assert judgement.sources["target"].name == "confident_regions"
+        assert judgement.sources["target"].name == "regions"
         assert (judgement.content["stride"], judgement.content["radius"]) == (8, 5)
 
 
