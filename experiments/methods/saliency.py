@@ -34,8 +34,9 @@ SALIENCY = (
     ),
 )
 LABELS = (
-    *("recipe", "regions: background", "foreground", "neutral", "right: background", "foreground"),
-    *("pairs per image: foreground", "background", "negative", "right", "", ""),
+    *("recipe", "background", "foreground", "neutral", "right: background", "foreground"),
+    *("pairs per image: foreground", "background", "negative"),
+    *("right: foreground pairs", "background pairs", "negative pairs"),
     *("refined CAM, best (chosen with masks)", "pseudo masks, mIoU", "precision", "recall"),
 )
 DRAWN = {

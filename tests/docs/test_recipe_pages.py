@@ -8,6 +8,11 @@ import yaml
 from recipe_pages import published, recipe_names, recipe_page
 
 ROOT = Path(__file__).parents[2]
+SALIENCY = (
+    *("c2am", "c2am-h", "poolnet", "pnoc-full", "pnoc-full-coco"),
+    *("puzzle-walk", "poc-walk", "poc-ls-walk", "poc-full", "poc-ls-full", "pnoc-ls-walk"),
+)
+"""P-NOC's pipeline, and the rows of its Table 7."""
 
 
 @pytest.fixture
@@ -22,7 +27,7 @@ def sources(tmp_path, monkeypatch):
 
 
 def test_the_recipes_of_the_methods_have_pages():
-    assert set(recipe_names()) >= {"psa", "irn", "puzzle", "occse", "poc", "pnoc", "gradcampp"}
+    assert set(recipe_names()) >= {"psa", "irn", "puzzle", "occse", "poc", "pnoc", "gradcampp", *SALIENCY}
     text = (ROOT / "docs/recipes.md").read_text()
     assert all(f"(recipes/{name}.md)" in text for name in recipe_names())
 
@@ -72,6 +77,15 @@ def test_what_is_not_explained_or_not_there_is_refused(sources, row, message):
     sources("psa", nodes={"classifier": [row]})
     with pytest.raises(ValueError, match=message):
         recipe_page("psa")
+
+
+def test_a_node_that_is_null_is_left_out(sources):
+    row = [{"what": "lr", "code": 1, "why": "w"}]
+    sources("psa", nodes={"classifier": row, "segmenter": row})
+    sources("puzzle", extends="psa", nodes={"segmenter": None})
+    assert "## segmenter" in recipe_page("psa")
+    assert "## classifier" in recipe_page("puzzle")
+    assert "## segmenter" not in recipe_page("puzzle")
 
 
 def test_a_node_that_the_recipe_lacks_is_refused(sources):
