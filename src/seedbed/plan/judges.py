@@ -12,10 +12,13 @@ from typing import Any, Literal, NamedTuple
 
 from seedbed.cam.thresholds import Regions
 from seedbed.errors import SeedbedError
+from seedbed.methods.pairs import PairParameters
+from seedbed.methods.table import method_entry
 from seedbed.plan.task import Task
 from seedbed.plan.tasks import TaskGraph
 from seedbed.runtime.contract import Stage
 from seedbed.runtime.paths import PARAMS, SHARED
+from seedbed.stages.affinity_quality import STAGE as AFFINITY_QUALITY
 from seedbed.stages.evaluate import STAGE as EVALUATE
 from seedbed.stages.saliency_quality import STAGE as SALIENCY_QUALITY
 from seedbed.stages.threshold_quality import STAGE as THRESHOLD_QUALITY
@@ -178,12 +181,49 @@ def saliency_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
                 yield task, split, {"target": task}, {}, ""
 
 
+def affinity_labels_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
+    """Every AffinityNet, on what it was trained on, if one of the selected recipes has salient affinity labels."""
+    if point.role == "reference" or not _any_salient_regions(graph, point.recipe):
+        return
+    for task in graph.recipe_tasks(point.recipe, point.rng, point.regions).values():
+        regions = task.sources.get("regions")
+        if task.stage.makes != "affinitynet" or regions is None:
+            continue
+        if not isinstance(task.parameters, PairParameters):
+            continue
+        parameters: Any = task.parameters
+        method: Any = method_entry(parameters.method).method
+        yield (
+            task,
+            parameters.split,
+            {"target": regions},
+            {
+                "radius": parameters.radius,
+                "pairs": parameters.pairs,
+                "stride": method.GRID_STRIDE,
+                "saliency": "saliency" in regions.sources,
+                "masks": graph.declaration.splits[parameters.split].masks,
+            },
+            "",
+        )
+
+
+def _any_salient_regions(graph: TaskGraph, recipe: str) -> bool:
+    rng = graph.config.rngs[0]
+    return any(
+        task.stage.makes == "regions" and "saliency" in task.sources
+        for name in dict.fromkeys((recipe, *graph.config.recipes))
+        for task in graph.recipe_tasks(name, rng).values()
+    )
+
+
 JUDGES: dict[str, Judge] = {
     "scores": Judge(EVALUATE, scores_at),
     "thresholds": Judge(THRESHOLD_QUALITY, threshold_quality_at),
     "saliency_scores": Judge(SALIENCY_QUALITY, saliency_at),
+    "affinity_labels": Judge(AFFINITY_QUALITY, affinity_labels_at),
 }
-SCORES, THRESHOLDS, SALIENCY_SCORES = "scores", "thresholds", "saliency_scores"
+SCORES, THRESHOLDS, SALIENCY_SCORES, AFFINITY_LABELS = tuple(JUDGES)
 """Those that the report page and the tables refer to by name."""
 
 
