@@ -18,6 +18,7 @@ from seedbed.errors import SeedbedError, unknown_name
 from seedbed.installed import refuse_taken, with_installed
 
 DATASETS: dict[str, str] = {
+    "coco": "seedbed.datasets.coco:CocoDataset",
     "composites": "seedbed.datasets.composites:CompositesDataset",
     "folder": "seedbed.datasets.folder:FolderDataset",
     "voc": "seedbed.datasets.voc:VocDataset",

@@ -32,7 +32,7 @@ from seedbed.runtime.paths import INDEX
 class PrepareDatasetParameters(Parameters):
     """The data set's declaration, without what depends on the machine."""
 
-    kind: str = Field(description="kind of the data set: voc, folder, composites")
+    kind: str = Field(description="kind of the data set: voc, coco, folder, …")
     splits: dict[str, SplitDeclaration] = Field(description="splits, their lists and whether they have masks")
     longest: int | None = Field(
         default=None, ge=SMALLEST, description="pixels of the longer side to which photographs are shrunk"
