@@ -21,6 +21,8 @@ DATASETS: dict[str, str] = {
     "coco": "seedbed.datasets.coco:CocoDataset",
     "composites": "seedbed.datasets.composites:CompositesDataset",
     "folder": "seedbed.datasets.folder:FolderDataset",
+    "pets": "seedbed.datasets.pets:PetsDataset",
+    "sbd": "seedbed.datasets.sbd:SbdDataset",
     "voc": "seedbed.datasets.voc:VocDataset",
 }
 """Kind → module and class, imported when a data set is opened."""
