@@ -45,6 +45,20 @@ def init(folder: Path, *, name: str | None = None, labels: str | None = None, fo
 
 
 @app.command
+def fetch(dataset: str, *, out: Path = Path("data"), keep: bool = False) -> None:
+    """Download a published data set from its official address, verify and unpack it; a cut download goes on.
+
+    Args:
+        dataset: voc, sbd (with voc), coco, coco2014 or pets.
+        out: folder below which it is unpacked.
+        keep: keep the archives, in the folder `.fetch` there.
+    """
+    from seedbed.verbs.fetch import fetch as download
+
+    download(dataset, out, keep)
+
+
+@app.command
 def plan(
     *,
     shell: bool = False,
