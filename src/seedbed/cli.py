@@ -267,15 +267,18 @@ def export(
     out: Path,
     form: Annotated[str, Parameter(name="--format")] = "png",
     split: str | None = None,
+    data_root: Annotated[Path | None, Parameter(name="--data-root")] = None,
     given: ParamsOptions = NO_OPTIONS,
 ) -> None:
-    """Write a node's label maps as PNGs with the images' ids, or as the archive that VOC's test server takes.
+    """Write a node's label maps, or its CAMs, as people, evaluation servers and other toolboxes expect them.
 
     Args:
         node: recipe.node[@rng0][@bg0.10-fg0.40] of the configured data set, or the folder of an artifact.
         out: folder to write.
-        form: png or voc.
+        form: png; voc (the archive that its test server takes); coco (JSON); mmseg (img_dir and ann_dir); irn (.npy of
+            CAMs); overlays (pictures, also of CAMs, and contact sheets).
         split: one split only.
+        data_root: folder of the data set on this machine, for mmseg and overlays.
     """
     from seedbed.verbs.export import export as write
     from seedbed.verbs.locate import locate
@@ -283,8 +286,8 @@ def export(
     located = locate(node, given.workflow)
     if located.note:
         print(f"seedbed: note: {located.note}", file=sys.stderr)
-    path, count = write(located, out, form, split)
-    print(f"{path}: {count} label maps")
+    path, count = write(located, out, form, split, data_root)
+    print(f"{path}: {count} images")
 
 
 @app.command

@@ -126,7 +126,7 @@ def _photo(raw: Any, known: Mapping[str, Photo]) -> tuple[Photo | None, list[str
         return None, [
             f"image {name!r}: expected width and height in pixels, got {size[0]!r} and {size[1]!r}; {REMEDY}"
         ]
-    return Photo(name, None if None in size else size), []  # type: ignore[arg-type]
+    return Photo(name, None if None in size else size), []
 
 
 def _annotate(raw: Any, photos: Mapping[Any, Photo], places: Mapping[int, int]) -> Iterator[str]:

@@ -70,8 +70,8 @@ def download(
     if md5 and (found := md5_of(part)) != md5:
         part.unlink()
         raise SeedbedError(
-            f"{url}: expected a file with MD5 {md5}, got {found}; it was removed: run the command again; if that does not "
-            "help, the file at this address is another one by now"
+            f"{url}: expected a file with MD5 {md5}, got {found}; it was removed: run the command again; if that "
+            "does not help, the file at this address is another one by now"
         )
     with writing(path):
         part.replace(path)
