@@ -48,7 +48,7 @@ def run(job: Job) -> Iterator[tuple[str, dict[str, Float32[np.ndarray, _]]]]:
 
 STAGE = Stage(
     name="classify",
-    version=1,
+    version=2,
     summary="Class probabilities and pooled features of each image.",
     parameters=lambda raw: ClassifyParameters,
     inputs={"classifier": Input(("classifier",))},

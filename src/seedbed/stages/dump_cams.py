@@ -99,7 +99,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
 
 STAGE = Stage(
     name="dump_cams",
-    version=1,
+    version=2,
     summary="Dump the multi-scale class activation maps of a classifier.",
     parameters=lambda raw: DumpCamsParameters,
     inputs={"classifier": Input(("classifier",))},

@@ -118,7 +118,7 @@ def is_inverted(network: Artifact) -> bool:
 
 STAGE = Stage(
     name="dump_saliency",
-    version=1,
+    version=2,
     summary="Dump the multi-scale saliency maps of a saliency network.",
     parameters=lambda raw: DumpSaliencyParameters,
     inputs={"saliency_network": Input(("saliency_network",))},

@@ -73,7 +73,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
 
 STAGE = Stage(
     name="predict",
-    version=1,
+    version=2,
     summary="Segment images with a trained segmentation network.",
     parameters=lambda raw: PredictParameters,
     inputs={"segmenter": Input(("segmenter",))},

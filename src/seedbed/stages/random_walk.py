@@ -140,7 +140,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
 
 STAGE = Stage(
     name="random_walk",
-    version=1,
+    version=2,
     summary="Refine CAMs by a random walk along AffinityNet's affinities.",
     parameters=lambda raw: RandomWalkParameters,
     inputs={"cams": Input(("cams", "refined_cams")), "affinitynet": Input(("affinitynet",))},
