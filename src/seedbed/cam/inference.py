@@ -45,6 +45,7 @@ def multi_scale_cams(
     std: Sequence[float],
     scales: Sequence[float] = SCALES,
     sizes: Sequence[int] = (),
+    views: Sequence[UInt8[np.ndarray, "_ _ 3"]] = (),
     form: Form = "cam",
     flip: bool = True,
     keep_flips: bool = False,
@@ -63,6 +64,7 @@ def multi_scale_cams(
         mean, std: input normalisation on [0, 1] RGB.
         scales: factors on the image's size.
         sizes: if given, used instead of `scales`: sides, in pixels, of squares to which the image is stretched.
+        views: if given, used instead of `image`, `scales` and `sizes`: what `resized_views` gives for them.
         form: `cam` is ReLU of the class maps; `gradcam++` is Grad-CAM++, each map in [0, 1]; `pcm` are the class maps
             that the network's pixel correlation module refined.
         flip: add the mirror image's CAM.
@@ -84,11 +86,8 @@ def multi_scale_cams(
     maps, flips = [], []
     # Around all views, so that weights are cast once.
     with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
-        for scale in sizes or scales:
-            if sizes:
-                pixels = _normalised(_resized(image, int(scale), int(scale)), mean, std).to(device)
-            else:
-                pixels = network_input(image, scale, mean, std).to(device)
+        for view in views or resized_views(image, scales, sizes):
+            pixels = normalised(view, mean, std, device)
             if not flip:
                 maps.append(_class_maps(network, pixels, classes, form)[0].cpu().numpy())
                 continue
@@ -99,18 +98,36 @@ def multi_scale_cams(
     return ScaleCams(tuple(maps), tuple(flips))
 
 
-def network_input(
-    image: UInt8[np.ndarray, "H W 3"], scale: float, mean: Sequence[float], std: Sequence[float]
-) -> Float32[Tensor, "1 3 h w"]:
-    """The image resized by a factor (Pillow's bicubic, size rounded, at least 1 px) and normalised.
+def resized_views(
+    image: UInt8[np.ndarray, "H W 3"], scales: Sequence[float], sizes: Sequence[int] = ()
+) -> list[UInt8[np.ndarray, "_ _ 3"]]:
+    """The image at each scale, sizes rounded, at least 1 px; or stretched to squares of these sides (Pillow's bicubic).
 
     Raises:
         ValueError: a scale of 0 or less.
     """
-    if not scale > 0:
-        raise ValueError(f"expected a scale above 0, got {scale}; 1.0 is the image's own size")
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    return _normalised(_resized(image, height, width), mean, std)
+    if sizes:
+        return [_resized(image, side, side) for side in sizes]
+    for scale in scales:
+        if not scale > 0:
+            raise ValueError(f"expected a scale above 0, got {scale}; 1.0 is the image's own size")
+    height, width = image.shape[:2]
+    return [_resized(image, max(1, round(height * s)), max(1, round(width * s))) for s in scales]
+
+
+def network_input(
+    image: UInt8[np.ndarray, "H W 3"],
+    scale: float,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: str | torch.device = "cpu",
+) -> Float32[Tensor, "1 3 h w"]:
+    """The image resized by a factor and normalised, on the device.
+
+    Raises:
+        ValueError: a scale of 0 or less.
+    """
+    return normalised(resized_views(image, (scale,))[0], mean, std, device)
 
 
 def _resized(image: np.ndarray, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
@@ -119,15 +136,16 @@ def _resized(image: np.ndarray, height: int, width: int) -> UInt8[np.ndarray, "h
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _normalised(
-    image: UInt8[np.ndarray, "h w 3"], mean: Sequence[float], std: Sequence[float]
+def normalised(
+    image: UInt8[np.ndarray, "h w 3"],
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: str | torch.device = "cpu",
 ) -> Float32[Tensor, "1 3 h w"]:
-    levels = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
-    table = (levels - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
-    pixels = np.empty(image.shape, np.float32)
-    for c in range(3):
-        pixels[..., c] = table[image[..., c], c]
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None]  # in channels-last memory
+    """(x / 255 − mean) / std, computed on the device, in channels-last memory."""
+    pixels = torch.tensor(image, device=device).float()
+    pixels.sub_(255 * torch.tensor(mean, device=device)).div_(255 * torch.tensor(std, device=device))
+    return pixels.permute(2, 0, 1)[None]
 
 
 def _class_maps(

@@ -66,7 +66,7 @@ def multi_scale_saliency(
     views = len(scales) * (2 if flip else 1)
     maps = []
     for scale in scales:
-        pixels = network_input(image, scale, mean, std).to(device)
+        pixels = network_input(image, scale, mean, std, device)
         if flip:
             plain, mirrored = with_mirror_image(lambda v: _activation(network, v, fusion, inverted), pixels)
             total = plain + mirrored
@@ -107,7 +107,7 @@ def mean_border(
     """
     means = []
     for image in images:
-        pixels = network_input(image, min(1.0, LONGEST / max(image.shape)), mean, std).to(device)
+        pixels = network_input(image, min(1.0, LONGEST / max(image.shape)), mean, std, device)
         padded = padded_to_smallest(pixels)
         logits = inside(network.saliency_logits(padded)[0].float(), pixels, padded)
         means.append(border_mean(logits[0].sigmoid()))

@@ -167,7 +167,7 @@ class PairMethod(Method):
         from seedbed.mirror import with_mirror_image
 
         with torch.no_grad():
-            pixels = network_input(image, scale, self.mean, self.std).to(device)
+            pixels = network_input(image, scale, self.mean, self.std, device)
             h, w = pixels.shape[2:]
             padding = (0, -w % self._whole, 0, -h % self._whole)
             pixels = functional.pad(pixels, padding) if any(padding) else pixels

@@ -51,7 +51,6 @@ def multi_scale_probabilities(
     if not scales or min(scales) <= 0:
         raise ValueError(f"expected scales above 0, got {list(scales)}; 1.0 is the image's own size")
     size = image.shape[:2]
-    # Channels last, as the image is.
     normalised = torch.tensor(image, device=device).permute(2, 0, 1)[None].float()
     normalised -= 255 * torch.tensor(mean, device=device).view(1, 3, 1, 1)
     normalised /= 255 * torch.tensor(std, device=device).view(1, 3, 1, 1)
