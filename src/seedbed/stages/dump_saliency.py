@@ -56,6 +56,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     from seedbed.cam.normalisation import normalise
     from seedbed.cam.rebuild import full_resolution
     from seedbed.cam.saliency import NORMALISATION_OF, SaliencyNetwork, multi_scale_saliency
+    from seedbed.input.ahead import read_ahead
     from seedbed.methods.trained import load_network
 
     parameters: DumpSaliencyParameters = job.parameters
@@ -73,8 +74,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     form = NORMALISATION_OF[parameters.fusion]
     job.facts |= {CHANNELS: [SALIENCY], NORMALISATION: "none" if parameters.has_crf else form}
     varied = kept = False
-    for image_id in job.image_ids:
-        photograph = job.dataset.image(image_id)
+    for image_id, photograph in read_ahead(job.image_ids, job.dataset.image):
         image = np.array(photograph)
         size = (image.shape[0], image.shape[1])
         maps = multi_scale_saliency(
@@ -126,7 +126,7 @@ def is_inverted(network: Artifact) -> bool:
 
 STAGE = Stage(
     name="dump_saliency",
-    version=1,
+    version=2,
     summary="Dump the multi-scale saliency maps of a saliency network.",
     parameters=lambda raw: DumpSaliencyParameters,
     inputs={"saliency_network": Input(("saliency_network",))},

@@ -1,4 +1,4 @@
-"""`seedbed scores`: headline scores of the judged nodes and the path of the report page, and which of them are stale."""
+"""`seedbed scores`: headline scores of the judged nodes, which of them are stale, and the path of the report page."""
 
 from seedbed.engines.soundness import Examiner, State
 from seedbed.plan.commands import Workflow
