@@ -158,7 +158,8 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
                 f"{path}: expected a palette or grey PNG of indices of at most 8 bits, but its mode is {file.mode};"
                 " save the indices of the classes"
             )
-        stored = file.tile[0].args if file.mode != "P" and file.tile else None
+        tiles = getattr(file, "tile", [])
+        stored = tiles[0].args if file.mode != "P" and tiles else None
         indices = np.array(file if file.mode == "P" else file.convert("L"), dtype=np.uint8)
         return indices // np.uint8(_SCALED_GREY.get(str(stored), 1))
 
