@@ -8,8 +8,8 @@ stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed
 seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family, experiments/saliency. `--dataset NAME`
 takes another data set of that params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
 
-`--forks` runs the commands without Snakemake (`forks.py`), `--on-gpu` of them together on one GPU; `--seconds` ends that
-in time.
+`--forks` runs the commands without Snakemake (`forks.py`), `--on-gpu` of them at once on one GPU, and no longer than
+`--seconds`.
 """
 
 import argparse

@@ -231,7 +231,20 @@ def read_mask(
     Raises:
         SeedbedError: a mask that is unreadable, differs in size, or holds an index that stands for no class.
     """
-    stored = read_indices(path)
+    return renumbered(path, read_indices(path), lookup, size)
+
+
+def renumbered(
+    path: Path,
+    stored: UInt8[np.ndarray, "height width"],
+    lookup: UInt8[np.ndarray, "256"],
+    size: tuple[int, int] | None = None,
+) -> UInt8[np.ndarray, "height width"]:
+    """The indices of a file as those of the data set, as `read_mask` describes them.
+
+    Raises:
+        SeedbedError: another size, or an index that stands for no class.
+    """
     if size is not None and stored.shape != (size[1], size[0]):
         raise SeedbedError(
             f"{path}: expected a mask of the photograph's size {size[0]}x{size[1]},"

@@ -14,7 +14,8 @@ from seedbed.cam.thresholds import Regions
 from seedbed.errors import SeedbedError
 from seedbed.methods.pairs import PairParameters
 from seedbed.methods.table import method_entry
-from seedbed.plan.tasks import Task, TaskGraph
+from seedbed.plan.task import Task
+from seedbed.plan.tasks import TaskGraph
 from seedbed.runtime.contract import Stage
 from seedbed.runtime.paths import PARAMS, SHARED
 from seedbed.stages.affinity_quality import STAGE as AFFINITY_QUALITY

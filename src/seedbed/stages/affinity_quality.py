@@ -46,7 +46,7 @@ def run(job: Job) -> bytes:
 
     torch.set_num_threads(1)
     grid = Grid(int(job.slice["stride"]), int(job.slice["radius"]), job.slice["pairs"])
-    names = ("background", *job.dataset.classes)
+    names = ("background", *job.dataset.mask_classes)
     label_maps = job.artifact("target").open(job.split)
     pixels = np.zeros(len(names) + 1, np.int64)
     confusion = np.zeros((len(names), len(names) + 1), np.int64)

@@ -42,7 +42,16 @@ class EvaluateParameters(CrfOptions):
         default="dropped",
         description="how a neutral prediction counts: not at all, or as a miss of its true class",
     )
-    class_map: dict[str, str] = Field(default_factory=dict, description="classes to collapse: {breed: pet}")
+    crf_labels: Literal["found", "present"] = Field(
+        default="found",
+        description="the labels of a CRF on label maps: those that have a pixel, or all that the image-level labels "
+        "name, as in the published code",
+    )
+    class_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="classes of the masks to collapse for the scores alone: {breed: pet}; `class_map` of the data set "
+        "joins them before anything is trained",
+    )
 
     def pooled(self) -> Mapping[str, str]:
         """Otsu's threshold is that of all training images, whatever split is scored."""
@@ -90,7 +99,7 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
 
     parameters: EvaluateParameters = job.parameters
     maps = target.open(job.split)
-    classes = len(job.dataset.classes) + 1
+    classes = len(job.dataset.mask_classes) + 1
     counts = np.zeros((classes, classes + 1), np.int64)
     image_ids = job.dataset.image_ids(job.split)
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):
@@ -103,7 +112,10 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
             )
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
-            predicted = sharpen_label_map(predicted, refine)
+            named = np.flatnonzero(job.dataset.labels(image_id)).tolist()
+            predicted = sharpen_label_map(
+                predicted, refine, named if parameters.crf_labels == "present" else None
+            )
         counts += confusion_counts(truth, predicted, classes)
     return _from_counts(job, counts)
 
@@ -128,7 +140,7 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
             table.add(cams.scores(image_id), np.array(stored.class_ids), truth)
         else:
             fixed_counts += confusion_counts(truth, np.zeros(stored.size, np.uint8), classes)
-    curve_counts = table.curve() + fixed_counts
+    curve_counts = segmentation.join_predictions(table.curve() + fixed_counts, job.dataset.mask_lookup)
     means = segmentation.mean_ious(curve_counts)
     best = int(np.nanargmax(means))
     result = _from_counts(job, curve_counts[thresholds.index(fixed)])
@@ -149,7 +161,7 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
 
 def _from_counts(job: Job, counts: np.ndarray) -> dict[str, Any]:
     parameters: EvaluateParameters = job.parameters
-    classes: Sequence[str] = job.dataset.classes
+    classes: Sequence[str] = job.dataset.mask_classes
     if parameters.class_map:
         counts, classes = segmentation.collapse(counts, classes, parameters.class_map)
     return {

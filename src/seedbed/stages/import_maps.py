@@ -155,7 +155,7 @@ def run_pseudo_masks(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height 
     from seedbed.datasets.files import read_indices
 
     parameters: ImportPngParameters = job.parameters
-    classes = len(job.dataset.classes)
+    classes = len(job.classes)
     for image_id in job.image_ids:
         path = parameters.path(image_id)
         label_map = _read_png(path, read_indices)
