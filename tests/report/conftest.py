@@ -166,7 +166,9 @@ class Maker:
             entry | {"splits": list(splits), "folder": key, "parents": parents},
         )
         digests = {name: [self._contents[parent]] for name, parent in (inputs or {}).items()}
-        own = {"parameters": dict(parameters or {"tone": "calm"})} | ({"epochs": dict(epochs)} if epochs else {})
+        own = {"parameters": dict(parameters or {"tone": "calm"})} | (
+            {"epochs": dict(epochs)} if epochs else {}
+        )
         self._contents[key] = self._write(key, makes, files, digests, list(ledger), facts or {}, own)
         return key
 

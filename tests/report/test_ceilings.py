@@ -23,7 +23,14 @@ def predictions(
         axes, "segmenter", "segmenter", {"history.csv": history()}, owner=owner, parameters=parameters
     )
     maker.node(
-        axes, "predictions", "predictions", maps_of(["val"]), {"segmenter": segmenter}, ("val",), ledger, owner
+        axes,
+        "predictions",
+        "predictions",
+        maps_of(["val"]),
+        {"segmenter": segmenter},
+        ("val",),
+        ledger,
+        owner,
     )
     found = [entry.model_dump() for entry in ledger]
     maker.judged(axes, "predictions", "val", "prediction", mask_scores(miou), owner, ledger=found)

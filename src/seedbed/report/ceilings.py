@@ -43,9 +43,7 @@ def ceilings_of(results: Results) -> Mapping[str, Sequence[Ceiling]]:
     return {split: sorted(rows, key=lambda row: (-row.mean_iou, row.recipe)) for split, rows in found.items()}
 
 
-def ceiling_of(
-    results: Results, ceilings: Mapping[str, Sequence[Ceiling]], judged: Judged
-) -> Ceiling | None:
+def ceiling_of(results: Results, ceilings: Mapping[str, Sequence[Ceiling]], judged: Judged) -> Ceiling | None:
     """The ceiling beside a weakly supervised score: that of the same segmentation network if there is one, else the
     highest; None beside supervised scores, and where the split has none."""
     rows = ceilings.get(judged.split, ())
