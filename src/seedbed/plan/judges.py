@@ -20,6 +20,7 @@ from seedbed.runtime.contract import Stage
 from seedbed.runtime.paths import PARAMS, SHARED
 from seedbed.stages.affinity_quality import STAGE as AFFINITY_QUALITY
 from seedbed.stages.evaluate import STAGE as EVALUATE
+from seedbed.stages.round_agreement import STAGE as ROUND_AGREEMENT_STAGE
 from seedbed.stages.saliency_quality import STAGE as SALIENCY_QUALITY
 from seedbed.stages.threshold_quality import STAGE as THRESHOLD_QUALITY
 
@@ -217,13 +218,33 @@ def _any_salient_regions(graph: TaskGraph, recipe: str) -> bool:
     )
 
 
+def round_agreement_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
+    """Label maps that a training made from label maps of the same name: those of a round, and of the round before."""
+    if point.role == "reference":
+        return
+    for task in graph.recipe_tasks(point.recipe, point.rng, point.regions).values():
+        before = _round_before(task)
+        if before is not None:
+            for split in (split for split in task.splits if split in before.splits):
+                yield task, split, {"target": task, "before": before}, {"before": before.owner}, ""
+
+
+def _round_before(task: Task) -> Task | None:
+    """The nearest node of the same name from which label maps were made."""
+    if task.stage.meaning.form.name != "label_maps":
+        return None
+    same = [one for one in task.ancestors() if one.name == task.name and one.key != task.key]
+    return same[-1] if same and same[-1].stage.makes == task.stage.makes else None
+
+
 JUDGES: dict[str, Judge] = {
     "scores": Judge(EVALUATE, scores_at),
     "thresholds": Judge(THRESHOLD_QUALITY, threshold_quality_at),
     "saliency_scores": Judge(SALIENCY_QUALITY, saliency_at),
     "affinity_labels": Judge(AFFINITY_QUALITY, affinity_labels_at),
+    "round_agreement": Judge(ROUND_AGREEMENT_STAGE, round_agreement_at),
 }
-SCORES, THRESHOLDS, SALIENCY_SCORES, AFFINITY_LABELS = tuple(JUDGES)
+SCORES, THRESHOLDS, SALIENCY_SCORES, AFFINITY_LABELS, ROUND_AGREEMENT = tuple(JUDGES)
 """Those that the report page and the tables refer to by name."""
 
 
