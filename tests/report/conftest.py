@@ -14,6 +14,7 @@ from seedbed.artifacts.label_maps import encode_label_map, pack_label_maps
 from seedbed.artifacts.manifest import FileEntry, LedgerEntry, Manifest, Record, content_digest, sha256_bytes
 from seedbed.artifacts.maps import Maps, pack_maps
 from seedbed.artifacts.vectors import pack_vectors
+from seedbed.plan.judges import JUDGES
 from seedbed.report.page import run
 from seedbed.report.results import read_results
 from seedbed.report.section import Page
@@ -129,7 +130,7 @@ class Maker:
             "dataset": "squares",
             "name": "sweep",
             "recipes": {"psa": {"paper": "A & B <2018>", "aims_at": "table 1", "differs": "a small network"}},
-            "judgements": {"scores": [], "thresholds": [], "saliency_scores": []},
+            "judgements": {judge: [] for judge in JUDGES},
             "nodes": [],
         }
 

@@ -16,6 +16,7 @@ from seedbed.plan.tasks import Task, TaskGraph
 from seedbed.runtime.contract import Stage
 from seedbed.runtime.paths import PARAMS, SHARED
 from seedbed.stages.evaluate import STAGE as EVALUATE
+from seedbed.stages.label_areas import STAGE as LABEL_AREAS
 from seedbed.stages.saliency_quality import STAGE as SALIENCY_QUALITY
 from seedbed.stages.threshold_quality import STAGE as THRESHOLD_QUALITY
 
@@ -138,9 +139,12 @@ def scores_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
 
 
 def threshold_quality_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
-    """Each pair on the refined CAMs of its own AffinityNet; at the reference, all pairs on its refined CAMs."""
+    """Each pair on the refined CAMs of its own AffinityNet; at the reference, all pairs on its refined CAMs.
+
+    Outside the sweep, the recipe's own pair on the splits without masks.
+    """
     pairs = pairs_among(graph.config.thresholds)
-    if point.role == "own" or not pairs:
+    if point.role != "own" and not pairs:
         return
     shared = point.role == "reference"
     for task in graph.recipe_tasks(point.recipe, point.rng, point.regions).values():
@@ -153,7 +157,10 @@ def threshold_quality_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
             continue
         sources = {"cams": initial, "refined": task}
         for split in task.splits:
-            content = {"regions": task.regions, "masks": graph.declaration.splits[split].masks}
+            masks = graph.declaration.splits[split].masks
+            if point.role == "own" and masks:
+                continue
+            content = {"regions": task.regions, "masks": masks}
             if shared:
                 content |= {"form": SHARED, "pairs": list(pairs)}
             yield task, split, sources, content, f"-{SHARED}" if shared else ""
@@ -177,12 +184,26 @@ def saliency_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
                 yield task, split, {"target": task}, {}, ""
 
 
+def areas_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
+    """Nodes of label maps that the recipe names to be scored, on their splits without masks."""
+    if point.role == "reference":
+        return
+    tasks = graph.recipe_tasks(point.recipe, point.rng, point.regions)
+    for name in graph.book[point.recipe].scores:
+        if tasks[name].stage.meaning.form.name != "label_maps":
+            continue
+        for split in tasks[name].splits:
+            if not graph.declaration.splits[split].masks:
+                yield tasks[name], split, {"target": tasks[name]}, {}, ""
+
+
 JUDGES: dict[str, Judge] = {
     "scores": Judge(EVALUATE, scores_at),
     "thresholds": Judge(THRESHOLD_QUALITY, threshold_quality_at),
     "saliency_scores": Judge(SALIENCY_QUALITY, saliency_at),
+    "areas": Judge(LABEL_AREAS, areas_at),
 }
-SCORES, THRESHOLDS, SALIENCY_SCORES = "scores", "thresholds", "saliency_scores"
+SCORES, THRESHOLDS, SALIENCY_SCORES, AREAS = "scores", "thresholds", "saliency_scores", "areas"
 """Those that the report page and the tables refer to by name."""
 
 
