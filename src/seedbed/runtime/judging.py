@@ -103,7 +103,9 @@ class JudgementFile(BaseModel):
         told = self.model_extra or {}
         if "image_counts" not in told:
             return None
-        return unpack(told["image_counts"]["packed"], told["image_counts"]["images"], len(told.get("counts", [])))
+        return unpack(
+            told["image_counts"]["packed"], told["image_counts"]["images"], len(told.get("counts", []))
+        )
 
     @property
     def content(self) -> dict[str, Any]:

@@ -51,7 +51,9 @@ def background_line(key: tuple[str, ...], group: pd.DataFrame) -> str:
     place = " ".join(part for part in (owner, regions, node) if part) + f" on {split}"
     line = f"{place}{f' (rng {rngs})' if rngs else ''}: background only, no pixel of any class"
     score = spread(group["mean_iou"].astype(float))
-    return line + (f"; its mIoU of {score} is that of an empty label map." if group["mean_iou"].notna().any() else ".")
+    return line + (
+        f"; its mIoU of {score} is that of an empty label map." if group["mean_iou"].notna().any() else "."
+    )
 
 
 SECTION = Section("Warnings", 5, frame, blocks)

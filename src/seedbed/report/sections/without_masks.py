@@ -35,7 +35,9 @@ def frame(page: Page) -> pd.DataFrame:
     head = ["owner", "rng", "regions", "node", "split", "kind"]
     classes = list(page.dataset.classes)
     columns = [*head, *MEASURES]
-    columns += [f"{AREA}{name}" for name in ("background", *classes)] + [f"{LACKING}{name}" for name in classes]
+    columns += [f"{AREA}{name}" for name in ("background", *classes)] + [
+        f"{LACKING}{name}" for name in classes
+    ]
     return pd.DataFrame([_row(judged) for judged in page.results.judged.get(AREAS, ())], columns=columns)
 
 
@@ -71,7 +73,14 @@ def area_table(frame: pd.DataFrame) -> Table:
 def class_table(frame: pd.DataFrame, classes: tuple[str, ...]) -> Table:
     """Two rows per node: areas, and shares of labelled images without a pixel."""
     rows = [
-        (*key, measure, *(spread(group[f"{prefix}{name}"].astype(float)) if f"{prefix}{name}" in group else "" for name in ("background", *classes)))
+        (
+            *key,
+            measure,
+            *(
+                spread(group[f"{prefix}{name}"].astype(float)) if f"{prefix}{name}" in group else ""
+                for name in ("background", *classes)
+            ),
+        )
         for key, group in groups(frame, ("owner", "regions", "node", "split"))
         for measure, prefix in (("area", AREA), ("labelled, no pixel", LACKING))
     ]
