@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from seedbed.errors import SeedbedError, memory_for_image
 from seedbed.methods.base import EpochContext, MethodEntry, Objective, Progress
-from seedbed.methods.cam import CamMethod, CamParameters
+from seedbed.methods.cam import CamMethod, ClassMeanParameters
 from seedbed.methods.regeneration import LABELLED_AFTER, Convergence, Every, Schedule, fixed_epochs
 from seedbed.refine.crf.parameters import NO_CRF, known_preset
 
@@ -34,7 +34,7 @@ LABELS = "isim_labels"
 """Name of the written field."""
 
 
-class IsimParameters(CamParameters):
+class IsimParameters(ClassMeanParameters):
     """A CAM classifier with a decoder that learns from label maps made of its own CAMs."""
 
     decoder: Literal["deeplabv3plus", "unet", "unet_transposed"] = "deeplabv3plus"
@@ -225,7 +225,7 @@ class IsimMethod(CamMethod):
         output = self.classifier(batch.images, segment=label_maps is not None)
         check_cams_vary(output.cam_logits, batch.labels, progress)
         labels = smooth_labels(batch.labels, p.label_smoothing)
-        loss = multilabel_soft_margin(output.class_logits, labels)
+        loss = self.class_factor * multilabel_soft_margin(output.class_logits, labels)
         parts = {"classification": loss}
         if label_maps is not None:
             if p.padding == "background":
