@@ -137,6 +137,8 @@ def main(folder: Path) -> int:
         print(f"{folder} holds no scores yet; go on with experiments/methods/run.py", file=sys.stderr)
         return 1
     for dataset, lines in tables.items():
+        if not lines:
+            continue
         print(f"\n{dataset}\n")
         for row in (HEADINGS, ("---",) * len(HEADINGS)):
             print(f"| {' | '.join(row)} |")
