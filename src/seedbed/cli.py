@@ -48,6 +48,20 @@ def init(folder: Path, *, name: str | None = None, labels: str | None = None, fo
 
 
 @app.command
+def fetch(dataset: str, *, out: Path = Path("data"), keep: bool = False) -> None:
+    """Download a published data set from its official address, verify and unpack it; a cut download goes on.
+
+    Args:
+        dataset: voc, sbd (with voc), coco, coco2014 or pets.
+        out: folder below which it is unpacked.
+        keep: keep the archives, in the folder `.fetch` there.
+    """
+    from seedbed.verbs.fetch import fetch as download
+
+    download(dataset, out, keep)
+
+
+@app.command
 def plan(
     *,
     shell: bool = False,
@@ -106,6 +120,44 @@ def scores(*, sweep: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
     from seedbed.verbs.scores import scores_text
 
     print(scores_text(given.workflow(), "sweep" if sweep else "all"))
+
+
+@app.command
+def compare(
+    *results: str,
+    baseline: str = "",
+    split: str = "",
+    per_class: bool = False,
+    csv: Path | None = None,
+    page: Path | None = None,
+    given: ParamsOptions = NO_OPTIONS,
+) -> None:
+    """Print cached results in one table: mean ± sd over random seeds, and how far they are from a baseline.
+
+    Nothing is run: what is missing or stale is left out, and named. Differences of mIoU have an interval over images.
+
+    Args:
+        results: [dataset/]recipe[@rng0][@bg0.10-fg0.40] each; by default at params.yaml's rngs and the recipe's own
+            regions setting. @sweep: at all of params.yaml's thresholds.
+        baseline: the one with which the others are compared; the first by default.
+        split: one split only.
+        per_class: also the scores of each class, and their differences.
+        csv: file to write with every number, by class too.
+        page: file to write as HTML.
+    """
+    from seedbed.verbs.compare import compare_text, write_csv, write_page
+    from seedbed.verbs.compared import compared
+
+    workflow = given.workflow()
+    comparison = compared(workflow, results or tuple(workflow.config.recipes), baseline, split)
+    print(compare_text(comparison, per_class))
+    if csv:
+        write_csv(comparison, csv)
+    if page:
+        write_page(comparison, page)
+    for path in (csv, page):
+        if path:
+            print(f"written to {path}")
 
 
 @app.command
@@ -256,15 +308,18 @@ def export(
     out: Path,
     form: Annotated[str, Parameter(name="--format")] = "png",
     split: str | None = None,
+    data_root: Annotated[Path | None, Parameter(name="--data-root")] = None,
     given: ParamsOptions = NO_OPTIONS,
 ) -> None:
-    """Write a node's label maps as PNGs with the images' ids, or as the archive that VOC's test server takes.
+    """Write a node's label maps, or its CAMs, as people, evaluation servers and other toolboxes expect them.
 
     Args:
         node: recipe.node[@rng0][@bg0.10-fg0.40] of the configured data set, or the folder of an artifact.
         out: folder to write.
-        form: png or voc.
+        form: png; voc (the archive that its test server takes); coco (JSON); mmseg (img_dir and ann_dir); irn (.npy of
+            CAMs); overlays (pictures, also of CAMs, and contact sheets).
         split: one split only.
+        data_root: folder of the data set on this machine, for mmseg and overlays.
     """
     from seedbed.verbs.export import export as write
     from seedbed.verbs.locate import locate
@@ -272,8 +327,8 @@ def export(
     located = locate(node, given.workflow)
     if located.note:
         print(f"seedbed: note: {located.note}", file=sys.stderr)
-    path, count = write(located, out, form, split)
-    print(f"{path}: {count} label maps")
+    path, count = write(located, out, form, split, data_root)
+    print(f"{path}: {count} images")
 
 
 @app.command

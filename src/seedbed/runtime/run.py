@@ -147,8 +147,14 @@ class _Run:
             log=self.log.line,
             ledger=list(opened.ledger),
             facts={},
+            classes=self._classes(opened),
             results=opened.results,
         )
+
+    def _classes(self, opened: Opened) -> tuple[str, ...]:
+        of_masks = self.stage.makes and self.stage.meaning.of_masks
+        found: tuple[str, ...] = opened.dataset.mask_classes if of_masks else opened.dataset.classes
+        return found
 
     def _out_of_memory(self, job: Job, error: BaseException) -> SeedbedError:
         if isinstance(error, ImageMemoryError):
@@ -214,7 +220,7 @@ class _Run:
         records: list[Record],
     ) -> Manifest:
         refuse_changed_slice(self.options.params, job.slice)
-        told = {"meaning": self.stage.makes, "classes": list(job.dataset.classes)} if self.stage.makes else {}
+        told = {"meaning": self.stage.makes, "classes": list(job.classes)} if self.stage.makes else {}
         return Manifest(
             stage=self.stage.name,
             stage_version=self.stage.version,

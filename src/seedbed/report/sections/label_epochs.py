@@ -117,7 +117,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
         rows=rows,
     )
     galleries = list(_galleries(page))
-    return [table, *([legend(page.dataset.classes)] if galleries else []), *galleries]
+    return [table, *([legend(page.dataset.mask_classes)] if galleries else []), *galleries]
 
 
 def _galleries(page: Page) -> Iterator[Gallery]:

@@ -71,7 +71,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
         images.setdefault(split, []).append(image_id)
     shown = page.progress(images.items(), len(images), "report")
     galleries = [gallery(page, split, image_ids) for split, image_ids in shown]
-    return [legend(page.dataset.classes), *galleries] if galleries else []
+    return [legend(page.dataset.mask_classes), *galleries] if galleries else []
 
 
 def legend(classes: Sequence[str]) -> Legend:
@@ -221,7 +221,7 @@ def sample_of(page: Page, image_id: str, rows: Sequence[Row], stored: Mapping[st
         image_id=image_id,
         photo=Cell(overlays.jpeg(photo), ", ".join(name for name, there in labels if there) or "no class"),
         lines=tuple(_cells(image_id, photo, rows, stored)),
-        truth=None if mask is None else label_cell(mask, photo, dataset.classes),
+        truth=None if mask is None else label_cell(mask, photo, dataset.mask_classes),
     )
 
 
