@@ -14,6 +14,7 @@ from seedbed.stages import (
     pseudo_masks,
     random_walk,
     subcategories,
+    superpixel_vote,
     train,
 )
 
@@ -30,6 +31,7 @@ STAGES: dict[str, Stage] = {
         train.TRAIN_AFFINITYNET,
         random_walk.STAGE,
         pseudo_masks.STAGE,
+        superpixel_vote.STAGE,
         train.TRAIN_SEGMENTER,
         predict.STAGE,
         import_maps.IMPORT_CAMS,

@@ -1,0 +1,12 @@
+"""Refine label maps by a majority vote in superpixels (SLIC).
+
+`python workflow_scripts/superpixel_vote.py --help` lists the options and parameters.
+"""
+
+import sys
+
+from seedbed.runtime.options import main
+from seedbed.stages.superpixel_vote import STAGE
+
+if __name__ == "__main__":
+    sys.exit(main(STAGE))
