@@ -42,7 +42,7 @@ def _exists(module: str, name: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("experiment", ["methods", "sccam"])
+@pytest.mark.parametrize("experiment", ["methods", "puzzle_family", "sccam"])
 def test_the_comparisons_of_methods_can_be_planned(experiment: str, tmp_path: Path) -> None:
     for folder in ("recipes", f"experiments/{experiment}/recipes"):
         for path in (ROOT / folder).glob("*.yaml"):

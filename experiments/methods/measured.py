@@ -14,7 +14,7 @@ from seedbed.cam.otsu import otsu_threshold, score_histogram
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import read_config
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.recipes import RecipeBook
 from seedbed.runtime.judging import read_judgement
 from seedbed.runtime.paths import RUNS

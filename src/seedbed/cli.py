@@ -22,6 +22,9 @@ app.register_install_completion_command(
 recipe_app = App(name="recipe", help="Show and compare recipes.")
 app.command(recipe_app)
 
+MAY_STAND_ALONE = {"--graph": "mermaid"}
+"""Options whose value may be left out, each with the value that is then meant."""
+
 
 @app.command
 def init(folder: Path, *, name: str | None = None, labels: str | None = None, force: bool = False) -> int:
@@ -362,7 +365,7 @@ def main() -> None:
     """Entry point: mistakes of a user are answered with one line, and a closed pipe ends it silently."""
     try:
         try:
-            sys.exit(app(_with_form_of_graph(sys.argv[1:])))
+            sys.exit(app(with_omitted_values(sys.argv[1:])))
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -373,9 +376,15 @@ def main() -> None:
         sys.exit(1)
 
 
-def _with_form_of_graph(words: list[str]) -> list[str]:
-    """The words with the default form after an option `--graph` that names none."""
+def with_omitted_values(words: list[str]) -> list[str]:
+    """A command line with the values that may be left out, which Cyclopts cannot express.
+
+    Args:
+        words: of the command line, after `seedbed`.
+    """
     return [
-        "--graph=mermaid" if word == "--graph" and (not after or after.startswith("-")) else word
+        f"{word}={MAY_STAND_ALONE[word]}"
+        if word in MAY_STAND_ALONE and (not after or after.startswith("-"))
+        else word
         for word, after in zip(words, [*words[1:], ""], strict=True)
     ]

@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 from seedbed.cam.thresholds import Regions
 from seedbed.errors import SeedbedError
-from seedbed.plan.tasks import Task, TaskGraph
+from seedbed.plan.task import Task
+from seedbed.plan.tasks import TaskGraph
 from seedbed.runtime.contract import Stage
 from seedbed.runtime.paths import PARAMS, SHARED
 from seedbed.stages.evaluate import STAGE as EVALUATE

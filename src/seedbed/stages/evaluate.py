@@ -42,6 +42,11 @@ class EvaluateParameters(CrfOptions):
         default="dropped",
         description="how a neutral prediction counts: not at all, or as a miss of its true class",
     )
+    crf_labels: Literal["found", "present"] = Field(
+        default="found",
+        description="the labels of a CRF on label maps: those that have a pixel, or all that the image-level labels "
+        "name, as in the published code",
+    )
     class_map: dict[str, str] = Field(
         default_factory=dict,
         description="classes of the masks to collapse for the scores alone: {breed: pet}; `class_map` of the data set "
@@ -107,7 +112,10 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
             )
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
-            predicted = sharpen_label_map(predicted, refine)
+            named = job.dataset.mask_class_ids(image_id)
+            predicted = sharpen_label_map(
+                predicted, refine, named if parameters.crf_labels == "present" else None
+            )
         counts += confusion_counts(truth, predicted, classes)
     return _from_counts(job, counts)
 

@@ -10,7 +10,7 @@ import numpy as np
 from seedbed.datasets import Dataset
 from seedbed.datasets.mapped import mask_classes
 from seedbed.errors import SeedbedError
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.training.parameters import TrainingParameters
 from seedbed.verbs.doctor_memory import Photograph, largest_photograph
 
