@@ -1,5 +1,5 @@
 use rule sharded as superpixel_vote with:
-    """Refine label maps by a majority vote in superpixels."""
+    """Give each superpixel of label maps the label of most of its pixels."""
     input:
         params=SLICE,
         index=index_of,

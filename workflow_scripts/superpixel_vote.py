@@ -1,4 +1,4 @@
-"""Refine label maps by a majority vote in superpixels (SLIC).
+"""Give each superpixel of label maps the label of most of its pixels.
 
 `python workflow_scripts/superpixel_vote.py --help` lists the options and parameters.
 """

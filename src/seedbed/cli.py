@@ -123,6 +123,44 @@ def scores(*, sweep: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
 
 
 @app.command
+def compare(
+    *results: str,
+    baseline: str = "",
+    split: str = "",
+    per_class: bool = False,
+    csv: Path | None = None,
+    page: Path | None = None,
+    given: ParamsOptions = NO_OPTIONS,
+) -> None:
+    """Print cached results in one table: mean ± sd over random seeds, and how far they are from a baseline.
+
+    Nothing is run: what is missing or stale is left out, and named. Differences of mIoU have an interval over images.
+
+    Args:
+        results: [dataset/]recipe[@rng0][@bg0.10-fg0.40] each; by default at params.yaml's rngs and the recipe's own
+            regions setting. @sweep: at all of params.yaml's thresholds.
+        baseline: the one with which the others are compared; the first by default.
+        split: one split only.
+        per_class: also the scores of each class, and their differences.
+        csv: file to write with every number, by class too.
+        page: file to write as HTML.
+    """
+    from seedbed.verbs.compare import compare_text, write_csv, write_page
+    from seedbed.verbs.compared import compared
+
+    workflow = given.workflow()
+    comparison = compared(workflow, results or tuple(workflow.config.recipes), baseline, split)
+    print(compare_text(comparison, per_class))
+    if csv:
+        write_csv(comparison, csv)
+    if page:
+        write_page(comparison, page)
+    for path in (csv, page):
+        if path:
+            print(f"written to {path}")
+
+
+@app.command
 def epochs(node: str, *, split: str = "val", given: ParamsOptions = NO_OPTIONS) -> None:
     """Print the validation scores of the epochs that a trained node keeps, and the command that makes what is missing.
 

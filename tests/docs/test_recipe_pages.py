@@ -78,6 +78,15 @@ def test_what_is_not_explained_or_not_there_is_refused(sources, row, message):
         recipe_page("psa")
 
 
+def test_a_node_that_is_null_is_left_out(sources):
+    row = [{"what": "lr", "code": 1, "why": "w"}]
+    sources("psa", nodes={"classifier": row, "segmenter": row})
+    sources("puzzle", extends="psa", nodes={"segmenter": None})
+    assert "## segmenter" in recipe_page("psa")
+    assert "## classifier" in recipe_page("puzzle")
+    assert "## segmenter" not in recipe_page("puzzle")
+
+
 def test_a_node_that_the_recipe_lacks_is_refused(sources):
     sources("psa", nodes={"clasifier": []})
     with pytest.raises(ValueError, match="the recipe has no node clasifier"):

@@ -1,94 +1,113 @@
-"""Votes of superpixels and the majority filter, by hand and against slow references."""
+"""Votes within superpixels and smoothing: by hand, against a loop over pixels, and what must always hold."""
 
 from collections import Counter
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from skimage.segmentation import slic
 
-from seedbed.refine.superpixels import majority_filter, majority_vote, superpixels
+from seedbed.refine.superpixels import Ties, majority_vote, slic_superpixels, smooth_labels
 
-LABELS = np.array([[1, 1, 0, 2, 2], [0, 255, 0, 2, 255], [1, 1, 0, 0, 255]], np.uint8)
-SEGMENTS = np.array([[0, 0, 1, 2, 2], [0, 0, 1, 2, 3], [4, 4, 4, 4, 3]])
-# Superpixel 0 has votes 1, 1, 0; 1 has 0, 0; 2 has 2, 2, 2; 3 has none; 4 has 1, 1, 0, 0.
+N = 255
+SUPERPIXELS = np.array([[0, 0, 0, 1, 1, 1, 2, 2, 3, 3]])
+LABELS = np.array([[2, 2, 0, 3, N, 1, 5, 0, N, N]], np.uint8)
 
 
 @pytest.mark.parametrize(
-    ("ties", "last"), [("lowest", [0, 0, 0, 0]), ("highest", [1, 1, 1, 1]), ("unchanged", [1, 1, 0, 0])]
+    ("ties", "voted"),
+    [
+        # Superpixel 0: two of three are 2. 1: 3 and 1 have one vote each, 255 none. 2: 5 and background. 3: no votes.
+        ("lowest", [2, 2, 2, 1, N, 1, 0, 0, N, N]),
+        ("keep", [2, 2, 2, 3, N, 1, 5, 0, N, N]),
+        ("neutral", [2, 2, 2, N, N, N, N, N, N, N]),
+    ],
 )
-def test_a_vote_by_hand(ties, last):
-    found = majority_vote(LABELS, SEGMENTS, ties)
-    assert found.tolist() == [[1, 1, 0, 2, 2], [1, 255, 0, 2, 255], [*last, 255]]
+def test_a_vote_by_hand(ties, voted):
+    assert majority_vote(LABELS, SUPERPIXELS, ties).tolist() == [voted]
 
 
-def test_all_neutral_stays():
-    neutral = np.full((2, 3), 255, np.uint8)
-    assert (majority_vote(neutral, np.zeros((2, 3), np.int64), "lowest") == 255).all()
-    assert (majority_filter(neutral, 3) == 255).all()
+def test_without_a_label_nothing_changes():
+    empty = np.full((2, 3), N, np.uint8)
+    assert (majority_vote(empty, np.zeros((2, 3), np.int64)) == empty).all()
+    assert (smooth_labels(empty, 3) == empty).all()
 
 
-maps = arrays(
-    np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.sampled_from([0, 1, 2, 253, 255])
-)
+def test_smoothing_by_hand():
+    """3 x 3: the 1 in the middle has one vote of 9; the corner keeps its 2, which has two of four, as has 0."""
+    labels = np.array([[2, 2, 0, 0], [0, 0, 0, N], [0, 1, 0, 3]], np.uint8)
+    # Pixel (0, 1): {2, 2, 0, 0, 0, 0} -> 0. Pixel (2, 3): {0, 3} and 0 of (1, 2): two 0, one 3 -> 0.
+    assert smooth_labels(labels, 3).tolist() == [[2, 0, 0, 0], [0, 0, 0, N], [0, 0, 0, 0]]
+    assert (smooth_labels(labels, 1) == labels).all()
 
 
-@settings(max_examples=60)
-@given(maps, st.data(), st.sampled_from(["lowest", "highest", "unchanged"]))
-def test_votes_are_those_of_a_slow_reference(labels, data, ties):
-    segments = data.draw(arrays(np.int64, labels.shape, elements=st.integers(0, 4)))
-    expected = labels.copy()
-    for segment in np.unique(segments):
-        votes = Counter(labels[(segments == segment) & (labels != 255)].tolist())
+def voted_slowly(label_map, superpixels, ties):
+    result = label_map.copy()
+    for number in np.unique(superpixels):
+        places = [p for p in np.argwhere(superpixels == number).tolist() if label_map[*p] != N]
+        votes = Counter(int(label_map[*p]) for p in places)
         if not votes:
             continue
-        leading = sorted(label for label, n in votes.items() if n == max(votes.values()))
-        if ties == "unchanged" and len(leading) > 1:
-            continue
-        expected[(segments == segment) & (labels != 255)] = leading[-1 if ties == "highest" else 0]
-    found = majority_vote(labels, segments, ties)
-    assert (found == expected).all()
-    assert ((found == 255) == (labels == 255)).all()
+        best = sorted(label for label, count in votes.items() if count == max(votes.values()))
+        for p in places:
+            if len(best) == 1 or ties == "lowest":
+                result[*p] = best[0]
+            elif ties == "neutral":
+                result[*p] = N
+    return result
 
 
-@settings(max_examples=60)
-@given(maps, st.sampled_from([1, 3, 5]))
-def test_the_filter_is_that_of_a_slow_reference(labels, side):
-    around, expected = side // 2, labels.copy()
-    for y, x in np.argwhere(labels != 255):
-        square = labels[max(0, y - around) : y + around + 1, max(0, x - around) : x + around + 1]
-        votes = Counter(square[square != 255].tolist())
-        leading = sorted(label for label, n in votes.items() if n == max(votes.values()))
-        expected[y, x] = labels[y, x] if labels[y, x] in leading else leading[0]
-    assert (majority_filter(labels, side) == expected).all()
+def smoothed_slowly(label_map, side):
+    result, reach = label_map.copy(), side // 2
+    for i, j in np.argwhere(label_map != N).tolist():
+        window = label_map[max(0, i - reach) : i + reach + 1, max(0, j - reach) : j + reach + 1]
+        votes = Counter(int(v) for v in window.ravel() if v != N)
+        best = [label for label, count in votes.items() if count == max(votes.values())]
+        result[i, j] = label_map[i, j] if int(label_map[i, j]) in best else min(best)
+    return result
 
 
-def test_superpixels_are_scikit_images():
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
-    image[:, 12:] //= 4
-    for colours in ("lab", "rgb"):
-        expected = slic(image, 12, 0.01, sigma=1, convert2lab=colours == "lab", start_label=0)
-        assert (superpixels(image, 12, 0.01, 1.0, colours) == expected).all()
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(get_args(Ties)), st.sampled_from([1, 3, 5]))
+def test_as_a_loop_over_pixels(seed, ties, side):
+    rng = np.random.default_rng(seed)
+    size = tuple(rng.integers(1, 9, 2))
+    labels = rng.choice(np.array([0, 1, 2, 254, N], np.uint8), size)
+    superpixels = rng.integers(0, 5, size)
+    voted = majority_vote(labels, superpixels, ties)
+    assert (voted == voted_slowly(labels, superpixels, ties)).all()
+    assert ((voted == N) >= (labels == N)).all()
+    assert (smooth_labels(labels, side) == smoothed_slowly(labels, side)).all()
+    if ties == "lowest":
+        assert (majority_vote(voted, superpixels) == voted).all()
 
 
-def test_superpixels_keep_to_an_edge():
-    image = np.zeros((16, 16, 3), np.uint8)
-    image[:, 8:] = (200, 40, 10)
-    segments = superpixels(image, 4, 0.001, 0.0, "lab")
-    assert not set(segments[:, :8].ravel()) & set(segments[:, 8:].ravel())
+def test_superpixels_follow_colours_or_the_grid():
+    """Two colours with a slanted border: small compactness follows it, a large one makes squares."""
+    rows, columns = np.indices((40, 40))
+    image = np.where((columns > 12 + rows // 4)[..., None], np.uint8([200, 40, 40]), np.uint8([20, 60, 200]))
+    left = columns <= 12 + rows // 4
+
+    def crossing(**options):
+        found = slic_superpixels(image, n_segments=16, **options)
+        assert found.shape == (40, 40)
+        assert found.min() == 0
+        return sum(0 < left[found == k].mean() < 1 for k in range(found.max() + 1))
+
+    assert crossing(compactness=0.01) == 0
+    assert crossing(compactness=1000.0) > 3
+    assert crossing(compactness=0.01, colour_space="rgb") == 0
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 2)])
-def test_photographs_smaller_than_their_superpixels(size):
-    image = np.full((*size, 3), 7, np.uint8)
-    segments = superpixels(image, 100, 0.001, 0.0, "lab")
-    assert segments.shape == size
-    assert segments.min() == 0
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2), (3, 50)])
+def test_tiny_photographs(size):
+    image = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
+    assert slic_superpixels(image, sigma=1.0).shape == size
+    even = np.full((*size, 3), 9, np.uint8)
+    assert slic_superpixels(even).shape == size
 
 
-def test_what_is_refused():
-    with pytest.raises(ValueError, match="expected an odd side of the square, got 2"):
-        majority_filter(LABELS, 2)
+def test_an_even_square_is_refused():
+    with pytest.raises(ValueError, match="odd side of the square, got 4"):
+        smooth_labels(LABELS, 4)

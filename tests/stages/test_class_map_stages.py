@@ -16,7 +16,6 @@ from seedbed.plan.config import parse_config
 from seedbed.plan.tasks import Task
 from seedbed.recipes import RecipeBook
 from seedbed.refine.confident_regions import decide_argmax
-from seedbed.refine.superpixels import majority_filter, majority_vote, superpixels
 from stages_in_process import run_command
 
 OWN = ["cat", "cow", "dog"]
@@ -122,16 +121,6 @@ def test_label_maps_are_joined_after_the_decision(runs, node) -> None:
     assert any((plain[i] == 2).any() for i in IDS), "no pixel of a dropped class"
     for image_id in IDS:
         assert (mapped[image_id] == LOOKUP[plain[image_id]]).all()
-
-
-def test_label_maps_are_refined_by_superpixels(runs) -> None:
-    given, voted = (Artifact(runs[0][node].manifest).open("train") for node in ("pseudo", "voted"))
-    assert any((given[i] != voted[i]).any() for i in IDS)
-    for image_id in IDS:
-        photo = np.asarray(Image.open(runs[0]["cams"].results.parent.parent / "data" / image_id))
-        segments = superpixels(photo, 9, 0.001, 0.0, "lab")
-        expected = majority_filter(majority_vote(given[image_id], segments, "lowest"), 3)
-        assert (voted[image_id] == expected).all()
 
 
 def test_the_segmenter_tells_pets_from_background(runs) -> None:

@@ -99,7 +99,7 @@ def look(
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Without the collector of cycles, which would walk the many rows of a look, none of them in a cycle, repeatedly."""
+    """Without the collector of cycles, which would walk the many rows of a look again and again; none is in a cycle."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -28,7 +28,9 @@ def check_settings(stage: Stage, settings: Mapping[str, Any], where: str) -> Non
     """
     if found := _own_problems(stage, settings):
         for other in _methods_beside(stage, settings):
-            left = {problem.location: problem for problem in _own_problems(stage, settings | {METHOD: other})}
+            left = {
+                problem.location: problem for problem in _own_problems(stage, {**settings, METHOD: other})
+            }
             found = [_nearer(p, left[p.location]) for p in found if p.location in left]
     if found:
         told = "; ".join(problem.text for problem in found)

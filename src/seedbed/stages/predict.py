@@ -58,14 +58,14 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the predicted label map of each image."""
     import torch
 
+    from seedbed.input.ahead import read_ahead
     from seedbed.methods.trained import load_segmenter
 
     parameters: PredictParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
     trained = load_segmenter(job.artifact("segmenter"), job.epochs.get("segmenter"), job.device)
     of_masks = job.artifact("segmenter").meaning.of_masks
-    for image_id in job.image_ids:
-        photograph = job.dataset.image(image_id)
+    for image_id, photograph in read_ahead(job.image_ids, job.dataset.image):
         image = np.array(photograph)
         probabilities = image_probabilities(trained, image, parameters, job.device)
         if parameters.has_crf:
@@ -76,7 +76,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
 
 STAGE = Stage(
     name="predict",
-    version=1,
+    version=2,
     summary="Segment images with a trained segmentation network.",
     parameters=lambda raw: PredictParameters,
     inputs={"segmenter": Input(("segmenter",))},

@@ -1,8 +1,10 @@
-"""`seedbed scores`: headline scores of the judged nodes and the path of the report page, and which of them are stale."""
+"""`seedbed scores`: headline scores of the judged nodes, which of them are stale, and the path of the report page."""
 
 from seedbed.engines.soundness import Examiner, State
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import SCORES
+from seedbed.report.scored import is_background_only
+from seedbed.report.tables import spread
 from seedbed.runtime.judging import HEADLINES, read_judgement
 from seedbed.stages.report import PAGE
 from seedbed.verbs.terminal import table
@@ -16,6 +18,7 @@ def scores_text(workflow: Workflow, name: str) -> str:
     """
     report, examiner = workflow.asked(name), Examiner(workflow.graph())
     rows = []
+    by_node: dict[tuple[str, ...], list[float]] = {}
     for judgement in report.judged_by(SCORES):
         task = judgement.task
         row = [task.owner, task.axes, task.name, judgement.split]
@@ -29,9 +32,17 @@ def scores_text(workflow: Workflow, name: str) -> str:
         mark = _mark(examiner.judgement(judgement))
         value = found.scores.get(metric)
         shown = "undefined" if value is None else f"{value:.3f}"
-        rows.append(
-            (*row, f"{metric} {shown}" if metric else found.kind, "; ".join(filter(None, (note, mark))))
-        )
+        if is_background_only(found.scores):
+            note = "background only, no pixel of any class"
+        score = f"{metric} {shown}" if metric else found.kind
+        rows.append((*row, score, "; ".join(filter(None, (note, mark)))))
+        if value is not None and task.rng is not None:
+            key = (task.owner, task.regions or "", task.name, judgement.split, metric)
+            by_node.setdefault(key, []).append(value)
+    for (owner, regions, node, split, metric), values in by_node.items():
+        if len(values) > 1:
+            axes = "/".join(part for part in (f"{len(values)} rngs", regions) if part)
+            rows.append((owner, axes, node, split, f"{metric} {spread(values)}", "mean ± sd"))
     page = report.folder / PAGE
     mark = _mark(examiner.report(report))
     where = f"page: {page}{f' ({mark})' if mark else ''}"
