@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import (
     BaseModel,
@@ -28,6 +28,18 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class _Point(TypedDict):
     threshold: Fraction
     mean_iou: Fraction | None
+    over_activation: NotRequired[Fraction | None]
+    under_activation: NotRequired[Fraction | None]
+
+
+class _Image(TypedDict):
+    image_id: str
+    mean_iou: Fraction
+
+
+class _Images(TypedDict):
+    worst: list[_Image]
+    best: list[_Image]
 
 
 _SHAPES: dict[str, TypeAdapter[Any]] = {
@@ -35,6 +47,7 @@ _SHAPES: dict[str, TypeAdapter[Any]] = {
     "curve": TypeAdapter(list[_Point]),
     "counts": TypeAdapter(list[list[Annotated[int, Field(ge=0)]]]),
     "classes": TypeAdapter(list[str]),
+    "images": TypeAdapter(_Images),
 }
 _PER_CLASS: TypeAdapter[Any] = TypeAdapter(dict[str, dict[str, float | None]])
 """What those that read a judge's file count on, where it has the key."""

@@ -2,7 +2,8 @@
 
 All scores are functions of counts. Classifications are scored on image-level labels. Label maps are scored on the true
 masks as they are; maps at a fixed threshold, and over a curve of thresholds whose best is marked as chosen with masks.
-Pixels whose truth is 255 are left out.
+Pixels whose truth is 255 are left out. Each point of a curve has over- and under-activation, too; of label maps the
+file names the images with the lowest and the highest mean IoU over the classes of the image.
 
 The plan adds this stage: once for each node in a recipe's `scores` and each split of the node whose truth is known.
 True masks are for the judges. Apart from them, `prepare_dataset` computes the masks' checksums, the report page shows
@@ -41,6 +42,12 @@ class EvaluateParameters(CrfOptions):
     neutral: Literal["dropped", "missed"] = Field(
         default="dropped",
         description="how a neutral prediction counts: not at all, or as a miss of its true class",
+    )
+    ranked_images: int = Field(
+        default=12,
+        ge=0,
+        le=10_000,
+        description="label maps: how many of the worst and of the best images are named",
     )
     class_map: dict[str, str] = Field(default_factory=dict, description="classes to collapse: {breed: pet}")
 
@@ -92,6 +99,7 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
     maps = target.open(job.split)
     classes = len(job.dataset.classes) + 1
     counts = np.zeros((classes, classes + 1), np.int64)
+    by_image: dict[str, float] = {}
     image_ids = job.dataset.image_ids(job.split)
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):
         predicted, truth = maps[image_id], job.true_mask(image_id)
@@ -104,8 +112,25 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
             predicted = sharpen_label_map(predicted, refine)
-        counts += confusion_counts(truth, predicted, classes)
-    return _from_counts(job, counts)
+        of_image = confusion_counts(truth, predicted, classes)
+        counts += of_image
+        by_image[image_id] = segmentation.mean_iou(_joined(job, of_image)[0], neutral=parameters.neutral)
+    return _from_counts(job, counts) | {"images": ranked(by_image, parameters.ranked_images)}
+
+
+def ranked(mean_ious: Mapping[str, float], number: int) -> dict[str, list[dict[str, Any]]]:
+    """The images with the lowest and with the highest mean IoU, each list from its end inwards.
+
+    An image without a score (no pixel has a label) is left out, and none is in both lists; of equal scores the image
+    that sorts first comes first.
+    """
+    order = sorted((value, image_id) for image_id, value in mean_ious.items() if not np.isnan(value))
+    number = min(number, len(order) // 2)
+    best = sorted(order[len(order) - number :], key=lambda item: (-item[0], item[1]))
+    return {
+        name: [{"image_id": image_id, "mean_iou": float(value)} for value, image_id in items]
+        for name, items in (("worst", order[:number]), ("best", best))
+    }
 
 
 def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
@@ -141,17 +166,31 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
         "chosen_with": "masks",
     }
     result["curve"] = [
-        {"threshold": t, "mean_iou": None if np.isnan(m) else float(m)}
-        for t, m in zip(thresholds, means, strict=True)
+        {"threshold": t, "mean_iou": _defined(m), **_activation(c)}
+        for t, m, c in zip(thresholds, means, curve_counts, strict=True)
     ]
     return result
 
 
+def _activation(counts: np.ndarray) -> dict[str, float | None]:
+    over, under = segmentation.activation_errors(counts)
+    return {"over_activation": _defined(over), "under_activation": _defined(under)}
+
+
+def _defined(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _joined(job: Job, counts: np.ndarray) -> tuple[np.ndarray, Sequence[str]]:
+    """Counts and foreground classes after `class_map`."""
+    classes: Sequence[str] = job.dataset.classes
+    joined: Mapping[str, str] = job.parameters.class_map
+    return segmentation.collapse(counts, classes, joined) if joined else (counts, classes)
+
+
 def _from_counts(job: Job, counts: np.ndarray) -> dict[str, Any]:
     parameters: EvaluateParameters = job.parameters
-    classes: Sequence[str] = job.dataset.classes
-    if parameters.class_map:
-        counts, classes = segmentation.collapse(counts, classes, parameters.class_map)
+    counts, classes = _joined(job, counts)
     return {
         "scores": segmentation.scores(counts, classes, parameters.neutral),
         "counts": counts.tolist(),
@@ -168,7 +207,7 @@ BY_FORM: Mapping[str, Callable[[Job, Artifact], dict[str, Any]]] = {
 
 STAGE = Stage(
     name="evaluate",
-    version=1,
+    version=2,
     summary="Score a node on a split, against true masks or image-level labels.",
     parameters=lambda raw: EvaluateParameters,
     inputs={"target": Input(("vectors", "maps", "label_maps"))},
