@@ -46,8 +46,8 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
             png=activation_figure([judged for judged in curves if judged.split == split]),
             alt=f"over- and under-activation on {split}",
             caption="Pixels that are wrongly of a class (false positives, solid) and pixels that it misses (false "
-            "negatives, dashed), as shares of the union, means over the foreground classes, over the background threshold, "
-            f"on {split}. With the mean IoU of these classes they add up to 1.",
+            "negatives, dashed), as shares of the union, means over the foreground classes, over the background "
+            f"threshold, on {split}. With the mean IoU of these classes they add up to 1.",
         )
         for split in dict.fromkeys(judged.split for judged in curves)
     ]

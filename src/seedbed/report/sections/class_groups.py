@@ -92,6 +92,8 @@ def _values(
     scored = [name for name in per_class if name != "background"]
     if not scored:
         return
+    own = set(scored) == set(names)
+    scored = list(names) if own else scored
     iou = np.array([_number(per_class.get(name, {}).get("iou")) for name in ("background", *scored)])
     means: dict[str, Any] = group_scores(iou, scored, groups)
     yield OVERALL, "mean", means["overall_mean"]
@@ -99,7 +101,7 @@ def _values(
     for grouping in groups:
         for group, value in means[grouping].items():
             yield grouping, group, value
-    if tuple(scored) != tuple(names):
+    if not own:
         return  # classes were joined: the image-level labels are of others
     pixels = np.array([_number(per_class[name].get("truth_pixels")) for name in scored])
     labelled = sum(_number(values.get("truth_pixels")) for values in per_class.values())

@@ -41,7 +41,8 @@ def _rows(judged: Judged) -> Iterator[dict[str, Any]]:
 
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     """The means; precision and recall by class, folded."""
-    classes = [name for name in dict.fromkeys(frame["class"]) if name != ALL]
+    known = ("background", *page.dataset.classes)
+    classes = [name for name in dict.fromkeys((*known, *frame["class"])) if name != ALL]
     tables = (
         mean_table(frame),
         *(class_table(frame, measure, classes) for measure in ("precision", "recall")),
