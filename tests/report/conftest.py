@@ -216,8 +216,8 @@ class Maker:
         **extra: Any,
     ) -> None:
         """Write the file of a judge: of threshold quality, or of scores of a kind."""
-        judges = {"threshold_quality": "thresholds", "saliency": "saliency_scores"}
-        judge = judges.get(kind, kind if kind in JUDGES else "scores")
+        own = {"threshold_quality": "thresholds", "saliency": "saliency_scores"}
+        judge = own.get(kind, kind if kind in JUDGES else "scores")
         ending = "-shared" if extra.get("form") == "shared" else ""
         path = f"squares/{owner}/{axes}/{judge}/{node}-{split}{ending}.json"
         file = self.root / path

@@ -9,6 +9,7 @@ import pytest
 from report.conftest import Maker, maps_of
 from seedbed.errors import SeedbedError
 from seedbed.metrics import segmentation
+from seedbed.metrics.image_counts import ImageCounts
 from seedbed.report.blocks import Gallery, Picture, Table
 from seedbed.report.sections import (
     activation,
@@ -33,14 +34,18 @@ def counted(counts: np.ndarray = COUNTS) -> dict[str, Any]:
 @pytest.fixture
 def scored(maker: Maker) -> Maker:
     """Predictions of two random seeds on val, with counts and named images."""
-    images = {
-        "worst": [{"image_id": "v0", "mean_iou": 0.25}],
-        "best": [{"image_id": "v1", "mean_iou": 0.75}],
-    }
+    images = ImageCounts()
+    images.add(
+        np.array([[4, 4, 0, 0, 0], [4, 4, 0, 0, 0], [0] * 5, [0] * 5])
+    )  # background and cat: 4/12 each
+    images.add(np.array([[4, 0, 0, 0, 0], [0] * 5, [0, 0, 4, 0, 0], [0] * 5]))
+    stored = {"images": 2, "packed": images.packed()}
     for rng in (0, 1):
         maker.node(f"rng{rng}", "predictions", "predictions", maps_of(["val"]), {}, ("val",))
         scores = segmentation.scores(COUNTS, NAMES)
-        maker.judged(f"rng{rng}", "predictions", "val", "prediction", scores, **counted(), images=images)
+        maker.judged(
+            f"rng{rng}", "predictions", "val", "prediction", scores, **counted(), image_counts=stored
+        )
     return maker
 
 
@@ -118,20 +123,30 @@ def test_best_and_worst_images(scored: Maker) -> None:
     assert list(
         frame[frame["rng"] == 0][["end", "place", "image_id", "mean_iou"]].itertuples(index=False)
     ) == [
-        ("worst", 1, "v0", 0.25),
-        ("best", 1, "v1", 0.75),
+        ("worst", 1, "v0", pytest.approx(1 / 3)),
+        ("best", 1, "v1", 1.0),
     ]
     gallery, table = extremes.blocks(page, frame)
     assert isinstance(gallery, Gallery)
     assert [(sample.image_id, sample.photo.caption) for sample in gallery.samples] == [
-        ("v0", "worst: mIoU 0.250"),
-        ("v1", "best: mIoU 0.750"),
+        ("v0", "worst: mIoU 0.333"),
+        ("v1", "best: mIoU 1.000"),
     ]
     assert all(sample.truth is not None for sample in gallery.samples)
     assert [row[-2] for row in table.rows] == ["v0", "v1"] * 2
     assert not [
         block for block in extremes.blocks(scored.page(samples=0), frame) if isinstance(block, Gallery)
     ]
+
+
+def test_scores_of_other_images_are_refused(maker: Maker) -> None:
+    images = ImageCounts()
+    images.add(COUNTS)
+    stored = {"images": 1, "packed": images.packed()}
+    scores = segmentation.scores(COUNTS, NAMES)
+    maker.judged("rng0", "predictions", "val", "prediction", scores, **counted(), image_counts=stored)
+    with pytest.raises(SeedbedError, match="expected scores of the 2 images of val, got 1; score it again"):
+        extremes.frame(maker.page())
 
 
 def test_groups_of_classes_of_another_data_set(scored: Maker) -> None:

@@ -31,6 +31,11 @@ class Meaning:
     truth: Literal["masks", "labels"] = "masks"
     keeps_epochs: bool = False
 
+    @property
+    def of_masks(self) -> bool:
+        """Whether its classes are those of the masks, which a `class_map` may tell from those of the labels."""
+        return self.form is FORMS["label_maps"] or self.name == "segmenter"
+
 
 MEANINGS: dict[str, Meaning] = {
     meaning.name: meaning

@@ -51,7 +51,7 @@ def groups_of(page: Page) -> Groups:
     Raises:
         SeedbedError: the parameters name an unknown class.
     """
-    names = page.dataset.classes
+    names = page.dataset.mask_classes
     given: Groups | None = page.parameters.class_groups
     if given is None:
         return VOC_GROUPS if set(names) & set(VOC_CLASSES) else {}

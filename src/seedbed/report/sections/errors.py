@@ -41,7 +41,7 @@ def _rows(judged: Judged) -> Iterator[dict[str, Any]]:
 
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     """The means; precision and recall by class, folded."""
-    known = ("background", *page.dataset.classes)
+    known = ("background", *page.dataset.mask_classes)
     classes = [name for name in dict.fromkeys((*known, *frame["class"])) if name != ALL]
     tables = (
         mean_table(frame),
@@ -81,4 +81,4 @@ def class_table(frame: pd.DataFrame, measure: str, classes: Sequence[str]) -> Ta
     )
 
 
-SECTION = Section("Scores", 32, frame, blocks)
+SECTION = Section("Scores", 31, frame, blocks)
