@@ -211,7 +211,8 @@ class Maker:
         **extra: Any,
     ) -> None:
         """Write the file of a judge: of threshold quality, or of scores of a kind."""
-        judge = {"threshold_quality": "thresholds", "saliency": "saliency_scores"}.get(kind, "scores")
+        judges = {"threshold_quality": "thresholds", "saliency": "saliency_scores", "areas": "areas"}
+        judge = judges.get(kind, "scores")
         ending = "-shared" if extra.get("form") == "shared" else ""
         path = f"squares/{owner}/{axes}/{judge}/{node}-{split}{ending}.json"
         file = self.root / path

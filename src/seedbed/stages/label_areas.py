@@ -9,7 +9,7 @@ The plan adds this stage for each node of label maps in a recipe's `scores`, on 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, SupportsInt
 
 import numpy as np
 
@@ -50,8 +50,8 @@ def run(job: Job) -> bytes:
     return judgement_json(STAGE, job, target.meaning.score, {"scores": scores})
 
 
-def _share(part: int, whole: int) -> float | None:
-    return int(part) / int(whole) if whole else None
+def _share(part: SupportsInt, whole: SupportsInt) -> float | None:
+    return int(part) / int(whole) if int(whole) else None
 
 
 STAGE = Stage(
