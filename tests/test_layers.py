@@ -91,10 +91,16 @@ def test_a_name_in_a_text_and_a_from_import_are_seen() -> None:
 
 
 @pytest.mark.parametrize("package", BOTTOM)
-def test_the_bottom_knows_only_itself_the_errors_the_labels_and_what_is_installed(package: str) -> None:
+def test_the_bottom_knows_only_itself_and_the_ground(package: str) -> None:
     found = [(module, tree) for module, tree in files() if module.startswith(f"seedbed.{package}")]
     assert found
-    allowed = ("seedbed.errors", "seedbed.installed", "seedbed.labels", f"seedbed.{package}")
+    allowed = (
+        "seedbed.errors",
+        "seedbed.installed",
+        "seedbed.labels",
+        "seedbed.mirror",
+        f"seedbed.{package}",
+    )
     for module, tree in found:
         others = {n for n in imports(tree) if n.startswith("seedbed.") and not n.startswith(allowed)}
         assert not others, f"{module} imports {', '.join(sorted(others))}"

@@ -7,7 +7,7 @@ exist is not run again, whatever it would make now: this is for a new folder, or
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
@@ -29,19 +29,23 @@ from seedbed.stages.registry import STAGES
 IMPORTED = ("lightning_fabric", "numba", "pandas", "scipy.sparse", "timm", "torch", "torchvision")
 
 
-def commands_of(graph: TaskGraph, judgements: Sequence[Judgement]) -> list[Command]:
-    """Every command that the judgements need, by shard, inputs first."""
-    sources = [source for judgement in judgements for source in judgement.sources.values()]
-    tasks = unique_tasks(task for source in sources for task in source.ancestors())
-    steps = [command for task in tasks for command in task_commands(graph, task, by_shard=True)]
-    judged = [judgement_command(graph, judgement) for judgement in judgements]
-    return [prepare_command(graph), masks_command(graph), *steps, *judged]
+def commands_of(graph: TaskGraph, judgements: Iterable[Judgement]) -> list[Command]:
+    """Every command that the judgements need, by shard, inputs first; what the first judgement needs comes first."""
+    found = {command.unit: command for command in (prepare_command(graph), masks_command(graph))}
+    for judgement in judgements:
+        sources = judgement.sources.values()
+        for task in unique_tasks(task for source in sources for task in source.ancestors()):
+            found |= {command.unit: command for command in task_commands(graph, task, by_shard=True)}
+        found[judgement.key] = judgement_command(graph, judgement)
+    return [*found.values()]
 
 
-def run(commands: Iterable[Command], jobs: int, seconds: float) -> list[str]:
-    """Run the commands in the current folder, `jobs` at once; what each prints lies under `logs/`.
+def run(commands: Iterable[Command], jobs: int, on_gpu: int, seconds: float) -> list[str]:
+    """Run the commands in the current folder, the first that can run first; what each prints lies under `logs/`.
 
     Args:
+        jobs: commands at once.
+        on_gpu: those of them that may use the GPU; its memory and time are shared.
         seconds: after this time those that run are ended, and no more are started.
 
     Returns:
@@ -64,9 +68,11 @@ def run(commands: Iterable[Command], jobs: int, seconds: float) -> list[str]:
         ready = [command for command in waiting if to_come.isdisjoint(command.reads)]
         if not ready and not running:
             break
-        for command in ready[: jobs - len(running)]:
-            waiting.remove(command)
-            running[_start(command)] = command
+        for command in ready:
+            full = _uses_gpu(command) and sum(map(_uses_gpu, running.values())) >= on_gpu
+            if len(running) < jobs and not full:
+                waiting.remove(command)
+                running[_start(command)] = command
         process, status = os.waitpid(-1, os.WNOHANG)
         if not process:
             time.sleep(0.02)
@@ -80,6 +86,11 @@ def run(commands: Iterable[Command], jobs: int, seconds: float) -> list[str]:
             flush=True,
         )
     return failed + [command.unit for command in (*running.values(), *waiting)]
+
+
+def _uses_gpu(command: Command) -> bool:
+    stage = ALL_STAGES.get(Path(command.words[1]).stem)
+    return stage is not None and stage.gpu
 
 
 def _start(command: Command) -> int:

@@ -8,7 +8,8 @@ stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed
 seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family, experiments/saliency. `--dataset NAME`
 takes another data set of that params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
 
-`--forks` runs the commands without Snakemake (`forks.py`), on one device together; `--seconds` ends that in time.
+`--forks` runs the commands without Snakemake (`forks.py`), `--on-gpu` of them at once on one GPU, and no longer than
+`--seconds`.
 """
 
 import argparse
@@ -84,6 +85,7 @@ def main() -> int:
     parser.add_argument("--dataset", metavar="NAME", help="another data set of params.yaml")
     parser.add_argument("--to", metavar="NODE", help="judge this node, too, and all that it is made from")
     parser.add_argument("--forks", action="store_true", help="without Snakemake, --cores commands at once")
+    parser.add_argument("--on-gpu", type=int, default=4, help="with --forks: commands at once on the GPU")
     parser.add_argument("--seconds", type=float, default=math.inf, help="with --forks: end what runs then")
     arguments, options = parser.parse_known_args()
     experiment = arguments.experiment.resolve()
@@ -113,7 +115,7 @@ def main() -> int:
             of_dataset = Workflow(config.model_copy(update={"dataset": dataset}), workflow.book)
             of_dataset.write_slices()
             commands = forks.commands_of(of_dataset.graph(), [*wanted.values()])
-            missed = forks.run(commands, arguments.cores, arguments.seconds)
+            missed = forks.run(commands, arguments.cores, arguments.on_gpu, arguments.seconds)
             print(f"{len(missed)} commands failed or were not run", *missed, sep="\n  ")
             if missed:
                 return 1

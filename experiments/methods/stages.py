@@ -16,11 +16,11 @@ def main() -> int:
     """Print a table for the results of a folder."""
     folder = Path(sys.argv[1])
     found = defaultdict(list)
-    for path in sorted(folder.glob(f"results/*/*/*/*/{RUNS}/*.json")):
-        dataset, recipe, axes, node = path.relative_to(folder / "results").parts[:4]
-        found[dataset, recipe, axes, node].append(json.loads(path.read_bytes()))
-    print("| data set | recipe | seed | node | runs | seconds | CPU seconds | peak memory, MB | device |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for path in sorted(folder.glob(f"results/*/**/{RUNS}/*.json")):
+        dataset, *middle, node = path.parts[len(folder.parts) + 1 : -2]
+        found[dataset, "/".join(middle), node].append(json.loads(path.read_bytes()))
+    print("| data set | recipe, seed | node | runs | seconds | CPU seconds | peak memory, MB | device |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for key, runs in found.items():
         sums = [f"{sum(run[name] for run in runs):,.1f}" for name in ("seconds", "cpu_seconds")]
         memory = str(max(run["peak_memory_mb"] for run in runs))

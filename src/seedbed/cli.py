@@ -22,6 +22,9 @@ app.register_install_completion_command(
 recipe_app = App(name="recipe", help="Show and compare recipes.")
 app.command(recipe_app)
 
+MAY_STAND_ALONE = {"--graph": "mermaid"}
+"""Options whose value may be left out, each with the value that is then meant."""
+
 
 @app.command
 def init(folder: Path, *, name: str | None = None, labels: str | None = None, force: bool = False) -> int:
@@ -42,6 +45,20 @@ def init(folder: Path, *, name: str | None = None, labels: str | None = None, fo
         print(f"seedbed: error: {fault}", file=sys.stderr)
     print("\n".join(lines), end="\n" if lines else "")
     return 1 if faults else 0
+
+
+@app.command
+def fetch(dataset: str, *, out: Path = Path("data"), keep: bool = False) -> None:
+    """Download a published data set from its official address, verify and unpack it; a cut download goes on.
+
+    Args:
+        dataset: voc, sbd (with voc), coco, coco2014 or pets.
+        out: folder below which it is unpacked.
+        keep: keep the archives, in the folder `.fetch` there.
+    """
+    from seedbed.verbs.fetch import fetch as download
+
+    download(dataset, out, keep)
 
 
 @app.command
@@ -291,15 +308,18 @@ def export(
     out: Path,
     form: Annotated[str, Parameter(name="--format")] = "png",
     split: str | None = None,
+    data_root: Annotated[Path | None, Parameter(name="--data-root")] = None,
     given: ParamsOptions = NO_OPTIONS,
 ) -> None:
-    """Write a node's label maps as PNGs with the images' ids, or as the archive that VOC's test server takes.
+    """Write a node's label maps, or its CAMs, as people, evaluation servers and other toolboxes expect them.
 
     Args:
         node: recipe.node[@rng0][@bg0.10-fg0.40] of the configured data set, or the folder of an artifact.
         out: folder to write.
-        form: png or voc.
+        form: png; voc (the archive that its test server takes); coco (JSON); mmseg (img_dir and ann_dir); irn (.npy of
+            CAMs); overlays (pictures, also of CAMs, and contact sheets).
         split: one split only.
+        data_root: folder of the data set on this machine, for mmseg and overlays.
     """
     from seedbed.verbs.export import export as write
     from seedbed.verbs.locate import locate
@@ -307,8 +327,8 @@ def export(
     located = locate(node, given.workflow)
     if located.note:
         print(f"seedbed: note: {located.note}", file=sys.stderr)
-    path, count = write(located, out, form, split)
-    print(f"{path}: {count} label maps")
+    path, count = write(located, out, form, split, data_root)
+    print(f"{path}: {count} images")
 
 
 @app.command
@@ -383,7 +403,7 @@ def main() -> None:
     """Entry point: mistakes of a user are answered with one line, and a closed pipe ends it silently."""
     try:
         try:
-            sys.exit(app(_with_form_of_graph(sys.argv[1:])))
+            sys.exit(app(with_omitted_values(sys.argv[1:])))
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -394,9 +414,15 @@ def main() -> None:
         sys.exit(1)
 
 
-def _with_form_of_graph(words: list[str]) -> list[str]:
-    """The words with the default form after an option `--graph` that names none."""
+def with_omitted_values(words: list[str]) -> list[str]:
+    """A command line with the values that may be left out, which Cyclopts cannot express.
+
+    Args:
+        words: of the command line, after `seedbed`.
+    """
     return [
-        "--graph=mermaid" if word == "--graph" and (not after or after.startswith("-")) else word
+        f"{word}={MAY_STAND_ALONE[word]}"
+        if word in MAY_STAND_ALONE and (not after or after.startswith("-"))
+        else word
         for word, after in zip(words, [*words[1:], ""], strict=True)
     ]

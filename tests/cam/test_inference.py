@@ -73,6 +73,22 @@ def test_maps_are_native_and_of_the_asked_classes_in_order():
     assert multi_scale_cams(colours(), image, [], **PLAIN).maps[0].shape[0] == 0
 
 
+@pytest.mark.parametrize("form", ["cam", "gradcam++"])
+def test_a_large_image_and_its_mirror_image_go_one_after_the_other(monkeypatch, form):
+    network = CamNetwork(
+        build_backbone("test_resnet", 16), 3, generator=torch.Generator().manual_seed(0)
+    ).eval()
+    options = {**PLAIN, "scales": (1.0, 2.0), "form": form, "keep_flips": True}
+    together = multi_scale_cams(network, picture(40, 48), [2, 0], **options)
+    batches = []
+    network.backbone.register_forward_pre_hook(lambda module, arguments: batches.append(len(arguments[0])))
+    monkeypatch.setattr("seedbed.mirror.TOGETHER", 40 * 48)
+    apart = multi_scale_cams(network, picture(40, 48), [2, 0], **options)
+    assert batches == ([2, 1, 1] if form == "cam" else [1, 1, 1, 1])
+    for one, other in zip(together.maps + together.flips, apart.maps + apart.flips, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5 * other.max())
+
+
 @pytest.mark.parametrize("size", [(1, 50), (50, 1), (1, 1), (31, 200)])
 def test_narrow_images_give_at_least_one_cell(size):
     network = CamNetwork(build_backbone("resnet18", 16), 2).eval()
@@ -85,8 +101,10 @@ def test_narrow_images_give_at_least_one_cell(size):
 
 def test_bf16_is_near_and_returns_float32():
     network = CamNetwork(build_backbone("resnet18", 16), 2, generator=torch.Generator().manual_seed(0)).eval()
-    image = picture(64, 80)
-    full, half = (multi_scale_cams(network, image, [0, 1], **PLAIN, precision=p) for p in ("32", "bf16"))
+    image = picture(40, 32)
+    full, half = (
+        multi_scale_cams(network, image, [0, 1], **PLAIN, scales=(1.0,), precision=p) for p in ("32", "bf16")
+    )
     for a, b in zip(full.maps, half.maps, strict=True):
         assert b.dtype == np.float32
         assert not np.array_equal(a, b)

@@ -134,8 +134,9 @@ def test_views_are_averaged_before_the_sigmoid():
     """Logits ln 3 and 3 ln 3 by a network that knows which view it sees: mean 2 ln 3, σ = 9/10 and not the mean
     of 3/4 and 27/28."""
     method = EdgeAffinityMethod(EdgeAffinityParameters(), classes=1, rng=0)
-    answers = iter([torch.full((1, 4, 4), math.log(3)), torch.full((1, 4, 4), 3 * math.log(3))])
     method.affinitynet = nn.Identity()
-    method.affinitynet.forward = lambda images: next(answers)
+    method.affinitynet.forward = lambda images: torch.stack(
+        [torch.full((4, 4), (2 * view + 1) * math.log(3)) for view in range(len(images))]
+    )
     found = method.image_pairs(np.zeros((16, 16, 3), np.uint8), flip=True)
     np.testing.assert_allclose(found.edge, 0.9, rtol=1e-5)

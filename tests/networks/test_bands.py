@@ -54,9 +54,9 @@ def small_limit(monkeypatch):
 def test_large_images_give_the_same_result(small_limit, name):
     network = with_statistics(NETWORKS[name]())
     images = torch.randn((1, 3, 213, 67), generator=torch.Generator().manual_seed(2))
-    expected = [one.clone() for one in bands._tensors(network(images))]
+    expected = [one.clone() for one in bands.tensors_in(network(images))]
     bands.work_in_bands(network, network.backbone)
-    found = bands._tensors(network(images))
+    found = bands.tensors_in(network(images))
     parts = parts_of(network)
     assert parts, "nothing works in bands"
     for one, other in zip(found, expected, strict=True):
@@ -69,7 +69,7 @@ def test_large_images_give_the_same_result(small_limit, name):
         gates = [m for m in network.modules() if type(m).__name__ == "SqueezeExcite"]
         assert gates
         assert not outside & set(gates)
-    again = bands._tensors(network(images))
+    again = bands.tensors_in(network(images))
     assert all(torch.equal(one, other) for one, other in zip(again, found, strict=True))
 
 

@@ -17,7 +17,7 @@ class Sided(nn.Module):
     """Two classes: logits (0, 3) on the left half of what it is given, (0, 0) on the right."""
 
     def forward(self, images):
-        logits = torch.zeros(1, 2, *images.shape[2:])
+        logits = torch.zeros(len(images), 2, *images.shape[2:])
         logits[:, 1, :, : images.shape[3] // 2] = 3.0
         return logits
 

@@ -146,6 +146,7 @@ class Maker:
         owner: str = "psa",
         facts: Mapping[str, Any] | None = None,
         epochs: Mapping[str, int] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> str:
         """Write a node.
 
@@ -154,6 +155,7 @@ class Maker:
             inputs: keys of what it was made from.
             facts: what its manifest says besides.
             epochs: the kept epoch that was asked for, by input.
+            parameters: of the stage, that differ from the defaults.
 
         Returns:
             its key.
@@ -165,7 +167,10 @@ class Maker:
             entry | {"splits": list(splits), "folder": key, "parents": parents},
         )
         digests = {name: [self._contents[parent]] for name, parent in (inputs or {}).items()}
-        self._contents[key] = self._write(key, makes, files, digests, list(ledger), facts or {}, epochs or {})
+        own = {"parameters": dict(parameters or {"tone": "calm"})} | (
+            {"epochs": dict(epochs)} if epochs else {}
+        )
+        self._contents[key] = self._write(key, makes, files, digests, list(ledger), facts or {}, own)
         return key
 
     def _write(
@@ -176,7 +181,7 @@ class Maker:
         inputs: Mapping[str, list[str]],
         ledger: list[LedgerEntry],
         facts: Mapping[str, Any],
-        epochs: Mapping[str, int],
+        parameters: Mapping[str, Any],
     ) -> str:
         folder = self.root / key
         folder.mkdir(parents=True)
@@ -187,7 +192,7 @@ class Maker:
             stage=STAGE_OF[makes],
             stage_version=1,
             dataset="squares",
-            parameters={"parameters": {"tone": "calm"}} | ({"epochs": dict(epochs)} if epochs else {}),
+            parameters=dict(parameters),
             inputs={"index": ["0"], **inputs},
             files=entries,
             images={},
@@ -211,8 +216,8 @@ class Maker:
         **extra: Any,
     ) -> None:
         """Write the file of a judge: of threshold quality, or of scores of a kind."""
-        judges = {"threshold_quality": "thresholds", "saliency": "saliency_scores", "areas": "areas"}
-        judge = judges.get(kind, "scores")
+        own = {"threshold_quality": "thresholds", "saliency": "saliency_scores"}
+        judge = own.get(kind, kind if kind in JUDGES else "scores")
         ending = "-shared" if extra.get("form") == "shared" else ""
         path = f"squares/{owner}/{axes}/{judge}/{node}-{split}{ending}.json"
         file = self.root / path

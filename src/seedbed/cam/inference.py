@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from seedbed.cam.gradcam import min_max, network_gradcams
+from seedbed.mirror import with_mirror_image
 
 Form = Literal["cam", "gradcam++", "pcm"]
 Precision = Literal["32", "bf16"]
@@ -44,6 +45,7 @@ def multi_scale_cams(
     std: Sequence[float],
     scales: Sequence[float] = SCALES,
     sizes: Sequence[int] = (),
+    views: Sequence[UInt8[np.ndarray, "_ _ 3"]] = (),
     form: Form = "cam",
     flip: bool = True,
     keep_flips: bool = False,
@@ -62,6 +64,7 @@ def multi_scale_cams(
         mean, std: input normalisation on [0, 1] RGB.
         scales: factors on the image's size.
         sizes: if given, used instead of `scales`: sides, in pixels, of squares to which the image is stretched.
+        views: if given, used instead of `image`, `scales` and `sizes`: what `resized_views` gives for them.
         form: `cam` is ReLU of the class maps; `gradcam++` is Grad-CAM++, each map in [0, 1]; `pcm` are the class maps
             that the network's pixel correlation module refined.
         flip: add the mirror image's CAM.
@@ -81,36 +84,50 @@ def multi_scale_cams(
         raise ValueError("keep_flips needs flip: true; otherwise there is no mirrored CAM to keep")
     classes = torch.as_tensor(list(class_ids), dtype=torch.long, device=device)
     maps, flips = [], []
-    for scale in sizes or scales:
-        # One view at a time: at scale 2 a view takes 48 bytes per pixel of the image.
-        if sizes:
-            pixels = _normalised(_resized(image, int(scale), int(scale)), mean, std).to(device)
-        else:
-            pixels = network_input(image, scale, mean, std).to(device)
-        plain = _class_maps(network, pixels, classes, form, precision)
-        if flip:
-            pixels = pixels.flip(3)
-            mirrored = _class_maps(network, pixels, classes, form, precision).flip(2)
+    # Around all views, so that weights are cast once.
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
+        for view in views or resized_views(image, scales, sizes):
+            pixels = normalised(view, mean, std, device)
+            if not flip:
+                maps.append(_class_maps(network, pixels, classes, form)[0].cpu().numpy())
+                continue
+            plain, mirrored = with_mirror_image(lambda v: _class_maps(network, v, classes, form), pixels)
             if keep_flips:
-                flips.append(mirrored.cpu().numpy())
-            plain = plain + mirrored
-        del pixels
-        maps.append(plain.cpu().numpy())
+                flips.append(mirrored[0].cpu().numpy())
+            maps.append((plain + mirrored)[0].cpu().numpy())
     return ScaleCams(tuple(maps), tuple(flips))
 
 
-def network_input(
-    image: UInt8[np.ndarray, "H W 3"], scale: float, mean: Sequence[float], std: Sequence[float]
-) -> Float32[Tensor, "1 3 h w"]:
-    """The image resized by a factor (Pillow's bicubic, size rounded, at least 1 px) and normalised.
+def resized_views(
+    image: UInt8[np.ndarray, "H W 3"], scales: Sequence[float], sizes: Sequence[int] = ()
+) -> list[UInt8[np.ndarray, "_ _ 3"]]:
+    """The image at each scale, sizes rounded, at least 1 px; or stretched to squares of these sides (Pillow's bicubic).
 
     Raises:
         ValueError: a scale of 0 or less.
     """
-    if not scale > 0:
-        raise ValueError(f"expected a scale above 0, got {scale}; 1.0 is the image's own size")
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    return _normalised(_resized(image, height, width), mean, std)
+    if sizes:
+        return [_resized(image, side, side) for side in sizes]
+    for scale in scales:
+        if not scale > 0:
+            raise ValueError(f"expected a scale above 0, got {scale}; 1.0 is the image's own size")
+    height, width = image.shape[:2]
+    return [_resized(image, max(1, round(height * s)), max(1, round(width * s))) for s in scales]
+
+
+def network_input(
+    image: UInt8[np.ndarray, "H W 3"],
+    scale: float,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: str | torch.device = "cpu",
+) -> Float32[Tensor, "1 3 h w"]:
+    """The image resized by a factor and normalised, on the device.
+
+    Raises:
+        ValueError: a scale of 0 or less.
+    """
+    return normalised(resized_views(image, (scale,))[0], mean, std, device)
 
 
 def _resized(image: np.ndarray, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
@@ -119,35 +136,35 @@ def _resized(image: np.ndarray, height: int, width: int) -> UInt8[np.ndarray, "h
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _normalised(
-    image: UInt8[np.ndarray, "h w 3"], mean: Sequence[float], std: Sequence[float]
+def normalised(
+    image: UInt8[np.ndarray, "h w 3"],
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: str | torch.device = "cpu",
 ) -> Float32[Tensor, "1 3 h w"]:
-    levels = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
-    table = (levels - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
-    channels = np.empty((3, *image.shape[:2]), np.float32)
-    for c in range(3):
-        np.take(table[:, c], image[..., c], out=channels[c], mode="clip")  # "raise" would buffer the result
-    return torch.from_numpy(channels)[None]
+    """(x / 255 − mean) / std, computed on the device, in channels-last memory."""
+    pixels = torch.tensor(image, device=device).float()
+    pixels.sub_(255 * torch.tensor(mean, device=device)).div_(255 * torch.tensor(std, device=device))
+    return pixels.permute(2, 0, 1)[None]
 
 
 def _class_maps(
-    network: Any, pixels: Tensor, classes: Tensor, form: Form, precision: Precision
-) -> Float32[Tensor, "classes h w"]:
-    padded = padded_to_smallest(pixels)
-    with torch.autocast(pixels.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        if form != "gradcam++":
-            output = network(padded)
-            logits: Tensor = output.cam_logits[0] if form == "cam" else _refined(output)
-            _check_classes(classes, len(logits))
-            maps = logits[classes].relu().float()
-        else:
-            _check_classes(classes, network.head.out_channels)
-            maps = network_gradcams(network, padded, classes)
-    maps = inside(maps, pixels, padded)
-    return min_max(maps) if form == "gradcam++" else maps
+    network: Any, views: Float32[Tensor, "views 3 h w"], classes: Tensor, form: Form
+) -> Float32[Tensor, "views classes _ _"]:
+    padded = padded_to_smallest(views)
+    if form == "gradcam++":
+        _check_classes(classes, network.head.out_channels)
+        maps = torch.stack([network_gradcams(network, view[None], classes) for view in padded])
+    else:
+        output = network(padded)
+        logits: Tensor = output.cam_logits if form == "cam" else _refined(output)
+        _check_classes(classes, logits.shape[1])
+        maps = logits[:, classes].relu().float()
+    maps = inside(maps, views, padded)
+    return torch.stack([min_max(one) for one in maps]) if form == "gradcam++" else maps
 
 
-def padded_to_smallest(pixels: Float32[Tensor, "1 3 h w"]) -> Float32[Tensor, "1 3 _ _"]:
+def padded_to_smallest(pixels: Float32[Tensor, "batch 3 h w"]) -> Float32[Tensor, "batch 3 _ _"]:
     """Normalised pixels, padded to 32 with the mean colour at the right and the bottom where they are fewer."""
     height, width = pixels.shape[2:]
     padding = (0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height))
@@ -155,26 +172,26 @@ def padded_to_smallest(pixels: Float32[Tensor, "1 3 h w"]) -> Float32[Tensor, "1
 
 
 def inside(
-    maps: Float32[Tensor, "classes _ _"],
-    pixels: Float32[Tensor, "1 3 h w"],
-    padded: Float32[Tensor, "1 3 _ _"],
-) -> Float32[Tensor, "classes _ _"]:
+    maps: Float32[Tensor, "*channels _ _"],
+    pixels: Float32[Tensor, "batch 3 h w"],
+    padded: Float32[Tensor, "batch 3 _ _"],
+) -> Float32[Tensor, "*channels _ _"]:
     """The cells of maps of padded pixels that begin inside the image."""
     rows, columns = (
         -(-size * cells // whole)
-        for size, cells, whole in zip(pixels.shape[2:], maps.shape[1:], padded.shape[2:], strict=True)
+        for size, cells, whole in zip(pixels.shape[2:], maps.shape[-2:], padded.shape[2:], strict=True)
     )
-    return maps[:, :rows, :columns]
+    return maps[..., :rows, :columns]
 
 
-def _refined(output: Any) -> Float32[Tensor, "classes h w"]:
+def _refined(output: Any) -> Float32[Tensor, "views classes h w"]:
     refined: Tensor | None = getattr(output, "refined_cams", None)
     if refined is None:
         raise ValueError(
             "form pcm needs a network with a pixel correlation module, and this one has none; train it with "
             "method: seam"
         )
-    return refined[0, 1:]  # without background
+    return refined[:, 1:]  # without background
 
 
 def _check_classes(classes: Tensor, known: int) -> None:

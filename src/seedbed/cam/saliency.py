@@ -16,6 +16,7 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from seedbed.cam.inference import inside, network_input, padded_to_smallest
+from seedbed.mirror import with_mirror_image
 
 Fusion = Literal["mean", "sum"]
 NORMALISATION_OF: dict[Fusion, str] = {"mean": "none", "sum": "max"}
@@ -65,19 +66,21 @@ def multi_scale_saliency(
     views = len(scales) * (2 if flip else 1)
     maps = []
     for scale in scales:
-        pixels = network_input(image, scale, mean, std).to(device)
-        total = _activation(network, pixels, fusion, inverted)
+        pixels = network_input(image, scale, mean, std, device)
         if flip:
-            total = total + _activation(network, pixels.flip(3), fusion, inverted).flip(2)
-        maps.append((total / views if fusion == "mean" else total).cpu().numpy())
+            plain, mirrored = with_mirror_image(lambda v: _activation(network, v, fusion, inverted), pixels)
+            total = plain + mirrored
+        else:
+            total = _activation(network, pixels, fusion, inverted)
+        maps.append((total / views if fusion == "mean" else total)[0].cpu().numpy())
     return tuple(maps)
 
 
 def _activation(
-    network: SaliencyNetwork, pixels: Float32[Tensor, "1 3 h w"], fusion: Fusion, inverted: bool
-) -> Float32[Tensor, "1 _ _"]:
-    padded = padded_to_smallest(pixels)
-    logits = inside(network.saliency_logits(padded)[0].float(), pixels, padded)
+    network: SaliencyNetwork, views: Float32[Tensor, "views 3 h w"], fusion: Fusion, inverted: bool
+) -> Float32[Tensor, "views 1 _ _"]:
+    padded = padded_to_smallest(views)
+    logits = inside(network.saliency_logits(padded).float(), views, padded)
     logits = -logits if inverted else logits
     return logits.sigmoid() if fusion == "mean" else logits.relu()
 
@@ -104,7 +107,7 @@ def mean_border(
     """
     means = []
     for image in images:
-        pixels = network_input(image, min(1.0, LONGEST / max(image.shape)), mean, std).to(device)
+        pixels = network_input(image, min(1.0, LONGEST / max(image.shape)), mean, std, device)
         padded = padded_to_smallest(pixels)
         logits = inside(network.saliency_logits(padded)[0].float(), pixels, padded)
         means.append(border_mean(logits[0].sigmoid()))

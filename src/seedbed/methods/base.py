@@ -200,9 +200,11 @@ class Method:
         return self.train(False)
 
     def to(self, device: torch.device | str) -> Method:
-        """Move all networks to a device."""
+        """Move all networks to a device, their convolutions into channels-last memory."""
+        from seedbed.networks.memory_format import channels_last
+
         for network in (*self.networks().values(), *self.judges().values()):
-            network.to(device)
+            channels_last(network).to(device)
         return self
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -164,16 +164,18 @@ class PairMethod(Method):
         from torch.nn import functional
 
         from seedbed.cam.inference import network_input
+        from seedbed.mirror import with_mirror_image
 
         with torch.no_grad():
-            pixels = network_input(image, scale, self.mean, self.std).to(device)
+            pixels = network_input(image, scale, self.mean, self.std, device)
             h, w = pixels.shape[2:]
             padding = (0, -w % self._whole, 0, -h % self._whole)
             pixels = functional.pad(pixels, padding) if any(padding) else pixels
-            output = self.affinitynet(pixels)
             if flip:
-                pixels = pixels.flip(-1)
-                output = (output + self.affinitynet(pixels).flip(-1)) / 2
+                plain, mirrored = with_mirror_image(self.affinitynet, pixels)
+                output = (plain + mirrored) / 2
+            else:
+                output = self.affinitynet(pixels)
             del pixels
             output = output[..., : -(-h // self.GRID_STRIDE), : -(-w // self.GRID_STRIDE)].float()
             affinity, offsets, edge = self.walk_pairs(output, radius)

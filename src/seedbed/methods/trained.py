@@ -18,6 +18,8 @@ from seedbed.methods.base import Method
 from seedbed.methods.pairs import PairMethod
 from seedbed.methods.table import build_method, method_entry
 from seedbed.networks.bands import work_in_bands
+from seedbed.networks.folding import fold_batch_norm
+from seedbed.networks.memory_format import channels_last, expect_new_sizes
 from seedbed.networks.weights import InitialWeights
 
 Deviation = Annotated[FiniteFloat, Field(gt=0)]
@@ -63,13 +65,17 @@ def network_facts(name: str, parameters: Any, method: Method) -> dict[str, Any]:
     }
 
 
-def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedNetwork:
+def load_network(
+    artifact: Artifact, epoch: int | None, device: str, for_training: bool = False
+) -> TrainedNetwork:
     """Build the network that a training stage made, and load its weights; it takes large images in bands.
 
     Args:
         artifact: of a training stage.
         epoch: kept epoch; the final weights if None.
         device: torch device.
+        for_training: of another network, which may need this one's weights as they were trained; otherwise batch norm
+            is folded into the convolutions.
 
     Raises:
         SeedbedError: that epoch was not kept, or a file disagrees with the manifest.
@@ -94,8 +100,16 @@ def load_network(artifact: Artifact, epoch: int | None, device: str) -> TrainedN
     _load(network, read_state(path) if epoch is None else read_epoch(path, epoch), path)
     method.eval()
     backbone = getattr(network, "backbone", None)
-    work_in_bands(network, *([backbone] if isinstance(backbone, nn.Module) else []))
-    return TrainedNetwork(network.to(device), facts.mean, facts.std, method)
+    if not for_training:
+        fold_batch_norm(network)
+        if (pixel_network := method.pixel_network().eval()) is not network:
+            fold_batch_norm(pixel_network)
+    parts = [backbone] if isinstance(backbone, nn.Module) else []
+    work_in_bands(network, *parts)
+    channels_last(network).to(device)
+    if device != "cpu" and not for_training:
+        expect_new_sizes(network, *parts)
+    return TrainedNetwork(network, facts.mean, facts.std, method)
 
 
 def _load(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:

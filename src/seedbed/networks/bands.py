@@ -127,7 +127,10 @@ class Part:
                 else piece[..., skipped : skipped + last - first, :]
             )
             if result is None:
-                result = kept.new_empty((*kept.shape[:-2], expected, kept.shape[-1]))
+                shape, order = (*kept.shape[:-2], expected, kept.shape[-1]), torch.contiguous_format
+                if piece.is_contiguous(memory_format=torch.channels_last):
+                    order = torch.channels_last
+                result = torch.empty(shape, dtype=kept.dtype, device=kept.device, memory_format=order)
             result[..., first : first + kept.shape[-2], :] = kept
             written = first + kept.shape[-2]
         assert result is not None
@@ -153,11 +156,11 @@ def _plan(network: nn.Module, device: torch.device) -> None:
             module.forward = part
         # The image is compared as well: whoever passes it may use it again.
         given = images.clone()
-        agreed = _agree([*_tensors(network(given)), given], expected)
+        agreed = tensors_agree([*tensors_in(network(given)), given], expected)
         for module, part in used.items():
             part.largest, part.band = LARGEST, BAND
             if not agreed:
-                del module.forward
+                module.forward = part.whole
         if agreed:
             return
 
@@ -194,7 +197,7 @@ class _Calls:
                 handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
                 handles.append(module.register_forward_hook(after))
         try:
-            expected = _tensors(self.network(images))
+            expected = tensors_in(self.network(images))
         finally:
             for handle in handles:
                 handle.remove()
@@ -226,7 +229,7 @@ def _part(module: nn.Module, calls: _Calls) -> Part | None:
     in_place = reach == 0 and result.shape == given.shape
     part = Part(module, stride, halo, TRIAL[0] // height, in_place)
     in_bands = part.in_bands(given.clone(), max(1, out // 4))
-    return part if _agree([in_bands], [result]) else None
+    return part if tensors_agree([in_bands], [result]) else None
 
 
 def _reach(module: nn.Module) -> int:
@@ -249,14 +252,15 @@ def _is_map(value: Any) -> bool:
     return isinstance(value, Tensor) and value.ndim == 4
 
 
-def _tensors(value: Any) -> list[Tensor]:
+def tensors_in(value: Any) -> list[Tensor]:
     """All tensors of a network's output: one, or a list or tuple of several, of which some may be None."""
     if isinstance(value, Tensor):
         return [value]
-    return [] if value is None else [one for part in value for one in _tensors(part)]
+    return [] if value is None else [one for part in value for one in tensors_in(part)]
 
 
-def _agree(found: list[Tensor], expected: list[Tensor]) -> bool:
+def tensors_agree(found: list[Tensor], expected: list[Tensor]) -> bool:
+    """Whether each differs from the expected one by at most `TOLERANCE` of its largest value."""
     return all(
         one.shape == other.shape and bool((one - other).abs().max() <= TOLERANCE * other.abs().max())
         for one, other in zip(found, expected, strict=True)

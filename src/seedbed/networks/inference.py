@@ -15,6 +15,7 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from seedbed.mirror import with_mirror_image
 from seedbed.networks.bands import LARGEST, rows_at
 
 Fusion = Literal["probabilities", "logits_sum", "logits_mean"]
@@ -59,13 +60,10 @@ def multi_scale_probabilities(
         if scale != 1:
             target = [max(1, round(scale * side)) for side in size]
             scaled = interpolate(normalised, target, mode="bilinear", align_corners=False, antialias=True)
-        for mirrored in (False, True) if flip else (False,):
-            logits = network(scaled.flip(-1) if mirrored else scaled)
-            logits = (logits.flip(-1) if mirrored else logits).float()
+        for logits in with_mirror_image(network, scaled) if flip else (network(scaled),):
             if total is None:
-                total = logits.new_zeros((1, logits.shape[1], *size))
-            _add(total, logits, softmax=fusion == "probabilities")
-            del logits
+                total = torch.zeros((1, logits.shape[1], *size), device=logits.device)
+            _add(total, logits.float(), softmax=fusion == "probabilities")
     assert total is not None
     if fusion == "logits_mean":
         total /= len(scales) * (2 if flip else 1)

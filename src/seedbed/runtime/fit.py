@@ -48,7 +48,7 @@ def fit_method(job: Job) -> Products:
     method = build_method(
         parameters.method,
         own,
-        classes=len(job.dataset.classes),
+        classes=len(job.classes),
         rng=job.rng,
         given={name: _given(job, name) for name in parameters.entry.networks if name in job.inputs},
     )
@@ -135,7 +135,7 @@ def has_foreground(label_maps: Int64[Tensor, "batch height width"]) -> bool:
 
 
 def _given(job: Job, name: str) -> GivenNetwork:
-    trained = load_network(job.artifact(name), job.epochs.get(name), job.device)
+    trained = load_network(job.artifact(name), job.epochs.get(name), job.device, for_training=True)
     return GivenNetwork(trained.network, trained.mean, trained.std)
 
 

@@ -4,7 +4,6 @@ The figures are those of `python benchmarks/memory.py` for recipe `psa`, whose b
 one needs more.
 """
 
-import errno
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -65,16 +64,6 @@ def available() -> float | None:
         used = int((group / "memory.current").read_text())
         free.append(float(int((group / "memory.max").read_text()) - used))
     return max(0.0, min(free)) / GB if free else None
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory could not be allocated: Python's, NumPy's, or torch's on CPU or GPU."""
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
-        return True
-    told = str(error).lower()
-    return isinstance(error, RuntimeError) and any(
-        sign in told for sign in ("allocate memory", "not enough memory", "out of memory")
-    )
 
 
 def out_of_memory(dataset: str, image_id: str, size: tuple[int, int] | None) -> SeedbedError:

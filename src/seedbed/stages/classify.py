@@ -29,14 +29,16 @@ def run(job: Job) -> Iterator[tuple[str, dict[str, Float32[np.ndarray, _]]]]:
     """
     import torch
 
+    from seedbed.input.ahead import read_ahead
     from seedbed.input.loaders import normalise
     from seedbed.methods.trained import load_network
 
     torch.set_num_threads(job.parameters.torch_threads)
     trained = load_network(job.artifact("classifier"), job.epochs.get("classifier"), job.device)
     network: Any = trained.network
-    for image_id in job.image_ids:
-        image = torch.from_numpy(np.array(job.dataset.image(image_id)))[None]
+    photographs = read_ahead(job.image_ids, lambda image_id: np.array(job.dataset.image(image_id)))
+    for image_id, photograph in photographs:
+        image = torch.from_numpy(photograph)[None]
         valid = torch.ones(image.shape[:3], dtype=torch.bool)
         pixels = normalise(image, valid, trained.mean, trained.std, job.device)
         with torch.no_grad():
@@ -48,7 +50,7 @@ def run(job: Job) -> Iterator[tuple[str, dict[str, Float32[np.ndarray, _]]]]:
 
 STAGE = Stage(
     name="classify",
-    version=1,
+    version=2,
     summary="Class probabilities and pooled features of each image.",
     parameters=lambda raw: ClassifyParameters,
     inputs={"classifier": Input(("classifier",))},

@@ -8,7 +8,7 @@ the mean colour for the network, and its map is cropped back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -59,7 +59,8 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     """
     import torch
 
-    from seedbed.cam.inference import multi_scale_cams
+    from seedbed.cam.inference import multi_scale_cams, resized_views
+    from seedbed.input.ahead import read_ahead
     from seedbed.methods.trained import load_network
 
     parameters: DumpCamsParameters = job.parameters
@@ -67,9 +68,13 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     job.facts[NORMALISATION] = parameters.normalisation
     trained = load_network(job.artifact("classifier"), job.epochs.get("classifier"), job.device)
     constant = varied = 0
-    for image_id in job.image_ids:
+
+    def read(image_id: str) -> tuple[np.ndarray, tuple[int, ...], Sequence[np.ndarray]]:
         image = np.array(job.dataset.image(image_id))
         present = tuple(int(c) for c in np.flatnonzero(job.dataset.labels(image_id)))
+        return image, present, resized_views(image, parameters.scales, parameters.sizes) if present else ()
+
+    for image_id, (image, present, views) in read_ahead(job.image_ids, read):
         if not present:
             yield image_id, Maps((), image.shape[:2], ())
             continue
@@ -79,8 +84,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
             present,
             mean=trained.mean,
             std=trained.std,
-            scales=parameters.scales,
-            sizes=parameters.sizes,
+            views=views,
             form=parameters.form,
             flip=parameters.flip,
             keep_flips=parameters.keep_flips,
@@ -99,7 +103,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
 
 STAGE = Stage(
     name="dump_cams",
-    version=1,
+    version=2,
     summary="Dump the multi-scale class activation maps of a classifier.",
     parameters=lambda raw: DumpCamsParameters,
     inputs={"classifier": Input(("classifier",))},

@@ -44,7 +44,16 @@ class EvaluateParameters(CrfOptions):
         default="dropped",
         description="how a neutral prediction counts: not at all, or as a miss of its true class",
     )
-    class_map: dict[str, str] = Field(default_factory=dict, description="classes to collapse: {breed: pet}")
+    crf_labels: Literal["found", "present"] = Field(
+        default="found",
+        description="the labels of a CRF on label maps: those that have a pixel, or all that the image-level labels "
+        "name, as in the published code",
+    )
+    class_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="classes of the masks to collapse for the scores alone: {breed: pet}; `class_map` of the data set "
+        "joins them before anything is trained",
+    )
 
     def pooled(self) -> Mapping[str, str]:
         """Otsu's threshold is that of all training images, whatever split is scored."""
@@ -92,7 +101,7 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
 
     parameters: EvaluateParameters = job.parameters
     maps = target.open(job.split)
-    classes = len(job.dataset.classes) + 1
+    classes = len(job.dataset.mask_classes) + 1
     counts, images = np.zeros((classes, classes + 1), np.int64), ImageCounts()
     image_ids = job.dataset.image_ids(job.split)
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):
@@ -105,7 +114,10 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
             )
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
-            predicted = sharpen_label_map(predicted, refine)
+            named = np.flatnonzero(job.dataset.labels(image_id)).tolist()
+            predicted = sharpen_label_map(
+                predicted, refine, named if parameters.crf_labels == "present" else None
+            )
         found_counts = confusion_counts(truth, predicted, classes)
         counts += found_counts
         images.add(_collapsed(job, found_counts)[0])
@@ -137,8 +149,9 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
         else:
             image_counts = confusion_counts(truth, np.zeros(stored.size, np.uint8), classes)
             fixed_counts += image_counts
-        images.add(_collapsed(job, image_counts)[0])
-    curve_counts = table.curve() + fixed_counts
+        joined = segmentation.join_predictions(image_counts, job.dataset.mask_lookup)
+        images.add(_collapsed(job, joined)[0])
+    curve_counts = segmentation.join_predictions(table.curve() + fixed_counts, job.dataset.mask_lookup)
     means = segmentation.mean_ious(curve_counts)
     best = int(np.nanargmax(means))
     result = _from_counts(job, curve_counts[thresholds.index(fixed)], images)
@@ -172,8 +185,8 @@ def _collapsed(job: Job, counts: np.ndarray) -> tuple[np.ndarray, Sequence[str]]
     """Counts and foreground classes after `class_map`."""
     parameters: EvaluateParameters = job.parameters
     if parameters.class_map:
-        return segmentation.collapse(counts, job.dataset.classes, parameters.class_map)
-    return counts, job.dataset.classes
+        return segmentation.collapse(counts, job.dataset.mask_classes, parameters.class_map)
+    return counts, job.dataset.mask_classes
 
 
 BY_FORM: Mapping[str, Callable[[Job, Artifact], dict[str, Any]]] = {

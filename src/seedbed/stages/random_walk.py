@@ -92,6 +92,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     """
     import torch
 
+    from seedbed.input.ahead import read_ahead
     from seedbed.methods.trained import load_affinitynet
     from seedbed.refine.background import background_scores, shares
     from seedbed.refine.random_walk import walk
@@ -101,13 +102,14 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     job.facts[NORMALISATION] = parameters.normalisation
     cams = job.maps("cams")
     method = load_affinitynet(job.artifact("affinitynet"), job.epochs.get("affinitynet"), job.device)
-    for image_id in job.image_ids:
+    photographs = read_ahead(job.image_ids, lambda image_id: np.array(job.dataset.image(image_id)))
+    for image_id, photograph in photographs:
         stored = cams[image_id]
         if not stored.class_ids:
             yield image_id, Maps((), stored.size, ())
             continue
         found = method.image_pairs(
-            np.array(job.dataset.image(image_id)),
+            photograph,
             scale=parameters.image_scale,
             flip=parameters.flip,
             radius=parameters.radius,
@@ -140,7 +142,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
 
 STAGE = Stage(
     name="random_walk",
-    version=1,
+    version=2,
     summary="Refine CAMs by a random walk along AffinityNet's affinities.",
     parameters=lambda raw: RandomWalkParameters,
     inputs={"cams": Input(("cams", "refined_cams")), "affinitynet": Input(("affinitynet",))},

@@ -158,25 +158,25 @@ def run(job: Job) -> Products:
 
 
 TRAIN_CLASSIFIER = training_stage(
-    "train_classifier", 2, "Train a classifier on image-level labels.", makes="classifier", method="cam"
+    "train_classifier", 3, "Train a classifier on image-level labels.", makes="classifier", method="cam"
 )
 TRAIN_AFFINITYNET = training_stage(
     "train_affinitynet",
-    2,
+    3,
     "Train an AffinityNet on confident regions.",
     makes="affinitynet",
     method="affinity",
 )
 TRAIN_SEGMENTER = training_stage(
     "train_segmenter",
-    2,
+    3,
     "Train a segmentation network on label maps.",
     makes="segmenter",
     method="segmentation",
 )
 TRAIN_SALIENCY = training_stage(
     "train_saliency",
-    1,
+    2,
     "Train a saliency network.",
     makes="saliency_network",
     method="c2am",
