@@ -108,7 +108,12 @@ def test_shared_cells_and_differences_by_hand(judged: Any) -> None:
     assert unet.endswith(f"{means[1]:.3f} ± {sd:.3f}")
     (line,) = lines_with(text, "2 - 1", "prediction, ")
     low, high = difference.interval
-    assert line.split("mIoU")[1].split() == [f"{difference.value:+.3f}", f"[{low:+.3f},", f"{high:+.3f}]", "2"]
+    assert line.split("mIoU")[1].split() == [
+        f"{difference.value:+.3f}",
+        f"[{low:+.3f},",
+        f"{high:+.3f}]",
+        "2",
+    ]
 
 
 def test_a_shared_cell_whose_owner_is_not_compared_says_whose_it_is(judged: Any) -> None:
