@@ -91,7 +91,7 @@ def _planes(values: np.ndarray, kind: "np.dtype[np.unsignedinteger]") -> bytes:
     return values.astype(kind).view(np.uint8).reshape(-1, kind.itemsize).T.tobytes()
 
 
-def _values(planes: bytes, kind: np.dtype[np.unsignedinteger]) -> Int64[np.ndarray, n]:
+def _values(planes: bytes, kind: "np.dtype[np.unsignedinteger]") -> Int64[np.ndarray, "n"]:
     if len(planes) % kind.itemsize:
         raise ValueError("counts per image end in the middle of a number")
     split = np.frombuffer(planes, np.uint8).reshape(kind.itemsize, -1).T
