@@ -63,9 +63,9 @@ def largest_table(frame: pd.DataFrame) -> Table:
     for node, group in scored_nodes(wrong, "masks"):
         seeds = max(1, group["rng"].nunique())
         shares = group.groupby(["truth", "prediction"], sort=False)["share"].sum() / seeds
-        ordered = sorted(((-float(share), key) for key, share in shares.items()), key=lambda item: item)
-        for share, (truth, prediction) in ordered[:LARGEST]:  # type: ignore[misc]
-            rows.append((*node, truth, prediction, figure(-share)))
+        ordered = sorted((-float(share), *map(str, key)) for key, share in shares.items())
+        for negative, truth, prediction in ordered[:LARGEST]:
+            rows.append((*node, truth, prediction, figure(-negative)))
     return Table(
         headings=(*NODE_HEADINGS, "true class", "taken for", "share"),
         figures=(*(False,) * 6, True),
