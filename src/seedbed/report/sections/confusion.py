@@ -63,7 +63,8 @@ def largest_table(frame: pd.DataFrame) -> Table:
     for node, group in scored_nodes(wrong, "masks"):
         seeds = max(1, group["rng"].nunique())
         shares = group.groupby(["truth", "prediction"], sort=False)["share"].sum() / seeds
-        ordered = sorted((-float(share), *map(str, key)) for key, share in shares.items())
+        found = shares.reset_index().itertuples(index=False, name=None)
+        ordered = sorted((-share, truth, prediction) for truth, prediction, share in found)
         for negative, truth, prediction in ordered[:LARGEST]:
             rows.append((*node, truth, prediction, figure(-negative)))
     return Table(
