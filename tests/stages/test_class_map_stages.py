@@ -13,7 +13,7 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.recipes import RecipeBook
 from seedbed.refine.confident_regions import decide_argmax
 from stages_in_process import run_command

@@ -22,9 +22,9 @@ MEASURES = {
 }
 AREA, LACKING = "area:", "without_pixel:"
 NOTE = (
-    "Fractions, of splits without masks. <i>Images that lack a labelled class</i>: of the images with a label, those in "
-    "which a class that they are labelled with has no pixel. None of these is a score.\nTECM of the pairs of thresholds "
-    "is under <i>Threshold pairs</i>."
+    "Fractions, of splits without masks. <i>Images that lack a labelled class</i>: of the images with a label, those "
+    "in which a class that they are labelled with has no pixel.\nNone of these is a score. TECM of the pairs of "
+    "thresholds is under <i>Threshold pairs</i>."
 )
 
 
