@@ -23,5 +23,5 @@ def with_mirror_image(
     """
     if images.shape[-2] * images.shape[-1] > TOGETHER:
         return run(images), run(images.flip(-1)).flip(-1)
-    plain, mirrored = run(torch.cat([images, images.flip(-1)])).split(1)
-    return plain, mirrored.flip(-1)
+    both = run(torch.cat([images, images.flip(-1)]))
+    return both[:1], both[1:].flip(-1)

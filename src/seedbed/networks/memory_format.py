@@ -11,5 +11,5 @@ def channels_last(network: nn.Module) -> nn.Module:
 
     Values, names and shapes stay, and `state_dict` is written to files in the usual order.
     """
-    result: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    result: nn.Module = network.to(memory_format=torch.channels_last)
     return result
