@@ -1,11 +1,12 @@
 """Peak memory of each stage on large photographs, whole processes of recipe `psa`, with CRF variants of two stages.
 
-`python benchmarks/memory.py [--sizes 0.2 0.75 3 12] [--tree DIR] [--limit 10] [--longest N] [--networks DIR]`
+`python benchmarks/memory.py [--sizes 0.2 0.75 3 12] [--more] [--tree DIR] [--limit 10] [--longest N] [--networks DIR]`
 
 SEEDBED_TEST_DATA names the folder that holds voc-animals, of which one photograph is enlarged (bicubic, with noise of 3
 grey levels, as a camera's), beside another at its own size. Networks train for one step, once. To save time, CAMs and
 predictions are taken at the largest of their recipe's scales alone, which decides, and without mirror images. `--tree`
-runs another checkout's code on the same work.
+runs another checkout's code on the same work, `--more` instead of `psa` what other methods do with whole photographs:
+ISIM's labels, SEAM's refined CAMs, saliency.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,17 +47,56 @@ RECIPE = {
     },
     "scores": ["cams", "predictions"],
 }
+MORE = {
+    "extends": "psa",
+    "nodes": {
+        **dict.fromkeys(("confident_regions", "affinitynet", "refined_cams", "pseudo_masks")),
+        **dict.fromkeys(("segmenter", "predictions", "classification", "cams")),
+        "classifier": {"with": {"method": "seam", "output_stride": 8}},
+        "cams_pcm": {"stage": "dump_cams", "from": {"classifier": "classifier"}, "with": {"form": "pcm"}},
+        "isim": {
+            "stage": "train_classifier",
+            "with": {"method": "isim", "epochs": 2, "first_labels": 1, "label_scales": [2.0]},
+        },
+        "saliency_network": {"stage": "train_saliency", "with": {"method": "c2am"}},
+        "saliency": {"stage": "dump_saliency", "from": {"saliency_network": "saliency_network"}},
+        "saliency_crf": {
+            "stage": "dump_saliency",
+            "from": {"saliency_network": "saliency_network"},
+            "with": {"crf": "pnoc-c2am"},
+        },
+        "poolnet": {
+            "stage": "train_saliency",
+            "from": {"saliency": "saliency"},
+            "with": {"method": "poolnet"},
+        },
+        "saliency_poolnet": {
+            "stage": "dump_saliency",
+            "from": {"saliency_network": "poolnet"},
+            "with": {"scales": [1.0]},
+        },
+    },
+    "scores": [],
+}
+CALLED = {
+    "cams_pcm": "dump_cams, form pcm",
+    "isim": "train_classifier, method isim",
+    "saliency_poolnet": "dump_saliency of poolnet",
+    "poolnet": "train_saliency, method poolnet",
+}
+"""Nodes whose rows are not called by their stage."""
 TRAINING = {
     "epochs": 1,
     "batch_size": 2,
     "lr": 1e-4,
     "augmentation": {"resize_long": [160, 160], "crop": 160},
 }
-STAGES = ("train_classifier", "train_affinitynet", "train_segmenter")
+STAGES = ("train_classifier", "train_affinitynet", "train_segmenter", "train_saliency")
 SETTINGS: dict[str, Any] = dict.fromkeys(STAGES, TRAINING) | {
     "dump_cams": {"scales": [2.0], "flip": False},
     "predict": {"splits": ["train"], "scales": [1.25], "flip": False},
     "classify": {"splits": ["train"]},
+    "dump_saliency": {"scales": [2.0], "flip": False},
 }
 
 
@@ -88,19 +129,19 @@ def make_data(source: Path, folder: Path, megapixels: float) -> None:
         mask.save(folder / f"SegmentationClass/{image_id}.png")
 
 
-def make_work(work: Path, source: Path, tree: Path, megapixels: float, longest: int | None) -> None:
+def make_work(work: Path, source: Path, tree: Path, megapixels: float, options: argparse.Namespace) -> None:
     """A checkout whose data set holds the two photographs."""
     make_data(source, work / "data", megapixels)
     shutil.copytree(tree / "recipes", work / "recipes")
     (work / "workflow_scripts").symlink_to(tree / "workflow_scripts")
-    (work / "recipes" / "memory.yaml").write_text(yaml.safe_dump(RECIPE))
+    (work / "recipes" / "memory.yaml").write_text(yaml.safe_dump(MORE if options.more else RECIPE))
     declared: dict[str, Any] = {
         "kind": "voc",
         "root": "data",
         "splits": {"train": {}},
         "with": {"labels": "csv"},
     }
-    declared |= {} if longest is None else {"longest": longest}
+    declared |= {} if options.longest is None else {"longest": options.longest}
     raw = {
         "dataset": "large",
         "recipes": ["memory"],
@@ -120,10 +161,13 @@ def commands(work: Path, environment: dict[str, str]) -> list[list[str]]:
     return [words for words in lines if not any(w.endswith("report.py") for w in words)]
 
 
-def peak(words: list[str], work: Path, environment: dict[str, str], limit: float) -> tuple[int, float, float]:
+def peak(
+    words: list[str], work: Path, environment: dict[str, str], options: argparse.Namespace
+) -> tuple[int, float, float]:
     """Exit status, peak resident memory in GB and seconds of one command."""
     started = time.monotonic()
-    bounded = ["prlimit", f"--data={int(limit * 1e9)}", *words]
+    bounds = [f"--data={int(options.limit * 1e9)}", f"--cpu={options.minutes * 60}"]
+    bounded = ["prlimit", *bounds, *words]
     process = subprocess.Popen(bounded, cwd=work, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024 / 1e9, time.monotonic() - started
@@ -133,8 +177,21 @@ def name_of(words: list[str]) -> str:
     """What a command makes: stage, and node where a stage has several."""
     script = Path(next(w for w in words if "workflow_scripts/" in w)).stem
     output = Path(words[words.index("--output") + 1])
-    judged = f"evaluate ({re.sub('-train$', '', output.stem)})" if script == "judge" else script
-    return f"{script} with CRF" if output.name.endswith("_crf") else judged
+    if output.name in CALLED:
+        return CALLED[output.name]
+    if script == "judge":
+        stage = words[words.index("workflow_scripts/judge.py") + 1]
+        return f"{stage} ({re.sub('-train.*$', '', output.stem)})"
+    return f"{script} with CRF" if output.name.endswith("_crf") else script
+
+
+def cell(status: int, gigabytes: float, limit: float) -> str:
+    """A command's peak, or why there is none: past the limit of memory, past that of time, or without its input."""
+    if status == 0:
+        return f"{gigabytes:.2f}"
+    if status == -signal.SIGXCPU:
+        return "time"
+    return f"> {limit:g}" if gigabytes > limit / 2 else "–"
 
 
 def measure(megapixels: float, options: argparse.Namespace, networks: Path) -> dict[str, str]:
@@ -145,7 +202,7 @@ def measure(megapixels: float, options: argparse.Namespace, networks: Path) -> d
     found: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder) / "work"
-        make_work(work, source, tree, megapixels, options.longest)
+        make_work(work, source, tree, megapixels, options)
         for words in commands(work, environment):
             name, output = name_of(words), Path(words[words.index("--output") + 1])
             kept = networks / output.name
@@ -154,12 +211,10 @@ def measure(megapixels: float, options: argparse.Namespace, networks: Path) -> d
                 continue
             if options.stages and name not in (*options.stages, *STAGES, "prepare_dataset", "prepare_masks"):
                 continue
-            status, gigabytes, seconds = peak(words, work, environment, options.limit)
+            status, gigabytes, seconds = peak(words, work, environment, options)
             if name in STAGES and status == 0:
                 shutil.copytree(work / output, kept)
-            found[name] = (
-                f"{gigabytes:.2f}" if status == 0 else ("> " if gigabytes > options.limit / 2 else "– ")
-            )
+            found[name] = cell(status, gigabytes, options.limit)
             print(
                 f"{megapixels} MP, {name}: {gigabytes:.2f} GB, {seconds:.0f} s, status {status}",
                 file=sys.stderr,
@@ -175,6 +230,8 @@ def main() -> None:
     parser.add_argument("--sizes", type=float, nargs="+", default=[0.2, 0.75, 3.0], help="megapixels")
     parser.add_argument("--tree", type=Path, default=ROOT, help="checkout whose code runs")
     parser.add_argument("--limit", type=float, default=10.0, help="GB that a command may allocate")
+    parser.add_argument("--minutes", type=int, default=20, help="of one core that a command may take")
+    parser.add_argument("--more", action="store_true", help="other methods instead of psa")
     parser.add_argument("--longest", type=int, help="`longest` of the data set")
     parser.add_argument("--networks", type=Path, help="folder that keeps the networks for the next call")
     parser.add_argument("--stages", nargs="+", default=[], help="rows of the table, instead of all")

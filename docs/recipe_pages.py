@@ -1,11 +1,13 @@
 """The pages of docs/recipes: for each number of a paper or its code, the published value, ours, and why they differ.
 
 Published values stand in docs/published/NAME.yaml, by node of the recipe NAME; ours are the recipe's own, without the
-settings of a data set. A file that `extends` another takes over its rows; a row of the same node and name replaces one.
+settings of a data set. A file that `extends` another takes over its rows; a row of the same node and name replaces one,
+and a node that is null is left out: another recipe's page has it, or the recipe lacks it. Recipes that vary this one in
+a few values stand on its page (`recipe_variants`).
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from seedbed.yaml_files import load_yaml
 
 ROOT = Path(__file__).parents[1]
 SOURCES, PAGES = ROOT / "docs/published", ROOT / "docs/recipes"
+COLUMNS = ("paper", "code", "ours", "why")
 NOTICE = "<!-- Written by `make generate` from recipes/ and docs/published/; do not edit. -->"
 
 
@@ -44,7 +47,16 @@ class Published(BaseModel):
     extends: str | None = None
     paper: str
     code: str = ""
-    nodes: dict[str, list[Row]] = Field(default_factory=dict)
+    origin: str = ""
+    """Where the values in the columns are from, if not from the paper and the code themselves."""
+    variants: dict[str, dict[str, list[Row]]] = Field(default_factory=dict)
+    """Rows of recipes that extend this one, by recipe and node: at least of every value that they change."""
+    nodes: dict[str, list[Row] | None] = Field(default_factory=dict)
+
+    @property
+    def rows(self) -> dict[str, list[Row]]:
+        """The rows of the nodes that are there."""
+        return {node: rows for node, rows in self.nodes.items() if rows is not None}
 
 
 def published(name: str) -> Published:
@@ -52,10 +64,12 @@ def published(name: str) -> Published:
     file = Published.model_validate(load_yaml(SOURCES / f"{name}.yaml"))
     if file.extends is None:
         return file
-    nodes = {node: {row.what: row for row in rows} for node, rows in published(file.extends).nodes.items()}
-    for node, rows in file.nodes.items():
-        nodes[node] = nodes.get(node, {}) | {row.what: row for row in rows}
-    joined = {node: list(rows.values()) for node, rows in nodes.items()}
+    found = {node: {row.what: row for row in rows} for node, rows in published(file.extends).rows.items()}
+    for node, rows in file.rows.items():
+        found[node] = found.get(node, {}) | {row.what: row for row in rows}
+    joined = {
+        node: list(rows.values()) for node, rows in found.items() if file.nodes.get(node, []) is not None
+    }
     return file.model_copy(update={"nodes": joined})
 
 
@@ -70,6 +84,8 @@ def recipe_page(name: str) -> str:
     Raises:
         ValueError: a node or parameter that the recipe does not have, or a difference that nothing explains.
     """
+    from recipe_variants import variant_section
+
     book = RecipeBook(ROOT / "recipes")
     found, recipe = published(name), book[name]
     parts = [
@@ -79,23 +95,33 @@ def recipe_page(name: str) -> str:
         + (f" and its code ({found.code}) have. " if found.code else " has. ")
         + "A dash: it does not say. Values are the recipe's own; the [settings](../params.md#settings) of a data set "
         "replace those that the recipe leaves open.",
+        found.origin,
         recipe.differs,
     ]
-    order = [node for node in recipe.nodes if node in found.nodes]
-    if missing := found.nodes.keys() - recipe.nodes.keys():
+    order = [node for node in recipe.nodes if node in found.rows]
+    if missing := found.rows.keys() - recipe.nodes.keys():
         raise ValueError(f"docs/published/{name}.yaml: the recipe has no node {', '.join(sorted(missing))}")
     for node in order:
         parts += [
             f"## {node}",
-            markdown(("number", "paper", "code", "ours", "why"), _rows(book, name, node, found)),
+            markdown(("number", *COLUMNS), table_rows(book, name, node, found.rows[node])),
         ]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    parts += [variant_section(book, name, variant, found.variants) for variant in found.variants]
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
-def _rows(book: RecipeBook, recipe: str, node: str, found: Published) -> Iterator[tuple[str, ...]]:
+def table_rows(
+    book: RecipeBook, recipe: str, node: str, rows: Iterable[Row], where: str | None = None
+) -> Iterator[tuple[str, ...]]:
+    """Number, paper, code, ours and why of each row.
+
+    Args:
+        where: the rows stand, if it is not the recipe's own file.
+    """
     parameters = node_parameters(book, recipe, node)
-    for row in found.nodes[node]:
-        where = f"docs/published/{recipe}.yaml, {node}, {row.what}"
+    place = where or f"docs/published/{recipe}.yaml"
+    for row in rows:
+        where = f"{place}, {node}, {row.what}"
         is_ours = "ours" in row.model_fields_set
         value = row.ours if is_ours else _value(parameters, row.what, where)
         said = [getattr(row, key) for key in ("paper", "code") if key in row.model_fields_set]
@@ -136,5 +162,9 @@ def _shown(value: Any) -> str:
 
 def recipe_pages_table() -> str:
     """The pages, for docs/recipes.md."""
-    rows = [(f"[`{name}`](recipes/{name}.md)", published(name).paper) for name in recipe_names()]
-    return markdown(("recipe", "paper"), rows)
+    files = {name: published(name) for name in recipe_names()}
+    rows = [
+        (f"[`{name}`](recipes/{name}.md)", file.paper, ", ".join(f"`{one}`" for one in file.variants))
+        for name, file in files.items()
+    ]
+    return markdown(("recipe", "paper", "also on its page"), rows)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.cam.otsu import otsu_threshold, score_histogram
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import read_config
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.recipes import RecipeBook
 from seedbed.runtime.judging import read_judgement
 from seedbed.runtime.paths import RUNS
@@ -64,6 +65,31 @@ def print_table(headings: Sequence[str], rows: Callable[[Workflow], Iterable[tup
     if not printed:
         print(f"{folder} holds no scores yet; go on with experiments/methods/run.py", file=sys.stderr)
         return 1
-    for row in (headings, ("---",) * len(headings), *printed):
-        print(f"| {' | '.join(row)} |")
+    print_rows(headings, printed)
     return 0
+
+
+def print_rows(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a markdown table."""
+    for row in (headings, ("---",) * len(headings), *rows):
+        print(f"| {' | '.join(row)} |")
+
+
+def shown_images(data: Any, count: int) -> list[str]:
+    """Training images with a class, evenly spread."""
+    ids = [image_id for image_id in data.image_ids("train") if data.labels(image_id).sum()]
+    return ids[:: max(1, len(ids) // count)][:count]
+
+
+def cells_sheet(titles: Sequence[str], lines: Sequence[Sequence[np.ndarray]], height: int) -> Image.Image:
+    """A row of pictures per line, below titles."""
+    width, gap = height * 4 // 3, 4
+    sheet = Image.new("RGB", (len(titles) * (width + gap), 16 + len(lines) * (height + gap)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, title in enumerate(titles):
+        draw.text((column * (width + gap), 2), title, fill="black")
+        for row, line in enumerate(lines):
+            cell = Image.fromarray(line[column])
+            cell.thumbnail((width, height))
+            sheet.paste(cell, (column * (width + gap), 16 + row * (height + gap)))
+    return sheet

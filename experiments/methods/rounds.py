@@ -19,7 +19,7 @@ from sklearn.metrics import adjusted_rand_score
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.tables import CLASS, IMAGE, TABLE
 from seedbed.plan.commands import Workflow
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 
 HEADINGS = (
     *("recipe", "round", "K", "CAM, Otsu", "CAM, fixed 0.25", "CAM, best (chosen with masks)"),

@@ -5,21 +5,29 @@ parameters and the additional recipes of this folder, and makes the scores; a se
 stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
-seeds: experiments/sccam, experiments/pixel_methods.
+seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family, experiments/saliency. `--dataset NAME`
+takes another data set of that params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
+
+`--forks` runs the commands without Snakemake (`forks.py`), `--on-gpu` of them at once on one GPU, and no longer than
+`--seconds`.
 """
 
 import argparse
+import math
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
 
+import forks
+
 from seedbed.errors import unknown_name
 from seedbed.plan.commands import Workflow
-from seedbed.plan.config import RunConfig, read_config
-from seedbed.plan.judges import SCORES, Point, judgements_at
-from seedbed.recipes import RecipeBook
+from seedbed.plan.config import RunConfig
+from seedbed.plan.judges import SCORES, Judgement, Point, judgements_at
+from seedbed.plan.tasks import TaskGraph
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -44,17 +52,19 @@ def set_up(folder: Path, experiment: Path) -> None:
     shutil.copy(experiment / "params.yaml", folder / "params.yaml")
 
 
-def targets(folder: Path, dataset: str, points: Iterable[tuple[str, int]]) -> Iterator[Path]:
-    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds."""
-    workflow = Workflow(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"))
-    graph = workflow.graph(dataset)
+def targets(graph: TaskGraph, points: Iterable[tuple[str, int]], last: str | None) -> Iterator[Judgement]:
+    """Scores of the classifiers, of their CAMs, and of ISIM's labels and decoder, of recipes with seeds.
+
+    Args:
+        last: also what judges this node and those that it is made from.
+    """
     for recipe, rng in points:
+        above = {task.key for task in graph.task(recipe, last, rng).ancestors()} if last else set()
         for found in judgements_at(graph, Point(recipe, rng)):
             of_classifier = found.task.stage.makes in ("classification", "cams")
-            if found.judge == SCORES and (
-                of_classifier or found.task.name.startswith(("labels_", "decoder_"))
-            ):
-                yield found.path
+            named = of_classifier or found.task.name.startswith(("labels_", "decoder_"))
+            if found.task.key in above or (found.judge == SCORES and named):
+                yield found
 
 
 def points(config: RunConfig) -> dict[str, list[tuple[str, int]]]:
@@ -72,21 +82,43 @@ def main() -> int:
     parser.add_argument("--experiment", type=Path, default=HERE)
     parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
     parser.add_argument("--rngs", nargs="+", type=int, metavar="N", help="only these of params.yaml")
+    parser.add_argument("--dataset", metavar="NAME", help="another data set of params.yaml")
+    parser.add_argument("--to", metavar="NODE", help="judge this node, too, and all that it is made from")
+    parser.add_argument("--forks", action="store_true", help="without Snakemake, --cores commands at once")
+    parser.add_argument("--on-gpu", type=int, default=4, help="with --forks: commands at once on the GPU")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="with --forks: end what runs then")
     arguments, options = parser.parse_known_args()
     experiment = arguments.experiment.resolve()
     set_up(arguments.folder, experiment)
-    config = read_config(arguments.folder / "params.yaml")
+    os.chdir(arguments.folder)
+    workflow = Workflow.read()
+    config = workflow.config
     selected = set(arguments.recipes or config.recipes)
     if unknown := sorted(selected - set(config.recipes)):
         parser.error(unknown_name("recipe", unknown[0], config.recipes))
     rngs = set(config.rngs if arguments.rngs is None else arguments.rngs)
     if missing := sorted(rngs - set(config.rngs)):
         parser.error(f"rng {missing[0]} is not among params.yaml's: {', '.join(map(str, config.rngs))}")
-    every = {config.dataset: [*product(config.recipes, config.rngs)]}
-    for dataset, found in (points(config) if experiment == HERE else every).items():
+    name = arguments.dataset or config.dataset
+    if name not in config.datasets:
+        parser.error(unknown_name("data set", name, config.datasets))
+    here = experiment == HERE and arguments.dataset is None
+    every = points(config) if here else {name: [*product(config.recipes, config.rngs)]}
+    for dataset, found in every.items():
         chosen = [(recipe, rng) for recipe, rng in found if recipe in selected and rng in rngs]
-        wanted = sorted({str(path) for path in targets(arguments.folder, dataset, chosen)})
+        chosen.sort(key=lambda point: point[1])
+        judgements = targets(workflow.graph(dataset), chosen, arguments.to)
+        wanted = {judgement.path: judgement for judgement in judgements}
         if not wanted:
+            continue
+        if arguments.forks:
+            of_dataset = Workflow(config.model_copy(update={"dataset": dataset}), workflow.book)
+            of_dataset.write_slices()
+            commands = forks.commands_of(of_dataset.graph(), [*wanted.values()])
+            missed = forks.run(commands, arguments.cores, arguments.on_gpu, arguments.seconds)
+            print(f"{len(missed)} commands failed or were not run", *missed, sep="\n  ")
+            if missed:
+                return 1
             continue
         command = [
             "snakemake",
@@ -97,8 +129,8 @@ def main() -> int:
             "--keep-going",
             *options,
         ]
-        command += ["--config", f"dataset={dataset}", "--", *wanted]
-        done = subprocess.run(command, cwd=arguments.folder, check=False)
+        command += ["--config", f"dataset={dataset}", "--", *sorted(map(str, wanted))]
+        done = subprocess.run(command, check=False)
         if done.returncode:
             return done.returncode
     return 0

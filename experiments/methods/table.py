@@ -11,8 +11,8 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from measured import costs_of, otsu_score, scores_of
-from PIL import Image, ImageDraw
+from measured import cells_sheet, costs_of, otsu_score, print_rows, scores_of, shown_images
+from PIL import Image
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.datasets.table import open_dataset
@@ -31,10 +31,10 @@ HEADINGS = (
     *("recipe", "seeds", "CAM, Otsu", "CAM, fixed 0.25", "CAM, best (chosen with masks)", "mAP, val"),
     *("training, CPU s", "CAMs, CPU s", "peak, GB"),
 )
-IMAGES, HEIGHT, GAP = 6, 120, 4
+IMAGES, HEIGHT = 6, 120
 
 
-def rows(workflow: Workflow, dataset: str) -> Iterator[str]:
+def rows(workflow: Workflow, dataset: str) -> Iterator[list[str]]:
     """One markdown row per recipe, over its seeds; what it takes from another recipe is not counted again."""
     for recipe in workflow.config.recipes:
         found = list(runs_of(workflow, dataset, recipe)) if recipe not in EPOCHS else []
@@ -45,7 +45,7 @@ def rows(workflow: Workflow, dataset: str) -> Iterator[str]:
             spread([run[key] for run in found]) for key in ("otsu", "fixed", "best", "mean_average_precision")
         ]
         cells += [f"{fmean(run[key] for run in found):.0f}" for key in ("training", "dumping")]
-        yield f"| {' | '.join(cells)} | {max(run['memory'] for run in found) / 1000:.1f} |"
+        yield [*cells, f"{max(run['memory'] for run in found) / 1000:.1f}"]
 
 
 def runs_of(workflow: Workflow, dataset: str, recipe: str) -> Iterator[dict[str, float]]:
@@ -104,24 +104,13 @@ def picture(workflow: Workflow, dataset: str) -> Image.Image:
     }
     cams = {r: Artifact(task.manifest).open("train") for r, task in tasks.items() if task.manifest.exists()}
     data = open_dataset(dataset, graph.declaration)
-    ids = [i for i in data.image_ids("train") if data.labels(i).sum()]
     lines = []
-    for image_id in ids[:: max(1, len(ids) // IMAGES)][:IMAGES]:
+    for image_id in shown_images(data, IMAGES):
         photo, truth = np.array(data.image(image_id)), data.mask(image_id)
         assert truth is not None
         heats = [overlay_heat(photo, maps.scores(image_id).max(0)) for maps in cams.values()]
         lines.append([photo, *heats, overlay_labels(photo, truth)])
-    width = HEIGHT * 4 // 3
-    titles = ("photograph", *cams, "truth")
-    sheet = Image.new("RGB", (len(titles) * (width + GAP), 16 + len(lines) * (HEIGHT + GAP)), "white")
-    draw = ImageDraw.Draw(sheet)
-    for column, title in enumerate(titles):
-        draw.text((column * (width + GAP), 2), title, fill="black")
-        for row, line in enumerate(lines):
-            cell = Image.fromarray(line[column])
-            cell.thumbnail((width, HEIGHT))
-            sheet.paste(cell, (column * (width + GAP), 16 + row * (HEIGHT + GAP)))
-    return sheet
+    return cells_sheet(("photograph", *cams, "truth"), lines, HEIGHT)
 
 
 def main(folder: Path) -> int:
@@ -137,10 +126,10 @@ def main(folder: Path) -> int:
         print(f"{folder} holds no scores yet; go on with experiments/methods/run.py", file=sys.stderr)
         return 1
     for dataset, lines in tables.items():
+        if not lines:
+            continue
         print(f"\n{dataset}\n")
-        for row in (HEADINGS, ("---",) * len(HEADINGS)):
-            print(f"| {' | '.join(row)} |")
-        print("\n".join(lines))
+        print_rows(HEADINGS, lines)
     if curves := epoch_curves(workflow, config.dataset):
         print("\nmean IoU at every epoch, scale 1.0: fixed / best threshold\n")
         for recipe, values in curves.items():

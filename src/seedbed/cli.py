@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from seedbed.errors import SeedbedError, one_line
 from seedbed.verbs.params_options import NO_OPTIONS, ParamsOptions
+from seedbed.verbs.recipe_commands import recipe_app
 
 WATCH_S = 5.0
 """Seconds between two looks of `seedbed watch`."""
@@ -22,8 +23,10 @@ app = App(
 app.register_install_completion_command(
     help="Install completion of seedbed's commands and options for this shell (bash, zsh, fish, powershell).",
 )
-recipe_app = App(name="recipe", help="Show and compare recipes.")
 app.command(recipe_app)
+
+MAY_STAND_ALONE = {"--graph": "mermaid"}
+"""Options whose value may be left out, each with the value that is then meant."""
 
 
 @app.command
@@ -45,6 +48,20 @@ def init(folder: Path, *, name: str | None = None, labels: str | None = None, fo
         print(f"seedbed: error: {fault}", file=sys.stderr)
     print("\n".join(lines), end="\n" if lines else "")
     return 1 if faults else 0
+
+
+@app.command
+def fetch(dataset: str, *, out: Path = Path("data"), keep: bool = False) -> None:
+    """Download a published data set from its official address, verify and unpack it; a cut download goes on.
+
+    Args:
+        dataset: voc, sbd (with voc), coco, coco2014 or pets.
+        out: folder below which it is unpacked.
+        keep: keep the archives, in the folder `.fetch` there.
+    """
+    from seedbed.verbs.fetch import fetch as download
+
+    download(dataset, out, keep)
 
 
 @app.command
@@ -109,6 +126,44 @@ def scores(*, sweep: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
 
 
 @app.command
+def compare(
+    *results: str,
+    baseline: str = "",
+    split: str = "",
+    per_class: bool = False,
+    csv: Path | None = None,
+    page: Path | None = None,
+    given: ParamsOptions = NO_OPTIONS,
+) -> None:
+    """Print cached results in one table: mean ± sd over random seeds, and how far they are from a baseline.
+
+    Nothing is run: what is missing or stale is left out, and named. Differences of mIoU have an interval over images.
+
+    Args:
+        results: [dataset/]recipe[@rng0][@bg0.10-fg0.40] each; by default at params.yaml's rngs and the recipe's own
+            regions setting. @sweep: at all of params.yaml's thresholds.
+        baseline: the one with which the others are compared; the first by default.
+        split: one split only.
+        per_class: also the scores of each class, and their differences.
+        csv: file to write with every number, by class too.
+        page: file to write as HTML.
+    """
+    from seedbed.verbs.compare import compare_text, write_csv, write_page
+    from seedbed.verbs.compared import compared
+
+    workflow = given.workflow()
+    comparison = compared(workflow, results or tuple(workflow.config.recipes), baseline, split)
+    print(compare_text(comparison, per_class))
+    if csv:
+        write_csv(comparison, csv)
+    if page:
+        write_page(comparison, page)
+    for path in (csv, page):
+        if path:
+            print(f"written to {path}")
+
+
+@app.command
 def watch(*, sweep: bool = False, once: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
     """Show how far the run in another terminal is, under Snakemake, DVC or SLURM, until Ctrl-C.
 
@@ -166,41 +221,6 @@ def tensorboard(
         print(f"seedbed: note: {are} stale; written as they are", file=sys.stderr)
     count = write_events(runs, out)
     print(f"{out}: {count} points of {len(runs)} runs; look at them with `tensorboard --logdir {out}`")
-
-
-@recipe_app.command
-def show(name: str, *, resolved: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
-    """Print a recipe with all that it extends merged in.
-
-    Args:
-        name: recipe.
-        resolved: with every parameter's value for the configured data set, and the owner of each node.
-    """
-    from seedbed.verbs.recipe import recipe_text
-
-    workflow = given.workflow()
-    print(recipe_text(workflow.book.check(name), workflow.graph() if resolved else None), end="")
-
-
-@recipe_app.command
-def diff(first: str, second: str, *, given: ParamsOptions = NO_OPTIONS) -> None:
-    """Print what the second recipe changes against the first, and which nodes they share.
-
-    Args:
-        first: recipe.
-        second: recipe.
-    """
-    from seedbed.verbs.recipe import recipe_difference
-
-    print(recipe_difference(given.workflow(), first, second))
-
-
-@recipe_app.command(name="list")
-def list_(*, given: ParamsOptions = NO_OPTIONS) -> None:
-    """Print all recipes with their papers."""
-    from seedbed.verbs.recipe import recipe_list
-
-    print(recipe_list(given.workflow().book))
 
 
 @app.command
@@ -277,15 +297,18 @@ def export(
     out: Path,
     form: Annotated[str, Parameter(name="--format")] = "png",
     split: str | None = None,
+    data_root: Annotated[Path | None, Parameter(name="--data-root")] = None,
     given: ParamsOptions = NO_OPTIONS,
 ) -> None:
-    """Write a node's label maps as PNGs with the images' ids, or as the archive that VOC's test server takes.
+    """Write a node's label maps, or its CAMs, as people, evaluation servers and other toolboxes expect them.
 
     Args:
         node: recipe.node[@rng0][@bg0.10-fg0.40] of the configured data set, or the folder of an artifact.
         out: folder to write.
-        form: png or voc.
+        form: png; voc (the archive that its test server takes); coco (JSON); mmseg (img_dir and ann_dir); irn (.npy of
+            CAMs); overlays (pictures, also of CAMs, and contact sheets).
         split: one split only.
+        data_root: folder of the data set on this machine, for mmseg and overlays.
     """
     from seedbed.verbs.export import export as write
     from seedbed.verbs.locate import locate
@@ -293,8 +316,8 @@ def export(
     located = locate(node, given.workflow)
     if located.note:
         print(f"seedbed: note: {located.note}", file=sys.stderr)
-    path, count = write(located, out, form, split)
-    print(f"{path}: {count} label maps")
+    path, count = write(located, out, form, split, data_root)
+    print(f"{path}: {count} images")
 
 
 @app.command
@@ -369,7 +392,7 @@ def main() -> None:
     """Entry point: mistakes of a user are answered with one line, and a closed pipe ends it silently."""
     try:
         try:
-            sys.exit(app(_with_form_of_graph(sys.argv[1:])))
+            sys.exit(app(with_omitted_values(sys.argv[1:])))
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -380,9 +403,15 @@ def main() -> None:
         sys.exit(1)
 
 
-def _with_form_of_graph(words: list[str]) -> list[str]:
-    """The words with the default form after an option `--graph` that names none."""
+def with_omitted_values(words: list[str]) -> list[str]:
+    """A command line with the values that may be left out, which Cyclopts cannot express.
+
+    Args:
+        words: of the command line, after `seedbed`.
+    """
     return [
-        "--graph=mermaid" if word == "--graph" and (not after or after.startswith("-")) else word
+        f"{word}={MAY_STAND_ALONE[word]}"
+        if word in MAY_STAND_ALONE and (not after or after.startswith("-"))
+        else word
         for word, after in zip(words, [*words[1:], ""], strict=True)
     ]

@@ -1,11 +1,46 @@
 """Errors for people: what was expected, what came, what to do, in one line."""
 
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
 class SeedbedError(Exception):
     """A mistake that a user can correct. Commands print its one line; the traceback goes to the log only."""
+
+
+class ImageMemoryError(MemoryError):
+    """Memory ran out for one image, which a caller that works on many could not tell."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(image_id)
+        self.image_id = image_id
+
+
+@contextmanager
+def memory_for_image(image_id: str) -> Iterator[None]:
+    """Say for which image memory ran out.
+
+    Raises:
+        ImageMemoryError: instead of what an allocator raises.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError, OSError) as error:
+        if isinstance(error, ImageMemoryError) or not is_out_of_memory(error):
+            raise
+        raise ImageMemoryError(image_id) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory could not be allocated: Python's, NumPy's, or torch's on CPU or GPU."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    told = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        sign in told for sign in ("allocate memory", "not enough memory", "out of memory")
+    )
 
 
 def one_line(error: BaseException) -> str:

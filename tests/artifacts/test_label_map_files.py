@@ -95,3 +95,15 @@ def test_a_missing_label_map_is_named(tmp_path: Path) -> None:
 def test_an_empty_archive_is_one(tmp_path: Path) -> None:
     (tmp_path / "train-0.zip").write_bytes(archive({}))
     assert list(LabelMaps([tmp_path / "train-0.zip"], {})) == []
+
+
+def test_sizes_are_checked_by_the_heads_of_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "train-0.zip"
+    path.write_bytes(archive(MAPS))
+    maps = LabelMaps([path], {})
+    sizes = {"2007_000032": (3, 2), "b/c d": (1, 1), "ä": (1, 3), "another": (9, 9)}
+    maps.check_sizes(sizes, sizes.__getitem__)
+    with pytest.raises(
+        SeedbedError, match=r"train-0\.zip: image 'ä': a label map of 1x3, but the image has 3x1; "
+    ):
+        maps.check_sizes(["2007_000032", "ä"], (sizes | {"ä": (3, 1)}).__getitem__)

@@ -19,7 +19,7 @@ from seedbed.errors import SeedbedError
 from seedbed.methods import table
 from seedbed.plan.commands import Workflow, prepare_command, task_commands
 from seedbed.plan.config import parse_config
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.recipes import RecipeBook
 from seedbed.runtime.options import main
 from seedbed.stages.prepare_dataset import STAGE as PREPARE_DATASET

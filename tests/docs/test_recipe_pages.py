@@ -21,10 +21,14 @@ def sources(tmp_path, monkeypatch):
     return write
 
 
-def test_the_recipes_of_the_methods_have_pages():
-    assert set(recipe_names()) >= {"psa", "irn", "puzzle", "occse", "poc", "pnoc", "gradcampp"}
+def test_each_recipe_has_a_page():
+    """Its own, or a section on that of a recipe that it extends; and only one of them."""
+    own, varied = recipe_names(), [one for name in recipe_names() for one in published(name).variants]
+    shipped = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
+    assert sorted([*own, *varied]) == shipped
     text = (ROOT / "docs/recipes.md").read_text()
-    assert all(f"(recipes/{name}.md)" in text for name in recipe_names())
+    assert all(f"(recipes/{name}.md)" in text for name in own)
+    assert all(f"`{name}`" in text for name in varied)
 
 
 def test_a_row_by_hand(sources):
@@ -74,6 +78,15 @@ def test_what_is_not_explained_or_not_there_is_refused(sources, row, message):
         recipe_page("psa")
 
 
+def test_a_node_that_is_null_is_left_out(sources):
+    row = [{"what": "lr", "code": 1, "why": "w"}]
+    sources("psa", nodes={"classifier": row, "segmenter": row})
+    sources("puzzle", extends="psa", nodes={"segmenter": None})
+    assert "## segmenter" in recipe_page("psa")
+    assert "## classifier" in recipe_page("puzzle")
+    assert "## segmenter" not in recipe_page("puzzle")
+
+
 def test_a_node_that_the_recipe_lacks_is_refused(sources):
     sources("psa", nodes={"clasifier": []})
     with pytest.raises(ValueError, match="the recipe has no node clasifier"):
@@ -91,3 +104,50 @@ def test_rows_are_taken_over_and_replaced(sources):
     found = published("puzzle").nodes
     assert [(row.what, row.code) for row in found["classifier"]] == [("lr", 3), ("epochs", 2), ("tiles", 2)]
     assert [row.what for row in found["cams"]] == ["flip"]
+
+
+VARIED = {"what": "crf", "code": "psa"}, {"what": "regions", "paper": "alpha4-24"}
+
+
+def test_a_variant_by_hand(sources):
+    sources("psa", nodes={}, variants={"psa-alpha": {"confident_regions": list(VARIED)}, "regions-only": {}})
+    page = recipe_page("psa")
+    alpha, only = page.split("## Recipe ")[1:]
+    assert "[The recipe](../../recipes/psa-alpha.yaml): psa with other values, for VOC 2012 train" in alpha
+    assert "| confident_regions | `crf` | - | psa | psa |  |" in alpha
+    assert "| confident_regions | `regions` | alpha4-24 | - | alpha4-24 |  |" in alpha
+    assert (
+        "Without `affinitynet`, `refined_cams`, `pseudo_masks`. `segmenter` reads `confident_regions`."
+        in only
+    )
+
+
+def test_a_variant_is_compared_with_the_nearest_recipe_on_the_page(sources):
+    """seam extends psa-alpha, which extends psa; ppc-resnet101-epoch3 changes inputs only."""
+    changed = {"confident_regions": list(VARIED)}
+    sources("psa", variants={"psa-alpha": changed, "seam": {}})
+    with pytest.raises(
+        ValueError, match="seam: classifier: output_stride is not that of psa-alpha; give a row"
+    ):
+        recipe_page("psa")
+    sources("ppc-resnet101", variants={"ppc-resnet101-epoch3": {}})
+    assert "`cams` reads `classifier@epoch3`." in recipe_page("ppc-resnet101")
+
+
+@pytest.mark.parametrize(
+    ("variant", "rows", "message"),
+    [
+        ("psa-alpha", {"confident_regions": [VARIED[0]]}, "regions is not that of psa; give a row"),
+        ("psa-alpha", {"confidence": [VARIED[0]]}, "the recipe has no node confidence"),
+        ("supervised", {}, "does not extend psa; give it a file of its own"),
+        (
+            "psa-alpha",
+            {"confident_regions": [{"what": "crf", "code": "irn"}, VARIED[1]]},
+            "psa.yaml, variants, psa-alpha, confident_regions, crf: ours is 'psa', which is not what is published",
+        ),
+    ],
+)
+def test_a_variant_that_does_not_fit_is_refused(sources, variant, rows, message):
+    sources("psa", variants={variant: rows})
+    with pytest.raises(ValueError, match=message):
+        recipe_page("psa")

@@ -24,7 +24,8 @@ from seedbed.artifacts.manifest import (
 from seedbed.engines.restored import masks_key
 from seedbed.engines.soundness import CACHED, MISSING, Depth, Examiner, State, finished_shards
 from seedbed.plan.commands import Workflow
-from seedbed.plan.tasks import Task, TaskGraph
+from seedbed.plan.task import Task
+from seedbed.plan.tasks import TaskGraph
 
 NODES: dict[str, dict[str, Any]] = {
     "classifier": {"stage": "train_classifier", "with": {"lr": 0.1}},

@@ -14,6 +14,7 @@ from seedbed.input.photometric import (
     MEAN_COLOUR,
     jitter_colours,
     rand_augment,
+    turn,
     turn_hue,
 )
 from seedbed.input.transforms import augment, draw_size, place, resize
@@ -285,3 +286,48 @@ def test_colour_operations_alone_are_the_default():
         _, planes, valid = rand_augment(photo(8, 8), {"a": labels}, inside, RandAugment(), generator(seed))
         assert (planes["a"] == labels).all()
         assert (np.asarray(valid) == 255).all()
+
+
+def test_rotation_turns_labels_with_the_image_and_leaves_the_outside_without_label():
+    """A quarter turn of a square moves every pixel onto another; 45 degrees cut the corners off."""
+    image = photo(8, 8)
+    labels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    maps = np.ones((1, 8, 8), np.float32)
+    valid = Image.new("L", (8, 8), 255)
+    turned, planes, inside = turn(image, {"labels": labels, "maps": maps}, valid, np.pi / 2)
+    assert (planes["labels"] == np.rot90(labels)).all() or (planes["labels"] == np.rot90(labels, -1)).all()
+    assert np.asarray(inside).all()
+    turned, planes, inside = turn(image, {"labels": labels, "maps": maps}, valid, np.pi / 4)
+    outside = np.asarray(inside) == 0
+    assert outside[0, 0]
+    assert outside[7, 7]
+    assert not outside[3:5, 3:5].any()
+    assert (planes["labels"][outside] == 255).all()
+    assert set(planes["labels"][~outside]) <= set(range(64))  # no mixture of labels
+    assert (np.asarray(turned)[0, 0] == MEAN_COLOUR).all()
+
+
+def test_rotation_is_drawn_to_both_sides_up_to_the_angle_and_nothing_else_moves():
+    labels = np.tile(np.arange(9, dtype=np.uint8), (9, 1))
+    whole = Augmentation(resize_long=None, crop=9, flip=0)
+    still = augment(photo(9, 9), {"labels": labels}, whole, generator())
+    assert (still.fields["labels"] == labels).all()
+    corners = set()
+    for seed in range(40):
+        sample = augment(
+            photo(9, 9), {"labels": labels}, whole.model_copy(update={"rotate": 45.0}), generator(seed)
+        )
+        assert (sample.fields["labels"][~sample.valid] == 255).all()
+        assert (sample.image[~sample.valid] == MEAN_COLOUR).all()
+        assert sample.fields["labels"][4, 4] == 4
+        # Turned to one side the pixel above the centre comes from the left, to the other from the right.
+        corners.add(int(np.sign(int(sample.fields["labels"][1, 4]) - 4)))
+    assert corners == {-1, 0, 1}
+
+
+def test_no_rotation_draws_nothing():
+    """Only the flip and two places, so that trainings without it keep their bytes."""
+    one, two = generator(1), generator(1)
+    augment(photo(9, 9), {}, Augmentation(resize_long=None, crop=4), one)
+    two.random(), two.integers(6), two.integers(6)
+    assert one.random() == two.random()

@@ -61,6 +61,26 @@ def test_the_largest_fifth_of_entries_or_of_pixels():
     assert cross_equivariance_loss(PLAIN, REFINED, share=1.0).item() == pytest.approx(0.18)
 
 
+@pytest.mark.parametrize(("hardest", "expected"), [("entries", 1.8 / 5), ("pixels", 1.2 / 5)])
+def test_outputs_that_are_not_there_are_zero_in_both(hardest, expected):
+    """2 of 5 outputs, and the same with the other 3 written out. Five of 25 entries: 1, 0.5, 0.2, 0.1 and a 0."""
+    empty = torch.zeros(1, 3, *PLAIN.shape[2:])
+    outputs = REFINED.shape[1] + 3
+    whole = cross_equivariance_loss(
+        torch.cat([PLAIN, empty], 1), torch.cat([REFINED, empty], 1), hardest=hardest
+    )
+    found = cross_equivariance_loss(PLAIN, REFINED, hardest=hardest, outputs=outputs)
+    assert found.item() == pytest.approx(expected)
+    assert whole.item() == pytest.approx(expected)
+    assert found < cross_equivariance_loss(PLAIN, REFINED, hardest=hardest)
+
+
+def test_more_counted_outputs_than_there_are_by_hand():
+    """One pixel: differences 0.5 and 0.5 of 2 outputs, as for 10 outputs, all of which count: their mean is 0.1."""
+    found = cross_equivariance_loss(row([0.5]), row([0.0], [0.0]), share=1.0, outputs=10)
+    assert found.item() == pytest.approx(0.1)
+
+
 def test_the_largest_are_those_of_each_image():
     """The second image is perfect: over both images the largest fifth would all be the first one's."""
     plain = torch.cat([PLAIN, PLAIN])

@@ -1,5 +1,6 @@
 """ISIM: when and how it makes labels, what it learns from them, and that a killed run ends in the same bytes."""
 
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from seedbed.artifacts.maps import Maps
 from seedbed.cam.inference import multi_scale_cams
-from seedbed.errors import SeedbedError
+from seedbed.errors import ImageMemoryError, SeedbedError
 from seedbed.input.augmentation import Augmentation
 from seedbed.input.batch import Batch
 from seedbed.input.field_store import FieldStore
@@ -18,6 +19,7 @@ from seedbed.input.loaders import TrainingLoader
 from seedbed.labels import IGNORE
 from seedbed.losses.modified_cross_entropy import modified_cross_entropy
 from seedbed.methods.base import EpochContext, Progress
+from seedbed.methods.cam_labels import CamLabels, ImageCams, in_order
 from seedbed.methods.isim import LABELS, IsimMethod, IsimParameters
 from seedbed.networks.weights import digest
 from seedbed.runtime.contract import Job
@@ -235,6 +237,48 @@ def state_after(work, epoch):
     kept = KeptEpochs(work / "kept")
     kept.digests = dict.fromkeys(kept.folder.iterdir(), "")
     return dict(kept.states())[epoch]
+
+
+class NoMemory(IsimMethod):
+    """Memory runs out at the second photograph with a class."""
+
+    def __init__(self, *given, **options):
+        super().__init__(*given, **options)
+        self.seen = 0
+        self.classifier.register_forward_pre_hook(self._count)
+
+    def _count(self, network, images):
+        self.seen += 1
+        if self.seen > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
+
+
+def test_labels_for_which_there_is_no_memory_name_the_image(tmp_path):
+    """Two views of each photograph (one scale and its mirror image), so the third is of `b`."""
+    made = NoMemory(IsimParameters(**SMALL | {"label_scales": (1.0,)}), classes=2, rng=0)
+    with pytest.raises(ImageMemoryError) as caught:
+        start_epochs(tmp_path, made, 2, ids=IDS)
+    assert caught.value.image_id == "b"
+
+
+def greedy_labels(cams):
+    raise MemoryError
+
+
+def killed_labels(item):
+    os._exit(9)
+
+
+def test_labels_for_whose_crf_there_is_no_memory_name_the_image(monkeypatch):
+    monkeypatch.setattr(CamLabels, "_label_map", lambda self, cams: greedy_labels(cams))
+    with pytest.raises(ImageMemoryError) as caught:
+        CamLabels(0.3, None)(ImageCams("c", np.zeros((2, 2, 3), np.uint8), (), ()))
+    assert caught.value.image_id == "c"
+
+
+def test_a_worker_that_is_killed_is_one_line():
+    with pytest.raises(SeedbedError, match=r"worker processes was killed, .*memory ran out; .*`longest`"):
+        list(in_order(killed_labels, range(3), 2))
 
 
 def test_labels_that_are_all_background_stop_the_run_and_name_the_epoch(tmp_path):

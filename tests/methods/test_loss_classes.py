@@ -8,6 +8,9 @@ import torch
 from methods.puzzle_erasing_toys import CLASSES, QUARTER, TINY, batch
 from seedbed.methods.affinity import AffinityMethod, AffinityParameters
 from seedbed.methods.cam import CamParameters, ClassMeanParameters
+from seedbed.methods.isim import LABELS, IsimParameters
+from seedbed.methods.ppc import PpcParameters
+from seedbed.methods.prototype_contrast import PrototypeContrastParameters
 from seedbed.methods.seam import SeamParameters
 from seedbed.methods.subcategory import FIELD, SubcategoryParameters
 from seedbed.methods.table import build_method
@@ -18,7 +21,9 @@ def objective(name, parameters):
     one = batch()
     clusters = torch.where(one.labels > 0.5, 0.0, -1.0)
     method.eval()
-    (found,) = method.objectives(replace(one, fields={FIELD: clusters}), QUARTER)
+    labels = torch.ones(len(clusters), *one.images.shape[2:], dtype=torch.long)
+    torch.manual_seed(0)
+    (found,) = method.objectives(replace(one, fields={FIELD: clusters, LABELS: labels}), QUARTER)
     return found
 
 
@@ -35,9 +40,28 @@ def test_three_classes_at_rates_for_twenty(name, model, more):
             assert scaled.parts[part].item() == pytest.approx(factor * value.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("name", "model", "more", "scaled_parts"),
+    [
+        ("seam", SeamParameters, {"view_scale": 0.6}, {"classification", "equivariance"}),
+        ("ppc", PpcParameters, {"view_scale": 0.6}, {"classification", "equivariance"}),
+        ("prototype_contrast", PrototypeContrastParameters, {}, {"classification"}),
+        ("isim", IsimParameters, {}, {"classification"}),
+    ],
+)
+def test_only_means_over_classes_shrink(name, model, more, scaled_parts):
+    """Three classes at rates for twenty; the rest are means over pixels. L_ECR is by hand in test_equivariance.py."""
+    plain, scaled = (objective(name, model(**TINY, **more, loss_classes=n)).parts for n in (None, 20))
+    for part, value in plain.items():
+        factor = 3 / 20 if part in scaled_parts else 1
+        if part != "cross_equivariance":
+            assert scaled[part].item() == pytest.approx(factor * value.item(), rel=1e-5), part
+    if "cross_equivariance" in plain:
+        assert 0 < scaled["cross_equivariance"] < plain["cross_equivariance"]
+
+
 def test_a_method_without_the_option_keeps_means():
     assert CamParameters(**TINY).class_factor(6) == 1
-    assert "loss_classes" not in SeamParameters.model_fields
 
 
 @pytest.mark.parametrize("stages", [0, 1])

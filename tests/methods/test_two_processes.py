@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from methods.puzzle_erasing_toys import method_of, train
-from methods.two_processes import CONTRASTS, FROZEN, Part, contrast_of, weights_of
+from methods.two_processes import CONTRASTS, FROZEN, PUBLISHED, Part, contrast_of, weights_of
 from seedbed.networks.weights import digest
 
 pytestmark = pytest.mark.slow
@@ -57,12 +57,12 @@ def results(tmp_path_factory):
     assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
     return {
         (name, rank): torch.load(folder / f"{name}-{rank}.pt", weights_only=True)
-        for name in ("frozen", "trained", *CONTRASTS)
+        for name in ("frozen", "trained", "published", *CONTRASTS)
         for rank in range(2)
     }
 
 
-@pytest.mark.parametrize("name", ["frozen", "trained"])
+@pytest.mark.parametrize("name", ["frozen", "trained", "published"])
 def test_weights_are_equal_on_all_ranks(results, name):
     (first, _), (second, _) = results[name, 0], results[name, 1]
     assert {n.partition(".")[0] for n in first} == {"classifier", "adversary"}
@@ -122,16 +122,20 @@ def test_processes_had_different_images(results):
     assert [row["classifier/loss"] for row in first] != [row["classifier/loss"] for row in second]
 
 
-def test_frozen_batch_norm_and_equal_global_batch_agree_with_one_process(results, tmp_path):
-    """To 1e-5 of each tensor's largest weight, and the losses' mean to 1e-5: float32 sums in another order."""
-    alone = method_of("pnoc", **FROZEN)
+@pytest.mark.parametrize(("name", "settings"), [("frozen", FROZEN), ("published", PUBLISHED)])
+def test_frozen_batch_norm_and_equal_global_batch_agree_with_one_process(results, tmp_path, name, settings):
+    """To 1e-5 of each tensor's largest weight, and the losses' mean to 1e-5: float32 sums in another order.
+
+    `published`: the adversary also steps along the gradient that the classifier's loss leaves in it, averaged, too.
+    """
+    alone = method_of("pnoc", **settings)
     before = {n: p.detach().clone() for n, p in weights_of(alone)}
     history = train(alone, tmp_path, Part(slice(0, 4)))
-    together = results["frozen", 0][0]
-    for name, weights in weights_of(alone):
-        assert (weights - together[name]).abs().max() <= 1e-5 * weights.abs().max() + 1e-7, name
+    together = results[name, 0][0]
+    for weight, values in weights_of(alone):
+        assert (values - together[weight]).abs().max() <= 1e-5 * values.abs().max() + 1e-7, weight
     assert any(not torch.equal(p, before[n]) for n, p in weights_of(alone) if n.startswith("adversary"))
-    for row, one, other in zip(history.rows, results["frozen", 0][1], results["frozen", 1][1], strict=True):
+    for row, one, other in zip(history.rows, results[name, 0][1], results[name, 1][1], strict=True):
         for key in ("classifier/loss", "adversary/loss"):
             if key in row:
                 assert row[key] == pytest.approx((one[key] + other[key]) / 2, rel=1e-5, abs=1e-6)

@@ -18,6 +18,7 @@ from seedbed.methods.table import build_method, method_entry
 
 FROZEN = {"batch_norm": "frozen", "erasing_norm": "image", "adversary_every": 2}
 TRAINED = {"adversary_every": 2}
+PUBLISHED = {"batch_norm": "frozen", "erasing_norm": "image", "adversary_gradient": "published"}
 CONTRASTS = ("seam", "ppc", "prototype_contrast")
 """Methods that compare views or pixels."""
 
@@ -59,7 +60,8 @@ if __name__ == "__main__":
     strategy = DDPStrategy(process_group_backend="gloo", broadcast_buffers=False)
     fabric = Fabric(accelerator="cpu", devices=2, strategy=strategy, plugins=[TorchElasticEnvironment()])
     fabric.launch()
-    methods = {"frozen": method_of("pnoc", **FROZEN), "trained": method_of("pnoc", **TRAINED)}
+    settings = {"frozen": FROZEN, "trained": TRAINED, "published": PUBLISHED}
+    methods = {name: method_of("pnoc", **options) for name, options in settings.items()}
     for name, method in (methods | {name: contrast_of(name) for name in CONTRASTS}).items():
         rows = slice(2 * rank, 2 * rank + 2)
         history = train(method, Path(sys.argv[1]) / name, Part(rows), fabric=fabric)

@@ -200,3 +200,13 @@ print([heavy for heavy in ("torch", "numba", "sklearn", "scipy") if heavy in sys
         env=os.environ | {"PYTHONPATH": str(folder.parents[1])},
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_predictions_are_joined_by_hand():
+    counts = np.array([[5, 1, 2, 3, 4], [6, 7, 8, 9, 10], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
+    lookup = np.full(256, 255, np.uint8)
+    lookup[:4] = 0, 1, 0, 255  # class 1 stays, class 2 is background, class 3 has no label
+    assert segmentation.join_predictions(counts, lookup).tolist() == [[7, 1, 7], [14, 7, 19]]
+    assert segmentation.join_predictions(np.stack([counts, counts]), lookup).shape == (2, 2, 3)
+    unchanged = np.arange(256, dtype=np.uint8)
+    assert (segmentation.join_predictions(counts, unchanged) == counts).all()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from recipe_files import BASE, make_workflow
+from recipe_files import BASE, CONFIG, make_workflow
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import ALL_STAGES, Command, Workflow
 from seedbed.plan.config import parse_config
@@ -332,10 +332,66 @@ def test_a_configuration_that_is_no_mapping_is_one_line(raw: Any) -> None:
         parse_config(raw)
 
 
-def test_a_wrong_setting_names_the_recipe_that_meets_it(tmp_path: Path) -> None:
-    workflow = make_workflow(tmp_path, {"settings": {"toy": {"dump_cams": {"scale": [1]}}}})
-    with pytest.raises(SeedbedError, match=r"node cams .*unknown key 'scale'; did you mean scales\?"):
-        _ = workflow.tasks
+WRONG_SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown key": (
+        {"dump_cams": {"scale": [1]}},
+        r"settings\.toy \(stage dump_cams\): unknown key 'scale'; did you mean scales\?$",
+    ),
+    "hidden by the recipe": (
+        {"train_classifier": {"lr": "fast"}},
+        r"\(stage train_classifier\): lr: .*got 'fast'",
+    ),
+    "hidden and out of range": ({"train_classifier": {"epochs": 0, "lr": -1}}, r"epochs: .*; lr: .*got -1$"),
+    "not finite": ({"train_classifier": {"lr": float("inf")}}, r"lr: expected a finite number, got inf$"),
+    "of a stage that no recipe has": ({"train_saliency": {"batchsize": 4}}, r"did you mean batch_size "),
+    "of another method": ({"train_classifier": {"first_labels": 0}}, r"first_labels: .*got 0$"),
+    "of a nested mapping": (
+        {"train_classifier": {"augmentation": {"crop": "big"}}},
+        r"augmentation\.crop: .*'big'",
+    ),
+    "of an unknown method": (
+        {"train_classifier": {"method": "camm"}},
+        r"unknown method .*did you mean cam ",
+    ),
+    "of another stage's method": (
+        {"train_classifier": {"method": "affinity"}},
+        r"is for stage train_affinitynet",
+    ),
+    "of a judge": ({"evaluate": {"curve_steps": 0.1}}, r"did you mean curve_step\?"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_SETTINGS)
+def test_a_wrong_setting_is_refused_whether_a_recipe_meets_it_or_not(case: str, tmp_path: Path) -> None:
+    """The base recipe sets `lr` and `epochs` itself, and has no saliency."""
+    settings, told = WRONG_SETTINGS[case]
+    with pytest.raises(SeedbedError, match=told):
+        make_workflow(tmp_path, {"settings": {"toy": settings}})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"train_classifier": {"lr": 0.5, "first_labels": 30, "decoder": "unet", "label_scales": [1.0]}},
+        {"train_classifier": {"augmentation": {"crop": 64}, "inherited": {"threshold": "found on val"}}},
+        {"train_classifier": {"regenerate": {"counted_from": "zero"}}},
+        {"train_classifier": {"method": "isim", "epochs": 4}},
+        {"confident_regions": {"crf": "irn"}},
+    ],
+)
+def test_settings_that_only_some_recipes_complete_are_accepted(settings: Any, tmp_path: Path) -> None:
+    """Keys of several methods, and values that do not go together without a recipe's."""
+    make_workflow(tmp_path, {"settings": {"toy": settings}})
+
+
+def test_settings_of_other_data_sets_are_checked_too(tmp_path: Path) -> None:
+    other = {"kind": "folder", "root": "elsewhere", "splits": {"train": {}}}
+    config = {
+        "datasets": CONFIG["datasets"] | {"other": other},
+        "settings": {"other": {"predict": {"flipp": 1}}},
+    }
+    with pytest.raises(SeedbedError, match=r"settings\.other \(stage predict\): unknown key 'flipp'"):
+        make_workflow(tmp_path, config)
 
 
 @pytest.mark.parametrize("given", ["base,child", "base, child", ["base", "child"]])

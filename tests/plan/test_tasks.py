@@ -9,7 +9,8 @@ import pytest
 from recipe_files import BASE, DESCENDANTS, make_workflow
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
-from seedbed.plan.tasks import TaskGraph, unique_tasks
+from seedbed.plan.task import unique_tasks
+from seedbed.plan.tasks import TaskGraph
 
 SUPERVISED = {
     "nodes": {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from recipe_files import BASE, DESCENDANTS, make_workflow
 from seedbed import recipes
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.stages.registry import STAGES
 
 NODES = list(BASE["nodes"])

@@ -14,6 +14,7 @@ from seedbed.artifacts.label_maps import encode_label_map, pack_label_maps
 from seedbed.artifacts.manifest import FileEntry, LedgerEntry, Manifest, Record, content_digest, sha256_bytes
 from seedbed.artifacts.maps import Maps, pack_maps
 from seedbed.artifacts.vectors import pack_vectors
+from seedbed.plan.judges import JUDGES
 from seedbed.report.page import run
 from seedbed.report.results import read_results
 from seedbed.report.section import Page
@@ -129,7 +130,7 @@ class Maker:
             "dataset": "squares",
             "name": "sweep",
             "recipes": {"psa": {"paper": "A & B <2018>", "aims_at": "table 1", "differs": "a small network"}},
-            "judgements": {"scores": [], "thresholds": [], "saliency_scores": []},
+            "judgements": {judge: [] for judge in JUDGES},
             "nodes": [],
         }
 
@@ -145,6 +146,7 @@ class Maker:
         owner: str = "psa",
         facts: Mapping[str, Any] | None = None,
         epochs: Mapping[str, int] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> str:
         """Write a node.
 
@@ -153,6 +155,7 @@ class Maker:
             inputs: keys of what it was made from.
             facts: what its manifest says besides.
             epochs: the kept epoch that was asked for, by input.
+            parameters: of the stage, that differ from the defaults.
 
         Returns:
             its key.
@@ -164,7 +167,10 @@ class Maker:
             entry | {"splits": list(splits), "folder": key, "parents": parents},
         )
         digests = {name: [self._contents[parent]] for name, parent in (inputs or {}).items()}
-        self._contents[key] = self._write(key, makes, files, digests, list(ledger), facts or {}, epochs or {})
+        own = {"parameters": dict(parameters or {"tone": "calm"})} | (
+            {"epochs": dict(epochs)} if epochs else {}
+        )
+        self._contents[key] = self._write(key, makes, files, digests, list(ledger), facts or {}, own)
         return key
 
     def _write(
@@ -175,7 +181,7 @@ class Maker:
         inputs: Mapping[str, list[str]],
         ledger: list[LedgerEntry],
         facts: Mapping[str, Any],
-        epochs: Mapping[str, int],
+        parameters: Mapping[str, Any],
     ) -> str:
         folder = self.root / key
         folder.mkdir(parents=True)
@@ -186,7 +192,7 @@ class Maker:
             stage=STAGE_OF[makes],
             stage_version=1,
             dataset="squares",
-            parameters={"parameters": {"tone": "calm"}} | ({"epochs": dict(epochs)} if epochs else {}),
+            parameters=dict(parameters),
             inputs={"index": ["0"], **inputs},
             files=entries,
             images={},
@@ -210,7 +216,8 @@ class Maker:
         **extra: Any,
     ) -> None:
         """Write the file of a judge: of threshold quality, or of scores of a kind."""
-        judge = {"threshold_quality": "thresholds", "saliency": "saliency_scores"}.get(kind, "scores")
+        own = {"threshold_quality": "thresholds", "saliency": "saliency_scores"}
+        judge = own.get(kind, kind if kind in JUDGES else "scores")
         ending = "-shared" if extra.get("form") == "shared" else ""
         path = f"squares/{owner}/{axes}/{judge}/{node}-{split}{ending}.json"
         file = self.root / path

@@ -5,6 +5,7 @@ import pytest
 
 from report.conftest import DATASET, HEIGHT, SPLITS, WIDTH, Maker, cams_of, history, mask_scores
 from seedbed.artifacts.label_maps import encode_label_map, pack_label_maps
+from seedbed.errors import SeedbedError
 from seedbed.labels import IGNORE
 from seedbed.report.blocks import Gallery
 from seedbed.report.sections.label_epochs import SECTION, series_of
@@ -76,6 +77,29 @@ def test_the_page_shows_a_column_per_epoch(maker):
     assert [cell.caption for cell in cells] == [DATASET.classes[0]] * 2
     assert cells[0].picture != cells[1].picture
     assert sample.truth is not None
+
+
+def test_label_maps_of_another_size_are_refused(maker, monkeypatch):
+    """They are of 60 x 40, the image is said to have 61."""
+    add_training(maker, "rng0", {5: 10, 15: 20})
+    monkeypatch.setattr(type(maker.dataset), "size", lambda self, image_id: (61, 40))
+    with pytest.raises(
+        SeedbedError, match=r"train-0\.zip: image 't0': a label map of 60x40, but the image has 61x40"
+    ):
+        SECTION.frame(maker.page())
+
+
+def test_two_trainings_share_the_columns_of_their_epochs(maker):
+    add_training(maker, "rng0", {5: 10, 15: 20})
+    add_training(maker, "rng0/bg0.10-fg0.40", {15: 30, 25: 40})
+    page = maker.page(samples=1, thumbnail=60)
+    gallery = SECTION.blocks(page, SECTION.frame(page))[-1]
+    assert gallery.columns == ("after epoch 5", "after epoch 15", "after epoch 25")
+    (sample,) = gallery.samples
+    assert [[cell is not None for cell in cells] for _, cells in sample.lines] == [
+        [True, True, False],
+        [False, True, True],
+    ]
 
 
 def test_nothing_is_shown_without_two_epochs(maker, sweep):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from report.conftest import cams_of, maps_of
 from seedbed.artifacts.label_maps import voc_palette
 from seedbed.artifacts.maps import Maps, pack_maps
 from seedbed.report import overlays
@@ -68,6 +69,40 @@ def test_two_nodes_of_one_meaning_are_told_apart_by_name(sweep):
     files = {"train-0.zip": (sweep.root / masks / "train-0.zip").read_bytes()}
     sweep.node(axes, "voted", "pseudo_masks", files, {"labels": masks}, ("train",))
     assert gallery_of(sweep, "train").columns[3:] == ("pseudo mask (pseudo_masks)", "pseudo mask (voted)")
+
+
+def add_cams(maker, *names):
+    for name in names:
+        maker.node("rng0", name, "cams", cams_of(["train"]), splits=("train",))
+
+
+def test_cam_nodes_of_several_chains_share_a_column(maker):
+    add_cams(maker, "cams", "cams_pp", "cams_epoch5")
+    found = gallery_of(maker, "train", samples=1)
+    assert found.columns == ("CAM",)
+    (sample,) = found.samples
+    assert [[cell.caption for cell in cells] for _, cells in sample.lines] == [
+        ["cams: cat"],
+        ["cams_pp: cat"],
+        ["cams_epoch5: cat"],
+    ]
+
+
+def test_a_node_stands_in_the_column_of_its_name(maker):
+    """The first chain is a and b of one meaning; in the second b comes alone, in the third c and b."""
+    made = {"train-0.zip": maps_of(["train"])["train-0.zip"]}
+
+    def masks(axes, name, **inputs):
+        return maker.node(axes, name, "pseudo_masks", made, inputs, ("train",))
+
+    pairs = ("rng0/bg0.10-fg0.40", "rng0/bg0.20-fg0.50", "rng0/bg0.30-fg0.60")
+    masks(pairs[0], "b", labels=masks(pairs[0], "a"))
+    masks(pairs[1], "b")
+    masks(pairs[2], "b", labels=masks(pairs[2], "c"))
+    found = gallery_of(maker, "train", samples=1)
+    assert found.columns == ("pseudo mask (a, c)", "pseudo mask (b)")
+    lines = [[cell and cell.caption for cell in cells] for _, cells in found.samples[0].lines]
+    assert lines == [["a: cat, dog", "cat, dog"], [None, "cat, dog"], ["c: cat, dog", "cat, dog"]]
 
 
 def test_later_lines_do_not_repeat_pictures(sweep):

@@ -132,6 +132,24 @@ def test_histories_are_means_of_epochs(sweep):
     assert list(one["mean"]) == pytest.approx([11 / 18, 37 / 180, 0.09, 0.06])
 
 
+def test_new_labels_are_marked_and_not_plotted_as_a_loss(maker):
+    """Two steps per epoch; labels after epoch 1 and after epoch 3, hence at steps 2 and 6."""
+    stamps = ["", "", "1.0", "1.0", "1.0", "1.0", "3.0", "3.0"]
+    lines = [f"{1 + i // 2},{i},0.1,{1 / (1 + i)},{stamp}" for i, stamp in enumerate(stamps)]
+    content = "\n".join(["epoch,step,lr,player/loss,player/labelled_after", *lines, ""]).encode()
+    maker.node("rng0", "classifier", "classifier", {"history.csv": content})
+    (node,) = histories.trained(maker.page().results)
+    history = histories.read_history(node)
+    assert histories.labelled_at(history) == [2, 6]
+    assert histories.labelled_at(history.drop(columns="player/labelled_after")) == []
+    loss, rate, *spare = histories.history_figure.__wrapped__({"psa rng0": history}).axes
+    assert (loss.get_title(), rate.get_title(), spare) == ("player/loss", "learning rate", [])
+    dotted = [line for line in loss.lines if line.get_linestyle() == ":"]
+    assert [line.get_xdata()[0] for line in dotted] == [2, 6]
+    (picture,) = histories.blocks(maker.page(), histories.frame(maker.page()))
+    assert picture.caption.endswith("; dotted: labels were made anew.")
+
+
 def test_nodes_say_what_ran(sweep):
     frame = nodes.frame(sweep.page())
     assert len(frame) == 2 * (3 + 2 * 6)

@@ -1,11 +1,13 @@
 """Which errors say that there is no memory left, and what is said of them."""
 
 import errno
+import pickle
 
 import pytest
 import torch
 
-from seedbed.runtime.memory import is_out_of_memory, out_of_memory, training_out_of_memory
+from seedbed.errors import ImageMemoryError, is_out_of_memory, memory_for_image
+from seedbed.runtime.memory import out_of_memory, training_out_of_memory
 
 CPU_ALLOCATOR = (
     "[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
@@ -53,3 +55,15 @@ def test_the_lines():
     assert str(training_out_of_memory({"batch_size": 16, "augmentation": {"crop": 512}})) == (
         "out of memory at batch_size 16 and crop 512; lower batch_size and raise accumulate, or lower augmentation.crop"
     )
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError(CPU_ALLOCATOR), OSError(errno.ENOMEM, "none")])
+def test_the_image_is_named_once_also_from_another_process(error):
+    with pytest.raises(ImageMemoryError) as caught, memory_for_image("outer"), memory_for_image("a.jpg"):
+        raise error
+    assert pickle.loads(pickle.dumps(caught.value)).image_id == caught.value.image_id == "a.jpg"
+
+
+def test_other_errors_of_an_image_pass():
+    with pytest.raises(RuntimeError, match="shapes differ"), memory_for_image("a.jpg"):
+        raise RuntimeError("shapes differ")

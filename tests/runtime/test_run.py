@@ -16,7 +16,7 @@ from PIL import Image
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.manifest import LedgerEntry, to_json
-from seedbed.errors import SeedbedError
+from seedbed.errors import ImageMemoryError, SeedbedError
 from seedbed.runtime.contract import Input, Job, Products, ShardedParameters, Stage, TrueMasks
 from seedbed.runtime.log import Log
 from seedbed.runtime.options import parser
@@ -532,6 +532,16 @@ def test_a_judge_that_runs_out_of_memory_names_the_image_that_it_read_last(place
     WORK["score"] = greedy
     with pytest.raises(SeedbedError, match=r"image 'b' \(4 × 3, 0\.0 MP\): out of memory"):
         place.run(SCORE, "score.json", {"index": place.index, "target": target}, split="train", node="maps")
+
+
+def test_an_image_that_a_stage_names_itself_is_named(place: Place) -> None:
+    def second(job: Job) -> Any:
+        raise ImageMemoryError("b")
+
+    place.whole()
+    WORK["maps"] = second
+    with pytest.raises(SeedbedError, match=r"image 'b' \(4 × 3, 0\.0 MP\): out of memory; .*toy\.longest"):
+        place.maps("train-0", shards=2)
 
 
 def test_other_failures_keep_their_words(place: Place) -> None:

@@ -1,5 +1,7 @@
 """Others' maps as nodes: what is read, and what is refused, by image and file."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,66 @@ def test_saliency_of_another_range_or_size(tmp_path: Path) -> None:
         imported(IMPORT_SALIENCY, tmp_path)
     (tmp_path / "a.png").unlink()
     with pytest.raises(SeedbedError, match=r"a.png: expected the map of an image, but there is no such file"):
+        imported(IMPORT_SALIENCY, tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGB", "I;16", "L;4"])
+def test_saliency_in_every_kind_of_grey_png(tmp_path: Path, mode: str) -> None:
+    """An inner pixel is fully salient, whatever number stands for white in the file."""
+    grey = np.zeros((2, 3), np.uint8)
+    grey[0, 1] = 255
+    image = Image.fromarray(grey)
+    if mode == "P":
+        image = Image.fromarray(np.where(grey == 255, 0, 1).astype(np.uint8), "P")
+        image.putpalette([255, 255, 255, 0, 0, 0])
+    elif mode == "I;16":
+        image = Image.fromarray(grey.astype(np.uint16) * 257)
+    elif mode == "RGB":
+        image = image.convert("RGB")
+    elif mode == "1":
+        image = image.convert("1")
+    for name in "ab":
+        if mode == "L;4":
+            (tmp_path / f"{name}.png").write_bytes(png_of_4_bits(grey // 17))
+        else:
+            image.save(tmp_path / f"{name}.png")
+    found, _ = imported(IMPORT_SALIENCY, tmp_path)
+    np.testing.assert_array_equal(found["a"].maps[0][0], grey / np.float32(255))
+
+
+def png_of_4_bits(levels: np.ndarray) -> bytes:
+    """A grey PNG of 4 bits per pixel, two of them to a byte."""
+    height, width = levels.shape
+    even = np.pad(levels, ((0, 0), (0, width % 2)))
+    lines = b"".join(b"\0" + (row[::2] << 4 | row[1::2]).astype(np.uint8).tobytes() for row in even)
+    head = struct.pack(">IIBBBBB", width, height, 4, 0, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def test_saliency_that_is_no_grey_image_or_says_nothing(tmp_path: Path) -> None:
+    colours = np.zeros((2, 3, 3), np.uint8)
+    colours[0, 0] = 255, 0, 0
+    for mode, message in (
+        ("RGB", r"a.png: expected a grey PNG, but it has colours; save it as grey"),
+        ("P", r"a.png: expected a grey PNG, but it has colours; save it as grey"),
+        ("RGBA", r"a.png: expected a grey PNG, but its mode is RGBA; save it as grey"),
+    ):
+        Image.fromarray(colours).convert(mode).save(tmp_path / "a.png")
+        with pytest.raises(SeedbedError, match=message):
+            imported(IMPORT_SALIENCY, tmp_path)
+    for level in (0, 255):
+        for name in "ab":
+            png(tmp_path / f"{name}.png", np.full((2, 3), level))
+        with pytest.raises(
+            SeedbedError, match="the saliency of all 2 images of train-0 is constant; give maps"
+        ):
+            imported(IMPORT_SALIENCY, tmp_path)
+    (tmp_path / "a.png").write_bytes(b"no PNG")
+    with pytest.raises(SeedbedError, match=r"a.png: not a readable map \(not a PNG\); replace it"):
         imported(IMPORT_SALIENCY, tmp_path)
 
 

@@ -8,7 +8,7 @@ import yaml
 from seedbed.artifacts.artifact import Artifact
 from seedbed.plan.commands import Workflow, prepare_command, task_commands
 from seedbed.plan.config import parse_config
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.recipes import RecipeBook
 from stages_in_process import run_command
 

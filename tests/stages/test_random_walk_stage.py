@@ -64,6 +64,7 @@ def walked(monkeypatch, edge, **parameters):
         log=print,
         ledger=[],
         facts={},
+        classes=("cat", "dog"),
     )
     return dict(run(job)), method.asked
 

@@ -25,7 +25,8 @@ CAM = np.array([[[1.0, 0.6, 0.1, 0.5, 0.0, 0.9]]], np.float32)
 
 class Photograph(IndexedDataset):
     def __init__(self) -> None:
-        self.classes = ("cat",)
+        self.classes = self.mask_classes = ("cat",)
+        self.mask_lookup = np.arange(256, dtype=np.uint8)
 
     def image_ids(self, split: str) -> tuple[str, ...]:
         return ("a",)

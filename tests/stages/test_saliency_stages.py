@@ -5,10 +5,14 @@ Scores are of the exact masks, which nothing here was made from.
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from PIL import Image
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.maps import Maps
@@ -252,3 +256,55 @@ def test_an_epoch_whose_salient_half_is_not_known_is_refused() -> None:
     job.inputs, job.epochs = {"saliency_network": network}, {"saliency_network": 3}
     with pytest.raises(SeedbedError, match=r"network: .* known of the last epoch only; leave out @epoch3"):
         next(dump_saliency.run(job))
+
+
+class Split(torch.nn.Module):
+    """Logits of two levels: of the left half of an image, and of the right one."""
+
+    def __init__(self, left: float, right: float) -> None:
+        super().__init__()
+        self.levels = left, right
+
+    def saliency_logits(self, images: torch.Tensor) -> torch.Tensor:
+        logits = torch.full((len(images), 1, 4, 4), self.levels[0])
+        logits[..., 2:] = self.levels[1]
+        return logits
+
+
+def dumped(monkeypatch: pytest.MonkeyPatch, network: Split, **parameters: Any) -> list[np.ndarray]:
+    """Saliency of two photographs of 64 x 64 pixels, black at the left and white at the right."""
+    photograph = Image.fromarray(np.repeat(np.uint8([0, 255]), 32)[None, :, None].repeat(64, 0).repeat(3, 2))
+    trained = SimpleNamespace(network=network.eval(), mean=(0.5,) * 3, std=(0.25,) * 3)
+    monkeypatch.setattr("seedbed.methods.trained.load_network", lambda *_: trained)
+    source = StoredSaliency("none")
+    source.folder, source.manifest.facts["polarity"] = Path("network"), {"inverted": False, "rule": "hints"}
+    job = object.__new__(Job)
+    values = {
+        "parameters": dump_saliency.DumpSaliencyParameters(scales=(1.0,), flip=False, **parameters),
+        "dataset": SimpleNamespace(image=lambda image_id: photograph),
+        **{"inputs": {"saliency_network": source}, "epochs": {}, "device": "cpu", "facts": {}},
+        **{"image_ids": ("a", "b"), "shard": "train-0"},
+    }
+    for name, value in values.items():
+        setattr(job, name, value)
+    return [maps.maps[0][0] for _, maps in dump_saliency.run(job)]
+
+
+def test_constant_saliency_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the CRF or after it; a threshold that lies between the halves keeps them."""
+    with pytest.raises(
+        SeedbedError, match="the saliency of all 2 images of train-0 is constant; most likely the"
+    ):
+        dumped(monkeypatch, Split(0.0, 0.0))
+    with pytest.raises(
+        SeedbedError, match="the saliency of all 2 images of train-0 is constant; most likely the"
+    ):
+        dumped(monkeypatch, Split(-1.0, -9.0), fusion="sum")
+    halves = Split(-2.0, 1.0)
+    for threshold in (0.05, 0.9):
+        with pytest.raises(
+            SeedbedError,
+            match=f"constant after the CRF; most likely crf_threshold {threshold} is too high or too low",
+        ):
+            dumped(monkeypatch, halves, crf="irn", crf_threshold=threshold)
+    assert [np.ptp(found) for found in dumped(monkeypatch, halves, crf="irn", crf_threshold=0.5)] == [1, 1]

@@ -23,7 +23,8 @@ PAIRS = ["bg0.10-fg0.40", "bg0.25-fg0.60"]
 
 class Photograph(IndexedDataset):
     def __init__(self) -> None:
-        self.classes = ("cat",)
+        self.classes = self.mask_classes = ("cat",)
+        self.mask_lookup = np.arange(256, dtype=np.uint8)
 
     def image_ids(self, split: str) -> tuple[str, ...]:
         return ("a",)
@@ -54,6 +55,7 @@ def judged(refined: np.ndarray = REFINED, masks: bool = True, **content: Any) ->
         log=print,
         ledger=[],
         facts={},
+        classes=("cat",),
     )
     found: dict[str, Any] = json.loads(run(job))
     return found

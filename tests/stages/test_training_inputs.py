@@ -123,6 +123,7 @@ def job(tmp_path, parameters, dataset=None, **inputs):
         log=lambda line: None,
         ledger=[],
         facts={},
+        classes=("cat", "dog"),
         shard="train-0",
         image_ids=("a", "b"),
     )

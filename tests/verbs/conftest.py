@@ -11,7 +11,7 @@ from result_files import judgement_bytes, masks_bytes
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes, to_json
 from seedbed.engines.restored import masks_key
 from seedbed.plan.commands import Workflow
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 
 PAIRS = ["bg0.05-fg0.30", "bg0.10-fg0.40", "bg0.15-fg0.50"]
 UNET = {"extends": "base", "nodes": {"segmenter": {"with": {"architecture": "unet"}}}}

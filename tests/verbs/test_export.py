@@ -13,7 +13,8 @@ from seedbed.artifacts.label_maps import label_map_png, pack_label_maps, voc_pal
 from seedbed.artifacts.manifest import FileEntry, Manifest, sha256_bytes
 from seedbed.datasets import DatasetDeclaration, open_dataset
 from seedbed.errors import SeedbedError
-from seedbed.verbs.export import VOC_ARCHIVE, export
+from seedbed.verbs.export import export
+from seedbed.verbs.export_voc import VOC_ARCHIVE
 from seedbed.verbs.locate import locate
 
 CLASSES = ("cow", "cat")
@@ -139,7 +140,9 @@ def test_equal_maps_give_equal_archives(tmp_path: Path) -> None:
 
 def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
     node = locate(make(tmp_path / "a", SHARDS))
-    with pytest.raises(SeedbedError, match="unknown format 'tiff'; known: png, voc"):
+    with pytest.raises(
+        SeedbedError, match="unknown format 'tiff'; known: coco, irn, mmseg, overlays, png, voc"
+    ):
         export(node, tmp_path / "o", "tiff")
     with pytest.raises(SeedbedError, match="unknown split 'tran'; did you mean train"):
         export(node, tmp_path / "o", split="tran")

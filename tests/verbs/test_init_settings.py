@@ -29,6 +29,14 @@ def reason(fitted: Fitted, what: str) -> str:
     return why
 
 
+def test_saliency_is_trained_as_the_classifier_but_for_what_classes_ask() -> None:
+    """Neither its lower rate for few classes, nor the backbone that is kept for few photographs."""
+    settings = fit([(400, 300)] * 40, 40, 1, CPU).settings
+    classifier, saliency = settings["train_classifier"], settings["train_saliency"]
+    assert set(classifier) - set(saliency) == {"lr", "warmup_steps", "frozen_stages"}
+    assert saliency == {name: classifier[name] for name in saliency}
+
+
 def test_three_hundred_photographs_on_two_cores() -> None:
     """0.8 x 320 = 256 and 256 x 5 / 3 = 426; 18 steps of 16 or 37 of 8 per epoch for 100, 150 and 200 steps."""
     fitted = fit([(320, 240)] * 300, 300, 6, CPU)
@@ -117,11 +125,13 @@ def test_photographs_are_seen_at_about_the_size_of_training() -> None:
     """416 / 1040 = 0.4."""
     fitted = fit([(1040, 780)] * 20, 20, 6, CPU)
     assert fitted.settings["dump_cams"] == {"scales": [0.2, 0.4, 0.6, 0.8]}
+    assert fitted.settings["dump_saliency"] == fitted.settings["dump_cams"]
     assert fitted.settings["predict"] == {"scales": [0.3, 0.4, 0.5]}
 
 
 def test_more_cores_without_a_gpu_are_used_by_the_training() -> None:
     assert fit([(64, 64)] * 8, 8, 6, Machine(16, 64 * GB)).settings["train_segmenter"]["torch_threads"] == 8
+    assert fit([(64, 64)] * 8, 8, 6, Machine(16, 64 * GB)).settings["train_saliency"]["torch_threads"] == 8
     assert "torch_threads" not in fit([(64, 64)] * 8, 8, 6, CPU).settings["train_segmenter"]
     assert "torch_threads" not in fit([(64, 64)] * 8, 8, 6, GPU).settings["train_segmenter"]
 

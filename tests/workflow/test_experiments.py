@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -34,8 +35,22 @@ def test_some_recipes_alone(tmp_path: Path) -> None:
     assert "unknown recipe 'ocse'; did you mean occse" in told
 
 
+def test_saliency_down_to_pseudo_masks(tmp_path: Path) -> None:
+    options = ("--experiment", str(EXPERIMENTS / "saliency"), "--to", "pseudo_masks")
+    status, told = run("methods/run.py", str(tmp_path), *options, "--dataset", "voc-animals-320", "-n")
+    assert status == 0, told
+    # C²AM once, C²AM-H once per set of CAMs, PoolNet on each of these.
+    jobs = Counter(re.findall(r"^Job \d+: (\w+) ", told, flags=re.MULTILINE))
+    assert (jobs["train_saliency"], jobs["train_affinitynet"]) == (5 + 5, 12)
+    assert jobs["train_segmenter"] == jobs["predict"] == 0
+    assert len(re.findall(r"^Job \d+: judge \S+/affinity_labels/", told, flags=re.MULTILINE)) == 12
+    status, told = run("methods/run.py", str(tmp_path), *options, "--dataset", "voc-animals-32", "-n")
+    assert status == 2
+    assert "unknown data set 'voc-animals-32'; did you mean" in told
+
+
 def test_table_says_what_is_missing(tmp_path: Path) -> None:
-    tables = ("table", "rounds", "labels")
+    tables = ("table", "rounds", "labels", "saliency")
     for name, folder in product(tables, (tmp_path / "nowhere", tmp_path)):
         status, told = run(f"methods/{name}.py", str(folder))
         assert status == 1

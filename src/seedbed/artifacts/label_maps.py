@@ -6,7 +6,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,28 @@ class LabelMaps:
         except _WRONG as error:
             raise _unreadable(path, f"{image_id}.png: {error}") from None
         return label_map
+
+    def check_sizes(self, image_ids: Iterable[str], size: Callable[[str], tuple[int, int]]) -> None:
+        """Refuse label maps that are not of their image's size, by the heads of the PNGs.
+
+        Args:
+            size: width and height of an image.
+
+        Raises:
+            SeedbedError: naming the file and the image.
+        """
+        for image_id in filter(self._where.__contains__, image_ids):
+            path, wanted = self._where[image_id], size(image_id)
+            try:
+                with self._archive(path).open(f"{image_id}.png") as stream:
+                    found = Image.open(stream, formats=("PNG",)).size
+            except (*_WRONG, SyntaxError) as error:
+                raise _unreadable(path, f"{image_id}.png: {error}") from None
+            if found != wanted:
+                raise SeedbedError(
+                    f"{path}: image {image_id!r}: a label map of {found[0]}x{found[1]}, but the image has "
+                    f"{wanted[0]}x{wanted[1]}; {run_again(path)}"
+                )
 
     def _names(self, path: Path) -> Iterator[str]:
         """Ids of the images in an archive, whose entries are as `pack_label_maps` writes them."""

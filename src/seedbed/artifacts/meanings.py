@@ -31,6 +31,11 @@ class Meaning:
     truth: Literal["masks", "labels"] = "masks"
     keeps_epochs: bool = False
 
+    @property
+    def of_masks(self) -> bool:
+        """Whether its classes are those of the masks, which a `class_map` may tell from those of the labels."""
+        return self.form is FORMS["label_maps"] or self.name == "segmenter"
+
 
 MEANINGS: dict[str, Meaning] = {
     meaning.name: meaning
@@ -45,6 +50,7 @@ MEANINGS: dict[str, Meaning] = {
         Meaning("affinitynet", FORMS["networks"], "AffinityNet", keeps_epochs=True),
         Meaning("refined_cams", FORMS["maps"], "refined CAM", score="refined_cam"),
         Meaning("pseudo_masks", FORMS["label_maps"], "pseudo mask", score="pseudo_mask"),
+        Meaning("superpixel_masks", FORMS["label_maps"], "superpixel vote", score="superpixel_mask"),
         Meaning("segmenter", FORMS["networks"], "segmenter", keeps_epochs=True),
         Meaning("predictions", FORMS["label_maps"], "prediction", score="prediction"),
     )

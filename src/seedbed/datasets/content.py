@@ -213,8 +213,10 @@ def changes(old: Content, new: Content) -> Changes:
     before, after = ({row.image_id: row for row in content.rows} for content in (old, new))
     common = before.keys() & after.keys()
     replaced = sum(before[i].sha256 != after[i].sha256 for i in common)
-    splits = [_splits(content) for content in (old, new)]
-    stayed = {i for i in common if splits[0][i] == splits[1][i]}
+    stayed = set(common)
+    if [(row.image_id, row.split) for row in old.rows] != [(row.image_id, row.split) for row in new.rows]:
+        splits = [_splits(content) for content in (old, new)]
+        stayed = {i for i in common if splits[0][i] == splits[1][i]}
     counted = Changes(
         photographs=len(before.keys() ^ after.keys()) + replaced,
         labels=sum(_differing(old.classes, before[i].labels, new.classes, after[i].labels) for i in common),

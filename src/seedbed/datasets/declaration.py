@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from seedbed.datasets.class_map import ClassMap
 from seedbed.names import SPLIT
 
 SMALLEST = 32
@@ -41,6 +42,10 @@ class DatasetDeclaration(BaseModel):
     """Pixels of the longer side to which larger photographs and their masks are shrunk wherever they are read. Memory
     and time of the stages grow with the pixels; `seedbed doctor` says when a photograph is too large for the machine.
     `seedbed predict` and `seedbed export` write masks of the photographs' own sizes."""
+    class_map: ClassMap | None = None
+    """Classes to join or drop before anything is trained or scored, separately for labels and masks:
+    `{labels: {new: [old, old]}, masks: {…}}`. `background` and `void` take what is dropped, `*` stands for all
+    others."""
     splits: dict[SplitName, SplitDeclaration] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict, alias="with")
     """Options of the kind; in YAML under `with`."""

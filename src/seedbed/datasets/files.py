@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from seedbed.errors import SeedbedError
 from seedbed.labels import IGNORE, MOST_PIXELS
@@ -152,6 +152,39 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
     Raises:
         SeedbedError: the file is missing, unreadable, or a colour image.
     """
+    with _png(path, "mask", "add it, or declare `masks: false`") as file:
+        if file.mode not in ("P", "L", "1"):
+            raise SeedbedError(
+                f"{path}: expected a palette or grey PNG of indices of at most 8 bits, but its mode is {file.mode};"
+                " save the indices of the classes"
+            )
+        tiles = getattr(file, "tile", [])
+        stored = tiles[0].args if file.mode != "P" and tiles else None
+        indices = np.array(file if file.mode == "P" else file.convert("L"), dtype=np.uint8)
+        return indices // np.uint8(_SCALED_GREY.get(str(stored), 1))
+
+
+def read_grey(path: Path) -> UInt8[np.ndarray, "height width"]:
+    """The grey levels of a PNG from 0 to 255, whatever its bits; a palette or three channels may hold greys, too.
+
+    Raises:
+        SeedbedError: the file is missing, unreadable, has colours or an alpha channel, or 16 bits of unknown range.
+    """
+    with _png(path, "map", "make it") as file:
+        image = _eight_bits(path, file)
+        if image.mode in ("L", "1"):
+            return np.array(image.convert("L"), dtype=np.uint8)
+        if image.mode not in ("P", "RGB"):
+            raise SeedbedError(f"{path}: expected a grey PNG, but its mode is {image.mode}; save it as grey")
+        channels = np.array(image.convert("RGB"), dtype=np.uint8)
+        if (channels != channels[..., :1]).any():
+            raise SeedbedError(f"{path}: expected a grey PNG, but it has colours; save it as grey")
+        return channels[..., 0].copy()
+
+
+@contextmanager
+def _png(path: Path, what: str, if_missing: str) -> Iterator[ImageFile.ImageFile]:
+    """An open PNG; what goes wrong with it is one line."""
     try:
         with (
             memory_for(path),
@@ -159,22 +192,13 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
             Image.open(stream, formats=("PNG",)) as file,
         ):
             _refuse_large(path, file)
-            if file.mode not in ("P", "L", "1"):
-                raise SeedbedError(
-                    f"{path}: expected a palette or grey PNG of indices of at most 8 bits, but its mode is {file.mode};"
-                    " save the indices of the classes"
-                )
-            stored = file.tile[0].args if file.mode != "P" and file.tile else None
-            indices = np.array(file if file.mode == "P" else file.convert("L"), dtype=np.uint8)
-            return indices // np.uint8(_SCALED_GREY.get(str(stored), 1))
+            yield file
     except FileNotFoundError as error:
-        raise SeedbedError(
-            f"{path}: expected a mask, but there is no such file; add it, or declare `masks: false`"
-        ) from error
+        raise SeedbedError(f"{path}: expected a {what}, but there is no such file; {if_missing}") from error
     except UnidentifiedImageError as error:
-        raise SeedbedError(f"{path}: not a readable mask (not a PNG); replace it") from error
+        raise SeedbedError(f"{path}: not a readable {what} (not a PNG); replace it") from error
     except _TRUNCATED as error:
-        raise SeedbedError(f"{path}: not a readable mask ({_reason(error)}); replace it") from error
+        raise SeedbedError(f"{path}: not a readable {what} ({_reason(error)}); replace it") from error
 
 
 def mask_lookup(indices: list[int]) -> UInt8[np.ndarray, "256"]:
@@ -208,7 +232,20 @@ def read_mask(
     Raises:
         SeedbedError: a mask that is unreadable, differs in size, or holds an index that stands for no class.
     """
-    stored = read_indices(path)
+    return renumbered(path, read_indices(path), lookup, size)
+
+
+def renumbered(
+    path: Path,
+    stored: UInt8[np.ndarray, "height width"],
+    lookup: UInt8[np.ndarray, "256"],
+    size: tuple[int, int] | None = None,
+) -> UInt8[np.ndarray, "height width"]:
+    """The indices of a file as those of the data set, as `read_mask` describes them.
+
+    Raises:
+        SeedbedError: another size, or an index that stands for no class.
+    """
     if size is not None and stored.shape != (size[1], size[0]):
         raise SeedbedError(
             f"{path}: expected a mask of the photograph's size {size[0]}x{size[1]},"

@@ -20,6 +20,7 @@ from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import id_fault, memory_for, refuse_classes
 from seedbed.datasets.known_files import Remember, read_anew
+from seedbed.datasets.mapped import mask_classes, mask_lookup
 from seedbed.datasets.mask_sums import csv_text, mask_digest
 from seedbed.datasets.shrunk import ShrunkDataset, shrunk_size
 from seedbed.errors import SeedbedError, unknown_name
@@ -203,7 +204,8 @@ def read_index(path: Path) -> Index:
 class IndexedDataset:
     """A data set behind its index: ids and labels from the index, photographs and masks checked against it.
 
-    It is a `Dataset` itself.
+    It is a `Dataset` itself. `classes` are those of labels, classifiers and CAMs; `mask_classes` are those of masks and
+    label maps.
     """
 
     def __init__(self, dataset: Dataset, index: Index, masks: Mapping[str, str] | None = None) -> None:
@@ -224,6 +226,8 @@ class IndexedDataset:
             )
         self.name = dataset.name
         self.classes = index.classes
+        self.mask_classes = mask_classes(dataset)
+        self.mask_lookup = mask_lookup(dataset)
         self.dataset = dataset
         self.index = index
         self._masks = masks
@@ -292,6 +296,18 @@ class IndexedDataset:
                 )
             self._verified_masks.add(image_id)
         return mask
+
+    def in_mask_classes(
+        self, label_map: UInt8[np.ndarray, "height width"]
+    ) -> UInt8[np.ndarray, "height width"]:
+        """A label map of the labels' classes as one of the masks' classes, which a `class_map` may join or drop."""
+        found: UInt8[np.ndarray, "height width"] = self.mask_lookup[label_map]
+        return found
+
+    def mask_class_ids(self, image_id: str) -> list[int]:
+        """Classes of the masks (from 0) that the image-level labels name."""
+        values = np.unique(self.mask_lookup[np.flatnonzero(self.labels(image_id)) + 1])
+        return [int(value) - 1 for value in values if 0 < value <= len(self.mask_classes)]
 
     def source(self, image_id: str) -> Path | None:
         """The image's file."""

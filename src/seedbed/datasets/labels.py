@@ -98,10 +98,12 @@ def read_annotations(
         table.readable = False
         return table
     names = set(known)
+    rows: dict[str, np.ndarray] = {}
     for image_id in ids:
         path = f"{folder}/{image_id}.xml"
         try:
-            found = set(remember(path, partial(_annotated, path)).split(END)[:-1])
+            told = remember(path, partial(_annotated, path))
+            found = set(told.split(END)[:-1])
         except (ElementTree.ParseError, LookupError, ValueError, OSError) as error:
             if isinstance(error, OSError) and not os.path.lexists(path):
                 continue
@@ -112,7 +114,10 @@ def read_annotations(
             unknown = [f"{path}: {unknown_name('class', n, known)}" for n in sorted(found - names)]
             table.refuse(image_id, unknown)
             continue
-        table.rows[image_id] = np.array([c in found for c in classes], dtype=bool)
+        if told not in rows:  # few, even where there are many images
+            rows[told] = np.array([c in found for c in classes], dtype=bool)
+            rows[told].flags.writeable = False
+        table.rows[image_id] = rows[told]
     return table
 
 

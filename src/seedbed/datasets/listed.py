@@ -121,7 +121,13 @@ class ListedDataset(ABC):
         path = self._mask_path(image_id)
         if path is None:
             raise SeedbedError(f"{self._no_mask(image_id)}; add it, or declare `masks: false`")
-        return read_mask(path, self._lookup)
+        return self._read_mask(image_id, path)
+
+    def _read_mask(
+        self, image_id: str, path: Path, size: tuple[int, int] | None = None
+    ) -> UInt8[np.ndarray, "height width"]:
+        """The mask in a file, with the indices of the data set; `size` is the photograph's, if they are compared."""
+        return read_mask(path, self._lookup, size)
 
     def mask_source(self, image_id: str) -> Path | None:
         """The mask's file; None if there is none, or no split with masks lists the image.
@@ -282,7 +288,7 @@ class ListedDataset(ABC):
                 names = f"{other.name}.png and {source.name}.png"
                 told = f"is the mask of both {masks[path]!r} and {image_id!r}; name the masks {names}"
                 return [f"{path}: {told}"]
-            mask = read_mask(path, self._lookup, size)
+            mask = self._read_mask(image_id, path, size)
         except SeedbedError as error:
             return [str(error)]
         rows = [t.rows[image_id] for t in self._tables() if image_id in t.rows]

@@ -34,6 +34,13 @@ class MaskChecks:
     _void_only: list[str] = field(default_factory=list)
     _with_label: int = 0
 
+    def show(self, mask: UInt8[np.ndarray, "height width"]) -> list[str]:
+        """Count a mask that needs no comparison; its classes."""
+        self.read += 1
+        found = [self.classes[v - 1] for v in np.unique(mask) if 0 < v <= len(self.classes)]
+        self.shown.update(found)
+        return found
+
     def check(
         self,
         path: Path,
@@ -47,10 +54,8 @@ class MaskChecks:
             mask: indices of the data set.
             labels: None if they are not known.
         """
-        self.read += 1
+        found = self.show(mask)
         values = np.unique(mask)
-        found = [self.classes[v - 1] for v in values if 0 < v <= len(self.classes)]
-        self.shown.update(found)
         labelled = (
             [] if labels is None else [c for c, present in zip(self.classes, labels, strict=True) if present]
         )

@@ -12,13 +12,17 @@ from pydantic import ValidationError
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import DatasetDeclaration, Options, SplitDeclaration
+from seedbed.datasets.mapped import MappedDataset
 from seedbed.datasets.shrunk import ShrunkDataset
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.installed import refuse_taken, with_installed
 
 DATASETS: dict[str, str] = {
+    "coco": "seedbed.datasets.coco:CocoDataset",
     "composites": "seedbed.datasets.composites:CompositesDataset",
     "folder": "seedbed.datasets.folder:FolderDataset",
+    "pets": "seedbed.datasets.pets:PetsDataset",
+    "sbd": "seedbed.datasets.sbd:SbdDataset",
     "voc": "seedbed.datasets.voc:VocDataset",
 }
 """Kind → module and class, imported when a data set is opened."""
@@ -139,10 +143,12 @@ def open_dataset(name: str, declaration: DatasetDeclaration, root: str | Path | 
         root: overrides the declared root (`--data-root`).
 
     Raises:
-        SeedbedError: an unknown kind or option, or no root; one line.
+        SeedbedError: an unknown kind or option, no root, or a class map that does not fit; one line.
     """
     kind = dataset_kind(declaration.kind)
     options = dataset_options(name, declaration)
     folder = dataset_root(name, declaration, root) if kind.needs_root else None
     whole = kind(name, folder, options, declaration.splits)
+    if declaration.class_map is not None:
+        whole = MappedDataset(whole, declaration.class_map)
     return whole if declaration.longest is None else ShrunkDataset(whole, declaration.longest)

@@ -7,9 +7,10 @@ its index as long as both agree. They are inputs of `prepare_dataset` and `prepa
 this machine, or is generated, nothing is compared.
 """
 
+import gc
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -92,7 +93,20 @@ def look(
         whole: read the data set even if it has no index yet, so that what tells DVC is the same before and after.
         root: folder of the data set, instead of the declared one.
     """
-    return _Look(graph, write, whole, root).state()
+    with _no_collection():
+        return _Look(graph, write, whole, root).state()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the collector of cycles, which would walk the many rows of a look again and again; none is in a cycle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _Read(NamedTuple):
@@ -114,7 +128,7 @@ class _Look:
         self.restored = restore_index(graph) if write else []
         self.indexed = sound_content(graph)
         self.stamps: Mapping[str, Stamp] = {}
-        self._digests: tuple[Mapping[str, Stamp], dict[bool, str]] = self.stamps, {}
+        self._digests: tuple[Mapping[str, Stamp], tuple[str, str]] = self.stamps, ("", "")
 
     def state(self) -> DataState:
         found = self._found()
@@ -246,19 +260,16 @@ class _Look:
 
     def _seen(self, pixels: bool) -> str:
         """Digest of sizes and times of files, without those of labels if `pixels`."""
-        stamps, digests = self._digests
-        if stamps is not self.stamps:
-            stamps, digests = self._digests = self.stamps, {}
-        if pixels not in digests:
-            told = sorted(stamps.items())
-            if pixels:
-                told = [
-                    one
-                    for one in told
-                    if not one[0].lower().endswith(OF_LABELS) or one[0].endswith(MASK_INDICES)
-                ]
-            digests[pixels] = sha256_bytes(repr(told).encode("utf-8", "surrogateescape"))
-        return digests[pixels]
+        if self._digests[0] is not self.stamps or not self._digests[1][0]:
+            parts: tuple[list[Any], list[Any]] = [], []
+            for one in sorted(self.stamps.items()):
+                of_labels = one[0].lower().endswith(OF_LABELS) and not one[0].endswith(MASK_INDICES)
+                parts[of_labels].append(one)
+            pixel_files, label_files = (
+                sha256_bytes(repr(part).encode("utf-8", "surrogateescape")) for part in parts
+            )
+            self._digests = self.stamps, (pixel_files, sha256_bytes(f"{pixel_files}{label_files}".encode()))
+        return self._digests[1][0 if pixels else 1]
 
 
 def _existing_root(graph: TaskGraph, root: str | Path | None) -> Path | None:

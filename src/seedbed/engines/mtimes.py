@@ -23,7 +23,7 @@ from seedbed.plan.commands import (
     report_command,
     task_commands,
 )
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 
 LOGS = Path("logs")
 SECOND = 1_000_000_000

@@ -17,7 +17,8 @@ from seedbed.engines.restored import masks_key
 from seedbed.errors import SeedbedError
 from seedbed.plan.judges import Judgement
 from seedbed.plan.reports import Report, report_sources
-from seedbed.plan.tasks import Task, TaskGraph
+from seedbed.plan.task import Task
+from seedbed.plan.tasks import TaskGraph
 from seedbed.runtime.contract import TrueMasks
 from seedbed.runtime.judging import read_judgement
 from seedbed.runtime.paths import WORK

@@ -62,6 +62,9 @@ class Augmentation(_Model):
     """Side of the square crop. Smaller images are placed at random and padded."""
     flip: Share = 0.5
     """Probability of a horizontal flip."""
+    rotate: float = Field(default=0.0, ge=0, le=180)
+    """Largest angle in degrees by which the crop is turned about its centre, drawn uniformly to both sides. Label maps
+    take the nearest pixel; what moves in from outside has no label (255)."""
     colour_jitter: ColourJitter | None = None
     randaugment: RandAugment | None = None
     fixmatch: FixMatch | None = None

@@ -110,10 +110,26 @@ def rand_augment(
             image = COLOUR_OPERATIONS[name](image, m)
             continue
         matrix = GEOMETRIC_OPERATIONS[name](*image.size, m)
-        image = move(image, matrix, Image.Resampling.BILINEAR, MEAN_COLOUR)
-        valid = move(valid, matrix, Image.Resampling.NEAREST, 0)
-        moved = {key: move_plane(plane, matrix) for key, plane in moved.items()}
+        image, moved, valid = move_all(image, moved, valid, matrix)
     return image, moved, valid
+
+
+def turn(
+    image: Image.Image, planes: Mapping[str, np.ndarray], valid: Image.Image, angle: float
+) -> tuple[Image.Image, dict[str, np.ndarray], Image.Image]:
+    """Turn an image about its centre, by an angle in radians, with its planes and what of it is valid."""
+    return move_all(image, planes, valid, rotation(*image.size, angle))
+
+
+def move_all(
+    image: Image.Image, planes: Mapping[str, np.ndarray], valid: Image.Image, matrix: Affine
+) -> tuple[Image.Image, dict[str, np.ndarray], Image.Image]:
+    """Move an image (the mean colour moves in), its planes and what of it is valid (0 moves in)."""
+    return (
+        move(image, matrix, Image.Resampling.BILINEAR, MEAN_COLOUR),
+        {key: move_plane(plane, matrix) for key, plane in planes.items()},
+        move(valid, matrix, Image.Resampling.NEAREST, 0),
+    )
 
 
 def move_plane(plane: np.ndarray, matrix: Affine) -> np.ndarray:

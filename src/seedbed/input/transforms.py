@@ -1,8 +1,9 @@
-"""From a photograph to a uint8 crop: resize, flip, colours, random crop (PSA, Ahn & Kwak 2018; IRN, 2019).
+"""From a photograph to a uint8 crop: resize, flip, rotation, colours, random crop (PSA, Ahn & Kwak 2018; IRN, 2019).
 
 Images stay uint8 until they are on the device (`loaders.normalise`): a quarter of the bytes, and torch's
 antialiased bicubic on uint8 is several times faster than PIL's and agrees with it to within one grey level.
-The published code jitters colours before cropping; here it comes after, so contrast is relative to the crop.
+The published code jitters colours before cropping; here it comes after, so contrast is relative to the crop. So does
+rotation.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from torch.nn import functional
 
 from seedbed.input.augmentation import Augmentation
 from seedbed.input.fixmatch import fixmatch_augment
-from seedbed.input.photometric import MEAN_COLOUR, jitter_colours, rand_augment
+from seedbed.input.photometric import MEAN_COLOUR, jitter_colours, rand_augment, turn
 from seedbed.labels import IGNORE
 
 FIELDS = "a label map (uint8 [height width]), maps (float32 [classes height width]) or a vector (float32 [n])"
@@ -66,8 +67,9 @@ def augment(
         pixels = mirror(pixels)
         planes = {name: mirror_plane(value) for name, value in planes.items()}
     inside = np.full((rows, columns), True)
-    if (augmentation.colour_jitter, augmentation.randaugment, augmentation.fixmatch) != (None, None, None):
-        pixels, planes, inside = _photometric(pixels, planes, augmentation, rng)
+    own = (augmentation.colour_jitter, augmentation.randaugment, augmentation.fixmatch)
+    if augmentation.rotate or own != (None, None, None):
+        pixels, planes, inside = _on_the_crop(pixels, planes, augmentation, rng)
 
     canvas = _blank(augmentation.crop).copy()
     canvas[target] = pixels
@@ -183,7 +185,7 @@ def _blank(crop: int) -> UInt8[np.ndarray, "crop crop 3"]:
     return np.tile(np.array(MEAN_COLOUR, dtype=np.uint8), (crop, crop, 1))
 
 
-def _photometric(
+def _on_the_crop(
     pixels: UInt8[np.ndarray, "h w 3"],
     planes: Mapping[str, np.ndarray],
     augmentation: Augmentation,
@@ -192,6 +194,9 @@ def _photometric(
     image = Image.fromarray(np.ascontiguousarray(pixels))
     inside = Image.new("L", image.size, 255)
     moved = dict(planes)
+    if augmentation.rotate:
+        angle = np.deg2rad(rng.uniform(-augmentation.rotate, augmentation.rotate))
+        image, moved, inside = turn(image, moved, inside, angle)
     if augmentation.colour_jitter is not None:
         image = jitter_colours(image, augmentation.colour_jitter, rng)
     if augmentation.randaugment is not None:

@@ -45,6 +45,7 @@ def cross_equivariance_loss(
     refined: Float[Tensor, "batch outputs h w"],
     share: float = 0.2,
     hardest: Literal["entries", "pixels"] = "entries",
+    outputs: int | None = None,
 ) -> Float[Tensor, ""]:
     """One direction of L_ECR: one view's refined maps against the other view's plain ones.
 
@@ -57,16 +58,20 @@ def cross_equivariance_loss(
         share: of the differences that count.
         hardest: the largest are chosen among all `entries`, outputs times pixels (published code), or among `pixels`,
             by the mean over their outputs (the paper speaks of pixels).
+        outputs: the loss is that of so many outputs, all others than these being 0 in both; None for these alone.
     """
     plain = target.detach()
     strongest = plain.where(plain == plain.amax(1, keepdim=True), plain.new_zeros(()))
     goal = torch.cat([1 - plain.amax(1, keepdim=True), strongest], dim=1)
     differences = (goal - refined).abs()
+    of, found, pixels = outputs or refined.shape[1], refined.shape[1], refined[0, 0].numel()
     if hardest == "pixels":
-        differences = differences.mean(1)
+        differences = found / of * differences.mean(1)
+        of = 1
     differences = differences.flatten(1)
-    count = max(1, int(differences.shape[1] * share))
-    return differences.topk(count, dim=1).values.mean()
+    count = max(1, int(of * pixels * share))
+    counted = min(count, differences.shape[1])
+    return counted / count * differences.topk(counted, dim=1).values.mean()
 
 
 def minimum_pooling_loss(refined: Float[Tensor, "batch classes H W"]) -> Float[Tensor, ""]:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from seedbed.errors import SeedbedError
+from seedbed.errors import SeedbedError, memory_for_image
 from seedbed.methods.base import EpochContext, MethodEntry, Objective, Progress
-from seedbed.methods.cam import CamMethod, CamParameters
-from seedbed.methods.regeneration import Convergence, Every, Schedule, fixed_epochs
+from seedbed.methods.cam import CamMethod, ClassMeanParameters
+from seedbed.methods.regeneration import LABELLED_AFTER, Convergence, Every, Schedule, fixed_epochs
 from seedbed.refine.crf.parameters import NO_CRF, known_preset
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ LABELS = "isim_labels"
 """Name of the written field."""
 
 
-class IsimParameters(CamParameters):
+class IsimParameters(ClassMeanParameters):
     """A CAM classifier with a decoder that learns from label maps made of its own CAMs."""
 
     decoder: Literal["deeplabv3plus", "unet", "unet_transposed"] = "deeplabv3plus"
@@ -124,17 +124,18 @@ class IsimMethod(CamMethod):
         """When the labels were made, and what `convergence` goes by."""
         import torch
 
-        return {"labelled_after": torch.tensor(self.labelled_after), "convergence": self.convergence.state()}
+        return {LABELLED_AFTER: torch.tensor(self.labelled_after), "convergence": self.convergence.state()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Restore what `state` returned."""
-        self.labelled_after = int(state["labelled_after"])
+        self.labelled_after = int(state[LABELLED_AFTER])
         self.convergence.load(state["convergence"])
 
     def on_epoch_start(self, epoch: int, context: EpochContext) -> None:
         """Make the labels anew, if it is time (line 8 of algorithm 1).
 
         Raises:
+            ImageMemoryError: there is no memory for the labels of an image, which is worked on whole.
             SeedbedError: all labels are background.
             ValueError: before anything is trained, an engine of the CRF that is unknown or does not import here.
         """
@@ -197,15 +198,16 @@ class IsimMethod(CamMethod):
             present = tuple(int(c) for c in np.flatnonzero(examples.labels(image_id)))
             maps: tuple[np.ndarray, ...] = ()
             if present:
-                maps = multi_scale_cams(
-                    self.classifier,
-                    image,
-                    present,
-                    mean=self.mean,
-                    std=self.std,
-                    scales=self.settings.label_scales,
-                    device=context.device,
-                ).maps
+                with memory_for_image(image_id):
+                    maps = multi_scale_cams(
+                        self.classifier,
+                        image,
+                        present,
+                        mean=self.mean,
+                        std=self.std,
+                        scales=self.settings.label_scales,
+                        device=context.device,
+                    ).maps
             yield ImageCams(image_id, image, present, maps)
 
     def objectives(self, batch: Batch, progress: Progress) -> Iterator[Objective]:
@@ -223,14 +225,14 @@ class IsimMethod(CamMethod):
         output = self.classifier(batch.images, segment=label_maps is not None)
         check_cams_vary(output.cam_logits, batch.labels, progress)
         labels = smooth_labels(batch.labels, p.label_smoothing)
-        loss = multilabel_soft_margin(output.class_logits, labels)
+        loss = self.class_factor * multilabel_soft_margin(output.class_logits, labels)
         parts = {"classification": loss}
         if label_maps is not None:
             if p.padding == "background":
                 label_maps = label_maps.masked_fill(~batch.valid, 0)
             parts["segmentation"] = modified_cross_entropy(output.pixel_logits, label_maps, p.cross_entropy)
             parts["without_foreground"] = 1 - has_foreground(label_maps).float().mean()
-            parts["labelled_after"] = loss.new_tensor(float(self.labelled_after))
+            parts[LABELLED_AFTER] = loss.new_tensor(float(self.labelled_after))
             loss = loss + p.segmentation_weight * parts["segmentation"]
             self.convergence.add(float(loss.detach()))
         yield Objective("classifier", loss, parts)

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from seedbed.labels import IGNORE
 from seedbed.methods.base import MethodEntry, Objective, Progress
-from seedbed.methods.cam import CamParameters
+from seedbed.methods.cam import ClassMeanParameters
 from seedbed.methods.seam import SeamMethod, SeamParameters
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from seedbed.networks.backbones import Backbone
 
 
-class ContrastParameters(CamParameters):
+class ContrastParameters(ClassMeanParameters):
     """What methods that compare pixels with prototypes share."""
 
     embedding_width: int = Field(128, ge=1)

@@ -73,7 +73,7 @@ class PrototypeContrastMethod(CamMethod):
         labels = losses.pixel_labels(scores, batch.labels, p.contrast_background).where(inside, IGNORE)
         smoothed = smooth_labels(batch.labels, self.label_smoothing)
         parts = {
-            "classification": multilabel_soft_margin(output.class_logits, smoothed),
+            "classification": self.class_factor * multilabel_soft_margin(output.class_logits, smoothed),
             "contrast": losses.contrast_loss(output.embeddings, labels, prototypes, p.temperature),
         }
         yield Objective("classifier", parts["classification"] + p.contrast_weight * parts["contrast"], parts)

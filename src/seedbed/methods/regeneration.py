@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Epoch = Annotated[int, Field(ge=1)]
 
+LABELLED_AFTER = "labelled_after"
+"""Name, among what a step logs, of the epoch after which the labels in use were made; no part of the loss."""
+
 
 class Every(BaseModel):
     """Labels are made after a first epoch, and every n epochs from then on."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field
 
 from seedbed.methods.base import MethodEntry, Objective, Progress
-from seedbed.methods.cam import CamMethod, CamParameters
+from seedbed.methods.cam import CamMethod, ClassMeanParameters
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from seedbed.networks.pixel_network import PixelOutput
 
 
-class SeamParameters(CamParameters):
+class SeamParameters(ClassMeanParameters):
     """Two views of one network, with the pixel correlation module."""
 
     view_scale: float = Field(0.3, gt=0, lt=1)
@@ -88,6 +88,7 @@ class SeamMethod(CamMethod):
 
         p, present = self.settings, batch.labels[:, :, None, None]
         present_outputs = pad(present, (0, 0, 0, 0, 1, 0), value=1.0)  # background is everywhere
+        outputs = None if p.loss_classes is None else p.loss_classes + 1
         whole = (batch.images.shape[2], batch.images.shape[3])
         small = (max(1, int(whole[0] * p.view_scale)), max(1, int(whole[1] * p.view_scale)))
         first = self.classifier(batch.images)
@@ -102,13 +103,13 @@ class SeamMethod(CamMethod):
             minima.append(losses.minimum_pooling_loss(maps[:, 1:] * present))
             classifications.append(self._classify(view.class_logits, batch.labels))
         cross = [
-            losses.cross_equivariance_loss(target, maps, p.cross_share, p.cross_hardest)
+            losses.cross_equivariance_loss(target, maps, p.cross_share, p.cross_hardest, outputs)
             for target, maps in zip(reversed(plain), refined, strict=True)
         ]
         parts = {
             "classification": (classifications[0] + classifications[1]) / 2,
             "minimum": (minima[0] + minima[1]) / 2,
-            "equivariance": losses.equivariance_loss(*plain),
+            "equivariance": self.class_factor * losses.equivariance_loss(*plain),
             "cross_equivariance": cross[0] + cross[1],
         }
         loss = parts["classification"] + p.minimum_weight * parts["minimum"]
@@ -119,7 +120,8 @@ class SeamMethod(CamMethod):
     def _classify(self, class_logits: Tensor, labels: Tensor) -> Tensor:
         from seedbed.losses.multilabel import multilabel_soft_margin, smooth_labels
 
-        return multilabel_soft_margin(class_logits, smooth_labels(labels, self.label_smoothing))
+        smoothed = smooth_labels(labels, self.label_smoothing)
+        return self.class_factor * multilabel_soft_margin(class_logits, smoothed)
 
 
 def _check_cells(cam_logits: Tensor, small: tuple[int, int]) -> None:

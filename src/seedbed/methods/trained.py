@@ -19,7 +19,7 @@ from seedbed.methods.pairs import PairMethod
 from seedbed.methods.table import build_method, method_entry
 from seedbed.networks.bands import work_in_bands
 from seedbed.networks.folding import fold_batch_norm
-from seedbed.networks.memory_format import channels_last
+from seedbed.networks.memory_format import channels_last, expect_new_sizes
 from seedbed.networks.weights import InitialWeights
 
 Deviation = Annotated[FiniteFloat, Field(gt=0)]
@@ -104,8 +104,11 @@ def load_network(
         fold_batch_norm(network)
         if (pixel_network := method.pixel_network().eval()) is not network:
             fold_batch_norm(pixel_network)
-    work_in_bands(network, *([backbone] if isinstance(backbone, nn.Module) else []))
+    parts = [backbone] if isinstance(backbone, nn.Module) else []
+    work_in_bands(network, *parts)
     channels_last(network).to(device)
+    if device != "cpu" and not for_training:
+        expect_new_sizes(network, *parts)
     return TrainedNetwork(network, facts.mean, facts.std, method)
 
 

@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, SupportsInt
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, UInt8
 
 from seedbed.errors import unknown_name
+from seedbed.labels import IGNORE
 
 Counts = Int64[np.ndarray, "K K+1"]
 
@@ -46,7 +47,9 @@ DEFINITIONS: Mapping[str, Callable[[Totals], Bool[np.ndarray, "*batch K"]]] = {
 NEUTRAL = ("dropped", "missed")
 
 
-def class_iou(counts: Counts, neutral: str = "dropped") -> Float64[np.ndarray, "K"]:
+def class_iou(
+    counts: Int64[np.ndarray, "*batch K K+1"], neutral: str = "dropped"
+) -> Float64[np.ndarray, "*batch K"]:
     """Intersection over union of each class; NaN where the class is in neither truth nor prediction."""
     totals = _totals(counts, neutral)
     return _ratio(totals.hit, totals.union)
@@ -195,6 +198,25 @@ def collapse(
     result = np.zeros((len(merged) + 1, len(merged) + 2), np.int64)
     np.add.at(result, (target[:-1, None], target[None, :]), counts)
     return result, merged
+
+
+def join_predictions(
+    counts: Int64[np.ndarray, "*batch K K+1"], lookup: UInt8[np.ndarray, "256"]
+) -> Int64[np.ndarray, "*batch M M+1"]:
+    """Counts of predictions that are joined after they were made, against a truth that already is.
+
+    Args:
+        counts: rows truth (indices up to M - 1), columns prediction (K - 1 classes and background), last neutral.
+        lookup: index of a prediction → its index among the M; 255 for neutral.
+    """
+    predicted = counts.shape[-2]
+    targets = lookup[:predicted].astype(np.int64)
+    joined = int(targets[targets != IGNORE].max()) + 1
+    targets[targets == IGNORE] = joined
+    result = np.zeros((*counts.shape[:-2], joined, joined + 1), np.int64)
+    for column, target in enumerate([*targets.tolist(), joined]):
+        result[..., target] += counts[..., :joined, column]
+    return result
 
 
 def _totals(counts: Int64[np.ndarray, "*batch K K+1"], neutral: str) -> Totals:

@@ -57,7 +57,7 @@ def fold_batch_norm(network: nn.Module) -> int:
     for convolution, norm in pairs:
         convolution.weight, convolution.bias = _folded(convolution, norm)
         # The module stays where it is, since others may refer to it or have hooked it.
-        norm.forward = _activation(norm)  # type: ignore[assignment]
+        norm.forward = _activation(norm)  # type: ignore[method-assign, assignment]
     if tensors_agree(tensors_in(network(images)), expected):
         return len(pairs)
     for convolution, weight, bias in before:

@@ -16,7 +16,9 @@ from seedbed.plan.config import RunConfig, read_config
 from seedbed.plan.judges import JUDGES, Judgement, Point
 from seedbed.plan.overrides import NOTHING, Overrides
 from seedbed.plan.reports import ALL, SWEEP, Report
-from seedbed.plan.tasks import Task, TaskGraph, unique_tasks
+from seedbed.plan.settings import check_settings
+from seedbed.plan.task import Task, unique_tasks
+from seedbed.plan.tasks import TaskGraph
 from seedbed.recipes import RecipeBook
 from seedbed.runtime.contract import Stage
 from seedbed.runtime.options import main
@@ -69,8 +71,8 @@ class Workflow:
         overrides: what the command line put over params.yaml, for the commands that it names.
 
     Raises:
-        SeedbedError: there are settings for a stage that does not exist, or the configured data set has an option that
-            its kind does not take.
+        SeedbedError: there are settings for a stage that does not exist, or wrong ones, or the configured data set has
+            an option that its kind does not take.
     """
 
     def __init__(
@@ -83,11 +85,13 @@ class Workflow:
         self._graphs: dict[str, TaskGraph] = {}
         configurable = [name for name in ALL_STAGES if name not in DATA_STAGES]
         for dataset, stages in config.settings.items():
+            where = f"params.yaml, settings.{dataset}"
             for stage in stages:
                 if stage not in configurable:
                     told = unknown_name("stage", stage, configurable)
-                    raise SeedbedError(f"params.yaml, settings.{dataset}: {told}")
+                    raise SeedbedError(f"{where}: {told}")
                 config.inherited(dataset, stage)
+                check_settings(ALL_STAGES[stage], config.stage_defaults(dataset, stage), where)
         dataset_options(config.dataset, config.declaration(config.dataset))
 
     @classmethod

@@ -12,10 +12,16 @@ from typing import Any, Literal, NamedTuple
 
 from seedbed.cam.thresholds import Regions
 from seedbed.errors import SeedbedError
-from seedbed.plan.tasks import Task, TaskGraph
+from seedbed.methods.pairs import PairParameters
+from seedbed.methods.table import method_entry
+from seedbed.plan.task import Task
+from seedbed.plan.tasks import TaskGraph
 from seedbed.runtime.contract import Stage
 from seedbed.runtime.paths import PARAMS, SHARED
+from seedbed.stages.affinity_quality import STAGE as AFFINITY_QUALITY
 from seedbed.stages.evaluate import STAGE as EVALUATE
+from seedbed.stages.label_areas import STAGE as LABEL_AREAS
+from seedbed.stages.round_agreement import STAGE as ROUND_AGREEMENT_STAGE
 from seedbed.stages.saliency_quality import STAGE as SALIENCY_QUALITY
 from seedbed.stages.threshold_quality import STAGE as THRESHOLD_QUALITY
 
@@ -138,9 +144,12 @@ def scores_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
 
 
 def threshold_quality_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
-    """Each pair on the refined CAMs of its own AffinityNet; at the reference, all pairs on its refined CAMs."""
+    """Each pair on the refined CAMs of its own AffinityNet; at the reference, all pairs on its refined CAMs.
+
+    Outside the sweep, the recipe's own pair on the splits without masks.
+    """
     pairs = pairs_among(graph.config.thresholds)
-    if point.role == "own" or not pairs:
+    if point.role != "own" and not pairs:
         return
     shared = point.role == "reference"
     for task in graph.recipe_tasks(point.recipe, point.rng, point.regions).values():
@@ -153,7 +162,10 @@ def threshold_quality_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
             continue
         sources = {"cams": initial, "refined": task}
         for split in task.splits:
-            content = {"regions": task.regions, "masks": graph.declaration.splits[split].masks}
+            masks = graph.declaration.splits[split].masks
+            if point.role == "own" and masks:
+                continue
+            content = {"regions": task.regions, "masks": masks}
             if shared:
                 content |= {"form": SHARED, "pairs": list(pairs)}
             yield task, split, sources, content, f"-{SHARED}" if shared else ""
@@ -177,12 +189,83 @@ def saliency_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
                 yield task, split, {"target": task}, {}, ""
 
 
+def affinity_labels_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
+    """Every AffinityNet, on what it was trained on, if one of the selected recipes has salient affinity labels."""
+    if point.role == "reference" or not _any_salient_regions(graph, point.recipe):
+        return
+    for task in graph.recipe_tasks(point.recipe, point.rng, point.regions).values():
+        regions = task.sources.get("regions")
+        if task.stage.makes != "affinitynet" or regions is None:
+            continue
+        if not isinstance(task.parameters, PairParameters):
+            continue
+        parameters: Any = task.parameters
+        method: Any = method_entry(parameters.method).method
+        yield (
+            task,
+            parameters.split,
+            {"target": regions},
+            {
+                "radius": parameters.radius,
+                "pairs": parameters.pairs,
+                "stride": method.GRID_STRIDE,
+                "saliency": "saliency" in regions.sources,
+                "masks": graph.declaration.splits[parameters.split].masks,
+            },
+            "",
+        )
+
+
+def _any_salient_regions(graph: TaskGraph, recipe: str) -> bool:
+    rng = graph.config.rngs[0]
+    return any(
+        task.stage.makes == "regions" and "saliency" in task.sources
+        for name in dict.fromkeys((recipe, *graph.config.recipes))
+        for task in graph.recipe_tasks(name, rng).values()
+    )
+
+
+def round_agreement_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
+    """Label maps that a training made from label maps of the same name: those of a round, and of the round before."""
+    if point.role == "reference":
+        return
+    for task in graph.recipe_tasks(point.recipe, point.rng, point.regions).values():
+        before = _round_before(task)
+        if before is not None:
+            for split in (split for split in task.splits if split in before.splits):
+                yield task, split, {"target": task, "before": before}, {"before": before.owner}, ""
+
+
+def _round_before(task: Task) -> Task | None:
+    """The nearest node of the same name from which label maps were made."""
+    if task.stage.meaning.form.name != "label_maps":
+        return None
+    same = [one for one in task.ancestors() if one.name == task.name and one.key != task.key]
+    return same[-1] if same and same[-1].stage.makes == task.stage.makes else None
+
+
+def areas_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
+    """Nodes of label maps that the recipe names to be scored, on their splits without masks."""
+    if point.role == "reference":
+        return
+    tasks = graph.recipe_tasks(point.recipe, point.rng, point.regions)
+    for name in graph.book[point.recipe].scores:
+        if tasks[name].stage.meaning.form.name != "label_maps":
+            continue
+        for split in tasks[name].splits:
+            if not graph.declaration.splits[split].masks:
+                yield tasks[name], split, {"target": tasks[name]}, {}, ""
+
+
 JUDGES: dict[str, Judge] = {
     "scores": Judge(EVALUATE, scores_at),
     "thresholds": Judge(THRESHOLD_QUALITY, threshold_quality_at),
     "saliency_scores": Judge(SALIENCY_QUALITY, saliency_at),
+    "affinity_labels": Judge(AFFINITY_QUALITY, affinity_labels_at),
+    "round_agreement": Judge(ROUND_AGREEMENT_STAGE, round_agreement_at),
+    "areas": Judge(LABEL_AREAS, areas_at),
 }
-SCORES, THRESHOLDS, SALIENCY_SCORES = "scores", "thresholds", "saliency_scores"
+SCORES, THRESHOLDS, SALIENCY_SCORES, AFFINITY_LABELS, ROUND_AGREEMENT, AREAS = tuple(JUDGES)
 """Those that the report page and the tables refer to by name."""
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from seedbed.artifacts.manifest import MANIFEST, read_manifest, sha256_file
 from seedbed.plan.judges import JUDGES, Judgement, Point, judgements_at
-from seedbed.plan.tasks import Task, TaskGraph, unique_tasks
+from seedbed.plan.task import Task, unique_tasks
+from seedbed.plan.tasks import TaskGraph
 from seedbed.runtime.paths import PARAMS
 from seedbed.stages.report import STAGE as REPORT
 

@@ -22,6 +22,14 @@ class Paragraph(Block):
 
 
 @dataclass(frozen=True)
+class Warning(Block):
+    """A line in red: what makes results useless."""
+
+    template = "warning"
+    text: str
+
+
+@dataclass(frozen=True)
 class Terms(Block):
     """Names, each with lines about it: (key or nothing, text)."""
 

@@ -104,10 +104,10 @@ def pictures_of(node: Node, split: str, dataset: IndexedDataset) -> Pictures:
     Raises:
         SeedbedError: the shard disagrees with its manifest, or its maps with the sizes of the images.
     """
-    store = node.artifact.open(shard=f"{split}-0")
-    if isinstance(store, MapStore):
-        store.check_sizes(dataset.image_ids(split), dataset.size)
-    return DRAWN[node.meaning.form.name](store, dataset.classes)
+    store: MapStore | LabelMaps = node.artifact.open(shard=f"{split}-0")
+    store.check_sizes(dataset.image_ids(split), dataset.size)
+    classes = dataset.mask_classes if node.meaning.of_masks else dataset.classes
+    return DRAWN[node.meaning.form.name](store, classes)
 
 
 def label_cell(label_map: UInt8[np.ndarray, "H W"], photo: overlays.Picture, classes: Sequence[str]) -> Cell:

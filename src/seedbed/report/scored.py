@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from seedbed.artifacts.meanings import MEANINGS
 from seedbed.report.tables import groups
@@ -27,3 +27,12 @@ def scored_nodes(frame: pd.DataFrame, truth: Truth) -> Iterator[tuple[tuple[str,
     """
     rows = frame[frame["kind"].map(TRUTH) == truth]
     yield from groups(rows, ("owner", "regions", "node", "split"))
+
+
+def is_background_only(scores: Mapping[str, Any]) -> bool:
+    """Whether label maps, or CAMs at their threshold, have no pixel of any class, as the scores of them tell."""
+    if "foreground_area" in scores:
+        return scores["foreground_area"] == 0
+    classes = [values for name, values in scores.get("per_class", {}).items() if name != "background"]
+    predicted = [values["predicted_pixels"] for values in classes if "predicted_pixels" in values]
+    return bool(predicted) and not any(predicted)

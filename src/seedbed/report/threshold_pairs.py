@@ -37,7 +37,7 @@ CRITERIA = ("pqs_initial", "pqs_pseudo", "pqs_mean", "tecm", "tecm_printed")
 """Measures by which a pair may be chosen."""
 DOWNSTREAM = "mean_iou:"
 """Prefix of the names of columns that hold a mean IoU downstream."""
-DOWNSTREAM_KINDS = ("pseudo_mask", "prediction")
+DOWNSTREAM_KINDS = ("pseudo_mask", "superpixel_mask", "prediction")
 FEWEST = 3
 """Number of pairs that a coefficient needs."""
 NOTE = (

@@ -134,6 +134,8 @@ class Job:
     """Uses of pixel ground truth so far; a stage that reads masks appends its own."""
     facts: dict[str, Any]
     """What the manifest will say besides meaning and classes; a sharded stage adds to it, the same for every shard."""
+    classes: tuple[str, ...]
+    """Classes of what the stage makes: those of the labels, or of the masks where it makes label maps or segmenters."""
     results: Path = RESULTS
     """Folder of all results, for the report; it depends on the machine, so no manifest contains it."""
 

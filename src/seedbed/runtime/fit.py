@@ -48,7 +48,7 @@ def fit_method(job: Job) -> Products:
     method = build_method(
         parameters.method,
         own,
-        classes=len(job.dataset.classes),
+        classes=len(job.classes),
         rng=job.rng,
         given={name: _given(job, name) for name in parameters.entry.networks if name in job.inputs},
     )

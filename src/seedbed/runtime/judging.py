@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 from pydantic import (
     BaseModel,
@@ -18,8 +18,12 @@ from typing_extensions import TypedDict
 from seedbed.artifacts.manifest import LedgerEntry, json_with_digest, read_with_digest, run_again
 from seedbed.datasets.declaration import SplitName
 from seedbed.errors import SeedbedError
+from seedbed.metrics.image_counts import unpack
 from seedbed.names import NODE
 from seedbed.runtime.contract import Job, Stage
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 NodeName = Annotated[str, StringConstraints(pattern=f"^{NODE.pattern}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -28,6 +32,13 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class _Point(TypedDict):
     threshold: Fraction
     mean_iou: Fraction | None
+    over_activation: NotRequired[Fraction | None]
+    under_activation: NotRequired[Fraction | None]
+
+
+class _Packed(TypedDict):
+    images: Annotated[int, Field(ge=0)]
+    packed: str
 
 
 _SHAPES: dict[str, TypeAdapter[Any]] = {
@@ -35,6 +46,7 @@ _SHAPES: dict[str, TypeAdapter[Any]] = {
     "curve": TypeAdapter(list[_Point]),
     "counts": TypeAdapter(list[list[Annotated[int, Field(ge=0)]]]),
     "classes": TypeAdapter(list[str]),
+    "image_counts": TypeAdapter(_Packed),
 }
 _PER_CLASS: TypeAdapter[Any] = TypeAdapter(dict[str, dict[str, float | None]])
 """What those that read a judge's file count on, where it has the key."""
@@ -82,7 +94,20 @@ class JudgementFile(BaseModel):
         counts = (self.model_extra or {}).get("counts", [])
         if any(len(row) != len(counts) + 1 for row in counts):
             raise ValueError(f"expected counts of one shape, got rows of {[len(row) for row in counts]}")
+        images = self.image_counts
+        if images is not None and images.sum(axis=0).tolist() != [cell for row in counts for cell in row]:
+            raise ValueError("the counts per image do not add up to the counts")
         return self
+
+    @property
+    def image_counts(self) -> "csr_array | None":
+        """The counts of each image, flat (`seedbed.metrics.image_counts.unpack`); None where the file has none."""
+        told = self.model_extra or {}
+        if "image_counts" not in told:
+            return None
+        return unpack(
+            told["image_counts"]["packed"], told["image_counts"]["images"], len(told.get("counts", []))
+        )
 
     @property
     def content(self) -> dict[str, Any]:

@@ -196,7 +196,7 @@ def _dataset(
     name = content["dataset"]
     declared = content["parameters"] if index is None else index.manifest.parameters["parameters"]
     declaration = validate_model(DatasetDeclaration, declared, f"data set {name}")
-    root = options.data_root or _declared_root(options.params, name)
+    root = options.data_root or _declared_root(_results_folder(options.params), name)
     dataset = open_dataset(name, declaration, root)
     if index is None:
         return dataset
@@ -205,8 +205,26 @@ def _dataset(
     return IndexedDataset(dataset, read_index(index.file(INDEX)), masks)
 
 
-def _declared_root(params: Path, dataset: str) -> str | None:
-    roots = _results_folder(params) / PARAMS / ROOTS
+def open_indexed(manifest: Path, data_root: Path | None = None) -> IndexedDataset:
+    """The data set behind an index of `results/<dataset>/index`.
+
+    Args:
+        manifest: of the index.
+        data_root: its folder on this machine; by default what params.yaml declared when the slices were written.
+
+    Raises:
+        SeedbedError: the index or the data set cannot be read, or they differ.
+    """
+    index = Artifact(manifest)
+    name = index.manifest.dataset
+    declared = index.manifest.parameters["parameters"]
+    declaration = validate_model(DatasetDeclaration, declared, f"data set {name}")
+    root = data_root or _declared_root(index.folder.parent.parent, name)
+    return IndexedDataset(open_dataset(name, declaration, root), read_index(index.file(INDEX)))
+
+
+def _declared_root(results: Path, dataset: str) -> str | None:
+    roots = results / PARAMS / ROOTS
     if not os.path.lexists(roots):
         return None
     try:

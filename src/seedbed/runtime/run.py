@@ -21,12 +21,12 @@ from seedbed.artifacts.manifest import (
     read_manifest,
     sha256_bytes,
 )
-from seedbed.errors import SeedbedError
+from seedbed.errors import ImageMemoryError, SeedbedError, is_out_of_memory
 from seedbed.runtime.contract import Job, Products, Stage
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.locks import output_lock
 from seedbed.runtime.log import Log
-from seedbed.runtime.memory import is_out_of_memory, out_of_memory, training_out_of_memory
+from seedbed.runtime.memory import out_of_memory, training_out_of_memory
 from seedbed.runtime.opening import Opened, open_inputs, refuse_changed_slice
 from seedbed.runtime.paths import WORK
 from seedbed.runtime.progress_mark import ProgressMark
@@ -122,7 +122,7 @@ class _Run:
         except (MemoryError, RuntimeError, OSError) as error:
             if not is_out_of_memory(error):
                 raise
-            raise self._out_of_memory(job) from error
+            raise self._out_of_memory(job, error) from error
         finally:
             mark.remove()
         shutil.rmtree(job.work, ignore_errors=True)
@@ -155,14 +155,23 @@ class _Run:
             log=line,
             ledger=list(opened.ledger),
             facts={},
+            classes=self._classes(opened),
             results=opened.results,
         )
 
-    def _out_of_memory(self, job: Job) -> SeedbedError:
-        if self.stage.resources == "training":
+    def _classes(self, opened: Opened) -> tuple[str, ...]:
+        of_masks = self.stage.makes and self.stage.meaning.of_masks
+        found: tuple[str, ...] = opened.dataset.mask_classes if of_masks else opened.dataset.classes
+        return found
+
+    def _out_of_memory(self, job: Job, error: BaseException) -> SeedbedError:
+        if isinstance(error, ImageMemoryError):
+            image_id = error.image_id
+        elif self.stage.resources == "training":
             return training_out_of_memory(job.parameters.model_dump())
-        image_id = job.image_ids[self.made] if self.made < len(job.image_ids) else ""
-        image_id = image_id or getattr(job.dataset, "last_read", "")
+        else:
+            image_id = job.image_ids[self.made] if self.made < len(job.image_ids) else ""
+            image_id = image_id or getattr(job.dataset, "last_read", "")
         size = job.dataset.size(image_id) if image_id else None
         return out_of_memory(str(job.slice["dataset"]), image_id, size)
 
@@ -219,7 +228,7 @@ class _Run:
         records: list[Record],
     ) -> Manifest:
         refuse_changed_slice(self.options.params, job.slice)
-        told = {"meaning": self.stage.makes, "classes": list(job.dataset.classes)} if self.stage.makes else {}
+        told = {"meaning": self.stage.makes, "classes": list(job.classes)} if self.stage.makes else {}
         return Manifest(
             stage=self.stage.name,
             stage_version=self.stage.version,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,19 +21,49 @@ MESSAGES = {
 """Types of problems → what to say instead of pydantic, which speaks of Python's types."""
 
 
+class Problem(NamedTuple):
+    """What is wrong with one value of a model's input.
+
+    Attributes:
+        location: keys that lead to it; empty if it is about the model as a whole.
+        kind: pydantic's name for it, or `not_finite`.
+        text: one line, with the location.
+    """
+
+    location: tuple[str, ...]
+    kind: str
+    text: str
+
+
+def problems(model: type[BaseModel], raw: Mapping[str, Any]) -> list[Problem]:
+    """Everything that is wrong with the input of a pydantic model."""
+    return _validated(model, raw)[1]
+
+
 def validate_model(model: type[M], raw: Mapping[str, Any], where: str) -> M:
     """An instance of a pydantic model; everything that is wrong with `raw` in one line.
 
     Raises:
         SeedbedError: names the key, what was expected and what came; also for a number that is not finite.
     """
+    instance, found = _validated(model, raw)
+    if instance is None or found:
+        raise SeedbedError(f"{where}: " + "; ".join(problem.text for problem in found))
+    return instance
+
+
+def _validated(model: type[M], raw: Mapping[str, Any]) -> tuple[M | None, list[Problem]]:
+    """The instance, if there can be one, and what is wrong."""
     try:
         instance = model.model_validate(dict(raw))
     except ValidationError as error:
-        raise SeedbedError(f"{where}: " + "; ".join(_problem(model, p) for p in error.errors())) from None
-    for key, value in _not_finite(instance.model_dump(by_alias=True)):
-        raise SeedbedError(f"{where}: {key}: expected a finite number, got {value}")
-    return instance
+        return None, [
+            Problem(tuple(map(str, one["loc"])), one["type"], _text(model, one)) for one in error.errors()
+        ]
+    return instance, [
+        Problem(tuple(key.split(".")), "not_finite", f"{key}: expected a finite number, got {value}")
+        for key, value in _not_finite(instance.model_dump(by_alias=True))
+    ]
 
 
 def _not_finite(value: Any, location: str = "") -> Iterator[tuple[str, float]]:
@@ -48,7 +78,7 @@ def _not_finite(value: Any, location: str = "") -> Iterator[tuple[str, float]]:
             yield from _not_finite(inner, f"{location}.{number}")
 
 
-def _problem(model: type[BaseModel], problem: Any) -> str:
+def _text(model: type[BaseModel], problem: Any) -> str:
     location = [str(part) for part in problem["loc"]]
     if location[-1:] == ["[key]"]:  # the message tells which key
         del location[-2:]

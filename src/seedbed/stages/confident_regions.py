@@ -12,7 +12,8 @@ saliency > bg, a class where the largest score of CAMs ≥ fg within that, each 
 salient without a class. An image without classes is then neutral throughout. Only thresholds go with it.
 
 `regions` is the axis of that name: `snakemake all` uses the recipe's value, `snakemake sweep` each of `thresholds` in
-params.yaml. Without saliency, an image without classes is all background.
+params.yaml. Without saliency, an image without classes is all background. Decisions fall among the
+classes of the CAMs; the label maps have those of the masks (`class_map` of the data set).
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
             label_map = alpha_regions(
                 scores, class_ids, regions.low, regions.high, by_score, parameters.pooling
             )
-        yield image_id, label_map
+        yield image_id, job.dataset.in_mask_classes(label_map)
 
 
 STAGE = Stage(

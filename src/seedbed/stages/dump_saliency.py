@@ -48,7 +48,8 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     """Yield the saliency of each image.
 
     Raises:
-        SeedbedError: the network's manifest does not say which half is salient, or all maps of the shard are constant.
+        SeedbedError: the network's manifest does not say which half is salient; or all maps of the shard are constant,
+            as they come or after the CRF.
     """
     import torch
 
@@ -72,7 +73,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     assert isinstance(network, SaliencyNetwork)
     form = NORMALISATION_OF[parameters.fusion]
     job.facts |= {CHANNELS: [SALIENCY], NORMALISATION: "none" if parameters.has_crf else form}
-    varied = False
+    varied = kept = False
     for image_id, photograph in read_ahead(job.image_ids, job.dataset.image):
         image = np.array(photograph)
         size = (image.shape[0], image.shape[1])
@@ -92,7 +93,14 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
             salient = normalise(full_resolution(maps, size), form)[0] > np.float32(parameters.crf_threshold)
             refined = parameters.label_refiner(photograph)(salient.astype(np.int64), 2)
             maps = (np.asarray(refined, np.float32)[None],)
+        kept = kept or any(np.ptp(one) > 0 for one in maps)
         yield image_id, Maps((0,), size, maps)
+    if varied and not kept:
+        raise SeedbedError(
+            f"the saliency of all {len(job.image_ids)} images of {job.shard} is constant after the CRF; most likely "
+            f"crf_threshold {parameters.crf_threshold:g} is too high or too low for this network; or nothing in them "
+            "is salient: use fewer shards"
+        )
     if job.image_ids and not varied:
         raise SeedbedError(
             f"the saliency of all {len(job.image_ids)} images of {job.shard} is constant; most likely the network has "

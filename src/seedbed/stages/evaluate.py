@@ -2,7 +2,8 @@
 
 All scores are functions of counts. Classifications are scored on image-level labels. Label maps are scored on the true
 masks as they are; maps at a fixed threshold, and over a curve of thresholds whose best is marked as chosen with masks.
-Pixels whose truth is 255 are left out.
+Pixels whose truth is 255 are left out. Each point of a curve has over- and under-activation, too. The counts of each
+image are kept, packed, for intervals of differences (`seedbed compare`).
 
 The plan adds this stage: once for each node in a recipe's `scores` and each split of the node whose truth is known.
 True masks are for the judges. Apart from them, `prepare_dataset` computes the masks' checksums, the report page shows
@@ -21,6 +22,7 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.errors import SeedbedError
 from seedbed.metrics import classification, segmentation
 from seedbed.metrics.confusion import confusion_counts
+from seedbed.metrics.image_counts import ImageCounts
 from seedbed.runtime.background_option import OTSU, POOLED, BackgroundScore, background_score
 from seedbed.runtime.contract import Input, Job, Stage
 from seedbed.runtime.crf_options import CrfOptions
@@ -42,7 +44,16 @@ class EvaluateParameters(CrfOptions):
         default="dropped",
         description="how a neutral prediction counts: not at all, or as a miss of its true class",
     )
-    class_map: dict[str, str] = Field(default_factory=dict, description="classes to collapse: {breed: pet}")
+    crf_labels: Literal["found", "present"] = Field(
+        default="found",
+        description="the labels of a CRF on label maps: those that have a pixel, or all that the image-level labels "
+        "name, as in the published code",
+    )
+    class_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="classes of the masks to collapse for the scores alone: {breed: pet}; `class_map` of the data set "
+        "joins them before anything is trained",
+    )
 
     def pooled(self) -> Mapping[str, str]:
         """Otsu's threshold is that of all training images, whatever split is scored."""
@@ -90,8 +101,8 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
 
     parameters: EvaluateParameters = job.parameters
     maps = target.open(job.split)
-    classes = len(job.dataset.classes) + 1
-    counts = np.zeros((classes, classes + 1), np.int64)
+    classes = len(job.dataset.mask_classes) + 1
+    counts, images = np.zeros((classes, classes + 1), np.int64), ImageCounts()
     image_ids = job.dataset.image_ids(job.split)
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):
         predicted, truth = maps[image_id], job.true_mask(image_id)
@@ -103,9 +114,14 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
             )
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
-            predicted = sharpen_label_map(predicted, refine)
-        counts += confusion_counts(truth, predicted, classes)
-    return _from_counts(job, counts)
+            named = job.dataset.mask_class_ids(image_id)
+            predicted = sharpen_label_map(
+                predicted, refine, named if parameters.crf_labels == "present" else None
+            )
+        found_counts = confusion_counts(truth, predicted, classes)
+        counts += found_counts
+        images.add(_collapsed(job, found_counts)[0])
+    return _from_counts(job, counts, images)
 
 
 def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
@@ -120,18 +136,25 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
     table = ThresholdTable.empty(thresholds, classes)
     cams = job.maps("target")
     image_ids = job.dataset.image_ids(job.split)
-    fixed_counts = np.zeros((classes, classes + 1), np.int64)
+    fixed_counts, images = np.zeros((classes, classes + 1), np.int64), ImageCounts()
     for image_id in job.progress(image_ids, len(image_ids), "evaluate"):
         stored = cams[image_id]
         truth = job.true_mask(image_id)
         if stored.class_ids:
-            table.add(cams.scores(image_id), np.array(stored.class_ids), truth)
+            scores, class_ids = cams.scores(image_id), np.array(stored.class_ids)
+            table.add(scores, class_ids, truth)
+            at_fixed = ThresholdTable.empty([fixed], classes)
+            at_fixed.add(scores, class_ids, truth)
+            (image_counts,) = at_fixed.curve()
         else:
-            fixed_counts += confusion_counts(truth, np.zeros(stored.size, np.uint8), classes)
-    curve_counts = table.curve() + fixed_counts
+            image_counts = confusion_counts(truth, np.zeros(stored.size, np.uint8), classes)
+            fixed_counts += image_counts
+        joined = segmentation.join_predictions(image_counts, job.dataset.mask_lookup)
+        images.add(_collapsed(job, joined)[0])
+    curve_counts = segmentation.join_predictions(table.curve() + fixed_counts, job.dataset.mask_lookup)
     means = segmentation.mean_ious(curve_counts)
     best = int(np.nanargmax(means))
-    result = _from_counts(job, curve_counts[thresholds.index(fixed)])
+    result = _from_counts(job, curve_counts[thresholds.index(fixed)], images)
     result["fixed_threshold"] = fixed
     if parameters.background_score == OTSU:
         result["fixed_by"] = OTSU
@@ -141,22 +164,38 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
         "chosen_with": "masks",
     }
     result["curve"] = [
-        {"threshold": t, "mean_iou": None if np.isnan(m) else float(m)}
-        for t, m in zip(thresholds, means, strict=True)
+        {"threshold": t, "mean_iou": _defined(m), **_activation(counts)}
+        for t, m, counts in zip(thresholds, means, curve_counts, strict=True)
     ]
     return result
 
 
-def _from_counts(job: Job, counts: np.ndarray) -> dict[str, Any]:
+def _activation(counts: np.ndarray) -> dict[str, float | None]:
+    over, under = segmentation.activation_errors(counts)
+    return {"over_activation": _defined(over), "under_activation": _defined(under)}
+
+
+def _defined(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _from_counts(job: Job, counts: np.ndarray, images: ImageCounts) -> dict[str, Any]:
     parameters: EvaluateParameters = job.parameters
-    classes: Sequence[str] = job.dataset.classes
-    if parameters.class_map:
-        counts, classes = segmentation.collapse(counts, classes, parameters.class_map)
+    counts, classes = _collapsed(job, counts)
     return {
         "scores": segmentation.scores(counts, classes, parameters.neutral),
         "counts": counts.tolist(),
+        "image_counts": {"images": len(images), "packed": images.packed()},
         "classes": ["background", *classes],
     }
+
+
+def _collapsed(job: Job, counts: np.ndarray) -> tuple[np.ndarray, Sequence[str]]:
+    """Counts and foreground classes after `class_map`."""
+    parameters: EvaluateParameters = job.parameters
+    if parameters.class_map:
+        return segmentation.collapse(counts, job.dataset.mask_classes, parameters.class_map)
+    return counts, job.dataset.mask_classes
 
 
 BY_FORM: Mapping[str, Callable[[Job, Artifact], dict[str, Any]]] = {
@@ -168,7 +207,7 @@ BY_FORM: Mapping[str, Callable[[Job, Artifact], dict[str, Any]]] = {
 
 STAGE = Stage(
     name="evaluate",
-    version=1,
+    version=3,
     summary="Score a node on a split, against true masks or image-level labels.",
     parameters=lambda raw: EvaluateParameters,
     inputs={"target": Input(("vectors", "maps", "label_maps"))},

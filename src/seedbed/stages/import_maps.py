@@ -1,8 +1,9 @@
 """Others' maps as nodes: CAMs, saliency or pseudo masks that were made elsewhere, one file per image in a folder.
 
 `import_cams` reads the `.npy` files of PSA, IRN and Puzzle-CAM in both styles of keys, without unpickling anything.
-`import_saliency` reads grey PNGs, whose level `largest` is fully salient. `import_pseudo_masks` reads palette or grey
-PNGs of classes: 0 background, c + 1 for class c, 255 neutral. Every image needs its file, of the photograph's size.
+`import_saliency` reads grey PNGs of any number of bits, whose level `largest` of 255 is fully salient.
+`import_pseudo_masks` reads palette or grey PNGs of classes: 0 background, c + 1 for class c, 255 neutral. Every image
+needs its file, of the photograph's size.
 
 What masks were used in making them only their authors know: a recipe says it under `inherited`. The plan does not look
 into the folder, so if a file changes, remove what was imported.
@@ -11,7 +12,7 @@ into the folder, so if a file changes, remove what was imported.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -111,21 +112,24 @@ def run_saliency(job: Job) -> Iterator[tuple[str, Maps]]:
     """Yield the saliency of each image.
 
     Raises:
-        SeedbedError: a file that is missing, unreadable, of another size, or brighter than `largest`; or all of the
-            shard have 1 as their highest level.
+        SeedbedError: a file that is missing, unreadable, of another size, coloured, or brighter than `largest`; or all
+            of the shard have 1 as their highest level, or are constant.
     """
+    from seedbed.datasets.files import read_grey
+
     parameters: ImportSaliencyParameters = job.parameters
     job.facts |= {CHANNELS: [SALIENCY], NORMALISATION: "none"}
-    brightest = 0
+    brightest, varied = 0, False
     for image_id in job.image_ids:
         path = parameters.path(image_id)
-        levels, size = _read_png(path), _size(job, image_id)
+        levels, size = _read_png(path, read_grey), _size(job, image_id)
         _check_size(path, (levels.shape[0], levels.shape[1]), size)
         if int(levels.max()) > parameters.largest:
             raise SeedbedError(
                 f"{path}: expected grey levels up to `largest` {parameters.largest}, got {levels.max()}; raise it"
             )
         brightest = max(brightest, int(levels.max()))
+        varied = varied or bool(np.ptp(levels))
         yield (
             image_id,
             Maps((0,), size, ((levels / np.float32(parameters.largest))[None].astype(np.float32),)),
@@ -135,6 +139,11 @@ def run_saliency(job: Job) -> Iterator[tuple[str, Maps]]:
             f"{parameters.folder}: the brightest of all {len(job.image_ids)} images of {job.shard} has grey level "
             f"{brightest} of {parameters.largest}; set `largest: 1` if 1 is salient"
         )
+    if job.image_ids and not varied:
+        raise SeedbedError(
+            f"{parameters.folder}: the saliency of all {len(job.image_ids)} images of {job.shard} is constant; give "
+            "maps that tell what is salient from what is not, or use fewer shards if nothing in these images is salient"
+        )
 
 
 def run_pseudo_masks(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
@@ -143,11 +152,13 @@ def run_pseudo_masks(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height 
     Raises:
         SeedbedError: a file that is missing, unreadable, of another size, or with an index of no class.
     """
+    from seedbed.datasets.files import read_indices
+
     parameters: ImportPngParameters = job.parameters
-    classes = len(job.dataset.classes)
+    classes = len(job.classes)
     for image_id in job.image_ids:
         path = parameters.path(image_id)
-        label_map = _read_png(path)
+        label_map = _read_png(path, read_indices)
         _check_size(path, (label_map.shape[0], label_map.shape[1]), _size(job, image_id))
         unknown = sorted({int(v) for v in np.unique(label_map)} - {*range(classes + 1), IGNORE})
         if unknown:
@@ -157,12 +168,10 @@ def run_pseudo_masks(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height 
         yield image_id, label_map
 
 
-def _read_png(path: Path) -> UInt8[np.ndarray, "height width"]:
-    from seedbed.datasets.files import read_indices
-
+def _read_png(path: Path, read: Callable[[Path], np.ndarray]) -> UInt8[np.ndarray, "height width"]:
     if not path.is_file():
         raise SeedbedError(f"{path}: expected the map of an image, but there is no such file")
-    return read_indices(path)
+    return read(path)
 
 
 def _size(job: Job, image_id: str) -> tuple[int, int]:
@@ -191,7 +200,7 @@ IMPORT_CAMS = Stage(
 )
 IMPORT_SALIENCY = Stage(
     name="import_saliency",
-    version=1,
+    version=2,
     summary="Import others' saliency maps from a folder.",
     parameters=lambda raw: ImportSaliencyParameters,
     inputs={},

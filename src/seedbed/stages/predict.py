@@ -1,6 +1,7 @@
 """`predict`: label maps from a segmentation network: probabilities over scales and mirror images, then argmax.
 
-A dense CRF, if requested, sharpens the probabilities. No pixel is neutral.
+A dense CRF, if requested, sharpens the probabilities. No pixel is neutral. The label maps have the classes of
+the masks, also where the network has those of the labels (`class_map` of the data set).
 """
 
 from __future__ import annotations
@@ -63,12 +64,14 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     parameters: PredictParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
     trained = load_segmenter(job.artifact("segmenter"), job.epochs.get("segmenter"), job.device)
+    of_masks = job.artifact("segmenter").meaning.of_masks
     for image_id, photograph in read_ahead(job.image_ids, job.dataset.image):
         image = np.array(photograph)
         probabilities = image_probabilities(trained, image, parameters, job.device)
         if parameters.has_crf:
             probabilities = parameters.score_refiner(photograph)(probabilities)
-        yield image_id, probabilities.argmax(0).astype(np.uint8)
+        label_map = probabilities.argmax(0).astype(np.uint8)
+        yield image_id, label_map if of_masks else job.dataset.in_mask_classes(label_map)
 
 
 STAGE = Stage(

@@ -7,7 +7,8 @@ changed since it was indexed. The plan adds this stage; recipes have no node of 
 `index.csv` has one row per image and split, in the data set's order: `image_id`, `split`, `width` and `height` in
 pixels, `sha256` of the file (of size and RGB pixels if images are generated), then one 0/1 column per class. With
 `longest`, width and height are those of the shrunk photograph, and `original_width` and `original_height` follow the
-checksum. The checksums of masks are written by `prepare_masks`.
+checksum. The checksums of masks are written by `prepare_masks`. With a `class_map` the classes are those of the labels;
+the manifest's facts name those of the masks, if they differ, as `mask_classes`.
 
 When a photograph, a label or a list changes, planning notices it and makes the index stale.
 """
@@ -18,8 +19,10 @@ from typing import Any
 
 from pydantic import Field
 
+from seedbed.datasets.class_map import ClassMap
 from seedbed.datasets.declaration import SMALLEST, SplitDeclaration
 from seedbed.datasets.index import build_index, index_csv
+from seedbed.datasets.mapped import mask_classes
 from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Job, Parameters, Products, Stage
 from seedbed.runtime.known import Known
@@ -29,10 +32,13 @@ from seedbed.runtime.paths import INDEX
 class PrepareDatasetParameters(Parameters):
     """The data set's declaration, without what depends on the machine."""
 
-    kind: str = Field(description="kind of the data set: voc, folder, composites")
+    kind: str = Field(description="kind of the data set: voc, coco, folder, …")
     splits: dict[str, SplitDeclaration] = Field(description="splits, their lists and whether they have masks")
     longest: int | None = Field(
         default=None, ge=SMALLEST, description="pixels of the longer side to which photographs are shrunk"
+    )
+    class_map: ClassMap | None = Field(
+        default=None, description="classes to join or drop, of labels and masks"
     )
     options: dict[str, Any] = Field(default_factory=dict, alias="with", description="options of the kind")
 
@@ -52,10 +58,13 @@ def run(job: Job) -> Products:
     found = known.nothing()
     index = build_index(job.dataset, parameters.splits, found.digest)
     known.keep(photographs=found)
+    facts = {"classes": list(job.dataset.classes)}
+    if mask_classes(job.dataset) != job.dataset.classes:
+        facts["mask_classes"] = list(mask_classes(job.dataset))
     return Products(
         files={INDEX: index_csv(index).encode()},
         images={split: len(ids) for split, ids in index.splits.items()},
-        facts={"classes": list(job.dataset.classes)},
+        facts=facts,
     )
 
 

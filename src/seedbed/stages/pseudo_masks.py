@@ -5,7 +5,8 @@ number, or `otsu`, Otsu's threshold of the largest scores in all images of split
 used for it; the manifest's facts hold the number, and each shard's job reads the CAMs of all of `train`.
 `decide: same_pair` uses the pair of the regions axis, as the threshold-quality paper does: what lies between the two
 thresholds stays 255. Only then does the node itself depend on that axis. A dense CRF, if requested, sharpens the
-labels.
+labels. Decisions fall among the classes of the CAMs; the label maps have those of the masks (`class_map` of the data
+set).
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
             refine = parameters.label_refiner(job.dataset.image(image_id))
             named = class_ids if parameters.crf_labels == "present" else None
             label_map = sharpen_label_map(label_map, refine, named)
-        yield image_id, label_map
+        yield image_id, job.dataset.in_mask_classes(label_map)
 
 
 STAGE = Stage(

@@ -14,6 +14,7 @@ from seedbed.stages import (
     pseudo_masks,
     random_walk,
     subcategories,
+    superpixel_vote,
     train,
 )
 
@@ -32,6 +33,7 @@ STAGES: dict[str, Stage] = {
         pseudo_masks.STAGE,
         train.TRAIN_SEGMENTER,
         predict.STAGE,
+        superpixel_vote.STAGE,
         import_maps.IMPORT_CAMS,
         import_maps.IMPORT_SALIENCY,
         import_maps.IMPORT_PSEUDO_MASKS,

@@ -42,7 +42,7 @@ def run(job: Job) -> bytes:
 
     fixed: float = job.parameters.threshold
     thresholds = sorted({*GRID, fixed})
-    classes = len(job.dataset.classes) + 1
+    classes = len(job.dataset.mask_classes) + 1
     saliency = job.artifact("target").open(job.split)
     cams = job.artifact("cams").open(job.split) if "cams" in job.inputs else None
     binary = {threshold: np.zeros((2, 3), np.int64) for threshold in thresholds}
@@ -59,9 +59,10 @@ def run(job: Job) -> bytes:
         if cams is not None:
             class_ids, scores = cams[image_id].class_ids, cams.scores(image_id)
             _check_size(job.artifact("cams"), image_id, scores.shape[1:], truth.shape)
-            maps["inverse"] = decide_argmax(scores, class_ids, 1 - found)
             # No score reaches 2.
-            maps["cut"] = decide_argmax(scores, class_ids, np.where(salient, 0, 2).astype(np.float32))
+            backgrounds = {"inverse": 1 - found, "cut": np.where(salient, 0, 2).astype(np.float32)}
+            for name, background in backgrounds.items():
+                maps[name] = job.dataset.in_mask_classes(decide_argmax(scores, class_ids, background))
         for name, label_map in maps.items():
             joined[name] += confusion_counts(truth, label_map, classes)
     scores_of = {threshold: saliency_scores(counts) for threshold, counts in binary.items()}

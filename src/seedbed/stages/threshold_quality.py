@@ -21,7 +21,7 @@ import numpy as np
 
 from seedbed.cam.thresholds import Regions
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.metrics.segmentation import mean_iou
+from seedbed.metrics.segmentation import join_predictions, mean_iou
 from seedbed.metrics.threshold_quality import pqs, tecm
 from seedbed.metrics.threshold_tables import ThresholdTable
 from seedbed.metrics.transition_table import TransitionTable
@@ -82,7 +82,8 @@ def pair_scores(job: Job, pairs: Sequence[tuple[float, float]]) -> list[dict[str
     to_foreground = transitions.neutral_to_foreground.tolist()
     rows = [_unmasked(*values) for values in zip(*npr.values(), to_background, to_foreground, strict=True)]
     if job.slice["masks"]:
-        counts = {name: table.confusion(pairs) for name, table in tables.items()}
+        lookup = job.dataset.mask_lookup
+        counts = {name: join_predictions(table.confusion(pairs), lookup) for name, table in tables.items()}
         for row, before, after in zip(rows, *counts.values(), strict=True):
             row |= _masked(row["npr_initial"], row["npr_refined"], before, after)
     return rows

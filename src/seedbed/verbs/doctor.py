@@ -14,7 +14,7 @@ from seedbed.engines.data_state import look
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.networks.known import backbone_fault, weights_fault
 from seedbed.plan.commands import Workflow
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.verbs.doctor_data import DataReport
 from seedbed.verbs.doctor_memory import memory_notes
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seedbed.datasets import Dataset
+from seedbed.datasets.mapped import mask_classes
 from seedbed.errors import SeedbedError
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.training.parameters import TrainingParameters
 from seedbed.verbs.doctor_memory import Photograph, largest_photograph
 
@@ -22,6 +23,7 @@ class DataReport:
     """A data set that was read once.
 
     Attributes:
+        mask_classes: classes of the masks.
         ids: of each split that can be read.
         counts: images of each class, by split; a split of which any label is not understood is not counted.
         faults: one line each.
@@ -31,6 +33,7 @@ class DataReport:
 
     name: str
     classes: Sequence[str] = ()
+    mask_classes: Sequence[str] = ()
     ids: dict[str, list[str]] = field(default_factory=dict)
     counts: dict[str, np.ndarray] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -40,7 +43,7 @@ class DataReport:
     @classmethod
     def of(cls, data: Dataset, splits: Iterable[str]) -> DataReport:
         """Read a data set: its faults, then the labels of its splits."""
-        report = cls(data.name, data.classes, faults=data.faults())
+        report = cls(data.name, data.classes, mask_classes(data), faults=data.faults())
         for split in splits:
             try:
                 report.ids[split] = list(data.image_ids(split))
@@ -65,7 +68,12 @@ class DataReport:
                 f"class {name!r}: {', '.join(f'{s} {count[c]}' for s, count in self.counts.items())}"
                 for c, name in enumerate(self.classes)
             ),
+            *([f"classes of masks and label maps: {', '.join(self.mask_classes)}"] if self._differs else []),
         ]
+
+    @property
+    def _differs(self) -> bool:
+        return self.mask_classes != self.classes
 
     def training_faults(self, tasks: Mapping[str, Task]) -> list[str]:
         """What trainings cannot do with this data set.

@@ -10,7 +10,7 @@ from seedbed.datasets.declaration import SMALLEST
 from seedbed.datasets.files import image_size
 from seedbed.datasets.shrunk import Size, shrunk_size
 from seedbed.errors import SeedbedError
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.runtime.memory import MEGAPIXEL, available, needed, size_text
 
 STEP = 100

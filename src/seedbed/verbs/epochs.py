@@ -21,7 +21,7 @@ from seedbed.names import RECIPE
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import SCORES
 from seedbed.plan.reports import ALL
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.recipes import Node, Recipe, RecipeBook, Reference, is_true_masks
 from seedbed.runtime.contract import ShardedParameters
 from seedbed.runtime.judging import HEADLINES, read_judgement

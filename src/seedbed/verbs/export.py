@@ -1,70 +1,95 @@
-"""`seedbed export`: label maps as people and evaluation servers expect them: a folder of PNGs, or VOC's archive."""
+"""`seedbed export`: label maps and CAMs as people, evaluation servers and other toolboxes expect them."""
 
-import gzip
-import io
-import tarfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-from jaxtyping import UInt8
-
-from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.atomic import write_bytes, writing
+from seedbed.artifacts.atomic import writing
 from seedbed.artifacts.label_maps import label_map_png
-from seedbed.datasets.index import IndexRow, read_index
-from seedbed.datasets.shrunk import nearest
-from seedbed.datasets.voc import VOC_NAMES
+from seedbed.datasets.index import IndexedDataset
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.labels import IGNORE
-from seedbed.runtime.paths import INDEX
+from seedbed.runtime.opening import open_indexed
+from seedbed.verbs.export_coco import export_coco
+from seedbed.verbs.export_irn import export_irn
+from seedbed.verbs.export_mmseg import export_mmseg
+from seedbed.verbs.export_overlays import export_overlays
+from seedbed.verbs.export_voc import export_voc
+from seedbed.verbs.exported import Photographs, label_maps
 from seedbed.verbs.locate import Located
-from seedbed.verbs.names import names_of
 
-VOC_FOLDER = "results/VOC2012/Segmentation/comp6_test_cls"
-"""Where the test server of VOC 2012 looks for the masks of competition 6 (any training data)."""
-VOC_ARCHIVE = "comp6_test_cls.tgz"
-_GZIP_SYSTEM = 9
-"""Byte of the gzip header that names the operating system; 255 is unknown."""
+Write = Callable[[Located, Path, Sequence[str], Photographs], tuple[Path, int]]
+"""From a node, a folder and splits to what was written, and how many images are in it."""
+MADE_BY = {
+    "label_maps": "label maps, as pseudo_masks and predict make them",
+    "maps": "CAMs, as dump_cams makes them",
+}
 
 
-def export(located: Located, out: Path, form: str = "png", split: str | None = None) -> tuple[Path, int]:
-    """Write a node's label maps, in the photographs' own sizes if the data set was shrunk and its index is there.
+class ExportForm(NamedTuple):
+    """One way of writing.
+
+    Attributes:
+        takes: forms of artifacts that it can write.
+    """
+
+    write: Write
+    takes: tuple[str, ...] = ("label_maps",)
+
+
+def export(
+    located: Located,
+    out: Path,
+    form: str = "png",
+    split: str | None = None,
+    data_root: Path | None = None,
+) -> tuple[Path, int]:
+    """Write a node's label maps or CAMs.
+
+    Label maps have the photographs' own sizes if the data set was shrunk and its index is there.
 
     Args:
-        located: a node that makes label maps.
+        located: a node that makes label maps, or CAMs.
         out: folder.
-        form: a key in `FORMS`: `png` writes `ID.png` (in one folder per split if there are several), palette PNGs with
-            the data set's indices; `voc` writes one archive with VOC's indices.
+        form: a key in `FORMS`.
         split: one split only.
+        data_root: the data set's folder on this machine, for forms with photographs.
 
     Returns:
-        What was written, and how many label maps are in it.
+        What was written, and how many images are in it.
 
     Raises:
-        SeedbedError: there are no label maps, the format or split is unknown, or the test server would refuse them.
+        SeedbedError: there is nothing that can be written so, or the form or split is unknown.
     """
     if form not in FORMS:
         raise SeedbedError(unknown_name("format", form, FORMS))
     artifact = located.artifact
-    if artifact.meaning.form.name != "label_maps":
-        raise SeedbedError(
-            f"{artifact.folder} was made by {artifact.manifest.stage}; expected label maps, as pseudo_masks and "
-            "predict make them"
-        )
+    if artifact.meaning.form.name not in FORMS[form].takes:
+        expected = ", or ".join(MADE_BY[name] for name in FORMS[form].takes)
+        raise SeedbedError(f"{artifact.folder} was made by {artifact.manifest.stage}; expected {expected}")
     splits = sorted(artifact.manifest.images)
     if split is not None and split not in splits:
         raise SeedbedError(f"{artifact.folder}: {unknown_name('split', split, splits)}")
-    return FORMS[form](located, out, [split] if split else splits)
+
+    def photographs() -> IndexedDataset:
+        if located.index is None:
+            raise SeedbedError(
+                f"{artifact.folder}: there is no index of its data set beside it, so its photographs are not known; "
+                "export in another format, or where it was made"
+            )
+        return open_indexed(located.index, data_root)
+
+    return FORMS[form].write(located, out, [split] if split else splits, photographs)
 
 
-def export_pngs(located: Located, out: Path, splits: Sequence[str]) -> tuple[Path, int]:
-    """A folder of palette PNGs named after the images."""
+def export_pngs(
+    located: Located, out: Path, splits: Sequence[str], photographs: Photographs
+) -> tuple[Path, int]:
+    """A folder of palette PNGs named after the images, in one folder per split if there are several."""
     count = 0
     for split in splits:
         folder = out / split if len(splits) > 1 else out
-        for _, name, label_map in _maps(located, split):
-            path = folder / name
+        for _, name, label_map in label_maps(located, split):
+            path = folder / f"{name}.png"
             with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(label_map_png(label_map))
@@ -72,74 +97,11 @@ def export_pngs(located: Located, out: Path, splits: Sequence[str]) -> tuple[Pat
     return out, count
 
 
-def export_voc(located: Located, out: Path, splits: Sequence[str]) -> tuple[Path, int]:
-    """The archive for VOC's test server; equal label maps give equal bytes.
-
-    Raises:
-        SeedbedError: there are several splits, neutral pixels, or classes that VOC does not have.
-    """
-    if len(splits) > 1:
-        raise SeedbedError(
-            f"an archive holds one split, but {located.artifact.folder} has {', '.join(splits)}; name one"
-        )
-    lookup = _voc_lookup(located)
-    files = {}
-    for image_id, name, label_map in _maps(located, splits[0]):
-        if (label_map == IGNORE).any():
-            raise SeedbedError(
-                f"image {image_id} has neutral pixels (255), which VOC's server does not accept; export predictions"
-            )
-        files[name] = label_map_png(lookup[label_map])
-    write_bytes(out / VOC_ARCHIVE, _tgz(files))
-    return out / VOC_ARCHIVE, len(files)
-
-
-FORMS: dict[str, Callable[[Located, Path, Sequence[str]], tuple[Path, int]]] = {
-    "png": export_pngs,
-    "voc": export_voc,
+FORMS: dict[str, ExportForm] = {
+    "png": ExportForm(export_pngs),
+    "voc": ExportForm(export_voc),
+    "coco": ExportForm(export_coco),
+    "mmseg": ExportForm(export_mmseg),
+    "irn": ExportForm(export_irn, ("maps",)),
+    "overlays": ExportForm(export_overlays, ("label_maps", "maps")),
 }
-
-
-def _maps(located: Located, split: str) -> Iterator[tuple[str, str, UInt8[np.ndarray, "height width"]]]:
-    """(image id, name of its file, label map) for each image of a split; ids may name folders, never above them."""
-    maps, rows = located.artifact.open(split), _index_rows(located)
-    image_ids = list(maps)
-    for image_id, name in zip(image_ids, names_of(image_ids), strict=True):
-        label_map, row = maps[image_id], rows.get(image_id)
-        size = label_map.shape[::-1]
-        if row is not None and size != (row.width, row.height):
-            raise SeedbedError(
-                f"{located.artifact.folder}: expected a label map of {image_id!r} with {row.width}x{row.height} "
-                f"pixels, as the index says, but it has {size[0]}x{size[1]}; run its stage again"
-            )
-        yield image_id, f"{name}.png", nearest(label_map, row.original or size if row is not None else size)
-
-
-def _index_rows(located: Located) -> dict[str, IndexRow]:
-    """What the index beside the artifact says of each image; nothing if there is none."""
-    if located.index is None:
-        return {}
-    index = read_index(Artifact(located.index).file(INDEX))
-    return {row.image_id: row for row in index.rows}
-
-
-def _voc_lookup(located: Located) -> UInt8[np.ndarray, "256"]:
-    lookup = np.arange(256, dtype=np.uint8)
-    for c, name in enumerate(located.artifact.manifest.facts["classes"]):
-        if name not in VOC_NAMES[1:]:
-            dataset = located.artifact.manifest.dataset
-            raise SeedbedError(f"data set {dataset}: {unknown_name('class of VOC', name, VOC_NAMES[1:])}")
-        lookup[c + 1] = VOC_NAMES.index(name)
-    return lookup
-
-
-def _tgz(files: Mapping[str, bytes]) -> bytes:
-    """A gzipped tar without times, owners or names of this machine."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name in sorted(files):
-            entry = tarfile.TarInfo(f"{VOC_FOLDER}/{name}")
-            entry.size, entry.mode = len(files[name]), 0o644
-            archive.addfile(entry, io.BytesIO(files[name]))
-    zipped = gzip.compress(packed.getvalue(), compresslevel=6, mtime=0)
-    return zipped[:_GZIP_SYSTEM] + b"\xff" + zipped[_GZIP_SYSTEM + 1 :]

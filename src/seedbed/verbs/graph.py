@@ -11,7 +11,7 @@ from typing import get_args
 from seedbed.engines.soundness import Examiner, Status
 from seedbed.plan.commands import Workflow
 from seedbed.plan.reports import Report
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.runtime.contract import TrueMasks
 from seedbed.verbs.terminal import counted_states
 

@@ -106,6 +106,9 @@ def fit(sizes: Sequence[Size], trained: int, classes: int, machine: Machine) -> 
     for stage, count in zip(TRAININGS, epochs, strict=True):
         size = min(batch, 8) if stage == "train_affinitynet" else batch
         fitted.settings[stage] = {"epochs": count, "batch_size": size, "augmentation": dict(augmentation)}
+    as_classifier = {"epochs": epochs[0], "batch_size": batch, "augmentation": dict(augmentation)}
+    fitted.settings["train_saliency"] = as_classifier
+    fitted.say("train_saliency", "as train_classifier, for recipes with saliency; psa has none")
     _learning_rates(fitted, classes, epochs[0] * (trained // batch))
     if trained < FEW or classes < FEW_CLASSES:
         _keep_backbone(fitted)
@@ -116,7 +119,7 @@ def fit(sizes: Sequence[Size], trained: int, classes: int, machine: Machine) -> 
         fitted.say(
             f"torch_threads {threads}", f"no GPU, {machine.cores} cores, and one network is trained at a time"
         )
-        for stage in TRAININGS:
+        for stage in (*TRAININGS, "train_saliency"):
             fitted.settings[stage]["torch_threads"] = threads
     factor = _scales(fitted, max(median), high)
     if not machine.gpus:
@@ -227,11 +230,12 @@ def _scales(fitted: Fitted, longer: int, trained_at: int) -> float:
     factor = trained_at / longer
     if factor >= 0.8:
         return 1.0
-    for stage, scales in (("dump_cams", (0.5, 1.0, 1.5, 2.0)), ("predict", (0.75, 1.0, 1.25))):
+    whole = (0.5, 1.0, 1.5, 2.0)
+    for stage, scales in (("dump_cams", whole), ("dump_saliency", whole), ("predict", (0.75, 1.0, 1.25))):
         fitted.settings[stage] = {"scales": [round(factor * scale, 2) for scale in scales]}
     fitted.say(
         f"scales times {factor:.2f}",
-        f"CAMs and predictions see photographs of {longer} at about the {trained_at} of training",
+        f"CAMs, saliency and predictions see photographs of {longer} at about the {trained_at} of training",
     )
     return factor
 

@@ -11,7 +11,8 @@ from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow, task_commands
 from seedbed.plan.judges import JUDGES, Point, judgements_at
 from seedbed.plan.reports import ALL, SWEEP
-from seedbed.plan.tasks import Task, TaskGraph
+from seedbed.plan.task import Task
+from seedbed.plan.tasks import TaskGraph
 
 
 @dataclass

@@ -11,7 +11,8 @@ from seedbed.engines.soundness import Examiner
 from seedbed.errors import SeedbedError
 from seedbed.names import NODE, RECIPE
 from seedbed.plan.commands import Workflow
-from seedbed.plan.tasks import Task, TaskGraph
+from seedbed.plan.task import Task
+from seedbed.plan.tasks import TaskGraph
 from seedbed.stages.registry import STAGES
 
 _NAME = re.compile(rf"(?P<recipe>{RECIPE.pattern})\.(?P<node>{NODE.pattern})\Z")

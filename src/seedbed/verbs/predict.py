@@ -23,11 +23,10 @@ from seedbed.artifacts.label_maps import label_map_png, voc_palette
 from seedbed.datasets.files import FORMULA, UNREADABLE, read_image
 from seedbed.datasets.index import Index, read_index
 from seedbed.datasets.shrunk import shrunk_size
-from seedbed.errors import SeedbedError, one_line
+from seedbed.errors import SeedbedError, is_out_of_memory, one_line
 from seedbed.methods.table import other_meanings
 from seedbed.report.overlays import jpeg, overlay_labels
 from seedbed.runtime.gpu import gpu_slot
-from seedbed.runtime.memory import is_out_of_memory
 from seedbed.runtime.paths import INDEX
 from seedbed.stages.predict import PredictParameters, image_probabilities
 from seedbed.verbs.locate import Located

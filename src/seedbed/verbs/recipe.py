@@ -6,7 +6,8 @@ import yaml
 
 from seedbed.artifacts.meanings import TRUE_MASKS
 from seedbed.plan.commands import Workflow
-from seedbed.plan.tasks import Task, TaskGraph
+from seedbed.plan.task import Task
+from seedbed.plan.tasks import TaskGraph
 from seedbed.recipes import Node, Recipe, RecipeBook, Reference
 from seedbed.runtime.contract import TrueMasks
 from seedbed.verbs.terminal import table

@@ -7,7 +7,7 @@ from seedbed.engines.data_state import DataState
 from seedbed.engines.jobs import counted_by_rule, jobs_left
 from seedbed.engines.soundness import Examiner, State
 from seedbed.plan.commands import Command, Workflow
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.verbs.forecast import Forecast, forecast, run_seconds
 from seedbed.verbs.terminal import counted_states, folder_size, human_duration, human_size, table
 

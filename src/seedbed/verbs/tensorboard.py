@@ -18,7 +18,7 @@ from seedbed.engines.soundness import CACHED, Examiner
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import SCORES
 from seedbed.plan.reports import ALL, Report
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.runtime.judging import HEADLINES, read_judgement
 from seedbed.training.history import LEADING
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seedbed.artifacts.manifest import run_again
 from seedbed.artifacts.models import HISTORY
 from seedbed.errors import SeedbedError
+from seedbed.methods.regeneration import LABELLED_AFTER
 from seedbed.report.blocks import Block, Picture
 from seedbed.report.figures import LEGEND_LINE, colours, new_figure, styled
 from seedbed.report.results import Node, Results
@@ -69,26 +70,40 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     for node in trained(page.results):
         runs.setdefault((node.place.owner, node.name), {})[str(node.place)] = node
     return [
-        Picture(
-            png=history_figure({run: read_history(node) for run, node in nodes.items()}),
-            alt=f"training of {name} ({owner})",
-            caption=f"Training of {name} ({owner}): faint: each step; strong: epoch means.",
-        )
+        _picture(name, owner, {run: read_history(node) for run, node in nodes.items()})
         for (owner, name), nodes in runs.items()
     ]
+
+
+def _picture(name: str, owner: str, histories: Mapping[str, pd.DataFrame]) -> Picture:
+    caption = f"Training of {name} ({owner}): faint: each step; strong: epoch means"
+    if any(labelled_at(history) for history in histories.values()):
+        caption += "; dotted: labels were made anew"
+    return Picture(history_figure(histories), f"training of {name} ({owner})", f"{caption}.")
+
+
+def labelled_at(history: pd.DataFrame) -> list[int]:
+    """The steps, from 0, that were the first to use labels which the method had made anew."""
+    stamps = [name for name in history if _is_stamp(str(name))]
+    changed = history[stamps].dropna().diff().fillna(1).ne(0).any(axis=1)
+    return [int(step) for step in history.loc[changed.index[changed], STEP]] if stamps else []
+
+
+def _is_stamp(name: str) -> bool:
+    return name.rpartition("/")[2] == LABELLED_AFTER
 
 
 @styled
 def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Training curves: one panel per logged value and one for the learning rate, one colour per run.
 
-    Steps are drawn faintly, epoch means strongly.
+    Steps are drawn faintly, epoch means strongly; dotted lines stand where a method made its labels anew.
 
     Args:
         histories: `history.csv` by the run's name; at least one.
     """
     logged = dict.fromkeys(str(name) for history in histories.values() for name in history)
-    panels = [*(name for name in logged if name not in LEADING), RATE]
+    panels = [*(name for name in logged if name not in LEADING and not _is_stamp(name)), RATE]
     across = min(3, len(panels))
     below = LEGEND_LINE * -(-len(histories) // across)
     figure, axes = new_figure(-(-len(panels) // across), across, 3.4, 2.2, below)
@@ -96,6 +111,8 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
         for (run, history), color in zip(histories.items(), colours(len(histories)), strict=True):
             if name in history:
                 _draw_history(one, history, name, color, run)
+                for step in labelled_at(history):
+                    one.axvline(step, color=color, linewidth=0.8, linestyle=":")
         one.set(title="learning rate" if name == RATE else name, xlabel=STEP)
     if len(histories) > 1:
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=across)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from seedbed.artifacts.label_maps import LabelMaps
 from seedbed.labels import IGNORE
 from seedbed.plan.judges import SCORES
 from seedbed.report.blocks import Block, Gallery, Table
 from seedbed.report.pictures import pictures_of
 from seedbed.report.results import Node, Place, Results
 from seedbed.report.section import Page, Section
-from seedbed.report.sections.samples import choose_images, legend, sample_of
+from seedbed.report.sections.samples import Row, choose_images, legend, sample_of
 from seedbed.report.tables import figure
 
 if TYPE_CHECKING:
@@ -61,16 +62,17 @@ def frame(page: Page) -> pd.DataFrame:
     """One row per series, split and epoch."""
     import pandas as pd
 
-    rows = [row for series in series_of(page.results) for row in _rows(page.results, series)]
+    rows = [row for series in series_of(page.results) for row in _rows(page, series)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _rows(results: Results, series: Series) -> Iterator[dict[str, Any]]:
-    scores = {(j.key, j.split): j.scores for j in results.judged[SCORES]}
+def _rows(page: Page, series: Series) -> Iterator[dict[str, Any]]:
+    scores = {(j.key, j.split): j.scores for j in page.results.judged[SCORES]}
     for split in next(iter(series.nodes.values())).splits:
         before: dict[str, np.ndarray] = {}
         for epoch, node in series.nodes.items():
-            maps = node.artifact.open(shard=f"{split}-0")
+            maps: LabelMaps = node.artifact.open(shard=f"{split}-0")
+            maps.check_sizes(maps, page.dataset.size)  # those of two epochs are compared pixel by pixel
             now = {image_id: maps[image_id] for image_id in maps}
             pixels = sum(m.size for m in now.values())
             named = [int(((m > 0) & (m < IGNORE)).sum()) for m in now.values()]
@@ -115,7 +117,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
         rows=rows,
     )
     galleries = list(_galleries(page))
-    return [table, *([legend(page.dataset.classes)] if galleries else []), *galleries]
+    return [table, *([legend(page.dataset.mask_classes)] if galleries else []), *galleries]
 
 
 def _galleries(page: Page) -> Iterator[Gallery]:
@@ -123,19 +125,17 @@ def _galleries(page: Page) -> Iterator[Gallery]:
     lowest = min((s.place.axes.rng for s in every if s.place.axes.rng is not None), default=None)
     every = [s for s in every if s.place.axes.rng in (None, lowest)][: page.parameters.sample_rows]
     epochs = sorted({epoch for s in every for epoch in s.nodes})
-    names = {e: dict.fromkeys(s.nodes[e].name for s in every if e in s.nodes) for e in epochs}
-    columns = {name: f"after epoch {epoch}" for epoch in epochs for name in names[epoch]}
     for split in dict.fromkeys(split for s in every for node in s.nodes.values() for split in node.splits):
-        lines = [(str(s.place), [n for n in s.nodes.values() if split in n.splits]) for s in every]
-        lines = [(name, nodes) for name, nodes in lines if nodes]
-        stored = {n.key: pictures_of(n, split, page.dataset) for _, nodes in lines for n in nodes}
+        shown = [Series(s.place, {e: n for e, n in s.nodes.items() if split in n.splits}) for s in every]
+        rows = [Row(str(s.place), tuple(s.nodes.get(epoch) for epoch in epochs)) for s in shown if s.nodes]
+        stored = {n.key: pictures_of(n, split, page.dataset) for row in rows for n in row.nodes if n}
         first = next(iter(stored.values()))
         candidates = [image_id for image_id in page.dataset.image_ids(split) if image_id in first]
-        number = min(page.parameters.samples, max(1, page.parameters.sample_rows // len(lines)))
+        number = min(page.parameters.samples, max(1, page.parameters.sample_rows // len(rows)))
         chosen = choose_images(candidates, page.dataset.labels, number)
-        samples = tuple(sample_of(page, image_id, lines, list(columns), stored) for image_id in chosen)
+        samples = tuple(sample_of(page, image_id, rows, stored) for image_id in chosen)
         if samples:
-            yield Gallery(split, tuple(columns.values()), samples)
+            yield Gallery(split, tuple(f"after epoch {epoch}" for epoch in epochs), samples)
 
 
 SECTION = Section("Labels over training", 97, frame, blocks, NOTE)

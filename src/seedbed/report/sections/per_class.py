@@ -41,7 +41,7 @@ def _rows(judged: Judged) -> Iterator[dict[str, Any]]:
 
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     """One table, one column per class."""
-    return list(filled(class_table(frame, ["background", *page.dataset.classes])))
+    return list(filled(class_table(frame, ["background", *page.dataset.mask_classes])))
 
 
 def class_table(frame: pd.DataFrame, classes: Sequence[str]) -> Table:

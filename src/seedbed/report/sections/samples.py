@@ -2,18 +2,19 @@
 
 The images come from the first shard of each split, spread evenly over it; in each stretch an image with classes
 that were not shown yet is preferred, then one with many classes. There is one line per chain of nodes; what an earlier
-line shows is not repeated.
+line shows is not repeated. Nodes of one meaning in different chains share a column.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from seedbed.artifacts.label_maps import voc_palette
-from seedbed.artifacts.meanings import MEANINGS
+from seedbed.artifacts.meanings import MEANINGS, Meaning
 from seedbed.report import overlays
 from seedbed.report.blocks import Block, Cell, Gallery, Legend, Sample
 from seedbed.report.pictures import DRAWN, Pictures, label_cell, pictures_of
@@ -34,15 +35,30 @@ Line = tuple[str, list[Node]]
 """A chain of nodes with its name."""
 
 
+class Row(NamedTuple):
+    """A chain of nodes with its name, as it stands in the columns: None where it has no node."""
+
+    name: str
+    nodes: tuple[Node | None, ...]
+
+
+class Column(NamedTuple):
+    """A column of pictures: nodes of one meaning, by name; a chain has at most one of them."""
+
+    meaning: Meaning
+    names: dict[str, None]
+
+
 def frame(page: Page) -> pd.DataFrame:
     """One row per image shown, with the headings of its pictures."""
     import pandas as pd
 
     splits = dict.fromkeys(split for node in drawn_nodes(page.results).values() for split in node.splits)
     rows = [
-        {"split": split, "image_id": image_id, "columns": " | ".join(columns_of(lines).values())}
+        {"split": split, "image_id": image_id, "columns": " | ".join(headings(columns))}
         for split in splits
         for lines in (lines_of(page, split),)
+        for columns in (columns_of(lines),)
         for image_id in images_of(page, split, lines)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -55,7 +71,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
         images.setdefault(split, []).append(image_id)
     shown = page.progress(images.items(), len(images), "report")
     galleries = [gallery(page, split, image_ids) for split, image_ids in shown]
-    return [legend(page.dataset.classes), *galleries] if galleries else []
+    return [legend(page.dataset.mask_classes), *galleries] if galleries else []
 
 
 def legend(classes: Sequence[str]) -> Legend:
@@ -95,15 +111,51 @@ def lines_of(page: Page, split: str) -> list[Line]:
     return [(name, nodes) for name, nodes in lines if nodes][: page.parameters.sample_rows]
 
 
-def columns_of(lines: Iterable[Line]) -> dict[str, str]:
-    """Heading of each column by node name, in the order of `MEANINGS`, then of the chain."""
+def columns_of(lines: Iterable[Line]) -> list[Column]:
+    """The columns, in the order of `MEANINGS`, then of the chains.
+
+    A node stands in the column of its name if an earlier chain has one, or else in the first of its meaning that its
+    chain leaves free.
+    """
+    found: list[Column] = []
+    for _, nodes in lines:
+        taken = [column for node in nodes for column in found if _is_named(column, node)]
+        for node in nodes:
+            if any(_is_named(column, node) for column in taken):
+                continue
+            free = (c for c in found if c.meaning == node.meaning and not any(c is t for t in taken))
+            column = next(free, None)
+            if column is None:
+                found.append(column := Column(node.meaning, {}))
+            column.names[node.name] = None
+            taken.append(column)
     order = list(MEANINGS.values())
-    meanings = {node.name: node.meaning for _, nodes in lines for node in nodes}
-    shown = list(meanings.values())
-    return {
-        name: meaning.heading + (f" ({name})" if shown.count(meaning) > 1 else "")
-        for name, meaning in sorted(meanings.items(), key=lambda item: order.index(item[1]))
-    }
+    return sorted(found, key=lambda column: order.index(column.meaning))
+
+
+def _is_named(column: Column, node: Node) -> bool:
+    return column.meaning == node.meaning and node.name in column.names
+
+
+def headings(columns: Sequence[Column]) -> tuple[str, ...]:
+    """The heading of each column, with the node's name if several are of one meaning and it has no other name."""
+    meanings = [column.meaning for column in columns]
+    return tuple(
+        column.meaning.heading
+        + (f" ({', '.join(column.names)})" if meanings.count(column.meaning) > 1 else "")
+        for column in columns
+    )
+
+
+def rows_of(lines: Iterable[Line], columns: Sequence[Column]) -> list[Row]:
+    """The chains, each node in its column; of two of one name, which rounds of training have, the last."""
+    return [
+        Row(
+            name,
+            tuple(next((n for n in reversed(nodes) if _is_named(column, n)), None) for column in columns),
+        )
+        for name, nodes in lines
+    ]
 
 
 def images_of(page: Page, split: str, lines: Sequence[Line]) -> list[str]:
@@ -142,23 +194,21 @@ def gallery(page: Page, split: str, image_ids: Sequence[str]) -> Gallery:
     """The pictures of some images of a split."""
     lines = lines_of(page, split)
     columns = columns_of(lines)
+    rows = rows_of(lines, columns)
     nodes = {node.key: node for _, nodes in lines for node in nodes}
     stored = {key: pictures_of(node, split, page.dataset) for key, node in nodes.items()}
     return Gallery(
         title=split,
-        columns=tuple(columns.values()),
-        samples=tuple(sample_of(page, image_id, lines, list(columns), stored) for image_id in image_ids),
+        columns=headings(columns),
+        samples=tuple(sample_of(page, image_id, rows, stored) for image_id in image_ids),
     )
 
 
-def sample_of(
-    page: Page, image_id: str, lines: Sequence[Line], columns: Sequence[str], stored: Mapping[str, Pictures]
-) -> Sample:
+def sample_of(page: Page, image_id: str, rows: Sequence[Row], stored: Mapping[str, Pictures]) -> Sample:
     """The pictures of one image.
 
     Args:
-        lines: chains of nodes, each of which becomes a line.
-        columns: names of nodes; a line has a cell for each.
+        rows: each becomes a line.
         stored: pictures of each node, by key.
     """
     dataset = page.dataset
@@ -170,35 +220,36 @@ def sample_of(
     return Sample(
         image_id=image_id,
         photo=Cell(overlays.jpeg(photo), ", ".join(name for name, there in labels if there) or "no class"),
-        lines=tuple(_cells(image_id, photo, lines, columns, stored)),
-        truth=None if mask is None else label_cell(mask, photo, dataset.classes),
+        lines=tuple(_cells(image_id, photo, rows, stored)),
+        truth=None if mask is None else label_cell(mask, photo, dataset.mask_classes),
     )
 
 
 def _cells(
-    image_id: str,
-    photo: overlays.Picture,
-    lines: Sequence[Line],
-    columns: Sequence[str],
-    stored: Mapping[str, Pictures],
+    image_id: str, photo: overlays.Picture, rows: Sequence[Row], stored: Mapping[str, Pictures]
 ) -> list[tuple[str, tuple[Cell | None, ...]]]:
     """The name and cells of each line: nothing if it has no such node, a repeated cell if it was shown before."""
+    names = [
+        {node.name for node in column if node} for column in zip(*(row.nodes for row in rows), strict=True)
+    ]
     seen: set[str] = set()
     found = []
-    for name, nodes in lines:
-        keys = {node.name: node.key for node in nodes if image_id in stored[node.key]}
-        votes = (stored[key].strongest(image_id) for key in keys.values())
+    for name, nodes in rows:
+        there = [node if node and image_id in stored[node.key] else None for node in nodes]
+        votes = (stored[node.key].strongest(image_id) for node in there if node)
         strongest = next((class_id for class_id in votes if class_id is not None), None)
         cells: list[Cell | None] = []
-        for column in columns:
-            key = keys.get(column)
-            if key is None:
+        for node, named in zip(there, names, strict=True):
+            if node is None:
                 cells.append(None)
-            elif key in seen:
+            elif node.key in seen:
                 cells.append(Cell(b"", "as above", repeated=True))
             else:
-                seen.add(key)
-                cells.append(stored[key].cell(image_id, photo, strongest))
+                seen.add(node.key)
+                cell = stored[node.key].cell(image_id, photo, strongest)
+                cells.append(
+                    replace(cell, caption=f"{node.name}: {cell.caption}") if len(named) > 1 else cell
+                )
         found.append((name, tuple(cells)))
     return found
 

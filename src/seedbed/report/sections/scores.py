@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seedbed.plan.judges import SCORES
 from seedbed.report.blocks import Block, Table
+from seedbed.report.ceilings import ceiling_of, ceilings_of
 from seedbed.report.results import CHOSEN_WITH_MASKS, Judged
 from seedbed.report.scored import NODE_HEADINGS, scored_nodes
 from seedbed.report.section import Page, Section
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     *("owner", "rng", "regions", "node", "split", "kind"),
     *("mean_iou", "decided_at", "best_mean_iou", "best_threshold", "best_threshold_is"),
-    *("neutral_ratio", "mean_iou_neutral_missed", "pixel_accuracy"),
+    *("neutral_ratio", "mean_iou_neutral_missed", "pixel_accuracy", "ceiling", "ceiling_recipe"),
     *("mean_average_precision", "f1_macro", "ground_truth"),
 )
 AS_WRITTEN = ("mean_iou", "neutral_ratio", "pixel_accuracy", "mean_average_precision", "f1_macro")
@@ -30,7 +31,9 @@ NOTE = (
     "A node is listed under the recipe that owns it.\n"
     "<i>Threshold</i> is where CAMs were cut; label maps are scored as decided, neutral pixels (255) left out; "
     "<i>neutral = miss</i> counts them as errors.\n"
-    "<i>Best mIoU</i> is at a threshold chosen with the masks, so it is not a result of weak supervision. "
+    "<i>Best mIoU</i> is at a threshold chosen with the masks, so it is not a result of weak supervision.\n"
+    "<i>Ceiling</i> is the mIoU that a segmenter reaches on the same split when it is trained on the true masks: of "
+    "the supervised recipes on this page the one with the same network, else the highest.\n"
     "<i>Ground truth used</i> is every use of masks on the way to the node, before this judgement."
 )
 
@@ -39,7 +42,13 @@ def frame(page: Page) -> pd.DataFrame:
     """One row per scores file; scores that a kind does not have are empty."""
     import pandas as pd
 
-    return pd.DataFrame([_row(judged) for judged in page.results.judged[SCORES]], columns=list(COLUMNS))
+    ceilings = ceilings_of(page.results)
+    rows = []
+    for judged in page.results.judged[SCORES]:
+        ceiling = ceiling_of(page.results, ceilings, judged)
+        above = {"ceiling": ceiling.mean_iou, "ceiling_recipe": ceiling.recipe} if ceiling else {}
+        rows.append(_row(judged) | above)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _row(judged: Judged) -> dict[str, Any]:
@@ -88,7 +97,8 @@ def classifier_table(frame: pd.DataFrame) -> Table:
 
 
 def mask_table(frame: pd.DataFrame) -> Table:
-    """Scores of everything that is judged against masks."""
+    """Scores of everything that is judged against masks; with a column of ceilings if there are any."""
+    has_ceilings = frame["ceiling"].notna().any()
     rows = [
         (
             *node,
@@ -99,6 +109,7 @@ def mask_table(frame: pd.DataFrame) -> Table:
             spread(group["neutral_ratio"]),
             spread(group["mean_iou_neutral_missed"]),
             spread(group["pixel_accuracy"]),
+            *((_ceiling(group),) if has_ceilings else ()),
             one_of(group["ground_truth"]),
         )
         for node, group in scored_nodes(frame, "masks")
@@ -106,12 +117,19 @@ def mask_table(frame: pd.DataFrame) -> Table:
     return Table(
         headings=(
             *(*NODE_HEADINGS, "rngs", "mIoU", "threshold"),
-            *("best mIoU", "neutral", "mIoU, neutral = miss", "pixel accuracy", "ground truth used"),
+            *("best mIoU", "neutral", "mIoU, neutral = miss", "pixel accuracy"),
+            *(("ceiling",) if has_ceilings else ()),
+            "ground truth used",
         ),
-        figures=(False, False, False, False, True, True, True, True, True, True, True, False),
+        figures=(*(False,) * 4, *(True,) * (8 if has_ceilings else 7), False),
         rows=tuple(rows),
         title="CAMs and masks, against true masks",
     )
+
+
+def _ceiling(group: pd.DataFrame) -> str:
+    recipe = one_of(group["ceiling_recipe"].dropna())
+    return f"{figure(group['ceiling'].max())} ({recipe})" if recipe else ""
 
 
 def _best(group: pd.DataFrame) -> str:

@@ -1,0 +1,162 @@
+"""Saliency, and regions and pseudo masks with and without it, from the results of `run.py`.
+
+`python experiments/methods/saliency.py FOLDER [DATASET]` prints one table of saliency against the masks and one of what
+follows from it, and draws some images through each step to FOLDER/saliency.jpg.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measured import cells_sheet, costs_of, print_rows, scores_of, shown_images
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.datasets.table import open_dataset
+from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Workflow
+from seedbed.plan.config import read_config
+from seedbed.plan.judges import AFFINITY_LABELS, SALIENCY_SCORES, Point, judgements_at
+from seedbed.plan.task import Task
+from seedbed.recipes import RecipeBook
+from seedbed.report.overlays import overlay_heat, overlay_labels
+from seedbed.runtime.judging import read_judgement
+
+SALIENCY = (
+    *("recipe", "saliency", "precision", "recall", "F1", "F, β² = 0.3", "F1, everything"),
+    *(
+        "mIoU, CAMs and 1 - saliency",
+        "mIoU, CAMs cut by it",
+        "mIoU, true classes",
+        "training, CPU s",
+        "maps, CPU s",
+    ),
+)
+LABELS = (
+    *("recipe", "background", "foreground", "neutral", "right: background", "foreground"),
+    *("pairs per image: foreground", "background", "negative"),
+    *("right: foreground pairs", "background pairs", "negative pairs"),
+    *("refined CAM, best (chosen with masks)", "pseudo masks, mIoU", "precision", "recall"),
+)
+DRAWN = {
+    "walk": ("cams", "confident_regions", "pseudo_masks"),
+    "walk-c2am": ("saliency_priors", "confident_regions", "pseudo_masks"),
+    "walk-c2am-h": ("saliency_priors", "confident_regions", "pseudo_masks"),
+    "walk-c2am-h-poolnet": ("saliency", "confident_regions", "pseudo_masks"),
+}
+"""What the picture shows, by recipe."""
+IMAGES, HEIGHT = 8, 110
+
+
+def found_by(workflow: Workflow, dataset: str, recipe: str, judge: str) -> dict[str, dict[str, Any]]:
+    """What a judge wrote of a recipe, by node; what is missing is left out."""
+    judgements = judgements_at(workflow.graph(dataset), Point(recipe, workflow.config.rngs[0]))
+    return {
+        j.task.key: read_judgement(j.path).content for j in judgements if j.judge == judge and j.path.exists()
+    }
+
+
+def saliency_rows(workflow: Workflow, dataset: str) -> Iterator[tuple[str, ...]]:
+    """One row per node of saliency, with the CAMs of the first recipe that has it."""
+    shown: set[str] = set()
+    for recipe in workflow.config.recipes:
+        tasks = workflow.graph(dataset).recipe_tasks(recipe, workflow.config.rngs[0])
+        found = found_by(workflow, dataset, recipe, SALIENCY_SCORES)
+        for name, task in tasks.items():
+            if task.key not in found or task.key in shown:
+                continue
+            shown.add(task.key)
+            content, joined = found[task.key], found[task.key]["mean_iou_joined"]
+            network = task.sources["saliency_network"]
+            yield (
+                *(f"`{recipe}`", name),
+                *(
+                    _figure(content["scores"][k])
+                    for k in ("precision", "recall", "f1", "f_beta", "f1_all_salient")
+                ),
+                *(_figure(joined.get(k)) for k in ("inverse", "cut", "true_classes")),
+                *(f"{costs_of(one)['seconds']:.0f}" for one in (network, task)),
+            )
+
+
+def label_rows(workflow: Workflow, dataset: str) -> Iterator[tuple[str, ...]]:
+    """One row per recipe whose regions are judged."""
+    for recipe in workflow.config.recipes:
+        tasks = workflow.graph(dataset).recipe_tasks(recipe, workflow.config.rngs[0])
+        labels = found_by(workflow, dataset, recipe, AFFINITY_LABELS).get(tasks["affinitynet"].key)
+        if labels is None:
+            continue
+        scores = labels["scores"]
+        refined, masks = (scores_of(tasks[name], "train") for name in ("refined_cams", "pseudo_masks"))
+        best = f"{refined['best']['mean_iou']:.3f} at {refined['best']['threshold']:.2f}" if refined else ""
+        made = [masks["scores"][k] for k in ("mean_iou", "mean_precision", "mean_recall")] if masks else []
+        yield (
+            f"`{recipe}`",
+            *(_figure(scores["pixels"][k]) for k in ("background", "foreground", "neutral")),
+            *(_figure(scores["pixels_right"][k]) for k in ("background", "foreground")),
+            *(f"{scores['pairs'][k]:.0f}" for k in ("foreground", "background", "negative")),
+            *(_figure(scores["pairs_right"][k]) for k in ("foreground", "background", "negative")),
+            *(best, *([_figure(value) for value in made] or [""] * 3)),
+        )
+
+
+def picture(workflow: Workflow, dataset: str) -> Any:
+    """A row per image: photograph, the maps of `DRAWN` that are there, truth."""
+    graph = workflow.graph(dataset)
+    drawn: list[tuple[str, Task]] = []
+    for recipe, nodes in DRAWN.items():
+        if recipe in workflow.config.recipes:
+            tasks = graph.recipe_tasks(recipe, workflow.config.rngs[0])
+            drawn += [(f"{recipe}: {node}", tasks[node]) for node in nodes if tasks[node].manifest.exists()]
+    opened = [
+        (title, Artifact(task.manifest).open("train"), task.stage.meaning.form.name) for title, task in drawn
+    ]
+    data = open_dataset(dataset, graph.declaration)
+    lines = []
+    for image_id in shown_images(data, IMAGES):
+        photo, truth = np.array(data.image(image_id)), data.mask(image_id)
+        assert truth is not None
+        cells = [
+            overlay_heat(photo, store.scores(image_id).max(0))
+            if form == "maps"
+            else overlay_labels(photo, store[image_id])
+            for _, store, form in opened
+        ]
+        lines.append([photo, *cells, overlay_labels(photo, truth)])
+    return cells_sheet(["photograph", *(title for title, *_ in opened), "truth"], lines, HEIGHT)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def main(folder: Path, name: str | None) -> int:
+    """Print and draw; exit status 1 where `run.py` has not been there."""
+    try:
+        config = read_config(folder / "params.yaml")
+        workflow = Workflow(config, RecipeBook(folder / "recipes"), folder / "results")
+        dataset = name or config.dataset
+        tables = {
+            headings: list(find(workflow, dataset))
+            for headings, find in ((SALIENCY, saliency_rows), (LABELS, label_rows))
+        }
+    except SeedbedError as error:
+        print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
+        return 1
+    if not any(tables.values()):
+        print(f"{folder} holds no scores yet; go on with experiments/methods/run.py", file=sys.stderr)
+        return 1
+    for headings, rows in tables.items():
+        print()
+        print_rows(headings, rows)
+    picture(workflow, dataset).save(folder / "saliency.jpg", quality=85)
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(
+            f"expected the folder that run.py was given, and perhaps a data set: python {sys.argv[0]} FOLDER"
+        )
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) == 3 else None))

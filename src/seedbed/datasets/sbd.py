@@ -1,0 +1,113 @@
+"""SBD (Hariharan et al. 2011) joined to PASCAL VOC 2012: the 10,582 images of `train_aug`, on which the field trains.
+
+SBD's masks are `.mat` files of classes in VOC's order, without void. Where VOC has a mask of its own, that one counts.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import UInt8
+
+from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.files import memory_for, read_mask, renumbered
+from seedbed.datasets.listed import SplitList
+from seedbed.datasets.voc import VocDataset, VocOptions
+from seedbed.errors import SeedbedError
+from seedbed.labels import MOST_PIXELS
+from seedbed.regular_files import open_regular, system_reason
+
+TRAIN_AUG = "train_aug"
+
+
+class SbdOptions(VocOptions):
+    """Options of kind `sbd`: those of `voc`, and where SBD is."""
+
+    sbd: str = "../../benchmark_RELEASE/dataset"
+    """SBD's folder of `cls`, `img`, `train.txt` and `val.txt`."""
+
+
+class SbdDataset(VocDataset):
+    """VOC's layout, whose list `train_aug` and whose further masks come from SBD."""
+
+    Options: ClassVar = SbdOptions
+
+    def __init__(
+        self, name: str, root: Path | None, options: SbdOptions, splits: Mapping[str, SplitDeclaration]
+    ) -> None:
+        """Open it; only the list of class names is read.
+
+        Raises:
+            SeedbedError: there is no folder of SBD.
+        """
+        super().__init__(name, root, options, splits)
+        self.sbd = self.root / options.sbd
+        if not self.sbd.is_dir():
+            raise SeedbedError(
+                f"data set {name!r}: expected SBD at {self.sbd}, but there is no such folder; "
+                f"set datasets.{name}.with.sbd"
+            )
+
+    def source(self, image_id: str) -> Path:
+        """The image's file: VOC's, or where VOC has none, SBD's."""
+        own = super().source(image_id)
+        other = self.sbd / "img" / f"{image_id}.jpg"
+        return own if own.is_file() or not other.is_file() else other
+
+    def places(self) -> list[Path]:
+        """VOC's, and SBD's lists, photographs and masks."""
+        return [*super().places(), self.sbd]
+
+    def _read_split(self, split: str) -> SplitList:
+        if (self.splits[split].list or split) == TRAIN_AUG and not self._list_path(split).is_file():
+            return self._train_aug()
+        return super()._read_split(split)
+
+    def _train_aug(self) -> SplitList:
+        """VOC's train, then those of SBD's train and val that are in neither train nor val of VOC, sorted."""
+        folder = self.root / "ImageSets" / "Segmentation"
+        own = SplitList.of_lines(folder / "train.txt")
+        held_out = {*own.ids, *SplitList.of_lines(folder / "val.txt").ids}
+        others = {i for name in ("train", "val") for i in SplitList.of_lines(self.sbd / f"{name}.txt").ids}
+        added = sorted(others - held_out)
+        return SplitList(own.path, [*own.ids, *added], [*own.lines, *([0] * len(added))])
+
+    def _mask_path(self, image_id: str) -> Path | None:
+        found = super()._mask_path(image_id)
+        other = self.sbd / "cls" / f"{image_id}.mat"
+        return other if found is None and other.is_file() else found
+
+    def _read_mask(
+        self, image_id: str, path: Path, size: tuple[int, int] | None = None
+    ) -> UInt8[np.ndarray, "height width"]:
+        if path.suffix != ".mat":
+            return read_mask(path, self._lookup, size)
+        return renumbered(path, read_mat(path), self._lookup, size)
+
+
+def read_mat(path: Path) -> UInt8[np.ndarray, "height width"]:
+    """The indices in one of SBD's `.mat` files, `GTcls.Segmentation`.
+
+    Raises:
+        SeedbedError: the file is missing, not readable, or holds something else.
+    """
+    from scipy.io import loadmat
+
+    try:
+        with memory_for(path), open_regular(path) as stream:
+            content: Any = loadmat(stream, variable_names=["GTcls"])
+            mask = np.asarray(content["GTcls"]["Segmentation"][0, 0])
+    except FileNotFoundError:
+        raise SeedbedError(f"{path}: expected a mask of SBD, but there is no such file") from None
+    except Exception as error:  # of scipy's reader, which raises whatever a damaged file leads to
+        reason = system_reason(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        told = " ".join(reason.split())[:200]
+        raise SeedbedError(
+            f"{path}: not a readable mask of SBD, GTcls.Segmentation ({told}); replace it"
+        ) from None
+    if mask.dtype != np.uint8 or mask.ndim != 2 or mask.size > MOST_PIXELS:
+        raise SeedbedError(
+            f"{path}: expected GTcls.Segmentation as uint8 of two dimensions, got {mask.dtype} {mask.shape}; replace it"
+        )
+    return mask

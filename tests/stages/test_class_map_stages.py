@@ -1,0 +1,155 @@
+"""`class_map` through the stages: CAMs have the classes of the labels; label maps, segmenters and scores the masks'."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.metrics.confusion import confusion_counts
+from seedbed.plan.commands import Workflow
+from seedbed.plan.config import parse_config
+from seedbed.plan.task import Task
+from seedbed.recipes import RecipeBook
+from seedbed.refine.confident_regions import decide_argmax
+from stages_in_process import run_command
+
+OWN = ["cat", "cow", "dog"]
+CLASS_MAP = {"masks": {"pet": ["cat", "dog"], "background": "cow"}}
+LOOKUP = np.array([0, 1, 0, 1, *range(4, 256)], np.uint8)
+SMALL: dict[str, Any] = {"backbone": "test_resnet", "weights": "none", "epochs": 1, "batch_size": 4}
+SMALL["augmentation"] = {"resize_long": [32, 40], "crop": 32}
+NODES: dict[str, Any] = {
+    "classifier": {"stage": "train_classifier", "with": {**SMALL, "output_stride": 32, "conv_head": False}},
+    "cams": {"stage": "dump_cams", "from": {"classifier": "classifier"}, "with": {"scales": [1.0]}},
+    "regions": {"stage": "confident_regions", "from": {"cams": "cams"}, "with": {"crf": "none"}},
+    "pseudo": {"stage": "pseudo_masks", "from": {"cams": "cams"}, "with": {"crf": "none"}},
+    "voted": {
+        "stage": "superpixel_vote",
+        "from": {"labels": "pseudo"},
+        "with": {"n_segments": 9, "smoothing": 3},
+    },
+    "segmenter": {
+        "stage": "train_segmenter",
+        "from": {"labels": "voted"},
+        "with": {**SMALL, "architecture": "unet"},
+    },
+    "predictions": {"stage": "predict", "from": {"segmenter": "segmenter"}, "with": {"splits": ["train"]}},
+}
+IDS = [f"{k}.png" for k in range(6)]
+
+
+def write_data(folder: Path) -> None:
+    (folder / "masks").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    lines = [",".join(["image_id", *OWN])]
+    for number, image_id in enumerate(IDS):
+        Image.fromarray(rng.integers(0, 256, (36, 40, 3), dtype=np.uint8)).save(folder / image_id)
+        mask = np.zeros((36, 40), np.uint8)
+        present = [number % 3, (number + 1) % 3][: 1 + number % 2]
+        for place, c in enumerate(present):
+            mask[12 * place : 12 * place + 12, 5:30] = c + 1
+        mask[-1] = 255
+        Image.fromarray(mask).save(folder / "masks" / image_id)
+        lines.append(",".join([image_id, *("1" if c in present else "0" for c in range(3))]))
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+
+
+def run_recipe(folder: Path, nodes: list[str], scores: list[str], **declared: Any) -> dict[str, Task]:
+    (folder / "recipes").mkdir(parents=True)
+    recipe = {"nodes": {name: NODES[name] for name in nodes}, "scores": scores}
+    (folder / "recipes" / "mapped.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
+    data_set = {
+        "kind": "folder",
+        "root": str(folder.parent / "data"),
+        "splits": {"train": {}},
+        "with": {"masks": "masks"},
+        **declared,
+    }
+    raw = {"dataset": "toy", "recipes": ["mapped"], "datasets": {"toy": data_set}}
+    workflow = Workflow(parse_config(raw), RecipeBook(folder / "recipes"), folder / "results")
+    workflow.write_slices()
+    for command in workflow.commands():
+        run_command(command)
+    return workflow.graph().recipe_tasks("mapped", 0)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Task], dict[str, Task]]:
+    """All nodes with the map, and those up to pseudo masks without one."""
+    folder = tmp_path_factory.mktemp("mapped")
+    write_data(folder / "data")
+    scored = ["cams", "regions", "pseudo", "predictions"]
+    mapped = run_recipe(folder / "mapped", list(NODES), scored, class_map=CLASS_MAP)
+    return mapped, run_recipe(folder / "plain", list(NODES)[:4], [])
+
+
+def scores_of(task: Task, node: str) -> dict[str, Any]:
+    path = next((task.folder.parent / "scores").glob(f"{node}-train.json"))
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_each_node_names_the_classes_that_it_has(runs) -> None:
+    classes = {name: Artifact(task.manifest).classes for name, task in runs[0].items()}
+    ours, theirs = tuple(OWN), ("pet",)
+    assert {name: tuple(found) for name, found in classes.items()} == {
+        "classifier": ours,
+        "cams": ours,
+        "regions": theirs,
+        "pseudo": theirs,
+        "voted": theirs,
+        "segmenter": theirs,
+        "predictions": theirs,
+    }
+    index = Artifact(runs[0]["cams"].results / "toy" / "index").manifest
+    assert index.facts == {"classes": OWN, "mask_classes": ["pet"]}
+
+
+def test_a_map_of_masks_leaves_classifier_and_cams_as_they_are(runs) -> None:
+    mapped, plain = ([Artifact(tasks[n].manifest).manifest for n in ("classifier", "cams")] for tasks in runs)
+    assert [one.content for one in mapped] == [one.content for one in plain]
+
+
+@pytest.mark.parametrize("node", ["regions", "pseudo"])
+def test_label_maps_are_joined_after_the_decision(runs, node) -> None:
+    mapped, plain = (Artifact(tasks[node].manifest).open("train") for tasks in runs)
+    assert any((plain[i] == 2).any() for i in IDS), "no pixel of a dropped class"
+    for image_id in IDS:
+        assert (mapped[image_id] == LOOKUP[plain[image_id]]).all()
+
+
+def test_the_segmenter_tells_pets_from_background(runs) -> None:
+    predictions = Artifact(runs[0]["predictions"].manifest).open("train")
+    assert set(np.unique(np.stack([predictions[i] for i in IDS]))) <= {0, 1}
+    assert scores_of(runs[0]["predictions"], "predictions")["classes"] == ["background", "pet"]
+
+
+def truth_of(tasks: dict[str, Task], image_id: str) -> np.ndarray:
+    folder = tasks["cams"].results.parent.parent / "data" / "masks"
+    return LOOKUP[np.array(Image.open(folder / image_id))]
+
+
+def test_cams_are_scored_as_label_maps_joined_after_the_decision(runs) -> None:
+    tasks = runs[0]
+    cams = Artifact(tasks["cams"].manifest).open("train")
+    found = scores_of(tasks["cams"], "cams")
+    counts = np.zeros((2, 3), np.int64)
+    for image_id in IDS:
+        decided = decide_argmax(cams.scores(image_id), cams[image_id].class_ids, found["fixed_threshold"])
+        counts += confusion_counts(truth_of(tasks, image_id), LOOKUP[decided], 2)
+    assert found["counts"] == counts.tolist()
+    assert counts[1, 1] > 0
+    assert found["classes"] == ["background", "pet"]
+
+
+@pytest.mark.parametrize("node", ["regions", "pseudo", "predictions"])
+def test_label_maps_are_scored_on_the_joined_masks(runs, node) -> None:
+    tasks = runs[0]
+    maps = Artifact(tasks[node].manifest).open("train")
+    counts = sum(confusion_counts(truth_of(tasks, i), maps[i], 2) for i in IDS)
+    assert scores_of(tasks[node], node)["counts"] == counts.tolist()

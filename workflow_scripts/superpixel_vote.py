@@ -1,0 +1,12 @@
+"""Give each superpixel of label maps the label of most of its pixels.
+
+`python workflow_scripts/superpixel_vote.py --help` lists the options and parameters.
+"""
+
+import sys
+
+from seedbed.runtime.options import main
+from seedbed.stages.superpixel_vote import STAGE
+
+if __name__ == "__main__":
+    sys.exit(main(STAGE))
