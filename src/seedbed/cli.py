@@ -12,9 +12,6 @@ from seedbed.errors import SeedbedError, one_line
 from seedbed.verbs.params_options import NO_OPTIONS, ParamsOptions
 from seedbed.verbs.recipe_commands import recipe_app
 
-WATCH_S = 5.0
-"""Seconds between two looks of `seedbed watch`."""
-
 app = App(
     name="seedbed",
     help="Weakly supervised semantic segmentation: image-level labels to pixel masks.",
@@ -171,17 +168,9 @@ def watch(*, sweep: bool = False, once: bool = False, given: ParamsOptions = NO_
         sweep: also count the sweep over params.yaml's thresholds.
         once: show it once.
     """
-    import time
+    from seedbed.verbs.watch import watch as show
 
-    from seedbed.verbs.watch import watch_text
-
-    while True:
-        text = watch_text(given.workflow(), ("all", "sweep") if sweep else ("all",))
-        if once or not sys.stdout.isatty():
-            print(text)
-            return
-        print(f"\x1b[H\x1b[2J{text}", flush=True)
-        time.sleep(WATCH_S)
+    show(given.workflow, ("all", "sweep") if sweep else ("all",), once)
 
 
 @app.command

@@ -6,8 +6,9 @@ is counted as `seedbed plan` counts it.
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from seedbed.plan.commands import Workflow
 from seedbed.runtime.locks import is_locked
 from seedbed.runtime.paths import RESULTS, WORK
 from seedbed.runtime.progress_mark import read_mark
+
+WATCH_S = 5.0
+"""Seconds between two looks."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,14 @@ def watch_text(workflow: Workflow, reports: tuple[str, ...], results: Path = RES
         )
         lines.append("  " + "  ".join(part for part in parts if part))
     return "\n".join(lines if len(lines) > 1 else [*lines, "  nothing runs"])
+
+
+def watch(read: Callable[[], Workflow], reports: tuple[str, ...], once: bool) -> None:
+    """Print it again and again on a cleared terminal; once, if asked for or if the output is not a terminal."""
+    while True:
+        text = watch_text(read(), reports)
+        if once or not sys.stdout.isatty():
+            print(text)
+            return
+        print(f"\x1b[H\x1b[2J{text}", flush=True)
+        time.sleep(WATCH_S)
