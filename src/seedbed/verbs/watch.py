@@ -38,7 +38,7 @@ def running_jobs(results: Path) -> Iterator[RunningJob]:
     """The jobs that write below a folder now, in the order in which they started."""
     found = []
     for path in results.glob(f"**/{WORK}/*.lock"):
-        if is_locked(path):
+        if path.parent.parent != results and is_locked(path):  # there the engine itself holds one
             found.append(RunningJob(path.parent.parent, path.stem, path.stat().st_mtime))
     return iter(sorted(found, key=lambda job: job.since))
 
