@@ -34,7 +34,7 @@ class SquaresDataset:
     """Photographs of one noise; image n shows a square of class n mod 3, t3 also one of the next class."""
 
     name = "squares"
-    classes = CLASSES
+    classes = mask_classes = CLASSES
 
     def image_ids(self, split: str) -> tuple[str, ...]:
         return SPLITS[split]
