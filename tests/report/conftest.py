@@ -35,6 +35,7 @@ class SquaresDataset:
 
     name = "squares"
     classes = CLASSES
+    mask_classes = CLASSES
 
     def image_ids(self, split: str) -> tuple[str, ...]:
         return SPLITS[split]

@@ -2,8 +2,8 @@
 
 All scores are functions of counts. Classifications are scored on image-level labels. Label maps are scored on the true
 masks as they are; maps at a fixed threshold, and over a curve of thresholds whose best is marked as chosen with masks.
-Pixels whose truth is 255 are left out. Each point of a curve has over- and under-activation, too. The counts of each image are kept, packed, for intervals of differences
-(`seedbed compare`).
+Pixels whose truth is 255 are left out. Each point of a curve has over- and under-activation, too. The counts of each
+image are kept, packed, for intervals of differences (`seedbed compare`).
 
 The plan adds this stage: once for each node in a recipe's `scores` and each split of the node whose truth is known.
 True masks are for the judges. Apart from them, `prepare_dataset` computes the masks' checksums, the report page shows
