@@ -35,10 +35,9 @@ def counted(counts: np.ndarray = COUNTS) -> dict[str, Any]:
 def scored(maker: Maker) -> Maker:
     """Predictions of two random seeds on val, with counts and named images."""
     images = ImageCounts()
-    images.add(
-        np.array([[4, 4, 0, 0, 0], [4, 4, 0, 0, 0], [0] * 5, [0] * 5])
-    )  # background and cat: 4/12 each
-    images.add(np.array([[4, 0, 0, 0, 0], [0] * 5, [0, 0, 4, 0, 0], [0] * 5]))
+    right = np.pad(np.diag(np.diag(COUNTS)), ((0, 0), (0, 1)))
+    images.add(COUNTS - right)  # all wrong
+    images.add(right)
     stored = {"images": 2, "packed": images.packed()}
     for rng in (0, 1):
         maker.node(f"rng{rng}", "predictions", "predictions", maps_of(["val"]), {}, ("val",))
@@ -123,13 +122,13 @@ def test_best_and_worst_images(scored: Maker) -> None:
     assert list(
         frame[frame["rng"] == 0][["end", "place", "image_id", "mean_iou"]].itertuples(index=False)
     ) == [
-        ("worst", 1, "v0", pytest.approx(1 / 3)),
+        ("worst", 1, "v0", 0.0),
         ("best", 1, "v1", 1.0),
     ]
     gallery, table = extremes.blocks(page, frame)
     assert isinstance(gallery, Gallery)
     assert [(sample.image_id, sample.photo.caption) for sample in gallery.samples] == [
-        ("v0", "worst: mIoU 0.333"),
+        ("v0", "worst: mIoU 0.000"),
         ("v1", "best: mIoU 1.000"),
     ]
     assert all(sample.truth is not None for sample in gallery.samples)

@@ -19,7 +19,7 @@ from stages_in_process import run_command
 ROOT = Path(__file__).parents[2]
 LAST = "pets-selftraining-3"
 ROUNDS = ["pets-gradcampp-epoch5", "pets-selftraining-1", "pets-selftraining-2", LAST]
-TINY = {"backbone": "test_resnet", "weights": "none", "batch_size": 4}
+TINY = {"backbone": "test_resnet", "weights": "none", "batch_size": 8}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def workflow(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Workf
             if node is not None and "sizes" in (node.get("with") or {}):
                 node["with"]["sizes"] = [32, 64]
         (folder / path.name).write_text(yaml.safe_dump(recipe, sort_keys=False))
-    small = {"epochs": 1, "augmentation": {"resize_long": [48, 64], "crop": 48}}
+    small = {"epochs": 1, "augmentation": {"resize_long": [48, 64], "crop": 64}}
     config = {
         "dataset": "tiny",
         "recipes": [*ROUNDS[1:], "pets-selftraining-plain-1"],

@@ -70,8 +70,8 @@ def extremes_of(page: Page, judged: Judged) -> dict[str, list[tuple[str, float]]
     means = image_means(judged)
     if len(means) != len(image_ids):
         raise SeedbedError(
-            f"{judged.key}: expected scores of the {len(image_ids)} images of {judged.split}, got {len(means)}; "
-            "score it again"
+            f"{judged.key}: expected scores of the {len(image_ids)} images of {judged.split}, "
+            f"got {len(means)}; score it again"
         )
     defined = [place for place in range(len(means)) if not np.isnan(means[place])]
     number = min(NAMED, len(defined) // 2)
@@ -86,8 +86,8 @@ def extremes_of(page: Page, judged: Judged) -> dict[str, list[tuple[str, float]]
     }
 
 
-def image_means(judged: Judged) -> Float64[np.ndarray, images]:
-    """Mean IoU of each image over its classes and those predicted, in the order of the split; NaN without a label."""
+def image_means(judged: Judged) -> Float64[np.ndarray, " images"]:
+    """Mean IoU of each image over its true and predicted classes, in the order of the split; NaN without a label."""
     stored, classes = judged.content["image_counts"], len(judged.content["classes"])
     counts = unpack(stored["packed"], stored["images"], classes)
     neutral = judged.scores.get("neutral", "dropped")
