@@ -161,6 +161,19 @@ def compare(
 
 
 @app.command
+def watch(*, sweep: bool = False, once: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
+    """Show how far the run in another terminal is, under Snakemake, DVC or SLURM, until Ctrl-C.
+
+    Args:
+        sweep: also count the sweep over params.yaml's thresholds.
+        once: show it once.
+    """
+    from seedbed.verbs.watch import watch as show
+
+    show(given.workflow, ("all", "sweep") if sweep else ("all",), once)
+
+
+@app.command
 def epochs(node: str, *, split: str = "val", given: ParamsOptions = NO_OPTIONS) -> None:
     """Print the validation scores of the epochs that a trained node keeps, and the command that makes what is missing.
 

@@ -178,8 +178,8 @@ def _notes(workflow: Workflow, comparison: Comparison, split: str) -> Iterator[s
             "`snakemake` makes them again, and only them"
         )
     told = set()
-    for (number, column), cell in comparison.cells.items():
-        row = comparison.rows[number - 1]
+    for (place, column), cell in comparison.cells.items():
+        row = comparison.rows[place - 1]
         by_why: dict[str, list[str]] = {}
         for rng, why in cell.missing.items():
             by_why.setdefault(why, []).append("" if rng is None else str(rng))

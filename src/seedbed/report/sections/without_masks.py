@@ -33,7 +33,7 @@ def frame(page: Page) -> pd.DataFrame:
     import pandas as pd
 
     head = ["owner", "rng", "regions", "node", "split", "kind"]
-    classes = list(page.dataset.classes)
+    classes = list(page.dataset.mask_classes)
     columns = [*head, *MEASURES]
     columns += [f"{AREA}{name}" for name in ("background", *classes)] + [
         f"{LACKING}{name}" for name in classes
@@ -53,7 +53,7 @@ def _row(judged: Judged) -> dict[str, Any]:
 
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     """All nodes, then their classes."""
-    return list(filled(area_table(frame), class_table(frame, page.dataset.classes)))
+    return list(filled(area_table(frame), class_table(frame, page.dataset.mask_classes)))
 
 
 def area_table(frame: pd.DataFrame) -> Table:
