@@ -70,7 +70,7 @@ def paired_intervals(
     return [_interval(column[~np.isnan(column)], tail) for column in difference.T]
 
 
-def _interval(values: Float64[np.ndarray, n], tail: float) -> Interval:
+def _interval(values: Float64[np.ndarray, "n"], tail: float) -> Interval:
     if not values.size:
         return Interval(np.nan, np.nan)
     low, high = np.percentile(values, (tail, 100 - tail))
