@@ -1,36 +1,90 @@
 import numpy as np
 import pytest
 
-from seedbed.metrics.class_groups import VOC_CLASSES, VOC_GROUPS, group_scores
-
-# P-NOC, Table 3: IoU of background and the 20 classes (per cent), and the groups' printed means.
-PUZZLE_IOU = """
-86.0 61.4 38.6 71.4 51.3 56.0 78.4 70.4 83.7 27.2 73.6 39.2 80.8 69.0 73.2 50.3 56.3 75.9 35.5 68.2 33.8
-"""
-CAM_IOU = """
-81.0 47.5 32.2 49.5 40.8 49.0 72.1 62.6 54.8 30.7 55.1 52.5 61.3 55.9 67.8 63.6 46.8 55.3 50.0 63.9 38.6
-"""
-PUZZLE_GROUPS = {
-    **{"small": 51.7, "large": 67.1, "low": 64.5, "mid": 52.9, "high": 64.0},
-    **{"singleton": 69.3, "person": 50.3, "animal": 74.9, "room": 41.3, "traffic": 65.1},
-}
-CAM_GROUPS = {
-    **{"small": 42.4, "large": 59.3, "low": 51.9, "mid": 52.0, "high": 53.8},
-    **{"singleton": 52.4, "person": 63.6, "animal": 58.6, "room": 44.6, "traffic": 58.7},
-}
-
-
-@pytest.mark.parametrize(
-    ("ious", "groups", "overall"),
-    [(PUZZLE_IOU, PUZZLE_GROUPS, (61.0, 17.4)), (CAM_IOU, CAM_GROUPS, (53.9, 11.2))],
-    ids=["puzzle", "cam"],
+from metrics.pnoc_table3 import BETWEEN_PROPERTIES, CORRELATIONS, IOU, MEANS, OVERALL, PROPERTIES
+from seedbed.metrics.class_groups import (
+    VOC_CLASSES,
+    VOC_GROUPS,
+    class_properties,
+    group_scores,
+    property_correlations,
 )
-def test_printed_means(ious, groups, overall):
-    result = group_scores(np.array(ious.split(), float))
-    computed = result["size"] | result["occurrence"] | result["group"]
-    for name, printed in groups.items():
-        assert computed[name] == pytest.approx(printed, abs=0.11), name  # rounded entries, rounded mean
-    assert (result["overall_mean"], result["overall_std"]) == pytest.approx(overall, abs=0.11)
+
+PUZZLE = "Puzzle-CAM"
+
+
+def numbers(text):
+    return np.array(text.split(), float)
+
+
+@pytest.mark.parametrize("method", IOU)
+def test_printed_means(method):
+    """To the rounding of entries and means; singletons only with cat and cow, which the printed list omits."""
+    result = group_scores(numbers(IOU[method]))
+    printed = {(kind, group): mean for kind, means in MEANS[method].items() for group, mean in means.items()}
+    assert len(printed) == 11
+    computed = {(kind, group): result[kind][group] for kind, group in printed}
+    assert computed == pytest.approx(printed, abs=0.11)
+    assert (result["overall_mean"], result["overall_std"]) == pytest.approx(OVERALL[method], abs=0.11)
+
+
+def test_singletons_hold_cat_and_cow():
+    value = dict(zip(("background", *VOC_CLASSES), numbers(IOU[PUZZLE]), strict=True))
+    listed = [value[name] for name in VOC_GROUPS["group"]["singleton"] if name not in ("cat", "cow")]
+    assert np.mean(listed) == pytest.approx(65.6, abs=0.1)
+    assert MEANS[PUZZLE]["group"]["singleton"] == 69.3
+
+
+@pytest.mark.parametrize("method", IOU)
+def test_printed_correlations(method):
+    """In per cent; the properties are printed with two or three digits."""
+    properties = {name: numbers(values) for name, values in PROPERTIES.items()}
+    found = property_correlations(numbers(IOU[method])[1:], properties)
+    assert {name: 100 * value for name, value in found.items()} == pytest.approx(
+        CORRELATIONS[method], abs=0.6
+    )
+
+
+def test_printed_correlations_between_the_properties():
+    """L is printed with two digits, which alone moves its coefficients by up to two per cent."""
+    properties = {name: numbers(values) for name, values in PROPERTIES.items()}
+    for name, printed in BETWEEN_PROPERTIES.items():
+        found = property_correlations(properties[name], properties)
+        assert {key: 100 * value for key, value in found.items()} == pytest.approx(printed, abs=2.0)
+
+
+def test_properties_by_hand():
+    """Three images: cat; cat and dog; dog, cat and cow. Cats fill 0.6 of a mean image in all; no image has a sheep."""
+    labels = np.array([[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]], bool)
+    found = class_properties(labels, np.array([0.6, 0.5, 0.25, 0.0]))
+    assert found["occurrence"].tolist() == [3, 2, 1, 0]
+    expected = {
+        "co_occurrence": [2 / 3, 1, 1, np.nan],
+        "cardinality": [2, 2.5, 3, np.nan],
+        "size": [0.2, 0.25, 0.25, np.nan],
+    }
+    for name, values in expected.items():
+        assert found[name].tolist() == pytest.approx(values, nan_ok=True)
+    assert "size" not in class_properties(labels)
+
+
+def test_correlations_that_are_not_defined():
+    iou = np.array([0.1, 0.2, np.nan, 0.4])
+    properties = {
+        "line": np.array([1.0, 2.0, 9.0, 4.0]),
+        "constant": np.ones(4),
+        "two": np.array([1.0, 2.0, 3.0, np.nan]),
+    }
+    found = property_correlations(iou, properties)
+    assert found == {"line": pytest.approx(1.0), "constant": None, "two": None}
+
+
+def test_own_groups():
+    """Of another data set; a class that is not scored does not count."""
+    groups = {"place": {"indoors": ("chair", "lamp"), "outdoors": ("tree",)}}
+    result = group_scores(np.array([0.9, 0.5, 0.7]), ("chair", "lamp"), groups)
+    assert result["place"] == {"indoors": pytest.approx(0.6), "outdoors": None}
+    assert "size" not in result
 
 
 def test_each_kind_is_a_partition():

@@ -1,4 +1,4 @@
-"""Self-training in process, on photographs of 48 pixels with tiny networks: three rounds, and what agreement says."""
+"""Self-training in process, on photographs of 64 pixels with tiny networks: three rounds, and what agreement says."""
 
 import json
 from itertools import pairwise
@@ -19,7 +19,7 @@ from stages_in_process import run_command
 ROOT = Path(__file__).parents[2]
 LAST = "pets-selftraining-3"
 ROUNDS = ["pets-gradcampp-epoch5", "pets-selftraining-1", "pets-selftraining-2", LAST]
-TINY = {"backbone": "test_resnet", "weights": "none", "batch_size": 8}
+TINY = {"backbone": "test_resnet", "weights": "none", "batch_size": 4}
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,9 @@ def workflow(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Workf
             if node is not None and "keep_epochs" in (node.get("with") or {}):
                 node["with"]["keep_epochs"] = [1]
             if node is not None and "sizes" in (node.get("with") or {}):
-                node["with"]["sizes"] = [32, 48]
+                node["with"]["sizes"] = [32, 64]
         (folder / path.name).write_text(yaml.safe_dump(recipe, sort_keys=False))
-    small = {"epochs": 1, "augmentation": {"resize_long": [32, 48], "crop": 32}}
+    small = {"epochs": 1, "augmentation": {"resize_long": [48, 64], "crop": 48}}
     config = {
         "dataset": "tiny",
         "recipes": [*ROUNDS[1:], "pets-selftraining-plain-1"],
@@ -46,7 +46,7 @@ def workflow(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Workf
             "tiny": {
                 "kind": "voc",
                 "root": str(test_data / "voc-animals-tiny"),
-                "longest": 48,
+                "longest": 64,
                 "splits": {"train": {}, "val": {"masks": False}},
                 "with": {"labels": "csv"},
             }
@@ -90,7 +90,7 @@ def test_label_maps_of_all_training_images_without_a_mask(workflow: Workflow) ->
     voted, predicted = artifact.open("train"), Artifact(task.sources["labels"].manifest).open("train")
     ids = list(voted)
     assert len(ids) == 40
-    assert max(voted[ids[0]].shape) == 48
+    assert max(voted[ids[0]].shape) == 64
     assert not any((voted[i] == IGNORE).any() for i in ids)
     assert any((voted[i] != predicted[i]).any() for i in ids)
     assert {entry.use for entry in artifact.manifest.ledger} == {"threshold"}

@@ -1,7 +1,9 @@
-"""Groups of PASCAL VOC's classes by occurrence, size and what they appear with (P-NOC, §3.1 and Table 3).
+"""Groups of classes, PASCAL VOC's by occurrence, size and what they appear with, and what their IoU goes with.
 
-The properties are those of the 1,464 training images. The printed list of singletons lacks cat and cow, but the
-printed means of all five methods hold only with them (Puzzle-CAM: 69.4 with, 65.6 without), so they are
+P-NOC, §3.1 and Table 3: means of groups, and correlations of the classes' IoU with their properties.
+
+The properties behind VOC's groups are those of the 1,464 training images. The printed list of singletons lacks cat and
+cow, but the printed means of all five methods hold only with them (Puzzle-CAM: 69.4 with, 65.6 without), so they are
 included here.
 """
 
@@ -9,9 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Float64
 
 from seedbed.errors import unknown_name
+
+FEWEST = 3
+"""Classes that a correlation needs."""
 
 VOC_CLASSES = (
     "aeroplane",
@@ -68,16 +73,23 @@ VOC_GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 most 11.8 %, mid 15.2 to 18.0 %, large at least 19.1 %. Each of the three is a partition of the 20 classes."""
 
 
-def group_scores(class_iou: Float[np.ndarray, "K"], classes: Sequence[str] = VOC_CLASSES) -> dict[str, Any]:
-    """Means of VOC's class groups, overall mean and spread, from the IoU of background and each class.
+Groups = Mapping[str, Mapping[str, Sequence[str]]]
+"""Kinds of groups, each with its groups and their classes."""
+
+
+def group_scores(
+    class_iou: Float[np.ndarray, "K"], classes: Sequence[str] = VOC_CLASSES, groups: Groups | None = None
+) -> dict[str, Any]:
+    """Means of groups of classes, overall mean and spread, from the IoU of background and each class.
 
     Args:
         class_iou: K values, background first; NaN where a class is absent.
-        classes: the K - 1 foreground classes in this order; a subset of VOC's.
+        classes: the K - 1 foreground classes in this order; without `groups` a subset of VOC's.
+        groups: `VOC_GROUPS` if None; their classes may be absent from `classes`.
 
     Returns:
         `overall_mean` over all K values, `overall_std` (sample standard deviation, ddof 1) over the
-        foreground, and for each of `VOC_GROUPS` the mean of each group. Absent classes are left out; None
+        foreground, and for each kind the mean of each group. Absent classes are left out; None
         if no class remains (for the deviation, fewer than two).
 
     Raises:
@@ -87,7 +99,7 @@ def group_scores(class_iou: Float[np.ndarray, "K"], classes: Sequence[str] = VOC
         raise ValueError(
             f"expected background and {len(classes)} classes, {len(classes) + 1} values; got {len(class_iou)}"
         )
-    for name in classes:
+    for name in classes if groups is None else ():
         if name not in VOC_CLASSES:
             raise ValueError(unknown_name("class of PASCAL VOC", name, VOC_CLASSES))
     value = dict(zip(classes, class_iou[1:], strict=True))
@@ -98,11 +110,57 @@ def group_scores(class_iou: Float[np.ndarray, "K"], classes: Sequence[str] = VOC
         **{
             kind: {
                 group: _mean([value[name] for name in members if name in value])
-                for group, members in groups.items()
+                for group, members in of_kind.items()
             }
-            for kind, groups in VOC_GROUPS.items()
+            for kind, of_kind in (VOC_GROUPS if groups is None else groups).items()
         },
     }
+
+
+def class_properties(
+    labels: Bool[np.ndarray, "images classes"], pixels: Float[np.ndarray, "classes"] | None = None
+) -> dict[str, Float64[np.ndarray, "classes"]]:
+    """Properties of classes, as P-NOC's Table 3 has them (O, %C, L and %S); NaN for a class that no image has.
+
+    Args:
+        labels: image-level labels.
+        pixels: of each class in all masks together, as a share of the pixels of an image of mean size; without them
+            there is no `size`.
+
+    Returns:
+        `occurrence`: images that have the class; `co_occurrence`: the share of these that have another class, too;
+        `cardinality`: their mean number of classes; `size`: the class's share of one of these images.
+    """
+    images = labels.sum(0).astype(np.float64)
+    held = np.where(images > 0, images, np.nan)
+    number = labels.sum(1)
+    found = {
+        "occurrence": images,
+        "co_occurrence": (labels & (number > 1)[:, None]).sum(0) / held,
+        "cardinality": (labels * number[:, None]).sum(0) / held,
+    }
+    return found if pixels is None else found | {"size": pixels / held}
+
+
+def property_correlations(
+    class_iou: Float[np.ndarray, "classes"], properties: Mapping[str, Float[np.ndarray, "classes"]]
+) -> dict[str, float | None]:
+    """Pearson's coefficient of the classes' IoU with each property (P-NOC, Table 3, its last rows).
+
+    Args:
+        class_iou: of the foreground classes; NaN where a class is absent, which is then left out.
+        properties: values by class, in the same order.
+
+    Returns:
+        None where fewer than three classes remain or a column is constant.
+    """
+    found: dict[str, float | None] = {}
+    for name, values in properties.items():
+        known = ~(np.isnan(class_iou) | np.isnan(values))
+        x, y = class_iou[known], values[known]
+        constant = x.size < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0
+        found[name] = None if constant else float(np.corrcoef(x, y)[0, 1])
+    return found
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 from pydantic import (
     BaseModel,
@@ -32,6 +32,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class _Point(TypedDict):
     threshold: Fraction
     mean_iou: Fraction | None
+    over_activation: NotRequired[Fraction | None]
+    under_activation: NotRequired[Fraction | None]
 
 
 class _Packed(TypedDict):

@@ -2,8 +2,8 @@
 
 All scores are functions of counts. Classifications are scored on image-level labels. Label maps are scored on the true
 masks as they are; maps at a fixed threshold, and over a curve of thresholds whose best is marked as chosen with masks.
-Pixels whose truth is 255 are left out. The counts of each image are kept, packed, for intervals of differences
-(`seedbed compare`).
+Pixels whose truth is 255 are left out. Each point of a curve has over- and under-activation, too. The counts of each
+image are kept, packed, for intervals of differences (`seedbed compare`).
 
 The plan adds this stage: once for each node in a recipe's `scores` and each split of the node whose truth is known.
 True masks are for the judges. Apart from them, `prepare_dataset` computes the masks' checksums, the report page shows
@@ -114,7 +114,7 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
             )
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
-            named = np.flatnonzero(job.dataset.labels(image_id)).tolist()
+            named = job.dataset.mask_class_ids(image_id)
             predicted = sharpen_label_map(
                 predicted, refine, named if parameters.crf_labels == "present" else None
             )
@@ -164,10 +164,19 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
         "chosen_with": "masks",
     }
     result["curve"] = [
-        {"threshold": t, "mean_iou": None if np.isnan(m) else float(m)}
-        for t, m in zip(thresholds, means, strict=True)
+        {"threshold": t, "mean_iou": _defined(m), **_activation(counts)}
+        for t, m, counts in zip(thresholds, means, curve_counts, strict=True)
     ]
     return result
+
+
+def _activation(counts: np.ndarray) -> dict[str, float | None]:
+    over, under = segmentation.activation_errors(counts)
+    return {"over_activation": _defined(over), "under_activation": _defined(under)}
+
+
+def _defined(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _from_counts(job: Job, counts: np.ndarray, images: ImageCounts) -> dict[str, Any]:
@@ -198,7 +207,7 @@ BY_FORM: Mapping[str, Callable[[Job, Artifact], dict[str, Any]]] = {
 
 STAGE = Stage(
     name="evaluate",
-    version=2,
+    version=3,
     summary="Score a node on a split, against true masks or image-level labels.",
     parameters=lambda raw: EvaluateParameters,
     inputs={"target": Input(("vectors", "maps", "label_maps"))},

@@ -36,6 +36,11 @@ class ReportParameters(Parameters):
         default=24, ge=1, le=1000, description="maximum rows of samples per split, over all settings"
     )
     thumbnail: int = Field(default=150, ge=32, le=320, description="long side of a sample picture, pixels")
+    class_groups: dict[str, dict[str, tuple[str, ...]]] | None = Field(
+        default=None,
+        description="groups of classes whose mean IoU is shown: {kind: {group: [class, class]}}; null: PASCAL VOC's, "
+        "where classes have such names",
+    )
 
 
 STAGE = Stage(
