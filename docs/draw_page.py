@@ -14,7 +14,7 @@ from PIL import Image
 from seedbed.plan.commands import Workflow
 from seedbed.stages.report import PAGE
 
-WIDTH, HEIGHT = 1200, 1150
+WIDTH, HEIGHT = 1330, 1108
 FIGURE = Path(__file__).parent / "figures" / "page.png"
 
 

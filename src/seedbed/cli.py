@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from seedbed.errors import SeedbedError, one_line
+from seedbed.verbs.omitted_values import with_omitted_values
 from seedbed.verbs.params_options import NO_OPTIONS, ParamsOptions
 from seedbed.verbs.recipe_commands import recipe_app
 
@@ -21,9 +22,6 @@ app.register_install_completion_command(
     help="Install completion of seedbed's commands and options for this shell (bash, zsh, fish, powershell).",
 )
 app.command(recipe_app)
-
-MAY_STAND_ALONE = {"--graph": "mermaid"}
-"""Options whose value may be left out, each with the value that is then meant."""
 
 
 @app.command
@@ -390,17 +388,3 @@ def main() -> None:
     except (SeedbedError, OSError, MemoryError) as error:
         print(f"seedbed: error: {one_line(error)}", file=sys.stderr)
         sys.exit(1)
-
-
-def with_omitted_values(words: list[str]) -> list[str]:
-    """A command line with the values that may be left out, which Cyclopts cannot express.
-
-    Args:
-        words: of the command line, after `seedbed`.
-    """
-    return [
-        f"{word}={MAY_STAND_ALONE[word]}"
-        if word in MAY_STAND_ALONE and (not after or after.startswith("-"))
-        else word
-        for word, after in zip(words, [*words[1:], ""], strict=True)
-    ]

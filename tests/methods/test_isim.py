@@ -21,6 +21,7 @@ from seedbed.losses.modified_cross_entropy import modified_cross_entropy
 from seedbed.methods.base import EpochContext, Progress
 from seedbed.methods.cam_labels import CamLabels, ImageCams, in_order
 from seedbed.methods.isim import LABELS, IsimMethod, IsimParameters
+from seedbed.networks import bands
 from seedbed.networks.weights import digest
 from seedbed.runtime.contract import Job
 from seedbed.runtime.fit import NormalisedLoader
@@ -53,6 +54,9 @@ class Squares:
         return np.array(
             {"c": (True, True), "f": (False, False)}.get(image_id, (image_id < "d", image_id > "c"))
         )
+
+    def in_mask_classes(self, label_map):
+        return label_map
 
     def image(self, image_id):
         pixels = np.random.default_rng(ord(image_id)).integers(0, 90, (40, 48, 3)).astype(np.uint8)
@@ -239,26 +243,29 @@ def state_after(work, epoch):
     return dict(kept.states())[epoch]
 
 
-class NoMemory(IsimMethod):
-    """Memory runs out at the second photograph with a class."""
-
-    def __init__(self, *given, **options):
-        super().__init__(*given, **options)
-        self.seen = 0
-        self.classifier.register_forward_pre_hook(self._count)
-
-    def _count(self, network, images):
-        self.seen += 1
-        if self.seen > 2:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
+def no_memory(network, images):
+    raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
 
 
 def test_labels_for_which_there_is_no_memory_name_the_image(tmp_path):
-    """Two views of each photograph (one scale and its mirror image), so the third is of `b`."""
-    made = NoMemory(IsimParameters(**SMALL | {"label_scales": (1.0,)}), classes=2, rng=0)
+    """`f` has no class, so that the network does not see it."""
+    made = method()
+    made.classifier.register_forward_pre_hook(no_memory)
     with pytest.raises(ImageMemoryError) as caught:
-        start_epochs(tmp_path, made, 2, ids=IDS)
+        start_epochs(tmp_path, made, 2, ids=("f", "b", "a"))
     assert caught.value.image_id == "b"
+
+
+def test_labels_of_large_photographs_are_made_in_bands(tmp_path, monkeypatch):
+    """The limit is lowered to below the 40 x 48 pixels of a view; labels are as without bands."""
+    whole = start_epochs(tmp_path / "whole", method(label_crf="none"), 2, ids=IDS)[1]
+    monkeypatch.setattr(bands, "LARGEST", 400)
+    monkeypatch.setattr(bands, "BAND", 100)
+    made = method(label_crf="none")
+    found = start_epochs(tmp_path / "bands", made, 2, ids=IDS)[1]
+    assert any(isinstance(module.forward, bands.Part) for module in made.classifier.modules())
+    differing = [np.mean(found.fields(i)[LABELS] != whole.fields(i)[LABELS]) for i in IDS]
+    assert max(differing) < 0.01
 
 
 def greedy_labels(cams):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from recipe_files import make_workflow
 from seedbed.runtime import memory
-from seedbed.runtime.memory import NEEDS, Need, available, needed
+from seedbed.runtime.memory import CRF_OF, NEEDS, VARIANTS, Need, available, needed
 from seedbed.verbs import doctor_memory
 from seedbed.verbs.doctor import examine
 from seedbed.verbs.doctor_memory import Photograph, memory_notes
@@ -53,6 +53,25 @@ def test_settings_count(tmp_path: Path) -> None:
     assert needed("dump_cams", {"scales": (1.0,), "sizes": (1000, 4000)}, 12.0) == 1 + 16 / 8
 
 
+def test_rows_of_methods_and_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 2 MP: ISIM's labels at scale 2 see 8 MP, with a CRF of 0.2 GB per megapixel; PCM has a row of its own."""
+    needs = {
+        "dump_cams": Need(1.0, per_view=0.125),
+        "dump_cams, pcm": Need(1.0, per_view=0.5),
+        "train_classifier, isim": Need(2.0, per_view=0.25),
+        "dump_saliency": Need(1.5, per_view=0.125),
+    }
+    monkeypatch.setattr(memory, "NEEDS", needs)
+    assert needed("dump_cams", {"scales": (0.5, 1.0), "form": "cam"}, 2.0) == 1.25
+    assert needed("dump_cams", {"scales": (0.5, 1.0), "form": "pcm"}, 2.0) == 2.0
+    isim = {"method": "isim", "label_scales": (0.5, 2.0), "label_crf": "irn"}
+    assert needed("train_classifier", isim, 2.0) == pytest.approx(2 + 8 / 4 + 0.2 * 2)
+    assert needed("train_classifier", isim | {"label_crf": "none"}, 2.0) == 4.0
+    assert needed("train_classifier", {"method": "cam"}, 2.0) == 0.0
+    assert needed("dump_saliency", {"scales": (1.0,), "crf": "pnoc-c2am"}, 2.0) == pytest.approx(1.75 + 0.4)
+    assert needed("dump_saliency", {"scales": (1.0,), "crf": "none"}, 2.0) == 1.75
+
+
 def test_nothing_is_said_without_photographs_tasks_or_knowledge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,7 +106,11 @@ def test_doctor_finds_the_largest_photograph(tmp_path: Path, monkeypatch: pytest
 def test_needs_are_of_stages_and_memory_is_known_on_linux() -> None:
     from seedbed.stages.registry import STAGES
 
-    assert set(NEEDS) <= set(STAGES)
+    assert {row.partition(",")[0] for row in NEEDS} <= set(STAGES)
+    assert {*VARIANTS.values(), *CRF_OF} <= set(NEEDS)
+    for (stage, key, value), row in VARIANTS.items():
+        assert row.startswith(f"{stage}, ")
+        assert getattr(STAGES[stage].validate({key: value}, ""), key) == value
     if Path("/proc/meminfo").exists():
         total = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
         assert total is not None

@@ -94,8 +94,11 @@ class IsimMethod(CamMethod):
     def __init__(
         self, parameters: IsimParameters, *, classes: int, rng: int, weights: InitialWeights | None = None
     ):
+        from seedbed.networks.bands import work_in_bands
+
         self.settings, self.rng = parameters, rng
         super().__init__(parameters, classes=classes, rng=rng, weights=weights)
+        work_in_bands(self.classifier, self.classifier.backbone)  # labels are made of whole photographs
         self.labelled_after = 0
         """The epoch, from 1, after which the labels in use were made; 0 before the first ones."""
         self.convergence = Convergence(parameters.converged_within, parameters.converged_after)

@@ -1,6 +1,7 @@
 """What stages need of main memory for a photograph, what is free, and what to say when it does not suffice.
 
-The figures are those of `python benchmarks/memory.py`, for EfficientNet-Lite0; a wider backbone needs more.
+The figures are those of `python benchmarks/memory.py`, for EfficientNet-Lite0; a wider backbone needs more, and so does
+PoolNet. Form `pcm` was measured at 0.75 megapixels alone, and how it grows is assumed.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ class Need(NamedTuple):
 
 NEEDS: Mapping[str, Need] = {
     "dump_cams": Need(1.45, per_view=0.063),
+    "dump_cams, pcm": Need(1.7, per_view=0.1),
+    "dump_saliency": Need(1.45, per_view=0.063),
+    "train_classifier, isim": Need(1.6, per_view=0.063),
     "classify": Need(1.1, per_view=0.08),
     "random_walk": Need(1.3, per_view=0.075),
     "predict": Need(1.35, per_view=0.13),
