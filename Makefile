@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 
 # The chain on composites, with a sweep of 3 pairs; then the score of each node and the path of the report page.
 demo: $(STAMP)
-	snakemake all sweep --cores $(CORES) --quiet progress
+	snakemake all sweep --cores $(CORES)
 	seedbed scores --sweep
 	seedbed scores
 

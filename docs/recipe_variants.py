@@ -46,7 +46,7 @@ def variant_section(
         f"## Recipe {variant}",
         f"[The recipe](../../recipes/{variant}.yaml): {name} with other values"
         + (f", for {recipe.aims_at}." if recipe.aims_at not in ("", base.aims_at) else "."),
-        recipe.differs if recipe.differs != base.differs else "",
+        recipe.differs[:1].upper() + recipe.differs[1:] if recipe.differs != base.differs else "",
         " ".join(_structure(book, name, variant)),
     ]
     lines = [

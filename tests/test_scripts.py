@@ -57,3 +57,19 @@ def test_the_comparisons_of_methods_can_be_planned(experiment: str, tmp_path: Pa
             for judgement in judgements_at(graph, Point(recipe, config.rngs[0]))
         }
         assert {"cams", "classification"} <= judged
+
+
+def test_the_puzzle_family_shares_its_ordinary_classifier(tmp_path: Path) -> None:
+    """Eleven recipes train eleven classifiers; that of cam-randaugment is also the judge of six others."""
+    for folder in ("recipes", "experiments/puzzle_family/recipes"):
+        for path in (ROOT / folder).glob("*.yaml"):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = read_config(ROOT / "experiments/puzzle_family/params.yaml")
+    graph = Workflow(config, RecipeBook(tmp_path)).graph()
+    judges, trained = [], set()
+    for recipe in config.recipes:
+        tasks = graph.recipe_tasks(recipe, 0)
+        trained |= {task.folder for task in tasks.values() if task.stage.name == "train_classifier"}
+        judges += [task.folder for name, task in tasks.items() if name == "ordinary_classifier"]
+    assert len(trained) == len(config.recipes) == 11
+    assert judges == 6 * [graph.recipe_tasks("cam-randaugment", 0)["classifier"].folder]

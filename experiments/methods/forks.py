@@ -22,7 +22,8 @@ from seedbed.plan.commands import (
     task_commands,
 )
 from seedbed.plan.judges import Judgement
-from seedbed.plan.tasks import TaskGraph, unique_tasks
+from seedbed.plan.task import unique_tasks
+from seedbed.plan.tasks import TaskGraph
 from seedbed.runtime.options import gather_main, main
 from seedbed.stages.registry import STAGES
 

@@ -18,7 +18,7 @@ from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import read_config
 from seedbed.plan.judges import AFFINITY_LABELS, SALIENCY_SCORES, Point, judgements_at
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.recipes import RecipeBook
 from seedbed.report.overlays import overlay_heat, overlay_labels
 from seedbed.runtime.judging import read_judgement

@@ -126,6 +126,8 @@ def main(folder: Path) -> int:
         print(f"{folder} holds no scores yet; go on with experiments/methods/run.py", file=sys.stderr)
         return 1
     for dataset, lines in tables.items():
+        if not lines:
+            continue
         print(f"\n{dataset}\n")
         print_rows(HEADINGS, lines)
     if curves := epoch_curves(workflow, config.dataset):

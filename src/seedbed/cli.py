@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from seedbed.errors import SeedbedError, one_line
 from seedbed.verbs.params_options import NO_OPTIONS, ParamsOptions
+from seedbed.verbs.recipe_commands import recipe_app
 
 app = App(
     name="seedbed",
@@ -19,7 +20,6 @@ app = App(
 app.register_install_completion_command(
     help="Install completion of seedbed's commands and options for this shell (bash, zsh, fish, powershell).",
 )
-recipe_app = App(name="recipe", help="Show and compare recipes.")
 app.command(recipe_app)
 
 MAY_STAND_ALONE = {"--graph": "mermaid"}
@@ -161,6 +161,19 @@ def compare(
 
 
 @app.command
+def watch(*, sweep: bool = False, once: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
+    """Show how far the run in another terminal is, under Snakemake, DVC or SLURM, until Ctrl-C.
+
+    Args:
+        sweep: also count the sweep over params.yaml's thresholds.
+        once: show it once.
+    """
+    from seedbed.verbs.watch import watch as show
+
+    show(given.workflow, ("all", "sweep") if sweep else ("all",), once)
+
+
+@app.command
 def epochs(node: str, *, split: str = "val", given: ParamsOptions = NO_OPTIONS) -> None:
     """Print the validation scores of the epochs that a trained node keeps, and the command that makes what is missing.
 
@@ -197,41 +210,6 @@ def tensorboard(
         print(f"seedbed: note: {are} stale; written as they are", file=sys.stderr)
     count = write_events(runs, out)
     print(f"{out}: {count} points of {len(runs)} runs; look at them with `tensorboard --logdir {out}`")
-
-
-@recipe_app.command
-def show(name: str, *, resolved: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
-    """Print a recipe with all that it extends merged in.
-
-    Args:
-        name: recipe.
-        resolved: with every parameter's value for the configured data set, and the owner of each node.
-    """
-    from seedbed.verbs.recipe import recipe_text
-
-    workflow = given.workflow()
-    print(recipe_text(workflow.book.check(name), workflow.graph() if resolved else None), end="")
-
-
-@recipe_app.command
-def diff(first: str, second: str, *, given: ParamsOptions = NO_OPTIONS) -> None:
-    """Print what the second recipe changes against the first, and which nodes they share.
-
-    Args:
-        first: recipe.
-        second: recipe.
-    """
-    from seedbed.verbs.recipe import recipe_difference
-
-    print(recipe_difference(given.workflow(), first, second))
-
-
-@recipe_app.command(name="list")
-def list_(*, given: ParamsOptions = NO_OPTIONS) -> None:
-    """Print all recipes with their papers."""
-    from seedbed.verbs.recipe import recipe_list
-
-    print(recipe_list(given.workflow().book))
 
 
 @app.command

@@ -85,6 +85,7 @@ def test_the_index_has_the_classes_of_the_labels(folder):
     assert indexed.mask_classes == ("pet",)
     assert indexed.mask("a").tolist() == [[0, 1, 1], [1, 1, 255]]
     assert indexed.in_mask_classes(MASK).tolist() == indexed.mask("a").tolist()
+    assert indexed.mask_class_ids("a") == [0]
     assert not data.faults()
 
 

@@ -82,7 +82,7 @@ def test_the_page_shows_a_column_per_epoch(maker):
 def test_label_maps_of_another_size_are_refused(maker, monkeypatch):
     """They are of 60 x 40, the image is said to have 61."""
     add_training(maker, "rng0", {5: 10, 15: 20})
-    monkeypatch.setattr(type(DATASET), "size", lambda self, image_id: (61, 40))
+    monkeypatch.setattr(type(maker.dataset), "size", lambda self, image_id: (61, 40))
     with pytest.raises(
         SeedbedError, match=r"train-0\.zip: image 't0': a label map of 60x40, but the image has 61x40"
     ):

@@ -29,7 +29,7 @@ def job(masks: bool = True, truth: np.ndarray = TRUTH, **grid: Any) -> Job:
             **grid,
         },
         "dataset": SimpleNamespace(
-            classes=("cat", "dog"), image_ids=lambda split: ("a",), mask=lambda image_id: truth
+            mask_classes=("cat", "dog"), image_ids=lambda split: ("a",), mask=lambda image_id: truth
         ),
         "contents": {},
         "inputs": {"target": SimpleNamespace(open=lambda split: {"a": LABELS}, folder=Path("regions"))},

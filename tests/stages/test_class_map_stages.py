@@ -13,7 +13,7 @@ from seedbed.artifacts.artifact import Artifact
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
-from seedbed.plan.tasks import Task
+from seedbed.plan.task import Task
 from seedbed.recipes import RecipeBook
 from seedbed.refine.confident_regions import decide_argmax
 from stages_in_process import run_command
@@ -28,9 +28,14 @@ NODES: dict[str, Any] = {
     "cams": {"stage": "dump_cams", "from": {"classifier": "classifier"}, "with": {"scales": [1.0]}},
     "regions": {"stage": "confident_regions", "from": {"cams": "cams"}, "with": {"crf": "none"}},
     "pseudo": {"stage": "pseudo_masks", "from": {"cams": "cams"}, "with": {"crf": "none"}},
+    "voted": {
+        "stage": "superpixel_vote",
+        "from": {"labels": "pseudo"},
+        "with": {"n_segments": 9, "smoothing": 3},
+    },
     "segmenter": {
         "stage": "train_segmenter",
-        "from": {"labels": "pseudo"},
+        "from": {"labels": "voted"},
         "with": {**SMALL, "architecture": "unet"},
     },
     "predictions": {"stage": "predict", "from": {"segmenter": "segmenter"}, "with": {"splits": ["train"]}},
@@ -97,6 +102,7 @@ def test_each_node_names_the_classes_that_it_has(runs) -> None:
         "cams": ours,
         "regions": theirs,
         "pseudo": theirs,
+        "voted": theirs,
         "segmenter": theirs,
         "predictions": theirs,
     }

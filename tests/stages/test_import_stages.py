@@ -39,6 +39,7 @@ def imported(stage: Stage, folder: Path, **parameters: Any) -> tuple[dict[str, A
         "image_ids": ("a", "b"),
         "shard": "train-0",
         "facts": {},
+        "classes": Photographs.classes,
     }
     for name, value in values.items():
         setattr(job, name, value)

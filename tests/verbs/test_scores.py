@@ -31,12 +31,12 @@ def test_stale_scores_and_a_stale_page_are_marked(tree: Any) -> None:
     tree.make(workflow)
     tree.judge(workflow)
     tree.report(workflow)
-    assert "stale" not in scores_text(workflow, "all")
+    assert "stale: " not in scores_text(workflow, "all")
 
     def marked(stage: str, **values: Any) -> dict[str, str]:
         text = scores_text(tree.workflow(**asked, settings={"toy": {stage: values}}), "all")
         *lines, page = text.splitlines()
-        assert page.endswith("index.html (stale: " + page.partition("stale: ")[2])
+        assert "index.html (stale: " in page
         return {line.split()[2]: line.partition("stale: ")[2] for line in lines[1:]}
 
     assert set(marked("evaluate", curve_step=0.5).values()) == {"curve_step default -> 0.5"}

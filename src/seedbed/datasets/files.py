@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from seedbed.errors import SeedbedError
 from seedbed.labels import IGNORE, MOST_PIXELS
@@ -183,7 +183,7 @@ def read_grey(path: Path) -> UInt8[np.ndarray, "height width"]:
 
 
 @contextmanager
-def _png(path: Path, what: str, if_missing: str) -> Iterator[Image.Image]:
+def _png(path: Path, what: str, if_missing: str) -> Iterator[ImageFile.ImageFile]:
     """An open PNG; what goes wrong with it is one line."""
     try:
         with (

@@ -304,6 +304,11 @@ class IndexedDataset:
         found: UInt8[np.ndarray, "height width"] = self.mask_lookup[label_map]
         return found
 
+    def mask_class_ids(self, image_id: str) -> list[int]:
+        """Classes of the masks (from 0) that the image-level labels name."""
+        values = np.unique(self.mask_lookup[np.flatnonzero(self.labels(image_id)) + 1])
+        return [int(value) - 1 for value in values if 0 < value <= len(self.mask_classes)]
+
     def source(self, image_id: str) -> Path | None:
         """The image's file."""
         return self.dataset.source(image_id)

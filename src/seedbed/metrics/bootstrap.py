@@ -7,8 +7,6 @@ several random seeds the means over the seeds are compared; the interval is abou
 Efron and Tibshirani, An Introduction to the Bootstrap (1993), §13.3 (percentile interval).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,8 +40,8 @@ def draw_weights(images: int, draws: int, seed: int = 0) -> Iterator[Int64[np.nd
 
 
 def drawn_scores(
-    counts: csr_array, classes: int, neutral: str = "dropped", draws: int = DRAWS, seed: int = 0
-) -> Float64[np.ndarray, "draws K+1"]:
+    counts: "csr_array", classes: int, neutral: str = "dropped", draws: int = DRAWS, seed: int = 0
+) -> Float64[np.ndarray, "draws columns"]:
     """Mean IoU, then the IoU of each class, of each draw; NaN where undefined.
 
     Args:
@@ -54,13 +52,13 @@ def drawn_scores(
     found = []
     for weights in draw_weights(counts.shape[0], draws, seed):
         summed = np.asarray((counts.T @ weights.T).T).reshape(-1, classes, classes + 1)
-        each = np.stack([class_iou(one, neutral) for one in summed])
-        found.append(np.column_stack([mean_ious(summed, neutral=neutral), each]))
+        found.append(np.column_stack([mean_ious(summed, neutral=neutral), class_iou(summed, neutral)]))
     return np.concatenate(found)
 
 
 def paired_intervals(
-    first: Sequence[Float64[np.ndarray, "draws K+1"]], second: Sequence[Float64[np.ndarray, "draws K+1"]]
+    first: Sequence[Float64[np.ndarray, "draws columns"]],
+    second: Sequence[Float64[np.ndarray, "draws columns"]],
 ) -> list[Interval]:
     """Intervals of the difference, second less first, of each column of `drawn_scores`.
 

@@ -4,8 +4,6 @@ They stand in the file of scores, in the order of the data set's index, so that 
 be computed from the file alone (`seedbed.metrics.bootstrap`).
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import zlib
@@ -55,7 +53,7 @@ class ImageCounts:
         ).decode()
 
 
-def unpack(packed: str, images: int, classes: int) -> csr_array:
+def unpack(packed: str, images: int, classes: int) -> "csr_array":
     """The counts of each image: Int64[images, classes · (classes + 1)], sparse; a row is an image's flat counts.
 
     Args:
@@ -86,14 +84,14 @@ def unpack(packed: str, images: int, classes: int) -> csr_array:
     return csr_array((_values(content[middle:], PIXELS), cells, rows), shape=(images, width))
 
 
-def _planes(values: np.ndarray, kind: np.dtype[np.unsignedinteger]) -> bytes:
+def _planes(values: np.ndarray, kind: "np.dtype[np.unsignedinteger]") -> bytes:
     """All lowest bytes, then all second ones, …: high bytes are mostly 0, which compresses well."""
     if values.size and values.max() > np.iinfo(kind).max:
         raise ValueError(f"expected counts per image up to {np.iinfo(kind).max}, got {values.max()}")
     return values.astype(kind).view(np.uint8).reshape(-1, kind.itemsize).T.tobytes()
 
 
-def _values(planes: bytes, kind: np.dtype[np.unsignedinteger]) -> Int64[np.ndarray, n]:
+def _values(planes: bytes, kind: "np.dtype[np.unsignedinteger]") -> Int64[np.ndarray, "n"]:
     if len(planes) % kind.itemsize:
         raise ValueError("counts per image end in the middle of a number")
     split = np.frombuffer(planes, np.uint8).reshape(kind.itemsize, -1).T

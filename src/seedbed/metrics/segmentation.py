@@ -47,7 +47,9 @@ DEFINITIONS: Mapping[str, Callable[[Totals], Bool[np.ndarray, "*batch K"]]] = {
 NEUTRAL = ("dropped", "missed")
 
 
-def class_iou(counts: Counts, neutral: str = "dropped") -> Float64[np.ndarray, "K"]:
+def class_iou(
+    counts: Int64[np.ndarray, "*batch K K+1"], neutral: str = "dropped"
+) -> Float64[np.ndarray, "*batch K"]:
     """Intersection over union of each class; NaN where the class is in neither truth nor prediction."""
     totals = _totals(counts, neutral)
     return _ratio(totals.hit, totals.union)

@@ -32,7 +32,7 @@ def scored_nodes(frame: pd.DataFrame, truth: Truth) -> Iterator[tuple[tuple[str,
 def is_background_only(scores: Mapping[str, Any]) -> bool:
     """Whether label maps, or CAMs at their threshold, have no pixel of any class, as the scores of them tell."""
     if "foreground_area" in scores:
-        return scores["foreground_area"] == 0
+        return bool(scores["foreground_area"] == 0)
     classes = [values for name, values in scores.get("per_class", {}).items() if name != "background"]
     predicted = [values["predicted_pixels"] for values in classes if "predicted_pixels" in values]
     return bool(predicted) and not any(predicted)

@@ -1,7 +1,6 @@
 """What stages need of main memory for a photograph, what is free, and what to say when it does not suffice.
 
-The figures are those of `python benchmarks/memory.py` for recipe `psa`, whose backbone is EfficientNet-Lite0; a wider
-one needs more.
+The figures are those of `python benchmarks/memory.py`, for EfficientNet-Lite0; a wider backbone needs more.
 """
 
 from collections.abc import Mapping
@@ -31,8 +30,20 @@ NEEDS: Mapping[str, Need] = {
     "confident_regions": Need(0.3, per_photograph=0.16),
     "pseudo_masks": Need(0.2, per_photograph=0.03),
 }
+VARIANTS: Mapping[tuple[str, str, object], str] = {
+    ("dump_cams", "form", "pcm"): "dump_cams, pcm",
+    ("train_classifier", "method", "isim"): "train_classifier, isim",
+}
+"""Rows of `NEEDS` for a stage with a certain value of a parameter, instead of the stage's."""
 CRF = 0.2
 """More gigabytes per megapixel where a stage ends with a dense CRF."""
+CRF_OF = {
+    "predict": "crf",
+    "pseudo_masks": "crf",
+    "dump_saliency": "crf",
+    "train_classifier, isim": "label_crf",
+}
+"""Parameter that names the CRF's preset, by row of `NEEDS`; the row of `confident_regions` has the CRF in it."""
 
 
 def needed(stage: str, parameters: Mapping[str, Any], megapixels: float) -> float:
@@ -40,16 +51,22 @@ def needed(stage: str, parameters: Mapping[str, Any], megapixels: float) -> floa
 
     Args:
         stage: its name.
-        parameters: of its model; scales of the views and the CRF count.
+        parameters: of its model; method or form, scales of the views and the CRF count.
         megapixels: of the largest photograph.
     """
-    if stage not in NEEDS:
+    variants = (
+        row for (of, key, value), row in VARIANTS.items() if of == stage and parameters.get(key) == value
+    )
+    row = next(variants, stage)
+    if row not in NEEDS:
         return 0.0
-    need = NEEDS[stage]
+    need = NEEDS[row]
     sizes = parameters.get("sizes") or ()
-    scale = max(parameters.get("scales") or (parameters.get("image_scale", 1.0),))
-    view = max(sizes) ** 2 / MEGAPIXEL if sizes else megapixels * scale**2
-    crf = CRF if stage in ("predict", "pseudo_masks") and parameters.get("crf", "none") != "none" else 0.0
+    scales = (
+        parameters.get("label_scales") or parameters.get("scales") or (parameters.get("image_scale", 1.0),)
+    )
+    view = max(sizes) ** 2 / MEGAPIXEL if sizes else megapixels * max(scales) ** 2
+    crf = CRF if parameters.get(CRF_OF.get(row, ""), "none") != "none" else 0.0
     return float(need.base + need.per_view * view + (need.per_photograph + crf) * megapixels)
 
 

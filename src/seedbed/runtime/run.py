@@ -29,6 +29,7 @@ from seedbed.runtime.log import Log
 from seedbed.runtime.memory import out_of_memory, training_out_of_memory
 from seedbed.runtime.opening import Opened, open_inputs, refuse_changed_slice
 from seedbed.runtime.paths import WORK
+from seedbed.runtime.progress_mark import ProgressMark
 from seedbed.runtime.run_facts import cpu_seconds, write_run_facts
 
 Work = Callable[[Job], Any]
@@ -114,19 +115,26 @@ class _Run:
     def _timed(self, unit: str, opened: Opened, make: Callable[[Job], None]) -> None:
         started, cpu = time.monotonic(), cpu_seconds()
         self.log.line(f"{self.stage.name} {unit}: starts")
-        job = self._job(unit, opened)
+        mark = ProgressMark(self.folder, unit)
+        job = self._job(unit, opened, mark)
         try:
             make(job)
         except (MemoryError, RuntimeError, OSError) as error:
             if not is_out_of_memory(error):
                 raise
             raise self._out_of_memory(job, error) from error
+        finally:
+            mark.remove()
         shutil.rmtree(job.work, ignore_errors=True)
         seconds = time.monotonic() - started
         write_run_facts(self.folder, unit, job.device, seconds, cpu_seconds() - cpu)
         self.log.line(f"{self.stage.name} {unit}: done in {seconds:.1f} s")
 
-    def _job(self, unit: str, opened: Opened) -> Job:
+    def _job(self, unit: str, opened: Opened, mark: ProgressMark) -> Job:
+        def line(text: str) -> None:
+            self.log.line(text)
+            mark.line(text)
+
         shard = unit if self.stage.sharded else ""
         split, members = opened.members(shard) if shard else (str(opened.slice.get("split", "")), ())
         return Job(
@@ -143,8 +151,8 @@ class _Run:
             work=_work_folder(self.folder, unit, opened.key),
             key=opened.key,
             device=_device(self.stage, self.devices, self.log),
-            progress=self.log.progress,
-            log=self.log.line,
+            progress=lambda items, total, label: mark.counting(self.log.progress(items, total, label), total),
+            log=line,
             ledger=list(opened.ledger),
             facts={},
             classes=self._classes(opened),

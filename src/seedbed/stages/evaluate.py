@@ -114,7 +114,7 @@ def score_label_maps(job: Job, target: Artifact) -> dict[str, Any]:
             )
         if parameters.has_crf:
             refine = parameters.label_refiner(job.dataset.image(image_id))
-            named = np.flatnonzero(job.dataset.labels(image_id)).tolist()
+            named = job.dataset.mask_class_ids(image_id)
             predicted = sharpen_label_map(
                 predicted, refine, named if parameters.crf_labels == "present" else None
             )

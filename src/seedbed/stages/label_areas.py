@@ -9,7 +9,7 @@ The plan adds this stage for each node of label maps in a recipe's `scores`, on 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, SupportsInt
 
 import numpy as np
 
@@ -24,10 +24,10 @@ def run(job: Job) -> bytes:
     maps = target.open(job.split)
     image_ids = job.dataset.image_ids(job.split)
     shown = np.zeros((len(image_ids), 256), np.int64)
-    labels = np.zeros((len(image_ids), len(job.dataset.classes)), bool)
+    labels = np.zeros((len(image_ids), len(job.dataset.mask_classes)), bool)
     for place, image_id in enumerate(job.progress(image_ids, len(image_ids), "label_areas")):
         shown[place] = np.bincount(maps[image_id].ravel(), minlength=256)
-        labels[place] = job.dataset.labels(image_id)
+        labels[place, job.dataset.mask_class_ids(image_id)] = True
     pixels = shown.sum(axis=0)
     lacks = labels & (shown[:, 1 : 1 + labels.shape[1]] == 0)
     empty = shown[:, 1:IGNORE].sum(axis=1) == 0
@@ -37,7 +37,7 @@ def run(job: Job) -> bytes:
             "images": int(labels[:, c].sum()),
             "without_pixel": _share(lacks[:, c].sum(), labels[:, c].sum()),
         }
-        for c, name in enumerate(job.dataset.classes)
+        for c, name in enumerate(job.dataset.mask_classes)
     }
     scores: dict[str, Any] = {
         "images": len(image_ids),
@@ -50,8 +50,8 @@ def run(job: Job) -> bytes:
     return judgement_json(STAGE, job, target.meaning.score, {"scores": scores})
 
 
-def _share(part: int, whole: int) -> float | None:
-    return int(part) / int(whole) if whole else None
+def _share(part: SupportsInt, whole: SupportsInt) -> float | None:
+    return int(part) / int(whole) if int(whole) else None
 
 
 STAGE = Stage(

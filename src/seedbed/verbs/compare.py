@@ -1,4 +1,4 @@
-"""`seedbed compare`: cached results in one table, with differences from a baseline, at a terminal, as CSV and as a page."""
+"""`seedbed compare`: cached results in one table, and differences from a baseline; at a terminal, as CSV, as a page."""
 
 import math
 from collections.abc import Iterator

@@ -80,8 +80,7 @@ def _rows(workflow: Workflow, word: str) -> Iterator[Row]:
             raise SeedbedError(
                 "params.yaml names no `thresholds` for @sweep; add some, for instance bg0.10-fg0.40"
             )
-    for setting in settings or [own]:
-        label = canonical_regions(setting) if setting else ""
+    for label in map(canonical_regions, settings) if settings else [own]:
         yield Row(0, dataset, recipe.name, label, tuple(rngs or workflow.config.rngs))
 
 
@@ -93,24 +92,23 @@ def _baseline(workflow: Workflow, rows: Sequence[Row], word: str) -> int:
     raise SeedbedError(unknown_name("baseline", word, [str(row) for row in rows]))
 
 
-def _judgements(workflow: Workflow, row: Row, split: str) -> Iterator[tuple[int, Judgement]]:
-    """With the random seed at which each is asked for."""
+def _judgements(workflow: Workflow, row: Row, split: str) -> Iterator[Judgement]:
     graph = workflow.graph(row.dataset)
     for rng in row.rngs:
         for judgement in judgements_at(graph, Point(row.recipe, rng, row.regions or None)):
             if judgement.judge in (SCORES, AREAS) and split in ("", judgement.split):
-                yield rng, judgement
+                yield judgement
 
 
 def _key(judgement: Judgement) -> Key:
     return judgement.task.stage.meaning.score, judgement.split
 
 
-def _several(judged: Iterable[list[tuple[int, Judgement]]]) -> set[Key]:
+def _several(judged: Iterable[list[Judgement]]) -> set[Key]:
     """Kinds and splits of which a row has several nodes, which are then told apart by name."""
     found: set[Key] = set()
     for one in judged:
-        nodes = {(_key(judgement), judgement.task.name) for _, judgement in one}
+        nodes = {(_key(judgement), judgement.task.name) for judgement in one}
         found |= {key for key, count in Counter(key for key, _ in nodes).items() if count > 1}
     return found
 
@@ -161,8 +159,8 @@ def _notes(workflow: Workflow, comparison: Comparison, split: str) -> Iterator[s
         without = [name for name, told in splits.items() if not told.masks and split in ("", name)]
         if without:
             yield (
-                f"{dataset} has no masks on {', '.join(without)}, so there is no mIoU: label maps are compared by their "
-                "areas, classifiers by the labels, and CAMs not at all"
+                f"{dataset} has no masks on {', '.join(without)}, so there is no mIoU: label maps are compared by "
+                "their areas, classifiers by the labels, and CAMs not at all"
             )
     old = {
         one.key
@@ -180,8 +178,8 @@ def _notes(workflow: Workflow, comparison: Comparison, split: str) -> Iterator[s
             "`snakemake` makes them again, and only them"
         )
     told = set()
-    for (number, column), cell in comparison.cells.items():
-        row = comparison.rows[number - 1]
+    for (place, column), cell in comparison.cells.items():
+        row = comparison.rows[place - 1]
         by_why: dict[str, list[str]] = {}
         for rng, why in cell.missing.items():
             by_why.setdefault(why, []).append("" if rng is None else str(rng))

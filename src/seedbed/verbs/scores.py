@@ -36,7 +36,7 @@ def scores_text(workflow: Workflow, name: str) -> str:
             note = "background only, no pixel of any class"
         score = f"{metric} {shown}" if metric else found.kind
         rows.append((*row, score, "; ".join(filter(None, (note, mark)))))
-        if value is not None and task.rng is not None:
+        if value is not None and task.rng is not None and not mark:
             key = (task.owner, task.regions or "", task.name, judgement.split, metric)
             by_node.setdefault(key, []).append(value)
     for (owner, regions, node, split, metric), values in by_node.items():

@@ -80,7 +80,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
 
 
 def _by_class(page: Page, frame: pd.DataFrame) -> Table:
-    classes = ("background", *page.dataset.classes)
+    classes = ("background", *page.dataset.mask_classes)
     rows = []
     for names, group in groups(frame, WHERE):
         found = {

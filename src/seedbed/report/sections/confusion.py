@@ -63,9 +63,10 @@ def largest_table(frame: pd.DataFrame) -> Table:
     for node, group in scored_nodes(wrong, "masks"):
         seeds = max(1, group["rng"].nunique())
         shares = group.groupby(["truth", "prediction"], sort=False)["share"].sum() / seeds
-        ordered = sorted(((-float(share), key) for key, share in shares.items()), key=lambda item: item)
-        for share, (truth, prediction) in ordered[:LARGEST]:  # type: ignore[misc]
-            rows.append((*node, truth, prediction, figure(-share)))
+        found = shares.reset_index().itertuples(index=False, name=None)
+        ordered = sorted((-share, truth, prediction) for truth, prediction, share in found)
+        for negative, truth, prediction in ordered[:LARGEST]:
+            rows.append((*node, truth, prediction, figure(-negative)))
     return Table(
         headings=(*NODE_HEADINGS, "true class", "taken for", "share"),
         figures=(*(False,) * 6, True),

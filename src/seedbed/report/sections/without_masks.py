@@ -22,9 +22,9 @@ MEASURES = {
 }
 AREA, LACKING = "area:", "without_pixel:"
 NOTE = (
-    "Fractions, of splits without masks. <i>Images that lack a labelled class</i>: of the images with a label, those in "
-    "which a class that they are labelled with has no pixel. None of these is a score.\nTECM of the pairs of thresholds "
-    "is under <i>Threshold pairs</i>."
+    "Fractions, of splits without masks. <i>Images that lack a labelled class</i>: of the images with a label, those "
+    "in which a class that they are labelled with has no pixel.\nNone of these is a score. TECM of the pairs of "
+    "thresholds is under <i>Threshold pairs</i>."
 )
 
 
@@ -33,7 +33,7 @@ def frame(page: Page) -> pd.DataFrame:
     import pandas as pd
 
     head = ["owner", "rng", "regions", "node", "split", "kind"]
-    classes = list(page.dataset.classes)
+    classes = list(page.dataset.mask_classes)
     columns = [*head, *MEASURES]
     columns += [f"{AREA}{name}" for name in ("background", *classes)] + [
         f"{LACKING}{name}" for name in classes
@@ -53,7 +53,7 @@ def _row(judged: Judged) -> dict[str, Any]:
 
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     """All nodes, then their classes."""
-    return list(filled(area_table(frame), class_table(frame, page.dataset.classes)))
+    return list(filled(area_table(frame), class_table(frame, page.dataset.mask_classes)))
 
 
 def area_table(frame: pd.DataFrame) -> Table:
