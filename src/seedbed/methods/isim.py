@@ -98,7 +98,8 @@ class IsimMethod(CamMethod):
 
         self.settings, self.rng = parameters, rng
         super().__init__(parameters, classes=classes, rng=rng, weights=weights)
-        work_in_bands(self.classifier, self.classifier.backbone)  # labels are made of whole photographs
+        backbone: Any = self.classifier.backbone
+        work_in_bands(self.classifier, backbone)  # labels are made of whole photographs
         self.labelled_after = 0
         """The epoch, from 1, after which the labels in use were made; 0 before the first ones."""
         self.convergence = Convergence(parameters.converged_within, parameters.converged_after)
