@@ -41,7 +41,8 @@ CAMS = {
 
 class Photographs(IndexedDataset):
     def __init__(self) -> None:
-        self.classes = ("cat", "dog")
+        self.classes = self.mask_classes = ("cat", "dog")
+        self.mask_lookup = np.arange(256, dtype=np.uint8)
 
     def image_ids(self, split: str) -> tuple[str, ...]:
         return tuple(TRUTH)
@@ -51,6 +52,9 @@ class Photographs(IndexedDataset):
 
     def size(self, image_id: str) -> tuple[int, int]:
         return (1, 6)
+
+    def mask_class_ids(self, image_id: str) -> list[int]:
+        return np.flatnonzero(self.labels(image_id)).tolist()
 
     def labels(self, image_id: str) -> np.ndarray:
         return np.array([1 in TRUTH[image_id], 2 in TRUTH[image_id]])

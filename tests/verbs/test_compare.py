@@ -16,6 +16,7 @@ from seedbed.metrics.image_counts import ImageCounts
 from seedbed.metrics.segmentation import scores as scores_of
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import Judgement
+from seedbed.stages.evaluate import STAGE as EVALUATE
 from seedbed.verbs.compare import compare_text, write_csv, write_page
 from seedbed.verbs.compared import compared
 
@@ -34,7 +35,7 @@ def counts_of(right: int) -> list[np.ndarray]:
     return found
 
 
-def write(tree: Any, judgement: Judgement, right: int, version: int = 2) -> Path:
+def write(tree: Any, judgement: Judgement, right: int, version: int = EVALUATE.version) -> Path:
     """The file of a judge, all of whose images are as `counts_of` says."""
     workflow_inputs = {name: [sha256_bytes(task.key.encode())] for name, task in judgement.sources.items()}
     inputs = {"index": [sha256_bytes(b"index")]} | workflow_inputs
@@ -59,7 +60,7 @@ def write(tree: Any, judgement: Judgement, right: int, version: int = 2) -> Path
         total = np.sum(counts, axis=0)
         scores = scores_of(total, ["cat"])
         told |= {"counts": total.tolist(), "classes": ["background", "cat"]}
-        if version == 2:
+        if version != 1:
             told["image_counts"] = {"images": IMAGES, "packed": packed.packed()}
     if judgement.stage.reads_masks:
         inputs["masks"] = [sha256_bytes(tree.masks)]

@@ -19,8 +19,8 @@ _NAME = re.compile(rf"(?:(?P<dataset>{DATASET.pattern})/)?(?P<recipe>{RECIPE.pat
 SWEEP = "sweep"
 HEADLINE = {"masks": "mean_iou", "labels": "mean_average_precision"}
 AREA_MEASURES = ("neutral_ratio", "foreground_area", "labelled_without_pixel")
-WITHOUT_IMAGE_COUNTS = 1
-"""Version of `evaluate` whose files are the same, but for the counts per image."""
+SAME_SCORES = (1, 2)
+"""Earlier versions of `evaluate` that give the same scores; 1 keeps no counts per image."""
 Key = tuple[str, str]
 """Kind and split."""
 
@@ -140,8 +140,8 @@ def _sound(examiner: Examiner, judgement: Judgement) -> tuple[JudgementFile | No
         found = read_judgement(judgement.path)
     except SeedbedError as error:
         return None, str(error)
-    if judgement.stage.name == EVALUATE.name and found.stage_version == WITHOUT_IMAGE_COUNTS:
-        judgement = replace(judgement, stage=replace(judgement.stage, version=WITHOUT_IMAGE_COUNTS))
+    if judgement.stage.name == EVALUATE.name and found.stage_version in SAME_SCORES:
+        judgement = replace(judgement, stage=replace(judgement.stage, version=found.stage_version))
     state = examiner.judgement(judgement)
     return (found, "") if state.status == "cached" else (None, f"{state.status} ({state.why})")
 
@@ -166,8 +166,7 @@ def _notes(workflow: Workflow, comparison: Comparison, split: str) -> Iterator[s
         one.key
         for cell in comparison.cells.values()
         for one in cell.found
-        if one.content.stage_version == WITHOUT_IMAGE_COUNTS
-        and one.content.stage == EVALUATE.name
+        if one.content.stage == EVALUATE.name
         and one.content.image_counts is None
         and "counts" in one.content.content
     }
