@@ -26,6 +26,7 @@ from seedbed.engines.soundness import CACHED, MISSING, Depth, Examiner, State, f
 from seedbed.plan.commands import Workflow
 from seedbed.plan.task import Task
 from seedbed.plan.tasks import TaskGraph
+from seedbed.stages.dump_cams import STAGE as DUMP_CAMS
 
 NODES: dict[str, dict[str, Any]] = {
     "classifier": {"stage": "train_classifier", "with": {"lr": 0.1}},
@@ -165,7 +166,10 @@ def edit(task: Task, **changes: Any) -> None:
             lambda t: edit(t, inputs={"index": [INDEX_CONTENT], "classifier": ["0"]}),
             "input classifier changed",
         ),
-        (lambda t: edit(t, parameters=t.slice() | {"stage_version": 0}), "stage_version 0 -> 1"),
+        (
+            lambda t: edit(t, parameters=t.slice() | {"stage_version": 0}),
+            f"stage_version 0 -> {DUMP_CAMS.version}",
+        ),
         (lambda t: edit(t, parameters=t.slice() | {"shards": 1}), "shards 1 -> 2"),
     ],
     ids=["deleted", "truncated", "unnamed", "input", "version", "shards"],
