@@ -15,12 +15,12 @@ demo: $(STAMP)
 	seedbed scores --sweep
 	seedbed scores
 
-# The workflow's tests wait for their jobs much of the time, so they run alongside the others, but for one file, which
-# makes both halves equally long; their output follows.
-LAST := tests/workflow/test_photographs.py
+# The workflow's tests wait for their jobs much of the time, so they run alongside the others, but for two files, which
+# make both halves equally long; their output follows.
+LAST := tests/workflow/test_photographs.py tests/workflow/test_pnoc_full.py
 
 test: $(STAMP) check
-	@told=$$(mktemp); python -m pytest tests/workflow --ignore $(LAST) >"$$told" 2>&1 & beside=$$!; trap 'kill $$beside' INT TERM; \
+	@told=$$(mktemp); python -m pytest tests/workflow $(LAST:%=--ignore %) >"$$told" 2>&1 & beside=$$!; trap 'kill $$beside' INT TERM; \
 	python -m pytest tests --ignore tests/workflow; library=$$?; python -m pytest $(LAST); last=$$?; \
 	echo "waiting for tests/workflow"; wait $$beside; workflow=$$?; cat "$$told"; rm "$$told"; \
 	test $$library -eq 0 && test $$last -eq 0 && test $$workflow -eq 0
