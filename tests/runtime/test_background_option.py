@@ -126,7 +126,8 @@ def test_scores_follow_the_threshold_of_train_on_any_split(tmp_path: Path) -> No
     truth = np.random.default_rng(3).integers(0, 3, (len(IDS), *SIZE)).astype(np.uint8)
 
     class Photographs:
-        classes = CLASSES
+        classes = mask_classes = CLASSES
+        mask_lookup = np.arange(256, dtype=np.uint8)
 
         def size(self, image_id: str) -> tuple[int, int]:
             return SIZE[::-1]
