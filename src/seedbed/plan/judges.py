@@ -88,6 +88,7 @@ class Judgement:
             "node": self.task.name,
             "split": self.split,
             "parameters": dict(self.parameters),
+            **({"mask_classes": dict(self.task.joined)} if self.task.joined else {}),
             **self.content,
         }
 
