@@ -179,6 +179,9 @@ class Photographs:
     def image(self, image_id: str) -> None:
         raise AssertionError("no CRF, so no photograph")
 
+    def in_mask_classes(self, label_map: np.ndarray) -> np.ndarray:
+        return label_map
+
 
 CAM = np.array([[[4.0, 2.0], [1.0, 0.0]]], np.float32)
 CAMS = StoredMaps("max", a=Maps((1,), (2, 2), (CAM,)), b=Maps((), (2, 2), ()))
