@@ -93,11 +93,11 @@ def class_table(comparison: Comparison) -> Table:
 
 
 def warnings(comparison: Comparison) -> Iterator[str]:
-    """One line for each cell that has background only."""
-    for row, column, rngs in comparison.background_only():
+    """One line for each cell that has no pixel of any class."""
+    for row, column, only, rngs in comparison.without_classes():
         if not comparison.shared_with(row, column).isdigit():
             at = f" (rng {rngs_text(rngs).replace(' ', ', ')})" if rngs_text(rngs) else ""
-            yield f"{row.number} {row}, {column}{at}: background only, no pixel of any class"
+            yield f"{row.number} {row}, {column}{at}: {only}"
 
 
 def compare_text(comparison: Comparison, per_class: bool = False) -> str:
