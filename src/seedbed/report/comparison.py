@@ -135,7 +135,7 @@ class Difference:
     """A row less the baseline's, in one column; of a class, or of the mean over them.
 
     Attributes:
-        interval: 95 % over images; None, and `without` says why, if there is none.
+        interval: over images; None, and `without` says why, if there is none.
         rngs: how many random seeds of the row entered.
     """
 
@@ -184,6 +184,8 @@ class Comparison:
         if base == row or not first or not second or first.keys == second.keys:
             return None
         before, after = common_rngs(first.found, second.found)
+        if {one.key for one in before} == {one.key for one in after}:
+            return None
         measure = column.measure
         means = []
         for side in (before, after):
@@ -262,7 +264,9 @@ class Comparison:
             "difference": difference.value if difference else None,
             "low": interval.low if interval else None,
             "high": interval.high if interval else None,
-            "without": "; ".join(f"rng {rng}: {why}" for rng, why in cell.missing.items()),
+            "without": "; ".join(
+                why if rng is None else f"rng {rng}: {why}" for rng, why in cell.missing.items()
+            ),
         }
 
 
