@@ -36,7 +36,8 @@ def test_some_recipes_alone(tmp_path: Path) -> None:
 
 
 def test_saliency_down_to_pseudo_masks(tmp_path: Path) -> None:
-    options = ("--experiment", str(EXPERIMENTS / "saliency"), "--to", "pseudo_masks")
+    folders = (str(EXPERIMENTS / "saliency"), str(EXPERIMENTS / "puzzle_family"))
+    options = ("--experiment", *folders, "--to", "pseudo_masks")
     status, told = run("methods/run.py", str(tmp_path), *options, "--dataset", "voc-animals-320", "-n")
     assert status == 0, told
     # C²AM once, C²AM-H once per set of CAMs, PoolNet on each of these.

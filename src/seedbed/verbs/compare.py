@@ -15,8 +15,8 @@ from seedbed.verbs.terminal import table
 SHARED_NOTE = "= 1: the same result as row 1's; = psa: a result that recipe psa owns, not computed again."
 INTERVAL_NOTE = (
     f"Difference of the means over the random seeds that both rows have; {100 * LEVEL:g} % interval over images "
-    f"(paired bootstrap, {DRAWS:,} draws of as many images as there are, the same draws for both). It says nothing of other "
-    "random seeds."
+    f"(paired bootstrap, {DRAWS:,} draws of as many images as there are, the same draws for both). "
+    "It says nothing of other random seeds."
 )
 
 
