@@ -5,9 +5,9 @@ parameters and the additional recipes of this folder, and makes the scores; a se
 stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
-seeds; of several folders the first has the params.yaml, and the others lend recipes: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family, experiments/saliency (with the recipes of
-experiments/puzzle_family). `--dataset NAME`
-takes another data set of that params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
+seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family. Further folders lend their recipes:
+experiments/saliency needs those of experiments/puzzle_family. `--dataset NAME` takes another data set of that
+params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
 
 `--forks` runs the commands without Snakemake (`forks.py`), `--on-gpu` of them at once on one GPU, and no longer than
 `--seconds`.
