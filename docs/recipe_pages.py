@@ -93,7 +93,7 @@ def recipe_page(name: str) -> str:
         f"# {name}",
         NOTICE,
         _beside(name, found)
-        + "A dash: it does not say. Values are the recipe's own; the [settings](../params.md#settings) of a data set "
+        + "Values are the recipe's own; the [settings](../params.md#settings) of a data set "
         "replace those that the recipe leaves open.",
         found.origin,
         recipe.differs,
@@ -113,9 +113,9 @@ def recipe_page(name: str) -> str:
 def _beside(name: str, found: Published) -> str:
     recipe = f"[The recipe](../../recipes/{name}.yaml)"
     if not found.paper:
-        return f"{recipe} follows no paper. "
-    code = f" and its code ({found.code}) have. " if found.code else " has. "
-    return f"{recipe} beside what its paper ({found.paper}){code}"
+        return f"{recipe} follows no paper. A dash: nothing is published. "
+    code = f" and its code ({found.code}) have" if found.code else " has"
+    return f"{recipe} beside what its paper ({found.paper}){code}. A dash: it does not say. "
 
 
 def table_rows(
