@@ -47,7 +47,7 @@ def init(folder: Path, *, name: str | None = None, labels: str | None = None, fo
 
 @app.command
 def fetch(dataset: str, *, out: Path = Path("data"), keep: bool = False) -> None:
-    """Download a published data set from its official address, verify and unpack it; a cut download goes on.
+    """Download a data set from its official address, verify and unpack it; an interrupted download is resumed.
 
     Args:
         dataset: voc, sbd (with voc), coco, coco2014 or pets.
@@ -160,7 +160,7 @@ def compare(
 
 @app.command
 def watch(*, sweep: bool = False, once: bool = False, given: ParamsOptions = NO_OPTIONS) -> None:
-    """Show how far the run in another terminal is, under Snakemake, DVC or SLURM, until Ctrl-C.
+    """Show how far along the run in another terminal is, under Snakemake, DVC or SLURM, until Ctrl-C.
 
     Args:
         sweep: also count the sweep over params.yaml's thresholds.

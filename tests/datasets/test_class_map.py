@@ -176,3 +176,9 @@ def test_every_index_goes_where_its_class_goes(targets, data):
         expected = {"background": 0, "void": 255}.get(target)
         assert lookup[c + 1] == (new.index(target) + 1 if expected is None else expected)
     assert (lookup[0], lookup[255]) == (0, 255)
+
+
+def test_own_classes_with_reserved_names_stay_where_no_step_is_declared():
+    classes, lookup = vocabulary(("cat", "void", "background"), None, "class_map.labels")
+    assert classes == ("cat", "void", "background")
+    assert lookup[:5].tolist() == [0, 1, 2, 3, 255]

@@ -15,9 +15,9 @@ class Watched(nn.Module):
         self.backbone = nn.Conv2d(4, 4, 3, groups=groups)
         self.seen = []
 
-    def forward(self, images):
+    def forward(self, images, factor=1):
         self.seen.append((images.is_contiguous(), torch.backends.cudnn.enabled))
-        return self.backbone(images)
+        return factor * self.backbone(images)
 
 
 @pytest.mark.parametrize(("groups", "cudnn"), [(4, False), (1, True), (2, True)])
@@ -31,6 +31,7 @@ def test_new_sizes(groups, cudnn):
     assert network.seen == [(False, True), (True, cudnn)]
     assert network.backbone.weight.is_contiguous()
     assert torch.equal(network.backbone(images), network(images))
+    assert torch.equal(network(images, factor=2), 2 * network(images))
     assert torch.backends.cudnn.enabled
 
 

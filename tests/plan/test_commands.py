@@ -169,10 +169,15 @@ def test_scores_are_planned_for_the_named_nodes_on_splits_with_masks(tmp_path: P
     }
 
 
-def test_a_split_without_masks_is_scored_by_its_labels_alone(tmp_path: Path) -> None:
+def test_a_split_without_masks_is_scored_by_its_labels_and_by_what_needs_no_mask(tmp_path: Path) -> None:
     toy = {"kind": "folder", "splits": {"train": {"masks": False}, "val": {"masks": False}}}
     found = judged(make_workflow(tmp_path, {"datasets": {"toy": toy}}), "all")
-    assert found == {"toy/base/rng0/scores/classification-val"}
+    assert found == {
+        "toy/base/rng0/scores/classification-val",
+        "toy/base/rng0/bg0.10-fg0.40/areas/masks_-train",
+        "toy/base/rng0/bg0.10-fg0.40/areas/predictions-val",
+        "toy/base/rng0/bg0.10-fg0.40/thresholds/refined-train",
+    }
 
 
 def test_the_sweep_judges_each_pair(sweep: Workflow) -> None:

@@ -87,7 +87,9 @@ def job(parameters: Any, cams: Artifact, shard: str, image_ids: tuple[str, ...],
     made.parameters, made.shard, made.image_ids, made.facts = parameters, shard, image_ids, {}
     made.split = shard.rpartition("-")[0]
     made.inputs = {"cams": cams, "target": cams}
-    made.dataset = SimpleNamespace(size=lambda image_id: SIZE[::-1])
+    made.dataset = SimpleNamespace(
+        size=lambda image_id: SIZE[::-1], in_mask_classes=lambda label_map: label_map
+    )
     for name, value in more.items():
         setattr(made, name, value)
     return made
@@ -124,7 +126,8 @@ def test_scores_follow_the_threshold_of_train_on_any_split(tmp_path: Path) -> No
     truth = np.random.default_rng(3).integers(0, 3, (len(IDS), *SIZE)).astype(np.uint8)
 
     class Photographs:
-        classes = CLASSES
+        classes = mask_classes = CLASSES
+        mask_lookup = np.arange(256, dtype=np.uint8)
 
         def size(self, image_id: str) -> tuple[int, int]:
             return SIZE[::-1]
@@ -235,7 +238,7 @@ def test_cams_that_lack_train_are_refused(tmp_path: Path) -> None:
 def test_another_value_is_refused_in_one_line(tmp_path: Path, wrong: Any) -> None:
     with pytest.raises(
         SeedbedError,
-        match=r"node masks_ .stage pseudo_masks.: background_score: expected a number from 0 to 1, or otsu, got ",
+        match=r"settings.toy .stage pseudo_masks.: background_score: expected a number from 0 to 1, or otsu, got ",
     ) as told:
         planned(tmp_path, {"toy": {"pseudo_masks": {"background_score": wrong}}}).graph().task(
             "base", "masks_", 0

@@ -153,3 +153,31 @@ def test_label_maps_are_scored_on_the_joined_masks(runs, node) -> None:
     maps = Artifact(tasks[node].manifest).open("train")
     counts = sum(confusion_counts(truth_of(tasks, i), maps[i], 2) for i in IDS)
     assert scores_of(tasks[node], node)["counts"] == counts.tolist()
+
+
+def planned_slices(folder: Path, class_map: dict[str, Any] | None) -> dict[str, Any]:
+    """Slices of the tasks and judgements by name, as planned."""
+    (folder / "recipes").mkdir(parents=True, exist_ok=True)
+    recipe = {"nodes": NODES, "scores": ["cams", "pseudo"]}
+    (folder / "recipes" / "mapped.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
+    declared: dict[str, Any] = {"kind": "folder", "root": "data", "splits": {"train": {}}}
+    declared |= {"class_map": class_map} if class_map else {}
+    raw = {"dataset": "toy", "recipes": ["mapped"], "datasets": {"toy": declared}}
+    workflow = Workflow(parse_config(raw), RecipeBook(folder / "recipes"), folder / "results")
+    tasks = {name: task.slice() for name, task in workflow.graph().recipe_tasks("mapped", 0).items()}
+    return tasks | {j.name: j.slice() for j in workflow.judgements.values()}
+
+
+def test_other_classes_of_masks_make_label_maps_and_their_scores_stale(tmp_path: Path) -> None:
+    """Even where the pixels stay the same, as after a new name; classifiers and CAMs are those of before."""
+    plain = planned_slices(tmp_path, None)
+    pet = planned_slices(tmp_path, CLASS_MAP)
+    animal = planned_slices(tmp_path, {"masks": {"animal": ["cat", "dog"], "background": "cow"}})
+    same = {name for name in plain if plain[name] == pet[name] == animal[name]}
+    assert same == {"classifier", "cams"}
+    changed = plain.keys() - same
+    assert changed >= {"regions", "pseudo", "voted", "segmenter", "predictions", "cams-train", "pseudo-train"}
+    for name in changed:
+        assert pet[name]["mask_classes"] == {"background": ["cow"], "pet": ["cat", "dog"]}
+        assert animal[name]["mask_classes"] != pet[name]["mask_classes"]
+        assert "mask_classes" not in plain[name]

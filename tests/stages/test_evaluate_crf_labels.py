@@ -39,6 +39,8 @@ def test_labels_with_a_pixel_or_all_that_the_image_has(monkeypatch, choice, aske
     job.true_mask = lambda image_id: np.zeros((1, 3), np.uint8)
     job.dataset = SimpleNamespace(
         classes=("cat", "dog"),
+        mask_classes=("cat", "dog"),
+        mask_class_ids=lambda image_id: [0, 1],
         image_ids=lambda split: ("a",),
         image=lambda image_id: None,
         labels=lambda image_id: np.array([True, True]),

@@ -4,10 +4,12 @@ import hashlib
 import io
 import re
 import shutil
+import ssl
 import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -159,7 +161,7 @@ def test_too_little_space_is_told_before_a_byte_is_written(server, tmp_path, mon
 
 def test_an_answer_that_does_not_change_is_not_asked_for_twice(server, tmp_path):
     with pytest.raises(
-        SeedbedError, match=r"the server answers 404 \(Not Found\); look whether the data set"
+        SeedbedError, match=r"the server answers 404 \(Not Found\); check whether the data set"
     ):
         download(f"{server.url}/b.bin", tmp_path / "b.bin", pause=0.0)
     assert len(server.ranges) == 1
@@ -169,6 +171,19 @@ def test_a_server_that_is_busy_is_asked_again(server, tmp_path):
     server.answers = [503, 503]
     assert download(f"{server.url}/a.bin", tmp_path / "a.bin", MD5, pause=0.0).read_bytes() == CONTENT
     assert len(server.ranges) == 3
+
+
+def test_a_fault_of_tls_is_a_cut_connection(server, tmp_path, monkeypatch):
+    read, faults = HTTPResponse.read, [ssl.SSLError(1, "record layer failure")]
+
+    def flawed(self: HTTPResponse, amount: int | None = None) -> bytes:
+        if faults:
+            raise faults.pop()
+        return read(self, amount)
+
+    monkeypatch.setattr(HTTPResponse, "read", flawed)
+    assert download(f"{server.url}/a.bin", tmp_path / "a.bin", MD5, pause=0.0).read_bytes() == CONTENT
+    assert len(server.ranges) == 2
 
 
 def test_no_server(tmp_path):
@@ -198,8 +213,8 @@ def zip_of(files: dict[str, bytes]) -> bytes:
 def toy(server) -> dict[str, Published]:
     server.files = {"/a.tar.gz": tar_of({"images/a.jpg": b"a"}), "/b.zip": zip_of({"b.json": b"{}"})}
     sources = [
-        Source(f"{server.url}/a.tar.gz", hashlib.md5(server.files["/a.tar.gz"]).hexdigest(), "toy"),
-        Source(f"{server.url}/b.zip", "", "toy/annotations"),
+        Source(f"{server.url}/a.tar.gz", hashlib.md5(server.files["/a.tar.gz"]).hexdigest(), "images", "toy"),
+        Source(f"{server.url}/b.zip", "", "b.json", "toy/annotations"),
     ]
     return {"toy": Published("free; https://example.org", tuple(sources), "{kind: voc, root: {out}/toy}")}
 
@@ -228,6 +243,14 @@ def test_an_unpacking_that_was_cut_is_done_again(server, toy, tmp_path):
     fetch("toy", tmp_path, tell=str, published=toy)
     assert (tmp_path / "toy/images/a.jpg").read_bytes() == b"a"
     assert len(server.ranges) == 2, "the archive was still there"
+
+
+def test_what_was_deleted_is_fetched_again(server, toy, tmp_path):
+    fetch("toy", tmp_path, tell=str, published=toy)
+    shutil.rmtree(tmp_path / "toy/images")
+    fetch("toy", tmp_path, tell=str, published=toy)
+    assert (tmp_path / "toy/images/a.jpg").read_bytes() == b"a"
+    assert len(server.ranges) == 3, "the other archive's file is still there"
 
 
 def test_an_unknown_name(tmp_path):

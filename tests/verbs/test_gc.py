@@ -155,6 +155,7 @@ def test_work_of_complete_nodes_goes_and_what_a_run_resumes_from_stays(tree: Any
     tree.make(workflow)
     tree.write("results/toy/base/rng0/cams/.work/train-0/key")
     tree.write("results/toy/base/rng0/cams/.work/train-0.lock", b"")
+    tree.write("results/toy/base/rng0/cams/.work/train-1.progress", b"3/9 images")
     (tree.results / "toy/base/rng1/classifier/manifest.json").unlink()
     checkpoint = tree.write("results/toy/base/rng1/classifier/.work/train_classifier/checkpoint")
     assert places(tree, workflow, "work") == {"results/toy/base/rng0/cams/.work": "the node is complete"}

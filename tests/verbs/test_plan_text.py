@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from seedbed.engines.run_seconds import run_seconds
 from seedbed.plan.commands import Workflow
-from seedbed.verbs.forecast import run_seconds
 from seedbed.verbs.show import Columns, plan_text
 
 BOTH = ("all", "sweep")

@@ -1,18 +1,10 @@
-"""Sizes and durations as people read them."""
+"""Sizes as people read them."""
 
 from pathlib import Path
 
 import pytest
 
-from seedbed.verbs.terminal import folder_size, human_duration, human_size, table
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0.2, "1 s"), (59.0, "59 s"), (60.0, "1 min"), (3540.0, "59 min"), (3600.0, "1.0 h"), (8640.0, "2.4 h")],
-)
-def test_durations(seconds: float, shown: str) -> None:
-    assert human_duration(seconds) == shown
+from seedbed.verbs.terminal import folder_size, human_size, table
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,14 @@ def test_what_holds_its_lock_runs(tmp_path: Path) -> None:
     assert list(running_jobs(tmp_path)) == []
 
 
+def test_a_job_that_holds_all_shards_is_one_job(tmp_path: Path) -> None:
+    folder = tmp_path / "toy/base/rng0/cams"
+    with output_lock(folder, "whole"), output_lock(folder, "train-0"), output_lock(folder, "train-1"):
+        assert [job.unit for job in running_jobs(tmp_path)] == ["whole"]
+        ProgressMark(folder, "train-1").line("epoch 1/2")
+        assert [job.unit for job in running_jobs(tmp_path)] == ["train-1"]
+
+
 def test_jobs_are_counted_and_what_runs_is_told_with_its_mark(tree: Any) -> None:
     workflow = tree.workflow(**CONFIG)
     workflow.write_slices()

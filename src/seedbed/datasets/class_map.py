@@ -96,7 +96,11 @@ def vocabulary(classes: Sequence[str], joined: Mapping[str, Sequence[str]] | Non
     Raises:
         SeedbedError: it names an unknown class, or leaves one out.
     """
-    owners = {c: c for c in classes} if joined is None else _owners(classes, joined, where)
+    if joined is None:
+        unchanged = np.full(256, IGNORE, np.uint8)
+        unchanged[: len(classes) + 1] = np.arange(len(classes) + 1)
+        return Vocabulary(tuple(classes), unchanged)
+    owners = _owners(classes, joined, where)
     new = tuple(dict.fromkeys(name for c in classes if (name := owners[c]) not in (BACKGROUND, VOID)))
     if not new:
         raise SeedbedError(

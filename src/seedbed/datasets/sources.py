@@ -12,11 +12,13 @@ class Source(NamedTuple):
     Attributes:
         url: official address.
         md5: hexadecimal; empty if none is published.
+        makes: a file or folder, below `folder`, that is there once the archive is unpacked.
         folder: below the target, where an archive is unpacked.
     """
 
     url: str
     md5: str
+    makes: str
     folder: str = "."
 
     @property
@@ -49,6 +51,7 @@ _VOC_LICENCE = (
 _VOC = Source(
     "https://thor.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
     "6cd6e144f989b92b3379bac3b3de84fd",
+    "VOCdevkit/VOC2012",
 )
 
 
@@ -56,9 +59,14 @@ def _coco(year: int, train: str, val: str, annotations: str) -> Published:
     return Published(
         _COCO_LICENCE,
         (
-            Source(f"{_COCO}/annotations/annotations_trainval{year}.zip", annotations, "coco"),
-            Source(f"{_COCO}/zips/val{year}.zip", val, "coco"),
-            Source(f"{_COCO}/zips/train{year}.zip", train, "coco"),
+            Source(
+                f"{_COCO}/annotations/annotations_trainval{year}.zip",
+                annotations,
+                f"annotations/instances_val{year}.json",
+                "coco",
+            ),
+            Source(f"{_COCO}/zips/val{year}.zip", val, f"val{year}", "coco"),
+            Source(f"{_COCO}/zips/train{year}.zip", train, f"train{year}", "coco"),
         ),
         f"{{kind: coco, root: {{out}}/coco, shards: 64, "
         f"splits: {{train: {{list: train{year}}}, val: {{list: val{year}}}}}}}",
@@ -78,6 +86,7 @@ PUBLISHED: dict[str, Published] = {
             Source(
                 "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/benchmark.tgz",
                 "82b4d87ceb2ed10f6038a1cba92111cb",
+                "benchmark_RELEASE",
             ),
         ),
         "{kind: sbd, root: {out}/VOCdevkit/VOC2012, shards: 16, splits: {train: {list: train_aug}, val: {}}}",
@@ -100,11 +109,13 @@ PUBLISHED: dict[str, Published] = {
             Source(
                 "https://www.robots.ox.ac.uk/~vgg/data/pets/data/images.tar.gz",
                 "5c4f3ee8e5d25df40f4fd59a7f44e54c",
+                "images",
                 "oxford-iiit-pet",
             ),
             Source(
                 "https://www.robots.ox.ac.uk/~vgg/data/pets/data/annotations.tar.gz",
                 "95a8c909bbe2e81eed6a22bccdf3f68f",
+                "annotations",
                 "oxford-iiit-pet",
             ),
         ),

@@ -2,26 +2,36 @@
 
     12 of 42  dump_cams results/composites/psa/rng0/cams train-0: 31 s; about 4 min left
 
-The time left is the sum over the jobs that are left, at the mean of their rule in this run, or else in the runs before
-(`.runs/`), divided by how many jobs ran at once so far. Where a rule has never run, it is a lower bound.
+The time left is the sum over the jobs that are left, at the mean of their rule in this run, or else at the median of
+the runs before (`.runs/`), divided by how many jobs ran at once so far. Where a rule has never run, it is a lower
+bound. Gathering shards counts as nothing.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+import re
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from seedbed.runtime.paths import RUNS
+from seedbed.engines.run_seconds import human_duration, run_seconds
+from seedbed.plan.commands import ALL_STAGES, GATHER, JUDGE_STAGES
+from seedbed.runtime.locks import is_locked, lock_path
 from seedbed.runtime.progress_mark import read_mark
 
 TAIL = 12
-"""Lines of a failed job's log that are shown."""
+"""Lines of each log of a failed job that are shown."""
+SHOWN = 4
+"""Running jobs that are named."""
+RESTART = re.compile(r"Trying to restart job (\d+)\.")
+JUDGE = "judge"
+"""The rule of all judges."""
 NOISE = (
     "Building DAG",
     "Using shell",
@@ -50,8 +60,12 @@ class Running:
     what: str
     folder: Path
     unit: str
-    log: str
     since: float
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock it holds while it works."""
+        return lock_path(self.folder, self.unit)
 
 
 class RunLines:
@@ -60,7 +74,7 @@ class RunLines:
     Args:
         results: folder of the results.
         is_dry: nothing will run; only the table of jobs is shown.
-        shows_logs: show the end of a failed job's log.
+        shows_logs: show the end of a failed job's logs.
         base: folder that paths are relative to.
     """
 
@@ -70,7 +84,9 @@ class RunLines:
         self.left: Counter[str] = Counter()
         self.total = self.done = 0
         self.running: dict[int, Running] = {}
+        self.failed: dict[int, Running] = {}
         self.seconds: dict[str, list[float]] = defaultdict(list)
+        self._dataset = ""
         self._before: Mapping[str, float] | None = None
         self._first: float | None = None
 
@@ -84,19 +100,25 @@ class RunLines:
         if event and record.levelno < logging.WARNING:
             return []
         text = record.getMessage().strip("\n")
+        if restarted := RESTART.fullmatch(text):
+            return [self._restarted(int(restarted[1])) or text]
         return [] if not text or text.startswith(NOISE) or text == "None" else [text]
 
-    def status(self, now: float) -> str:
-        """One line of what runs now; empty if nothing does."""
+    def status(self) -> str:
+        """One line of what runs now; empty if nothing does.
+
+        A job that was started but does not hold its output's lock is pending: it may still wait in a cluster's queue.
+        """
+        if not self.running:
+            return ""
         jobs = sorted(self.running.values(), key=lambda job: job.since)
-        told = [
-            " ".join([job.what, read_mark(job.folder, job.unit), duration(now - job.since)]) for job in jobs
-        ]
-        return (
-            f"{self.done} of {self.total} done; " + " | ".join(" ".join(one.split()) for one in told)
-            if told
-            else ""
-        )
+        told = [_told(job) for job in jobs if is_locked(job.lock)]
+        counts = [f"{self.done} of {self.total} done", *self._failures()]
+        if pending := len(jobs) - len(told):
+            counts.append(f"{pending} pending")
+        if more := told[SHOWN:]:
+            told[SHOWN:] = [f"… and {len(more)} more"]
+        return "; ".join([", ".join(counts), " | ".join(told)] if told else [", ".join(counts)])
 
     def _run_info(self, record: Any, now: float) -> list[str]:
         stats = {n: int(count) for n, count in record.stats.items() if n not in ("total", *TARGETS)}
@@ -112,13 +134,13 @@ class RunLines:
         self._first = now if self._first is None else self._first
         output = next(iter(record.output), "")
         shard = str(record.wildcards.get("shard", ""))
-        folder = Path(str(output)).parent
-        unit = shard or (Path(str(output)).name if "judge" in record.wildcards else record.rule_name)
-        what = record.rule_msg or f"{record.rule_name} {folder}"
-        log = next(iter(record.log), "")
-        self.running[record.jobid] = Running(
-            record.rule_name, " ".join(what.split()), self.base / folder, unit, str(log), now
-        )
+        folder, rule = Path(str(output)).parent, record.rule_name
+        is_file = rule == JUDGE or (rule in ALL_STAGES and ALL_STAGES[rule].writes_file)
+        unit = shard or (Path(str(output)).name if is_file else rule)
+        what = " ".join((record.rule_msg or f"{rule} {folder}").split())
+        self.running[record.jobid] = Running(rule, what, self.base / folder, unit, now)
+        if not self._dataset and self.results in self.running[record.jobid].folder.parents:
+            self._dataset = (self.base / folder).relative_to(self.results).parts[0]
         return []
 
     def _job_finished(self, record: Any, now: float) -> list[str]:
@@ -130,27 +152,48 @@ class RunLines:
         self.seconds[job.rule].append(now - job.since)
         place = f"{self.done:>{len(str(self.total))}} of {self.total}"
         left = self.time_left(now)
-        return [f"{place}  {job.what}: {duration(now - job.since)}{f'; {left} left' if left else ''}"]
+        ending = "".join(f"; {one}" for one in ([f"{left} left"] if left else []) + self._failures())
+        return [f"{place}  {job.what}: {human_duration(now - job.since)}{ending}"]
 
     def _job_error(self, record: Any, now: float) -> list[str]:
         job = self.running.pop(record.jobid, None)
-        log = next(iter(record.log), "") if getattr(record, "log", None) else ""
-        path = self.base / (job.log if job else str(log))
-        lines = [f"failed: {job.what if job else record.rule_name}; log: {path.relative_to(self.base)}"]
-        if self.shows_logs and path.is_file():
-            lines += [f"    {line}" for line in path.read_text(errors="replace").splitlines()[-TAIL:]]
+        if job is not None:
+            self.failed[record.jobid] = job
+            self.left[job.rule] -= 1
+        logs = [str(log) for log in record.log if str(log)]
+        lines = [
+            f"failed: {job.what if job else record.rule_name}" + (f"; log: {', '.join(logs)}" if logs else "")
+        ]
+        reason = (record.rule_msg or "").splitlines()
+        lines += [
+            f"    {line}" for line in [*reason, *(f"{name}: {value}" for name, value in record.aux.items())]
+        ]
+        for log in logs if self.shows_logs else []:
+            lines += [f"    {log}:"] if len(logs) > 1 else []
+            lines += [f"    {line}" for line in _tail(self.base / log)]
         return lines
+
+    def _restarted(self, jobid: int) -> str:
+        """A failed job that is left again, because it is about to be started once more."""
+        job = self.failed.pop(jobid, None)
+        if job is None:
+            return ""
+        self.left[job.rule] += 1
+        return f"started again: {job.what}"
+
+    def _failures(self) -> list[str]:
+        return [f"{len(self.failed)} failed"] if self.failed else []
 
     def _progress(self, record: Any, now: float) -> list[str]:
         return []
 
     def _shellcmd(self, record: Any, now: float) -> list[str]:
-        text = getattr(record, "cmd", None) or record.getMessage()
-        return [str(text)] if text and text != "None" and not self.is_dry else []
+        text = getattr(record, "shellcmd", None) or getattr(record, "cmd", None)
+        return [str(text)] if text else []
 
     def time_left(self, now: float) -> str:
         """In words; empty if nothing is left or nothing is known."""
-        jobs = {rule: count for rule, count in self.left.items() if count > 0}
+        jobs = {rule: count for rule, count in self.left.items() if count > 0 and rule != GATHER}
         finished = [one for seconds in self.seconds.values() for one in seconds]
         if not jobs or not finished or self._first is None or now <= self._first:
             return ""
@@ -163,30 +206,27 @@ class RunLines:
         if not work:
             return ""
         left = work / max(1.0, busy / (now - self._first))
-        return f"{'about' if jobs.keys() <= known.keys() else 'at least'} {duration(left)}"
+        return f"{'about' if jobs.keys() <= known.keys() else 'at least'} {human_duration(left)}"
 
     def _history(self) -> Mapping[str, float]:
-        """Mean seconds of each stage's commands in the runs before."""
+        """Seconds of each rule in the runs before on this data set."""
         if self._before is None:
-            self._before = seconds_of_stages(self.results)
+            found = run_seconds(self.results, self._dataset)
+            judges = [seconds for stage, seconds in found.items() if stage in JUDGE_STAGES]
+            self._before = found | ({JUDGE: fmean(judges)} if judges else {})
         return self._before
 
 
-def seconds_of_stages(results: Path) -> dict[str, float]:
-    """Mean seconds by the clock of each stage's commands, as the facts of their runs say."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for path in results.glob(f"**/{RUNS}/*.json"):
-        try:
-            facts = json.loads(path.read_text())
-            found[Path(facts["command"][0]).stem].append(float(facts["seconds"]))
-        except (OSError, ValueError, KeyError, IndexError, TypeError):
-            continue
-    return {stage: fmean(seconds) for stage, seconds in found.items()}
+def _told(job: Running) -> str:
+    """A job that holds its lock, with what its mark says, and for how long it has held it."""
+    with suppress(FileNotFoundError):
+        held = human_duration(time.time() - job.lock.stat().st_mtime)
+        return " ".join(f"{job.what} {read_mark(job.folder, job.unit)} {held}".split())
+    return job.what
 
 
-def duration(seconds: float) -> str:
-    """In words: 41 s, 4 min, 1 h 05 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+def _tail(path: Path) -> list[str]:
+    try:
+        return path.read_text(errors="replace").splitlines()[-TAIL:]
+    except OSError:
+        return []

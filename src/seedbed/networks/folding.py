@@ -51,7 +51,7 @@ def fold_batch_norm(network: nn.Module) -> int:
     images = torch.randn((1, 3, *TRIAL), generator=torch.Generator().manual_seed(0))
     try:
         pairs, expected = _pairs(network, images)
-    except (RuntimeError, ValueError, AssertionError):
+    except (RuntimeError, ValueError, TypeError, AssertionError):
         return 0  # a network that does not take an image of this shape stays as it is
     before = [(convolution, convolution.weight, convolution.bias) for convolution, _ in pairs]
     for convolution, norm in pairs:
@@ -79,7 +79,7 @@ def _pairs(network: nn.Module, images: Tensor) -> tuple[list[tuple[nn.Conv2d, nn
 
     def before(module: Any, arguments: tuple[Tensor, ...]) -> None:
         calls[module] = calls.get(module, 0) + 1
-        if id(arguments[0]) in results:
+        if arguments and id(arguments[0]) in results:
             found.append((results[id(arguments[0])][0], module))
 
     handles = []

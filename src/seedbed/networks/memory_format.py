@@ -41,8 +41,12 @@ def expect_new_sizes(network: nn.Module, *parts: nn.Module) -> None:
 
 
 def _contiguous(forward: Callable[..., Any], cudnn: bool) -> Callable[..., Any]:
-    def contiguous(images: Tensor, *rest: Any) -> Any:
-        with torch.backends.cudnn.flags(enabled=cudnn):
-            return forward(images.contiguous(), *rest)
+    def contiguous(images: Tensor, *rest: Any, **named: Any) -> Any:
+        before = torch.backends.cudnn.enabled
+        torch.backends.cudnn.enabled = before and cudnn
+        try:
+            return forward(images.contiguous(), *rest, **named)
+        finally:
+            torch.backends.cudnn.enabled = before
 
     return contiguous

@@ -88,6 +88,7 @@ class Judgement:
             "node": self.task.name,
             "split": self.split,
             "parameters": dict(self.parameters),
+            **({"mask_classes": dict(self.task.joined)} if self.task.joined else {}),
             **self.content,
         }
 
@@ -276,7 +277,8 @@ JUDGES: dict[str, Judge] = {
     "round_agreement": Judge(ROUND_AGREEMENT_STAGE, round_agreement_at),
     "areas": Judge(LABEL_AREAS, areas_at),
 }
-SCORES, THRESHOLDS, SALIENCY_SCORES, AFFINITY_LABELS, ROUND_AGREEMENT, AREAS = tuple(JUDGES)
+SCORES, THRESHOLDS, SALIENCY_SCORES = "scores", "thresholds", "saliency_scores"
+AFFINITY_LABELS, ROUND_AGREEMENT, AREAS = "affinity_labels", "round_agreement", "areas"
 """Those that the report page and the tables refer to by name."""
 
 

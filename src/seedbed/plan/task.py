@@ -22,6 +22,8 @@ class Task:
         regions: label of the confident-region setting, likewise.
         inputs: tasks by input name, or the true masks; one that is not given is absent.
         epochs: kept epoch asked for, by input name.
+        joined: classes of the masks and what each joins, if the data set's `class_map` says so. Only slices of stages
+            that write such classes, and of judges, have it; the index does not, so that classifiers stay what they are.
     """
 
     dataset: str
@@ -35,6 +37,7 @@ class Task:
     epochs: Mapping[str, int]
     inherited: Mapping[str, str]
     shards: int
+    joined: Mapping[str, list[str]]
     identity: str
     results: Path = field(default=RESULTS)
 
@@ -106,6 +109,8 @@ class Task:
             content["epochs"] = dict(self.epochs)
         if self.inherited:
             content["inherited"] = dict(self.inherited)
+        if self.joined and self.stage.meaning.of_masks:
+            content["mask_classes"] = dict(self.joined)
         return content
 
     @property

@@ -7,6 +7,7 @@ Paths contain the owner, so equal nodes are shared and different ones never are.
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -219,11 +220,18 @@ class TaskGraph:
             epochs=epochs,
             inherited=inherited,
             shards=self.declaration.shards,
+            joined=self._joined,
             identity=identity,
             results=self.results,
         )
         self._check_splits(task, where)
         return task
+
+    @cached_property
+    def _joined(self) -> Mapping[str, list[str]]:
+        class_map = self.declaration.class_map
+        joined = class_map.masks if class_map else None
+        return {name: list(members) for name, members in (joined or {}).items()}
 
     def _identity(
         self,

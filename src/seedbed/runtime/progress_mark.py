@@ -1,6 +1,7 @@
-"""How far a running job is: `.work/UNIT.progress` beside its output, which `seedbed watch` and Snakemake's lines read.
+"""How far along a running job is: `.work/UNIT.progress` beside its output.
 
-The mark is for people, at most one a second, and goes when the job ends. A disk that refuses it does not stop the job.
+`seedbed watch` and Snakemake's lines show it. It is written at most once per second and removed when the job ends. A
+disk that refuses it does not stop the job.
 """
 
 import contextlib
@@ -12,6 +13,8 @@ from typing import Any
 
 from seedbed.runtime.paths import WORK
 
+MARK = ".progress"
+"""Ending of a mark."""
 PAUSE_S = 1.0
 EPOCH = re.compile(r"epoch \d+/\d+")
 
@@ -54,7 +57,7 @@ class ProgressMark:
 
 def mark_path(folder: Path, unit: str) -> Path:
     """The file of a mark."""
-    return folder / WORK / f"{unit}.progress"
+    return folder / WORK / f"{unit}{MARK}"
 
 
 def read_mark(folder: Path, unit: str) -> str:

@@ -116,6 +116,7 @@ class _Run:
         started, cpu = time.monotonic(), cpu_seconds()
         self.log.line(f"{self.stage.name} {unit}: starts")
         mark = ProgressMark(self.folder, unit)
+        mark.remove()  # a killed job may have left one
         job = self._job(unit, opened, mark)
         try:
             make(job)

@@ -1,9 +1,10 @@
-"""Download one file: what a cut connection left is gone on with, and a checksum tells whether all of it came."""
+"""Download one file: what a cut connection left is resumed, and a checksum tells whether all of it came."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
+import ssl
 import time
 from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
@@ -34,13 +35,13 @@ def download(
     pause: float = 1.0,
     timeout: float = 60.0,
 ) -> Path:
-    """Download `url` to `path`; what an earlier call left in `path.part` is gone on with.
+    """Download `url` to `path`; what an earlier call left in `path.part` is resumed.
 
     Args:
         url: http or https.
         path: the file to write; one that is there with this checksum stays.
         md5: hexadecimal; the file is not verified if empty.
-        progress: is told how far it is.
+        progress: is told how far along it is.
         pause: seconds before the second attempt; each further one waits twice as long.
         timeout: seconds without a byte after which a connection counts as cut.
 
@@ -59,19 +60,19 @@ def download(
         try:
             _go_on(url, part, progress or _silent, timeout)
             break
-        except (HTTPException, URLError, TimeoutError, ConnectionError) as error:
+        except (HTTPException, URLError, TimeoutError, ConnectionError, ssl.SSLError) as error:
             failures = failures + 1 if _size(part) <= before else 1
             reason = _reason(url, error)
             if failures >= ATTEMPTS:
                 raise SeedbedError(
-                    f"{url}: {reason} after {human_size(_size(part))}; run the command again, which goes on from there"
+                    f"{url}: {reason} after {human_size(_size(part))}; run the command again, which resumes from there"
                 ) from None
         time.sleep(pause * 2 ** (failures - 1))
     if md5 and (found := md5_of(part)) != md5:
         part.unlink()
         raise SeedbedError(
             f"{url}: expected a file with MD5 {md5}, got {found}; it was removed: run the command again; if that "
-            "does not help, the file at this address is another one by now"
+            "does not help, the file at this address has since been replaced"
         )
     with writing(path):
         part.replace(path)
@@ -104,7 +105,7 @@ def _go_on(url: str, part: Path, progress: Progress, timeout: float) -> None:
             if _length_of_all(error.headers.get("Content-Range", "")) == start:
                 return  # all of it had come
             part.unlink()
-            raise ConnectionError("the file has another length by now") from None
+            raise ConnectionError("the file has since changed length") from None
         raise
     with response:
         if response.status != PARTIAL:
@@ -130,6 +131,8 @@ def _copy(
         except (HTTPException, TimeoutError, ConnectionError) as error:
             write(getattr(error, "partial", b""))
             raise
+        except ssl.SSLError as error:  # an OSError, which `writing` would take for the disk's
+            raise ConnectionError(str(error)) from error
         if not chunk:
             return come
         write(chunk)
@@ -160,7 +163,7 @@ def _reason(url: str, error: Exception) -> str:
     if isinstance(error, HTTPError):
         if error.code < 500 and error.code not in (408, 429):
             raise SeedbedError(
-                f"{url}: the server answers {error.code} ({error.reason}); look whether the data set has moved"
+                f"{url}: the server answers {error.code} ({error.reason}); check whether the data set has moved"
             ) from None
         return f"the server answers {error.code} ({error.reason})"
     if isinstance(error, URLError):

@@ -65,7 +65,7 @@ def _fetch_one(source: Source, out: Path, keep: bool, pause: float) -> str:
     if (
         done.is_file()
         and read_regular(done).decode().strip() == source.md5
-        and (out / source.folder).is_dir()
+        and (out / source.folder / source.makes).exists()
     ):
         return "is there already"
     with tqdm(unit="B", unit_scale=True, desc=source.name, disable=None, file=sys.stderr) as bar:

@@ -21,6 +21,7 @@ from seedbed.plan.judges import JUDGES
 from seedbed.runtime.axes import Axes, is_axes
 from seedbed.runtime.locks import lock_path, output_lock, refuse_locked
 from seedbed.runtime.paths import PARAMS, RUNS, WORK
+from seedbed.runtime.progress_mark import MARK, mark_path
 from seedbed.verbs.kept import Kept
 from seedbed.verbs.terminal import folder_size, human_size, table
 
@@ -175,17 +176,18 @@ def _why(workflow: Workflow, kept: Kept, owner: str, axes: Axes, node: str) -> s
 def _judged(folder: Path, key: str, kept: Kept) -> Iterator[Leftover]:
     for path in sorted(folder.glob("*.json")):
         if not kept.wants(f"{key}/{path.stem}"):
-            beside = (folder / RUNS / path.name, lock_path(folder, path.name))
+            beside = (folder / RUNS / path.name, lock_path(folder, path.name), mark_path(folder, path.name))
             paths = (path, *(one for one in beside if one.exists()))
             yield Leftover(folder.name, path, paths, "no recipe asks for it")
 
 
 def _work(kept: Kept) -> Iterator[Leftover]:
-    """Partial work of complete nodes; a run may resume from that of others."""
+    """Partial work of complete nodes, and marks that killed jobs left; a run may resume from that of others."""
     examiner = Examiner(kept.graph)
     for task in kept.tasks.values():
         work = task.folder / WORK
-        paths = tuple(sorted(path for path in work.iterdir() if path.is_dir())) if work.is_dir() else ()
+        here = sorted(work.iterdir()) if work.is_dir() else []
+        paths = tuple(path for path in here if path.is_dir() or path.suffix == MARK)
         if paths and examiner.task(task).status == "cached":
             yield Leftover("work", work, paths, "the node is complete")
 
@@ -209,7 +211,9 @@ def _delete(path: Path, roots: Sequence[Path]) -> None:
         SeedbedError: a run took one of the outputs, or the disk refuses; what was deleted before stays deleted.
     """
     if path.parent.name == WORK:
-        locks = [lock for lock in [lock_path(path.parent.parent, path.name)] if lock.exists()]
+        locks = [
+            lock for lock in [lock_path(path.parent.parent, path.name.removesuffix(MARK))] if lock.exists()
+        ]
     else:
         locks = sorted(path.glob(f"**/{WORK}/*.lock")) if path.is_dir() else []
     with ExitStack() as stack, writing(path):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
+from seedbed.engines.run_seconds import human_duration
 from seedbed.errors import SeedbedError
 from seedbed.names import DATASET
 from seedbed.plan.commands import Workflow
@@ -26,7 +27,6 @@ from seedbed.verbs.doctor import Findings, examine
 from seedbed.verbs.init_folder import Layout, look, masks_per_split
 from seedbed.verbs.init_settings import FEWEST, Fitted, Size, fit, split_settings
 from seedbed.verbs.params_text import with_dataset
-from seedbed.verbs.terminal import human_duration
 from seedbed.yaml_files import load_yaml
 
 

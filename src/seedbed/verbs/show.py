@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from seedbed.engines.data_state import DataState
 from seedbed.engines.jobs import counted_by_rule, jobs_left
+from seedbed.engines.run_seconds import human_duration, run_seconds
 from seedbed.engines.soundness import Examiner, State
 from seedbed.plan.commands import Command, Workflow
 from seedbed.plan.task import Task
-from seedbed.verbs.forecast import Forecast, forecast, run_seconds
-from seedbed.verbs.terminal import counted_states, folder_size, human_duration, human_size, table
+from seedbed.verbs.forecast import Forecast, forecast
+from seedbed.verbs.terminal import counted_states, folder_size, human_size, table
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Tables, sizes and durations as people read them at a terminal."""
+"""Tables and sizes as people read them at a terminal."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -28,13 +28,6 @@ def human_size(size: int) -> str:
             break
         amount /= 1000
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-
-
-def human_duration(seconds: float) -> str:
-    """Seconds as people read them: 12 s, 3 min, 2.4 h."""
-    if seconds < 59.5:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 3570 else f"{seconds / 3600:.1f} h"
 
 
 def folder_size(folder: Path) -> int:

@@ -1,24 +1,28 @@
-"""`seedbed watch`: how far a run is, whichever engine runs it, here or on a cluster that shares this folder.
+"""`seedbed watch`: how far along a run is, whichever engine runs it, here or on a cluster that shares this folder.
 
-What runs is what holds its output's lock; how far it is, its mark says (`seedbed.runtime.progress_mark`). What is left
-is counted as `seedbed plan` counts it.
+What runs is what holds its output's lock; how far along it is, its mark says (`seedbed.runtime.progress_mark`). What is
+left is counted as `seedbed plan` counts it.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from seedbed.engines.jobs import jobs_left
-from seedbed.engines.run_lines import duration, seconds_of_stages
+from seedbed.engines.run_seconds import human_duration, run_seconds
 from seedbed.engines.soundness import Examiner
 from seedbed.plan.commands import Workflow
 from seedbed.runtime.locks import is_locked
 from seedbed.runtime.paths import RESULTS, WORK
-from seedbed.runtime.progress_mark import read_mark
+from seedbed.runtime.progress_mark import mark_path, read_mark
+from seedbed.runtime.run import WHOLE
+from seedbed.verbs.forecast import forecast
 
 WATCH_S = 5.0
 """Seconds between two looks."""
@@ -36,11 +40,26 @@ class RunningJob:
 
 def running_jobs(results: Path) -> Iterator[RunningJob]:
     """The jobs that write below a folder now, in the order in which they started."""
-    found = []
+    held: dict[Path, dict[str, float]] = defaultdict(dict)
     for path in results.glob(f"**/{WORK}/*.lock"):
         if path.parent.parent != results and is_locked(path):  # there the engine itself holds one
-            found.append(RunningJob(path.parent.parent, path.stem, path.stat().st_mtime))
+            with suppress(FileNotFoundError):
+                held[path.parent.parent][path.stem] = path.stat().st_mtime
+    found = []
+    for folder, units in held.items():
+        if WHOLE in units:  # one job, which holds the locks of all shards
+            units = {_unit_in_work(folder, units): units[WHOLE]}
+        found += [RunningJob(folder, unit, since) for unit, since in units.items()]
     return iter(sorted(found, key=lambda job: job.since))
+
+
+def _unit_in_work(folder: Path, units: Mapping[str, float]) -> str:
+    """The shard with the latest mark, or else `whole`."""
+    marked = {}
+    for unit in units:
+        with suppress(FileNotFoundError):
+            marked[unit] = mark_path(folder, unit).stat().st_mtime
+    return max(marked, key=marked.__getitem__, default=WHOLE)
 
 
 def watch_text(workflow: Workflow, reports: tuple[str, ...], results: Path = RESULTS) -> str:
@@ -52,19 +71,17 @@ def watch_text(workflow: Workflow, reports: tuple[str, ...], results: Path = RES
     """
     commands = workflow.commands(reports, by_shard=True)
     due = jobs_left(workflow, reports, Examiner(workflow.graph()))
-    known = seconds_of_stages(results)
-    stages = [Path(command.words[1]).stem for command in due]
-    work = sum(known.get(stage, 0.0) for stage in stages)
+    cost = forecast(due, run_seconds(results, workflow.config.dataset))
     lines = [f"{len(commands) - len(due)} of {len(commands)} jobs done"]
-    if work:
-        bound = "" if set(stages) <= known.keys() else "at least "
-        lines[0] += f"; those left took {bound}{duration(work)} of work in the runs before"
+    if cost.seconds:
+        bound = "at least " if cost.unknown else ""
+        lines[0] += f"; those left took {bound}{human_duration(cost.seconds)} of work in the runs before"
     for job in running_jobs(results):
         parts = (
             str(job.folder),
             job.unit,
             read_mark(job.folder, job.unit),
-            duration(time.time() - job.since),
+            human_duration(time.time() - job.since),
         )
         lines.append("  " + "  ".join(part for part in parts if part))
     return "\n".join(lines if len(lines) > 1 else [*lines, "  nothing runs"])
