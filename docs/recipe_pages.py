@@ -45,7 +45,8 @@ class Published(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     extends: str | None = None
-    paper: str
+    paper: str = ""
+    """Empty if the recipe follows none."""
     code: str = ""
     origin: str = ""
     """Where the values in the columns are from, if not from the paper and the code themselves."""
@@ -91,9 +92,8 @@ def recipe_page(name: str) -> str:
     parts = [
         f"# {name}",
         NOTICE,
-        f"[The recipe](../../recipes/{name}.yaml) beside what its paper ({found.paper})"
-        + (f" and its code ({found.code}) have. " if found.code else " has. ")
-        + "A dash: it does not say. Values are the recipe's own; the [settings](../params.md#settings) of a data set "
+        _beside(name, found)
+        + "Values are the recipe's own; the [settings](../params.md#settings) of a data set "
         "replace those that the recipe leaves open.",
         found.origin,
         recipe.differs,
@@ -110,13 +110,21 @@ def recipe_page(name: str) -> str:
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
+def _beside(name: str, found: Published) -> str:
+    recipe = f"[The recipe](../../recipes/{name}.yaml)"
+    if not found.paper:
+        return f"{recipe} follows no paper. A dash: nothing is published. "
+    code = f" and its code ({found.code}) have" if found.code else " has"
+    return f"{recipe} beside what its paper ({found.paper}){code}. A dash: it does not say. "
+
+
 def table_rows(
     book: RecipeBook, recipe: str, node: str, rows: Iterable[Row], where: str | None = None
 ) -> Iterator[tuple[str, ...]]:
     """Number, paper, code, ours and why of each row.
 
     Args:
-        where: the rows stand, if it is not the recipe's own file.
+        where: file in which the rows stand, if it is not the recipe's own.
     """
     parameters = node_parameters(book, recipe, node)
     place = where or f"docs/published/{recipe}.yaml"
@@ -164,7 +172,11 @@ def recipe_pages_table() -> str:
     """The pages, for docs/recipes.md."""
     files = {name: published(name) for name in recipe_names()}
     rows = [
-        (f"[`{name}`](recipes/{name}.md)", file.paper, ", ".join(f"`{one}`" for one in file.variants))
+        (
+            f"[`{name}`](recipes/{name}.md)",
+            file.paper or "none",
+            ", ".join(f"`{one}`" for one in file.variants),
+        )
         for name, file in files.items()
     ]
     return markdown(("recipe", "paper", "also on its page"), rows)

@@ -7,6 +7,7 @@ exist is not run again, whatever it would make now: this is for a new folder, or
 import os
 import sys
 import time
+import traceback
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
@@ -41,16 +42,16 @@ def commands_of(graph: TaskGraph, judgements: Iterable[Judgement]) -> list[Comma
     return [*found.values()]
 
 
-def run(commands: Iterable[Command], jobs: int, on_gpu: int, seconds: float) -> list[str]:
+def run(commands: Iterable[Command], jobs: int, on_gpu: int, deadline: float) -> list[str]:
     """Run the commands in the current folder, the first that can run first; what each prints lies under `logs/`.
 
     Args:
         jobs: commands at once.
         on_gpu: those of them that may use the GPU; its memory and time are shared.
-        seconds: after this time those that run are ended, and no more are started.
+        deadline: at this time of `time.monotonic()` those that run are ended, and no more are started.
 
     Returns:
-        Names of the commands that failed or were not run.
+        Names of the commands that failed or were not run; what needs a failed one is not started.
     """
     for module in IMPORTED:
         import_module(module)
@@ -58,14 +59,14 @@ def run(commands: Iterable[Command], jobs: int, on_gpu: int, seconds: float) -> 
     os.environ["SLURM_JOB_ID"] = "0"
     waiting = [command for command in commands if not all(path.exists() for path in command.writes)]
     running: dict[int, Command] = {}
-    failed: list[str] = []
+    failed: list[Command] = []
     total, start = len(waiting), time.monotonic()
     while waiting or running:
-        if time.monotonic() - start > seconds:
+        if time.monotonic() > deadline:
             for process in running:
                 os.kill(process, 15)
             break
-        to_come = {path for command in (*waiting, *running.values()) for path in command.writes}
+        to_come = {path for command in (*waiting, *running.values(), *failed) for path in command.writes}
         ready = [command for command in waiting if to_come.isdisjoint(command.reads)]
         if not ready and not running:
             break
@@ -80,13 +81,13 @@ def run(commands: Iterable[Command], jobs: int, on_gpu: int, seconds: float) -> 
             continue
         command = running.pop(process)
         if status:
-            failed.append(command.unit)
+            failed.append(command)
         ended = f"{total - len(waiting) - len(running)} of {total}"
         print(
             f"{time.monotonic() - start:6.0f} s  {ended}  {'FAILED  ' * bool(status)}{command.unit}",
             flush=True,
         )
-    return failed + [command.unit for command in (*running.values(), *waiting)]
+    return [command.unit for command in (*failed, *running.values(), *waiting)]
 
 
 def _uses_gpu(command: Command) -> bool:
@@ -113,6 +114,9 @@ def _start(command: Command) -> int:
             status = judge_main(words)
         else:
             status = main(ALL_STAGES[name], words)
-        sys.stderr.flush()
+    except BaseException:  # whatever happens, the fork does not go on as its parent
+        traceback.print_exc()
     finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)

@@ -5,8 +5,9 @@ parameters and the additional recipes of this folder, and makes the scores; a se
 stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed. `table.py` prints them.
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
-seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family, experiments/saliency. `--dataset NAME`
-takes another data set of that params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
+seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family. Further folders lend their recipes:
+experiments/saliency needs those of experiments/puzzle_family. `--dataset NAME` takes another data set of that
+params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
 
 `--forks` runs the commands without Snakemake (`forks.py`), `--on-gpu` of them at once on one GPU, and no longer than
 `--seconds`.
@@ -17,7 +18,8 @@ import math
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -38,8 +40,8 @@ REPEATED = ("psa", "cam-randaugment", "occse")
 """Recipes as published that run with every seed; the others with the first."""
 
 
-def set_up(folder: Path, experiment: Path) -> None:
-    """Copy the workflow and what the experiment adds; results that are there stay."""
+def set_up(folder: Path, experiments: Sequence[Path]) -> None:
+    """Copy the workflow and what the experiments add; results that are there stay."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         source = ROOT / name
@@ -47,9 +49,10 @@ def set_up(folder: Path, experiment: Path) -> None:
             shutil.copytree(source, folder / name, dirs_exist_ok=True)
         else:
             shutil.copy(source, folder / name)
-    if (experiment / "recipes").is_dir():
-        shutil.copytree(experiment / "recipes", folder / "recipes", dirs_exist_ok=True)
-    shutil.copy(experiment / "params.yaml", folder / "params.yaml")
+    for experiment in experiments:
+        if (experiment / "recipes").is_dir():
+            shutil.copytree(experiment / "recipes", folder / "recipes", dirs_exist_ok=True)
+    shutil.copy(experiments[0] / "params.yaml", folder / "params.yaml")
 
 
 def targets(graph: TaskGraph, points: Iterable[tuple[str, int]], last: str | None) -> Iterator[Judgement]:
@@ -79,7 +82,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--experiment", type=Path, default=HERE)
+    parser.add_argument("--experiment", nargs="+", type=Path, default=[HERE], metavar="FOLDER")
     parser.add_argument("--recipes", nargs="+", metavar="NAME", help="only these of params.yaml")
     parser.add_argument("--rngs", nargs="+", type=int, metavar="N", help="only these of params.yaml")
     parser.add_argument("--dataset", metavar="NAME", help="another data set of params.yaml")
@@ -88,8 +91,9 @@ def main() -> int:
     parser.add_argument("--on-gpu", type=int, default=4, help="with --forks: commands at once on the GPU")
     parser.add_argument("--seconds", type=float, default=math.inf, help="with --forks: end what runs then")
     arguments, options = parser.parse_known_args()
-    experiment = arguments.experiment.resolve()
-    set_up(arguments.folder, experiment)
+    experiments = [folder.resolve() for folder in arguments.experiment]
+    deadline = time.monotonic() + arguments.seconds
+    set_up(arguments.folder, experiments)
     os.chdir(arguments.folder)
     workflow = Workflow.read()
     config = workflow.config
@@ -102,7 +106,7 @@ def main() -> int:
     name = arguments.dataset or config.dataset
     if name not in config.datasets:
         parser.error(unknown_name("data set", name, config.datasets))
-    here = experiment == HERE and arguments.dataset is None
+    here = experiments == [HERE] and arguments.dataset is None
     every = points(config) if here else {name: [*product(config.recipes, config.rngs)]}
     for dataset, found in every.items():
         chosen = [(recipe, rng) for recipe, rng in found if recipe in selected and rng in rngs]
@@ -115,7 +119,7 @@ def main() -> int:
             of_dataset = Workflow(config.model_copy(update={"dataset": dataset}), workflow.book)
             of_dataset.write_slices()
             commands = forks.commands_of(of_dataset.graph(), [*wanted.values()])
-            missed = forks.run(commands, arguments.cores, arguments.on_gpu, arguments.seconds)
+            missed = forks.run(commands, arguments.cores, arguments.on_gpu, deadline)
             print(f"{len(missed)} commands failed or were not run", *missed, sep="\n  ")
             if missed:
                 return 1

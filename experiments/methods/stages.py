@@ -5,29 +5,31 @@ Python; memory is that of the largest process.
 """
 
 import json
-import sys
 from collections import defaultdict
-from pathlib import Path
+from collections.abc import Iterator
 
+from measured import print_table
+
+from seedbed.plan.commands import Workflow
 from seedbed.runtime.paths import RUNS
 
+HEADINGS = (
+    *("data set", "recipe, seed", "node", "runs"),
+    *("seconds", "CPU seconds", "peak memory, MB", "device"),
+)
 
-def main() -> int:
-    """Print a table for the results of a folder."""
-    folder = Path(sys.argv[1])
+
+def rows(workflow: Workflow) -> Iterator[tuple[str, ...]]:
+    """One row per node that has run."""
     found = defaultdict(list)
-    for path in sorted(folder.glob(f"results/*/**/{RUNS}/*.json")):
-        dataset, *middle, node = path.parts[len(folder.parts) + 1 : -2]
+    for path in sorted(workflow.results.glob(f"*/**/{RUNS}/*.json")):
+        dataset, *middle, node = path.relative_to(workflow.results).parts[:-2]
         found[dataset, "/".join(middle), node].append(json.loads(path.read_bytes()))
-    print("| data set | recipe, seed | node | runs | seconds | CPU seconds | peak memory, MB | device |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for key, runs in found.items():
         sums = [f"{sum(run[name] for run in runs):,.1f}" for name in ("seconds", "cpu_seconds")]
         memory = str(max(run["peak_memory_mb"] for run in runs))
-        devices = ", ".join(sorted({run["device"] for run in runs}))
-        print(f"| {' | '.join((*key, str(len(runs)), *sums, memory, devices))} |")
-    return 0 if found else 1
+        yield (*key, str(len(runs)), *sums, memory, ", ".join(sorted({run["device"] for run in runs})))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(print_table(HEADINGS, rows))

@@ -154,6 +154,11 @@ def test_what_does_not_fit_the_data_set_is_told_when_it_is_opened(folder, class_
     assert "\n" not in str(told.value)
 
 
+def test_of_many_classes_that_are_left_out_the_first_are_named():
+    with pytest.raises(SeedbedError, match="leaves out 'c1', 'c2', 'c3', 'c4', 'c5', …; name"):
+        vocabulary([f"c{k}" for k in range(9)], {"pet": ("c0",)}, "here")
+
+
 @given(st.lists(st.sampled_from(["p", "q", "background", "void"]), min_size=1, max_size=20), st.data())
 def test_every_index_goes_where_its_class_goes(targets, data):
     classes = tuple(f"c{k}" for k in range(len(targets)))

@@ -215,6 +215,9 @@ def test_a_file_whose_classes_are_not_known_is_not_opened(tmp_path, key, value, 
     ("images", "message"),
     [
         ([{"id": 1, "file_name": "../a.jpg"}], "leads out of the folder of images"),
+        ([{"id": 1, "file_name": ""}], "image id 1: expected the photograph's `file_name`, got ''"),
+        ([{"id": 1, "file_name": "."}], "image id 1: expected the photograph's `file_name`, got '.'"),
+        ([{"id": 1, "file_name": "a.j\0g"}], "holds a control character"),
         (
             [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "a.png"}],
             "the same name but for their ending",

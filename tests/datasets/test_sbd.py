@@ -109,3 +109,29 @@ def test_what_is_missing_is_named(voc):
         open_sbd(voc, sbd="nowhere")
     (voc / "../../benchmark_RELEASE/dataset/train.txt").unlink()
     assert any("train.txt: not a readable list" in fault for fault in open_sbd(voc).faults())
+
+
+def test_faults_of_images_of_sbd_name_its_list_and_line(voc):
+    sbd = (voc / "../../benchmark_RELEASE/dataset").resolve()
+    (sbd / "val.txt").write_text("2007_3\n\n=1+1\n")
+    faults = open_sbd(voc).faults()
+    assert any(
+        fault.startswith(f"{voc / '../../benchmark_RELEASE/dataset/val.txt'}, line 3: '=1+1'")
+        for fault in faults
+    )
+    assert not any("line 0" in fault for fault in faults)
+
+
+def test_sbd_may_be_elsewhere_by_a_variable_but_not_by_an_absolute_path(voc, monkeypatch):
+    sbd = (voc / "../../benchmark_RELEASE/dataset").resolve()
+    monkeypatch.setenv("SBD", str(sbd))
+    assert list(open_sbd(voc, sbd="$SBD").image_ids("train")) == ["2007_3", "2007_1", "2008_4", "2008_9"]
+    monkeypatch.setenv("HOME", str(sbd.parent))
+    assert open_sbd(voc, sbd="~/dataset").sbd == sbd
+    monkeypatch.delenv("SBD")
+    with pytest.raises(
+        SeedbedError, match=r"sbd '\$SBD' uses \$SBD, which is not set; set datasets.voc.with.sbd"
+    ):
+        open_sbd(voc, sbd="$SBD")
+    with pytest.raises(SeedbedError, match=r"datasets.voc.with.sbd: expected a path relative to the root"):
+        open_sbd(voc, sbd=str(sbd))

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from report.conftest import Maker, history, maps_of, mask_scores
-from seedbed.artifacts.manifest import LedgerEntry
+from seedbed.artifacts.manifest import TRAINED_ON_TRUE_MASKS, LedgerEntry
 from seedbed.report.sections import scores
 
-TRAINED = LedgerEntry(use="training", stage="train_segmenter", note="trained on the true masks")
+TRAINED = LedgerEntry(use="training", stage="train_segmenter", note=TRAINED_ON_TRUE_MASKS)
+WEIGHTS = LedgerEntry(
+    use="training", stage="train_segmenter", note="initial weights coco were trained on pixel masks"
+)
 INHERITED = LedgerEntry(use="training", stage="train_segmenter", note="inherited: weights of COCO's masks")
 
 
@@ -42,6 +45,7 @@ def reported(maker: Maker) -> Maker:
     predictions(maker, "psa", 0.5, None)
     predictions(maker, "psa-unet", 0.4, INHERITED, architecture="unet")
     predictions(maker, "psa-deeplabv2", 0.3, None, architecture="deeplabv2")
+    predictions(maker, "psa-coco", 0.9375, WEIGHTS)
     for rng, miou in ((0, 0.75), (1, 0.5)):
         predictions(maker, "supervised-unet", miou, TRAINED, rng, architecture="unet")
     predictions(maker, "supervised", 0.875, TRAINED)
@@ -60,6 +64,7 @@ def test_the_ceiling_is_that_of_the_same_network_else_the_highest(reported: Make
         "psa/predictions": (0.875, "supervised"),
         "psa-unet/predictions": (0.625, "supervised-unet"),  # (0.75 + 0.5) / 2
         "psa-deeplabv2/predictions": (0.875, "supervised"),
+        "psa-coco/predictions": (0.875, "supervised"),
     }
     table = scores.mask_table(frame)
     assert table.headings[-2:] == ("ceiling", "ground truth used")

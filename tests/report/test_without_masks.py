@@ -2,6 +2,7 @@
 
 from report.conftest import CLASSES, Maker, mask_scores
 from seedbed.report.page import chapters, render
+from seedbed.report.scored import BACKGROUND_ONLY, NEUTRAL_ONLY, without_classes
 from seedbed.report.section import all_sections
 
 
@@ -58,3 +59,16 @@ def test_pages_of_good_results_have_neither(maker: Maker) -> None:
     page = html(maker)
     assert 'class="warning"' not in page
     assert "Without masks" not in page
+
+
+def test_label_maps_of_255_alone_are_not_background(maker: Maker) -> None:
+    """As `evaluate` and `label_areas` write them: no pixel is predicted, or all are neutral."""
+    neutral = {"per_class": {name: {"predicted_pixels": 0} for name in ("background", "cat")}}
+    background = {"per_class": {"background": {"predicted_pixels": 3}, "cat": {"predicted_pixels": 0}}}
+    assert without_classes(neutral) == NEUTRAL_ONLY
+    assert without_classes(background) == BACKGROUND_ONLY
+    assert without_classes(areas(0.0)) == BACKGROUND_ONLY
+    assert without_classes(areas(0.0) | {"neutral_ratio": 1.0}) == NEUTRAL_ONLY
+    assert without_classes({"per_class": {"cat": {"average_precision": 0.5}}}) == ""
+    maker.judged("rng0", "predictions", "val", "prediction", mask_scores(0.0) | neutral)
+    assert "psa predictions on val (rng 0): neutral only (255), no pixel of any class.</p>" in html(maker)

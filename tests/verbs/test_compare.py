@@ -144,12 +144,34 @@ def test_half_finished_results_are_compared_at_the_seeds_that_both_have(judged: 
     assert difference.value == pytest.approx(one_seed[1] - one_seed[0])
     text = compare_text(comparison)
     assert lines_with(text, "(1 of 2)")
-    assert lines_with(text, f"not there: 2 unet bg0.10-fg0.40, predictions on {column.split} rng 0: missing")
+    assert lines_with(
+        text, f"not there: 2 unet bg0.10-fg0.40: predictions on {column.split} (rng 0): missing"
+    )
     for other in workflow.judgements:
         other.unlink(missing_ok=True)
-    nothing = compare_text(compared(workflow, ["base", "unet"]))
+    comparison = compared(workflow, ["base", "unet"])
+    nothing = compare_text(comparison)
     assert "–" in nothing.splitlines()[1]
-    assert lines_with(nothing, "not there: 1 base", "cams on train rng 0, 1: missing")
+    first, second = lines_with(nothing, "not there: ")
+    assert first.startswith("not there: 1 base bg0.10-fg0.40: ")
+    assert "cams on train, " in first
+    assert first.endswith(" (rng 0, 1): missing")
+    assert first.count("missing") == 1
+    assert second == f"not there: 2 unet bg0.10-fg0.40: predictions on {column.split} (rng 0, 1): missing"
+    assert not comparison.frame()["without"].str.contains("None").any()
+
+
+def test_a_result_is_not_compared_with_itself(judged: Any) -> None:
+    """The classifier of unet at one seed is that of base, which is there at two."""
+    comparison = compared(judged(), ["base", "unet@rng0"])
+    differences = {
+        column.kind: comparison.difference(comparison.rows[1], column) for column in comparison.columns
+    }
+    assert differences.pop("prediction") is not None
+    assert set(differences.values()) == {None}
+    assert lines_with(compare_text(comparison), "2 - 1") == lines_with(
+        compare_text(comparison), "2 - 1", "prediction, "
+    )
 
 
 def test_old_stale_and_damaged_files(judged: Any, tree: Any) -> None:
@@ -170,8 +192,8 @@ def test_old_stale_and_damaged_files(judged: Any, tree: Any) -> None:
     damaged.path.write_bytes(write(tree, damaged, 60).read_bytes().replace(b'"images": 12', b'"images": 13'))
     comparison = compared(workflow, ["base", "unet"])
     text = compare_text(comparison)
-    assert lines_with(text, "not there: 2 unet", "rng 0: stale (dataset default -> toy")
-    assert lines_with(text, "not there: 2 unet", "rng 1: ", "was changed: its own digest does not match")
+    assert lines_with(text, "not there: 2 unet", "(rng 0): stale (dataset default -> toy")
+    assert lines_with(text, "not there: 2 unet", "(rng 1): ", "was changed: its own digest does not match")
     assert not lines_with(text, "2 - 1")
 
 
@@ -199,6 +221,10 @@ def test_csv_and_page(judged: Any, tmp_path: Path) -> None:
     write_page(comparison, tmp_path / "new/page.html")
     page = (tmp_path / "new/page.html").read_text()
     assert all(f"<h2>{title}</h2>" in page for title in ("Scores", "Differences", "By class"))
+    assert "= 1: the same result as row 1" in page
+    assert "95 % interval over images (paired bootstrap, 1,000 draws" in page
+    write_page(compared(judged(), ["base"]), tmp_path / "new/page.html")
+    assert "the same result as" not in (tmp_path / "new/page.html").read_text()
 
 
 def test_background_only_is_said(judged: Any, tree: Any) -> None:
@@ -231,6 +257,7 @@ def test_background_only_is_said(judged: Any, tree: Any) -> None:
         (["a b"], {}, r"expected \[dataset/\]recipe"),
         (["base@sweep"], {}, r"names no `thresholds` for @sweep"),
         (["base"], {"baseline": "unet"}, r"unknown baseline 'unet'"),
+        (["base"], {"baseline": "unet@bg0.10-fg0.40"}, r"base@bg0.10-fg0.40"),
         (["base"], {"split": "test"}, r"nothing that these recipes make is scored on split test"),
     ],
 )

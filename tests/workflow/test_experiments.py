@@ -36,7 +36,8 @@ def test_some_recipes_alone(tmp_path: Path) -> None:
 
 
 def test_saliency_down_to_pseudo_masks(tmp_path: Path) -> None:
-    options = ("--experiment", str(EXPERIMENTS / "saliency"), "--to", "pseudo_masks")
+    folders = (str(EXPERIMENTS / "saliency"), str(EXPERIMENTS / "puzzle_family"))
+    options = ("--experiment", *folders, "--to", "pseudo_masks")
     status, told = run("methods/run.py", str(tmp_path), *options, "--dataset", "voc-animals-320", "-n")
     assert status == 0, told
     # C²AM once, C²AM-H once per set of CAMs, PoolNet on each of these.
@@ -50,7 +51,7 @@ def test_saliency_down_to_pseudo_masks(tmp_path: Path) -> None:
 
 
 def test_table_says_what_is_missing(tmp_path: Path) -> None:
-    tables = ("table", "rounds", "labels", "saliency")
+    tables = ("table", "rounds", "labels", "saliency", "stages")
     for name, folder in product(tables, (tmp_path / "nowhere", tmp_path)):
         status, told = run(f"methods/{name}.py", str(folder))
         assert status == 1

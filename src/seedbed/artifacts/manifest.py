@@ -35,6 +35,9 @@ Count = Annotated[int, Field(ge=0)]
 
 GroundTruthUse = Literal["threshold", "epoch", "training"]
 
+TRAINED_ON_TRUE_MASKS = "trained on the true masks"
+"""Note of the ledger's entry where a training read the data set's true masks."""
+
 
 class LedgerEntry(BaseModel):
     """One use of pixel ground truth on the way to an artifact; an empty ledger means that nothing was used."""

@@ -123,7 +123,7 @@ def _owners(classes: Sequence[str], joined: Mapping[str, Sequence[str]], where: 
     left = [c for c in classes if c not in owners]
     if left and others is None:
         raise SeedbedError(
-            f"{where} leaves out {', '.join(map(repr, _first(left)))}; name each class once: under a new class, "
+            f"{where} leaves out {', '.join(_first(map(repr, left)))}; name each class once: under a new class, "
             f"under {BACKGROUND} or {VOID}, or by {OTHERS!r} for all others"
         )
     if others is not None and not left:

@@ -18,6 +18,7 @@ from seedbed.datasets.coco_json import Instances, Photo, read_instances
 from seedbed.datasets.coco_masks import Crowd, Overlap, Region, class_mask, degenerate
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import mask_lookup
+from seedbed.datasets.known_files import Part
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.listed import ListedDataset, SplitList
 from seedbed.datasets.mask_checks import MaskChecks
@@ -40,9 +41,9 @@ class CocoOptions(declaration.Options):
 class JsonList(SplitList):
     """The images of a JSON, which has no lines."""
 
-    def at(self, image_id: str) -> str:
-        """Where an id stands."""
-        return f"{self.path}, image {image_id!r}"
+    def at_place(self, place: int) -> str:
+        """Where the id of a place in the split stands."""
+        return f"{self.path}, image {self.ids[place]!r}"
 
 
 class CocoDataset(ListedDataset):
@@ -95,8 +96,12 @@ class CocoDataset(ListedDataset):
         found = [self._files[split].path for split in self.splits]
         return list(dict.fromkeys([*found, *(self._path(self.options.images, s) for s in self.splits)]))
 
-    def mask_source(self, image_id: str) -> None:
-        """None: one file holds the masks of a split."""
+    def mask_source(self, image_id: str) -> Part | None:
+        """A part of the JSON; None without a mask, or where the JSON does not tell the image's size."""
+        if image_id not in self._masked:
+            return None
+        split, photo = self._photo(image_id)
+        return Part(self._files[split].path, image_id) if photo.size else None
 
     def notes(self) -> list[str]:
         """Those of all data sets, and how many objects enclose nothing."""

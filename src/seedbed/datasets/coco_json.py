@@ -115,8 +115,12 @@ def _photo(raw: Any, known: Mapping[str, Photo]) -> tuple[Photo | None, list[str
     name = raw.get("file_name") if isinstance(raw, dict) else None
     if not isinstance(name, str) or not isinstance(raw.get("id"), int | str):
         return None, [f"expected images with `id` and `file_name`, got {str(raw)[:100]}; {REMEDY}"]
+    if not PurePosixPath(name).name:
+        return None, [
+            f"image id {raw['id']!r}: expected the photograph's `file_name`, got {name!r}; {REMEDY}"
+        ]
     image_id = image_id_of(name)
-    if fault := id_fault(image_id):
+    if fault := id_fault(image_id) or id_fault(name):
         return None, [fault]
     if image_id in known:
         other = known[image_id].file_name

@@ -126,7 +126,8 @@ def _of_runs(segmentation: dict[str, Any], height: int, width: int) -> Bool[np.n
 
 
 def _unpacked(text: str) -> list[int]:
-    """Run lengths from COCO's text: groups of 5 bits from 48 on, bit 6 if more follow; differences from the third on.
+    """Run lengths from COCO's text: groups of 5 bits from 48 on, bit 6 if more follow; differences from the
+    fourth run on.
 
     Raises:
         ValueError: the text ends within a number, or holds other characters.

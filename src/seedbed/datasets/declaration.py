@@ -4,11 +4,15 @@ Splits, and whether a split has masks, are declared, so that the DAG is known be
 a fact of the machine and appears in neither slices nor manifests.
 """
 
+import os
+import re
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from seedbed.datasets.class_map import ClassMap
+from seedbed.errors import SeedbedError
 from seedbed.names import SPLIT
 
 SMALLEST = 32
@@ -55,3 +59,20 @@ class Options(BaseModel):
     """Base class of the options of a kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def expanded(path: str | Path, what: str, remedy: str) -> str:
+    """A path in whose text `~` and `$VARIABLES` are replaced.
+
+    Args:
+        path: as a person wrote it.
+        what: it is, for the message.
+        remedy: what to set instead, for the message.
+
+    Raises:
+        SeedbedError: a variable is not set.
+    """
+    text = os.path.expandvars(os.path.expanduser(path))
+    if unset := re.search(r"\$(\w+|\{\w+\})", text):
+        raise SeedbedError(f"{what} {str(path)!r} uses {unset[0]}, which is not set; set {remedy}")
+    return text

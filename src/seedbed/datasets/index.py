@@ -19,7 +19,7 @@ from PIL import Image
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import id_fault, memory_for, refuse_classes
-from seedbed.datasets.known_files import Remember, read_anew
+from seedbed.datasets.known_files import Part, Remember, read_anew
 from seedbed.datasets.mapped import mask_classes, mask_lookup
 from seedbed.datasets.mask_sums import csv_text, mask_digest
 from seedbed.datasets.shrunk import ShrunkDataset, shrunk_size
@@ -313,9 +313,9 @@ class IndexedDataset:
         """The image's file."""
         return self.dataset.source(image_id)
 
-    def mask_source(self, image_id: str) -> Path | None:
-        """The mask's file; None if there is none, or the data set does not tell."""
-        found: Path | None = getattr(self.dataset, "mask_source", _untold)(image_id)
+    def mask_source(self, image_id: str) -> Path | Part | None:
+        """The mask's file, or part of one; None if there is none, or the data set does not tell."""
+        found: Path | Part | None = getattr(self.dataset, "mask_source", _untold)(image_id)
         return found
 
     def faults(self) -> list[str]:

@@ -9,17 +9,32 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 Stamp = tuple[int, int, int]
 """Size in bytes, time of the last change of content and of status in nanoseconds."""
 ABSENT: Stamp = (-1, 0, 0)
 SETTLED_NS = 2_000_000_000
 """How old a change must be before size and times stand for the content."""
-Remember = Callable[[Path | str, Callable[[], str]], str]
-"""The digest of a file: what is known of it, or what the function finds (`KnownFiles.digest`)."""
 
 
-def read_anew(path: Path | str, compute: Callable[[], str]) -> str:
+class Part(NamedTuple):
+    """What a file holds of one image beside others; it changes only with the file.
+
+    Attributes:
+        path: of the file.
+        name: of the part.
+    """
+
+    path: Path
+    name: str
+
+
+Remember = Callable[[Path | str | Part, Callable[[], str]], str]
+"""The digest of a file or part: what is known of it, or what the function finds (`KnownFiles.digest`)."""
+
+
+def read_anew(path: Path | str | Part, compute: Callable[[], str]) -> str:
     """Nothing is known of any file."""
     return compute()
 
@@ -102,10 +117,11 @@ class KnownFiles:
         self.used: dict[str, tuple[Stamp, str]] = {}
         """What was asked for and may be remembered."""
 
-    def digest(self, path: Path | str, compute: Callable[[], str]) -> str:
-        """The digest of a file: what is known of it, or what `compute` finds."""
-        name = str(path)
-        now = self._stamps.get(name) or stamp(path)
+    def digest(self, path: Path | str | Part, compute: Callable[[], str]) -> str:
+        """The digest of a file or part: what is known of it, or what `compute` finds."""
+        file = str(path.path if isinstance(path, Part) else path)
+        name = f"{file}\n{path.name}" if isinstance(path, Part) else file
+        now = self._stamps.get(file) or stamp(file)
         known, digest = self._entries.get(name, (ABSENT, ""))
         if known != now or now == ABSENT:
             digest = compute()

@@ -15,6 +15,7 @@ from PIL import Image
 
 from seedbed.datasets.declaration import SplitDeclaration
 from seedbed.datasets.files import id_fault, read_image, read_mask
+from seedbed.datasets.known_files import Part
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.mask_checks import MANY, MaskChecks, in_one_line
 from seedbed.errors import SeedbedError, unknown_name
@@ -22,11 +23,16 @@ from seedbed.regular_files import read_regular, system_reason
 
 
 class SplitList(NamedTuple):
-    """Ids of a split with the file and the lines from which they come."""
+    """Ids of a split with the file and the lines from which they come.
+
+    Attributes:
+        files: of each id, where they come from several files.
+    """
 
     path: Path
     ids: list[str]
     lines: list[int]
+    files: Sequence[Path] = ()
 
     @classmethod
     def of_lines(cls, path: Path) -> "SplitList":
@@ -41,8 +47,12 @@ class SplitList(NamedTuple):
         return cls(path, list(lines.values()), list(lines))
 
     def at(self, image_id: str) -> str:
-        """Where an id stands."""
-        return f"{self.path}, line {self.lines[self.ids.index(image_id)]}"
+        """Where an id stands first."""
+        return self.at_place(self.ids.index(image_id))
+
+    def at_place(self, place: int) -> str:
+        """Where the id of a place in the split (from 0) stands."""
+        return f"{self.files[place] if self.files else self.path}, line {self.lines[place]}"
 
 
 class ListedDataset(ABC):
@@ -129,8 +139,8 @@ class ListedDataset(ABC):
         """The mask in a file, with the indices of the data set; `size` is the photograph's, if they are compared."""
         return read_mask(path, self._lookup, size)
 
-    def mask_source(self, image_id: str) -> Path | None:
-        """The mask's file; None if there is none, or no split with masks lists the image.
+    def mask_source(self, image_id: str) -> Path | Part | None:
+        """The mask's file, or part of one; None if there is none, or no split with masks lists the image.
 
         Raises:
             SeedbedError: several files fit.
@@ -198,9 +208,9 @@ class ListedDataset(ABC):
                 continue
             listed = self._split(split)
             seen: set[str] = set()
-            for line, image_id in zip(listed.lines, listed.ids, strict=True):
+            for place, image_id in enumerate(listed.ids):
                 told = f"{image_id!r} is listed twice" if image_id in seen else id_fault(image_id)
-                faults += [f"{listed.path}, line {line}: {told}"] if told else []
+                faults += [f"{listed.at_place(place)}: {told}"] if told else []
                 seen.add(image_id)
         for one, other in combinations(self.splits, 2):
             faults += self._shared(one, other)

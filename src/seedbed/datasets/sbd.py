@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
+from pydantic import field_validator
 
-from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.declaration import SplitDeclaration, expanded
 from seedbed.datasets.files import memory_for, read_mask, renumbered
 from seedbed.datasets.listed import SplitList
 from seedbed.datasets.voc import VocDataset, VocOptions
@@ -25,7 +26,18 @@ class SbdOptions(VocOptions):
     """Options of kind `sbd`: those of `voc`, and where SBD is."""
 
     sbd: str = "../../benchmark_RELEASE/dataset"
-    """SBD's folder of `cls`, `img`, `train.txt` and `val.txt`."""
+    """SBD's folder of `cls`, `img`, `train.txt` and `val.txt`, relative to the root; `~` and `$VARIABLES` are
+    expanded."""
+
+    @field_validator("sbd")
+    @classmethod
+    def _no_path_of_a_machine(cls, value: str) -> str:
+        if Path(value).is_absolute():
+            raise ValueError(
+                "expected a path relative to the root, or one that begins with ~ or $VARIABLE: an absolute one is a "
+                "fact of this machine, and results depend on what stands here"
+            )
+        return value
 
 
 class SbdDataset(VocDataset):
@@ -42,7 +54,7 @@ class SbdDataset(VocDataset):
             SeedbedError: there is no folder of SBD.
         """
         super().__init__(name, root, options, splits)
-        self.sbd = self.root / options.sbd
+        self.sbd = self.root / expanded(options.sbd, f"data set {name!r}: sbd", f"datasets.{name}.with.sbd")
         if not self.sbd.is_dir():
             raise SeedbedError(
                 f"data set {name!r}: expected SBD at {self.sbd}, but there is no such folder; "
@@ -69,9 +81,16 @@ class SbdDataset(VocDataset):
         folder = self.root / "ImageSets" / "Segmentation"
         own = SplitList.of_lines(folder / "train.txt")
         held_out = {*own.ids, *SplitList.of_lines(folder / "val.txt").ids}
-        others = {i for name in ("train", "val") for i in SplitList.of_lines(self.sbd / f"{name}.txt").ids}
-        added = sorted(others - held_out)
-        return SplitList(own.path, [*own.ids, *added], [*own.lines, *([0] * len(added))])
+        others: dict[str, tuple[int, Path]] = {}
+        for name in ("train", "val"):
+            found = SplitList.of_lines(self.sbd / f"{name}.txt")
+            for image_id, line in zip(found.ids, found.lines, strict=True):
+                others.setdefault(image_id, (line, found.path))
+        added = sorted(others.keys() - held_out)
+        lines, files = zip(*(others[image_id] for image_id in added), strict=True) if added else ((), ())
+        return SplitList(
+            own.path, [*own.ids, *added], [*own.lines, *lines], [*([own.path] * len(own.ids)), *files]
+        )
 
     def _mask_path(self, image_id: str) -> Path | None:
         found = super()._mask_path(image_id)

@@ -1,7 +1,5 @@
 """The table of kinds of data sets, and how to open one."""
 
-import os
-import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
@@ -11,7 +9,7 @@ from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 from pydantic import ValidationError
 
 from seedbed.datasets.base import Dataset
-from seedbed.datasets.declaration import DatasetDeclaration, Options, SplitDeclaration
+from seedbed.datasets.declaration import DatasetDeclaration, Options, SplitDeclaration, expanded
 from seedbed.datasets.mapped import MappedDataset
 from seedbed.datasets.shrunk import ShrunkDataset
 from seedbed.errors import SeedbedError, unknown_name
@@ -96,7 +94,9 @@ def dataset_options(name: str, declaration: DatasetDeclaration) -> Options:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(["datasets", name, "with", *map(str, first["loc"])])
-        raise SeedbedError(f"{where}: {first['msg']}, got {first['input']!r}") from error
+        raise SeedbedError(
+            f"{where}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}"
+        ) from error
 
 
 def dataset_root(name: str, declaration: DatasetDeclaration, root: str | Path | None = None) -> Path:
@@ -110,18 +110,13 @@ def dataset_root(name: str, declaration: DatasetDeclaration, root: str | Path | 
     Raises:
         SeedbedError: no root is given, a variable in it is not set, or there is no such folder.
     """
-    remedy = f"set --data-root, or datasets.{name}.root in params.yaml"
+    remedy = f"--data-root, or datasets.{name}.root in params.yaml"
     given = root if root is not None else declaration.root
     if given is None:
         raise SeedbedError(
-            f"data set {name!r} of kind {declaration.kind!r} needs the folder of its files; {remedy}"
+            f"data set {name!r} of kind {declaration.kind!r} needs the folder of its files; set {remedy}"
         )
-    text = os.path.expandvars(os.path.expanduser(given))
-    unset = re.search(r"\$(\w+|\{\w+\})", text)
-    if unset:
-        raise SeedbedError(
-            f"data set {name!r}: root {str(given)!r} uses {unset[0]}, which is not set; {remedy}"
-        )
+    text = expanded(given, f"data set {name!r}: root", remedy)
     path = Path(text)
     try:
         is_folder = path.is_dir()
@@ -129,7 +124,7 @@ def dataset_root(name: str, declaration: DatasetDeclaration, root: str | Path | 
         is_folder = False
     if not is_folder:
         raise SeedbedError(
-            f"data set {name!r}: expected a folder at {text[:300]}, but there is none; {remedy}"
+            f"data set {name!r}: expected a folder at {text[:300]}, but there is none; set {remedy}"
         )
     return path.resolve()
 

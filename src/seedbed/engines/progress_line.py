@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from seedbed.datasets.known_files import Remember
+from seedbed.datasets.known_files import Part, Remember
 
 FIRST_S, PAUSE_S = 1.0, 0.2
 """Seconds until the line appears, and between two of its counts."""
@@ -28,7 +28,7 @@ class ProgressLine:
     def counting(self, remember: Remember) -> Remember:
         """As `remember`, and count what it reads."""
 
-        def digest(path: Path | str, compute: Callable[[], str]) -> str:
+        def digest(path: Path | str | Part, compute: Callable[[], str]) -> str:
             def counted() -> str:
                 self._tell()
                 return compute()

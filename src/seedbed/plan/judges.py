@@ -238,11 +238,22 @@ def round_agreement_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
 
 
 def _round_before(task: Task) -> Task | None:
-    """The nearest node of the same name from which label maps were made."""
+    """The nearest node of the same name and meaning from which label maps were made through a training."""
     if task.stage.meaning.form.name != "label_maps":
         return None
-    same = [one for one in task.ancestors() if one.name == task.name and one.key != task.key]
-    return same[-1] if same and same[-1].stage.makes == task.stage.makes else None
+    seen: set[tuple[str, bool]] = set()
+    layer = [(source, False) for source in task.sources.values()]
+    while layer:
+        further = []
+        for one, trained in layer:
+            if trained and one.name == task.name and one.stage.makes == task.stage.makes:
+                return one
+            if (one.key, trained) not in seen:
+                seen.add((one.key, trained))
+                through = trained or one.stage.resources == "training"
+                further += [(source, through) for source in one.sources.values()]
+        layer = further
+    return None
 
 
 def areas_at(graph: TaskGraph, point: Point) -> Iterator[Any]:

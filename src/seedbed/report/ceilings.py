@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
+from seedbed.artifacts.manifest import TRAINED_ON_TRUE_MASKS
 from seedbed.plan.judges import SCORES
 from seedbed.report.results import Judged, Results
 
@@ -22,9 +23,10 @@ class Ceiling(NamedTuple):
 
 
 def is_supervised(judged: Judged) -> bool:
-    """Whether true masks trained something on the way to it; training that a recipe inherits does not count."""
+    """Whether a training on the way to it read the true masks; neither what a recipe inherits nor initial weights that
+    were trained on masks count."""
     return any(
-        entry["use"] == "training" and not entry["note"].startswith("inherited: ")
+        entry["use"] == "training" and entry["note"] == TRAINED_ON_TRUE_MASKS
         for entry in judged.content["ledger"]
     )
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from seedbed.artifacts.meanings import MEANINGS
 from seedbed.metrics.bootstrap import Interval, drawn_scores, paired_intervals
-from seedbed.report.scored import is_background_only
+from seedbed.report.scored import without_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,7 @@ class Difference:
     """A row less the baseline's, in one column; of a class, or of the mean over them.
 
     Attributes:
-        interval: 95 % over images; None, and `without` says why, if there is none.
+        interval: over images; None, and `without` says why, if there is none.
         rngs: how many random seeds of the row entered.
     """
 
@@ -184,6 +184,8 @@ class Comparison:
         if base == row or not first or not second or first.keys == second.keys:
             return None
         before, after = common_rngs(first.found, second.found)
+        if {one.key for one in before} == {one.key for one in after}:
+            return None
         measure = column.measure
         means = []
         for side in (before, after):
@@ -219,12 +221,17 @@ class Comparison:
             if any(one.value(column.measure, name) is not None for one in (cell.found if cell else ()))
         ]
 
-    def background_only(self) -> Iterator[tuple[Row, Column, list[int | None]]]:
-        """Cells with results that have no pixel of any class, and for which random seeds."""
+    def without_classes(self) -> Iterator[tuple[Row, Column, str, list[int | None]]]:
+        """Cells with results that have no pixel of any class, what these hold instead, and for which random seeds."""
         for (number, column), cell in self.cells.items():
-            rngs = [one.rng for one in cell.found if is_background_only(one.content.scores)]
-            if rngs and column.measure in ("mean_iou", "foreground_area"):
-                yield self.rows[number - 1], column, rngs
+            if column.measure not in ("mean_iou", "foreground_area"):
+                continue
+            found: dict[str, list[int | None]] = {}
+            for one in cell.found:
+                if only := without_classes(one.content.scores):
+                    found.setdefault(only, []).append(one.rng)
+            for only, rngs in found.items():
+                yield self.rows[number - 1], column, only, rngs
 
     def frame(self) -> pd.DataFrame:
         """One row per cell, with an empty class, and one per class of it."""
@@ -257,7 +264,9 @@ class Comparison:
             "difference": difference.value if difference else None,
             "low": interval.low if interval else None,
             "high": interval.high if interval else None,
-            "without": "; ".join(f"rng {rng}: {why}" for rng, why in cell.missing.items()),
+            "without": "; ".join(
+                why if rng is None else f"rng {rng}: {why}" for rng, why in cell.missing.items()
+            ),
         }
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Truth = Literal["masks", "labels"]
 NODE_HEADINGS = ("recipe (owner)", "regions", "node", "split")
+BACKGROUND_ONLY = "background only, no pixel of any class"
+NEUTRAL_ONLY = "neutral only (255), no pixel of any class"
 TRUTH = {meaning.score: meaning.truth for meaning in MEANINGS.values() if meaning.score}
 
 
@@ -29,10 +31,22 @@ def scored_nodes(frame: pd.DataFrame, truth: Truth) -> Iterator[tuple[tuple[str,
     yield from groups(rows, ("owner", "regions", "node", "split"))
 
 
-def is_background_only(scores: Mapping[str, Any]) -> bool:
-    """Whether label maps, or CAMs at their threshold, have no pixel of any class, as the scores of them tell."""
+def without_classes(scores: Mapping[str, Any]) -> str:
+    """What label maps, or CAMs at their threshold, hold that have no pixel of any class, as the scores of them tell.
+
+    Returns:
+        `BACKGROUND_ONLY`, `NEUTRAL_ONLY` where all pixels are 255, or empty if there are pixels of a class.
+    """
     if "foreground_area" in scores:
-        return bool(scores["foreground_area"] == 0)
-    classes = [values for name, values in scores.get("per_class", {}).items() if name != "background"]
-    predicted = [values["predicted_pixels"] for values in classes if "predicted_pixels" in values]
-    return bool(predicted) and not any(predicted)
+        if scores["foreground_area"] != 0:
+            return ""
+        return NEUTRAL_ONLY if scores.get("neutral_ratio") == 1 else BACKGROUND_ONLY
+    predicted = {
+        name: values["predicted_pixels"]
+        for name, values in scores.get("per_class", {}).items()
+        if "predicted_pixels" in values
+    }
+    background = predicted.pop("background", 0)
+    if not predicted or any(predicted.values()):
+        return ""
+    return BACKGROUND_ONLY if background else NEUTRAL_ONLY

@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.manifest import LedgerEntry
+from seedbed.artifacts.manifest import TRAINED_ON_TRUE_MASKS, LedgerEntry
 from seedbed.artifacts.models import EPOCHS, HISTORY, MODEL, encode_epochs, encode_state
 from seedbed.errors import SeedbedError
 from seedbed.input.batch import Batch
@@ -143,8 +143,8 @@ def _read(job: Job, name: str) -> ReadFields:
     """How the fields of an input are read; the true masks enter the ledger."""
     source = job.inputs[name]
     if isinstance(source, TrueMasks):
-        note = "trained on the true masks"
-        job.ledger.append(LedgerEntry(use="training", stage=str(job.slice["stage"]), note=note))
+        entry = LedgerEntry(use="training", stage=str(job.slice["stage"]), note=TRAINED_ON_TRUE_MASKS)
+        job.ledger.append(entry)
         return lambda image_id: {"": job.true_mask(image_id)}
     assert isinstance(source, Artifact)
     read: ReadFields = source.open(job.parameters.split).fields

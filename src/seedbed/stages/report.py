@@ -45,7 +45,7 @@ class ReportParameters(Parameters):
 
 STAGE = Stage(
     name="report",
-    version=4,
+    version=5,
     summary="Tables, figures and one page of all nodes' scores.",
     parameters=lambda raw: ReportParameters,
     inputs={},

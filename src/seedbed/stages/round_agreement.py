@@ -45,8 +45,8 @@ def run(job: Job) -> bytes:
     for image_id in job.progress(image_ids, len(image_ids), "round_agreement"):
         if new[image_id].shape != old[image_id].shape:
             raise SeedbedError(
-                f"{after.folder}: the label map of {image_id!r} has not the size of that in {before.folder}; run the "
-                "stages that made them again"
+                f"{after.folder}: the label map of {image_id!r} does not have the size of that in {before.folder}; run "
+                "the stages that made them again"
             )
         counts += confusion_counts(old[image_id], new[image_id], len(names) + 1)
     compared = int(counts[:, :-1].sum())

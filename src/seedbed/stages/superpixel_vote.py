@@ -61,7 +61,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the label map of each image after the vote.
 
     Raises:
-        SeedbedError: a label map has not the size of its photograph.
+        SeedbedError: a label map does not have the size of its photograph.
     """
     parameters: SuperpixelVoteParameters = job.parameters
     labels = job.artifact("labels")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seedbed.artifacts.atomic import write_bytes
+from seedbed.metrics.bootstrap import DRAWS, LEVEL
 from seedbed.report.blocks import Block, Paragraph, Table, Warning
 from seedbed.report.comparison import Cell, Column, Comparison, Difference, Row, rngs_text
 from seedbed.report.page import Chapter, csv_bytes, render
@@ -13,8 +14,9 @@ from seedbed.verbs.terminal import table
 
 SHARED_NOTE = "= 1: the same result as row 1's; = psa: a result that recipe psa owns, not computed again."
 INTERVAL_NOTE = (
-    "Difference of the means over the random seeds that both rows have; 95 % interval over images (paired bootstrap, "
-    "1,000 draws of as many images as there are, the same draws for both). It says nothing of other random seeds."
+    f"Difference of the means over the random seeds that both rows have; {100 * LEVEL:g} % interval over images "
+    f"(paired bootstrap, {DRAWS:,} draws of as many images as there are, the same draws for both). "
+    "It says nothing of other random seeds."
 )
 
 
@@ -58,7 +60,7 @@ def difference_table(comparison: Comparison, classes: bool = False) -> Table:
         "score",
         *(("class",) if classes else ()),
         "difference",
-        "95 % interval",
+        f"{100 * LEVEL:g} % interval",
         "rngs",
         "",
     )
@@ -93,11 +95,11 @@ def class_table(comparison: Comparison) -> Table:
 
 
 def warnings(comparison: Comparison) -> Iterator[str]:
-    """One line for each cell that has background only."""
-    for row, column, rngs in comparison.background_only():
+    """One line for each cell that has no pixel of any class."""
+    for row, column, only, rngs in comparison.without_classes():
         if not comparison.shared_with(row, column).isdigit():
             at = f" (rng {rngs_text(rngs).replace(' ', ', ')})" if rngs_text(rngs) else ""
-            yield f"{row.number} {row}, {column}{at}: background only, no pixel of any class"
+            yield f"{row.number} {row}, {column}{at}: {only}"
 
 
 def compare_text(comparison: Comparison, per_class: bool = False) -> str:
@@ -123,7 +125,12 @@ def write_csv(comparison: Comparison, path: Path) -> None:
 def write_page(comparison: Comparison, path: Path) -> None:
     """One self-contained HTML file."""
     scores: list[Block] = [Warning(line) for line in warnings(comparison)]
-    scores += [score_table(comparison), Paragraph(SHARED_NOTE), *map(Paragraph, comparison.notes)]
+    scores.append(score_table(comparison))
+    if any(
+        comparison.shared_with(comparison.rows[number - 1], column) for number, column in comparison.cells
+    ):
+        scores.append(Paragraph(SHARED_NOTE))
+    scores += map(Paragraph, comparison.notes)
     chapters = [Chapter("scores", "Scores", [], scores)]
     differences = difference_table(comparison)
     if differences.rows:

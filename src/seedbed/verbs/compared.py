@@ -10,7 +10,7 @@ from seedbed.errors import SeedbedError, unknown_name
 from seedbed.names import DATASET, RECIPE
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import AREAS, SCORES, Judgement, Point, judgements_at
-from seedbed.report.comparison import HEADINGS, Cell, Column, Comparison, Found, Row
+from seedbed.report.comparison import HEADINGS, Cell, Column, Comparison, Found, Row, rngs_text
 from seedbed.runtime.axes import canonical_regions
 from seedbed.runtime.judging import JudgementFile, read_judgement
 from seedbed.stages.evaluate import STAGE as EVALUATE
@@ -89,7 +89,13 @@ def _baseline(workflow: Workflow, rows: Sequence[Row], word: str) -> int:
     for row in rows:
         if (row.dataset, row.recipe, row.regions) == (chosen[0].dataset, chosen[0].recipe, chosen[0].regions):
             return row.number
-    raise SeedbedError(unknown_name("baseline", word, [str(row) for row in rows]))
+    raise SeedbedError(unknown_name("baseline", word, [_word(workflow, row) for row in rows]))
+
+
+def _word(workflow: Workflow, row: Row) -> str:
+    """What a person types for a row, without its random seeds."""
+    name = row.recipe if row.dataset == workflow.config.dataset else f"{row.dataset}/{row.recipe}"
+    return f"{name}@{row.regions}" if row.regions else name
 
 
 def _judgements(workflow: Workflow, row: Row, split: str) -> Iterator[Judgement]:
@@ -153,7 +159,7 @@ def _in_order(columns: Iterable[Column]) -> list[Column]:
 
 
 def _notes(workflow: Workflow, comparison: Comparison, split: str) -> Iterator[str]:
-    """What is missing, what is old, and what has no masks; one line each."""
+    """What has no masks and what is old, one line each; what is missing, one line for each row."""
     for dataset in dict.fromkeys(row.dataset for row in comparison.rows):
         splits = workflow.graph(dataset).declaration.splits
         without = [name for name, told in splits.items() if not told.masks and split in ("", name)]
@@ -176,15 +182,24 @@ def _notes(workflow: Workflow, comparison: Comparison, split: str) -> Iterator[s
             f"{number} of an older version, without counts per image, so there are no intervals; "
             "`snakemake` makes them again, and only them"
         )
-    told = set()
-    for (place, column), cell in comparison.cells.items():
-        row = comparison.rows[place - 1]
-        by_why: dict[str, list[str]] = {}
+    for row in comparison.rows:
+        if missing := _missing(comparison, row):
+            yield f"not there: {row.number} {row}: {missing}"
+
+
+def _missing(comparison: Comparison, row: Row) -> str:
+    """Which results of a row are not there, and why; those that an earlier row tells of are left out."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for column in comparison.columns:
+        cell = comparison.cells.get((row.number, column))
+        if cell is None or comparison.shared_with(row, column).isdigit():
+            continue
+        by_why: dict[str, list[int | None]] = {}
         for rng, why in cell.missing.items():
-            by_why.setdefault(why, []).append("" if rng is None else str(rng))
+            by_why.setdefault(why, []).append(rng)
         for why, rngs in by_why.items():
-            at = f" rng {', '.join(rngs)}" if any(rngs) else ""
-            line = f"not there: {row.number} {row}, {cell.node} on {column.split}{at}: {why}"
-            if line not in told and not comparison.shared_with(row, column).isdigit():
-                told.add(line)
-                yield line
+            place = rngs_text(rngs).replace(" ", ", "), why
+            found.setdefault(place, {})[f"{cell.node} on {column.split}"] = None
+    return "; ".join(
+        f"{', '.join(nodes)}{f' (rng {rngs})' if rngs else ''}: {why}" for (rngs, why), nodes in found.items()
+    )

@@ -18,7 +18,7 @@ from seedbed.verbs.locate import Located
 METAINFO = "metainfo.json"
 JPEG = {".jpg", ".jpeg"}
 QUALITY = 95
-"""Of photographs that were no JPEG: the toolbox expects one ending for all."""
+"""Of photographs that were not JPEGs: the toolbox expects one ending for all."""
 
 
 def export_mmseg(

@@ -30,7 +30,7 @@ def label_maps(located: Located, split: str) -> Iterator[Exported]:
     """Each image of a split; names may hold folders, never above them.
 
     Raises:
-        SeedbedError: a label map has not the size that the index says.
+        SeedbedError: a label map does not have the size that the index says.
     """
     maps, rows = located.artifact.open(split), index_rows(located)
     image_ids = list(maps)

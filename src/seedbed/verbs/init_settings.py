@@ -108,7 +108,10 @@ def fit(sizes: Sequence[Size], trained: int, classes: int, machine: Machine) -> 
         fitted.settings[stage] = {"epochs": count, "batch_size": size, "augmentation": dict(augmentation)}
     as_classifier = {"epochs": epochs[0], "batch_size": batch, "augmentation": dict(augmentation)}
     fitted.settings["train_saliency"] = as_classifier
-    fitted.say("train_saliency", "as train_classifier, for recipes with saliency; psa has none")
+    fitted.say(
+        "train_saliency",
+        "epochs, batch_size and augmentation of train_classifier, for recipes with saliency; psa has none",
+    )
     _learning_rates(fitted, classes, epochs[0] * (trained // batch))
     if trained < FEW or classes < FEW_CLASSES:
         _keep_backbone(fitted)

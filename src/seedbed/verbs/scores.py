@@ -3,7 +3,7 @@
 from seedbed.engines.soundness import Examiner, State
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import SCORES
-from seedbed.report.scored import is_background_only
+from seedbed.report.scored import without_classes
 from seedbed.report.tables import spread
 from seedbed.runtime.judging import HEADLINES, read_judgement
 from seedbed.stages.report import PAGE
@@ -32,8 +32,7 @@ def scores_text(workflow: Workflow, name: str) -> str:
         mark = _mark(examiner.judgement(judgement))
         value = found.scores.get(metric)
         shown = "undefined" if value is None else f"{value:.3f}"
-        if is_background_only(found.scores):
-            note = "background only, no pixel of any class"
+        note = without_classes(found.scores) or note
         score = f"{metric} {shown}" if metric else found.kind
         rows.append((*row, score, "; ".join(filter(None, (note, mark)))))
         if value is not None and task.rng is not None and not mark:

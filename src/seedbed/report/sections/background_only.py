@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from seedbed.plan.judges import AREAS, SCORES
 from seedbed.report.blocks import Block, Warning
-from seedbed.report.scored import is_background_only
+from seedbed.report.scored import BACKGROUND_ONLY, without_classes
 from seedbed.report.section import Page, Section
 from seedbed.report.tables import groups, spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("owner", "rng", "regions", "node", "split", "kind", "mean_iou")
+COLUMNS = ("owner", "rng", "regions", "node", "split", "kind", "only", "mean_iou")
 
 
 def frame(page: Page) -> pd.DataFrame:
@@ -24,10 +24,10 @@ def frame(page: Page) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        judged.columns() | {"mean_iou": judged.scores.get("mean_iou")}
+        judged.columns() | {"only": only, "mean_iou": judged.scores.get("mean_iou")}
         for judge in (SCORES, AREAS)
         for judged in page.results.judged.get(judge, ())
-        if is_background_only(judged.scores)
+        if (only := without_classes(judged.scores))
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -36,7 +36,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     """One line for all random seeds of a node."""
     return [
         Warning(background_line(key, group))
-        for key, group in groups(frame, ("owner", "regions", "node", "split"))
+        for key, group in groups(frame, ("owner", "regions", "node", "split", "only"))
     ]
 
 
@@ -44,16 +44,16 @@ def background_line(key: tuple[str, ...], group: pd.DataFrame) -> str:
     """What to say of one node.
 
     Args:
-        key: owner, regions, node and split.
+        key: owner, regions, node, split, and what the label maps hold.
     """
-    owner, regions, node, split = key
+    owner, regions, node, split, only = key
     rngs = ", ".join(str(rng) for rng in group["rng"] if rng != "")
     place = " ".join(part for part in (owner, regions, node) if part) + f" on {split}"
-    line = f"{place}{f' (rng {rngs})' if rngs else ''}: background only, no pixel of any class"
+    line = f"{place}{f' (rng {rngs})' if rngs else ''}: {only}"
     score = spread(group["mean_iou"].astype(float))
-    return line + (
-        f"; its mIoU of {score} is that of an empty label map." if group["mean_iou"].notna().any() else "."
-    )
+    if only != BACKGROUND_ONLY or not group["mean_iou"].notna().any():
+        return f"{line}."
+    return f"{line}; its mIoU of {score} is that of an empty label map."
 
 
 SECTION = Section("Warnings", 5, frame, blocks)

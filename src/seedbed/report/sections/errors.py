@@ -15,14 +15,15 @@ from seedbed.report.tables import filled, spread
 if TYPE_CHECKING:
     import pandas as pd
 
-ALL = "all"
+ALL = ""
+"""Class of the means, which no class is named."""
 MEASURES = ("precision", "recall", "f1")
 ACTIVATION = ("over_activation", "under_activation")
 COLUMNS = ("owner", "rng", "regions", "node", "split", "kind", "class", *MEASURES, *ACTIVATION)
 
 
 def frame(page: Page) -> pd.DataFrame:
-    """For each scores file the means over classes (`all`), and one row per class."""
+    """For each scores file the means over classes (with an empty class), and one row per class."""
     import pandas as pd
 
     rows = [row for judged in page.results.judged[SCORES] for row in _rows(judged)]

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 COLUMNS = ("split", "image_id", "columns")
 NOTE = (
     "From the first shard of each split, spread evenly. CAMs: the strongest class, from blue (0) to red (1). Label "
-    "maps: VOC's colours, background dimmed, neutral pixels striped.\n"
+    "maps: VOC's colours, background dimmed, neutral pixels striped. "
+    "Of several nodes of one name in a chain, which rounds of training have, only the last is shown.\n"
     "Truth is shown for judgement; nothing was made from it unless the ledger of a node says so."
 )
 

@@ -33,7 +33,8 @@ NOTE = (
     "<i>neutral = miss</i> counts them as errors.\n"
     "<i>Best mIoU</i> is at a threshold chosen with the masks, so it is not a result of weak supervision.\n"
     "<i>Ceiling</i> is the mIoU that a segmenter reaches on the same split when it is trained on the true masks: of "
-    "the supervised recipes on this page the one with the same network, else the highest.\n"
+    "the supervised recipes on this page those with the same network, else all; of several the highest, which is then "
+    "chosen with the masks.\n"
     "<i>Ground truth used</i> is every use of masks on the way to the node, before this judgement."
 )
 
