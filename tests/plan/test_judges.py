@@ -14,7 +14,7 @@ def node(name: str, *sources: Task, stage: str = "predict") -> Task:
     inputs = {str(place): source for place, source in enumerate(sources)}
     parameters = STAGES[stage].validate({}, name)
     owner = f"r{next(OWNERS)}"
-    return Task("toy", owner, name, STAGES[stage], parameters, 0, None, inputs, {}, {}, 1, owner)
+    return Task("toy", owner, name, STAGES[stage], parameters, 0, None, inputs, {}, {}, 1, {}, owner)
 
 
 def trained(*sources: Task) -> Task:
