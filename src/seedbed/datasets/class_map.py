@@ -85,6 +85,13 @@ class Vocabulary(NamedTuple):
     lookup: UInt8[np.ndarray, "256"]
 
 
+def unchanged(classes: Sequence[str]) -> Vocabulary:
+    """Classes to which nothing happens."""
+    lookup = np.full(256, IGNORE, np.uint8)
+    lookup[: len(classes) + 1] = np.arange(len(classes) + 1)
+    return Vocabulary(tuple(classes), lookup)
+
+
 def vocabulary(classes: Sequence[str], joined: Mapping[str, Sequence[str]] | None, where: str) -> Vocabulary:
     """The classes that a step makes of others.
 
@@ -97,9 +104,7 @@ def vocabulary(classes: Sequence[str], joined: Mapping[str, Sequence[str]] | Non
         SeedbedError: it names an unknown class, or leaves one out.
     """
     if joined is None:
-        unchanged = np.full(256, IGNORE, np.uint8)
-        unchanged[: len(classes) + 1] = np.arange(len(classes) + 1)
-        return Vocabulary(tuple(classes), unchanged)
+        return unchanged(classes)
     owners = _owners(classes, joined, where)
     new = tuple(dict.fromkeys(name for c in classes if (name := owners[c]) not in (BACKGROUND, VOID)))
     if not new:

@@ -1,19 +1,14 @@
 """A data set whose classes are joined or dropped: `class_map` of its declaration."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 from jaxtyping import Bool, UInt8
-from PIL import Image
 
 from seedbed.datasets.base import Dataset
-from seedbed.datasets.class_map import ClassMap, vocabulary
-from seedbed.labels import IGNORE
+from seedbed.datasets.class_map import ClassMap, unchanged, vocabulary
+from seedbed.datasets.wrapped import WrappedDataset
 
 
-class MappedDataset:
+class MappedDataset(WrappedDataset):
     """A `Dataset` in front of another one; whatever does not concern classes is that one's.
 
     Attributes:
@@ -30,8 +25,7 @@ class MappedDataset:
     """
 
     def __init__(self, whole: Dataset, class_map: ClassMap) -> None:
-        self.whole = whole
-        self.name = whole.name
+        super().__init__(whole)
         where = f"data set {whole.name!r}: class_map"
         labels = vocabulary(whole.classes, class_map.labels, f"{where}.labels")
         masks = vocabulary(labels.classes, class_map.masks, f"{where}.masks")
@@ -46,14 +40,6 @@ class MappedDataset:
             ]
         )
 
-    def image_ids(self, split: str) -> Sequence[str]:
-        """Ids of a split, in the data set's own order."""
-        return self.whole.image_ids(split)
-
-    def image(self, image_id: str) -> Image.Image:
-        """The photograph, RGB."""
-        return self.whole.image(image_id)
-
     def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
         """Image-level labels: a class is there where one of those that it joins is."""
         joined: Bool[np.ndarray, classes] = (self._joins & self.whole.labels(image_id)).any(1)
@@ -64,20 +50,6 @@ class MappedDataset:
         mask = self.whole.mask(image_id)
         return None if mask is None else self._lookup[mask]
 
-    def source(self, image_id: str) -> Path | None:
-        """The image's file."""
-        return self.whole.source(image_id)
-
-    def faults(self) -> list[str]:
-        """Faults of the data set as it is."""
-        return self.whole.faults()
-
-    def __getattr__(self, name: str) -> Any:
-        """What kinds of data sets have besides: `notes`, for instance."""
-        if name == "whole":  # while an instance is made by unpickling, in a loader's process
-            raise AttributeError(name)
-        return getattr(self.whole, name)
-
 
 def mask_classes(dataset: Dataset) -> tuple[str, ...]:
     """Classes of a data set's masks: those of its labels, unless a `class_map` says otherwise."""
@@ -87,7 +59,5 @@ def mask_classes(dataset: Dataset) -> tuple[str, ...]:
 
 def mask_lookup(dataset: Dataset) -> UInt8[np.ndarray, "256"]:
     """Index of a class of the labels → index in the masks; the same for both without a `class_map`."""
-    unchanged = np.full(256, IGNORE, np.uint8)
-    unchanged[: len(dataset.classes) + 1] = np.arange(len(dataset.classes) + 1)
-    found: UInt8[np.ndarray, 256] = getattr(dataset, "mask_lookup", unchanged)
+    found: UInt8[np.ndarray, 256] = getattr(dataset, "mask_lookup", unchanged(dataset.classes).lookup)
     return found

@@ -51,7 +51,7 @@ class SbdDataset(VocDataset):
         """Open it; only the list of class names is read.
 
         Raises:
-            SeedbedError: there is no folder of SBD.
+            SeedbedError: the folder of SBD does not exist.
         """
         super().__init__(name, root, options, splits)
         self.sbd = self.root / expanded(options.sbd, f"data set {name!r}: sbd", f"datasets.{name}.with.sbd")

@@ -4,16 +4,13 @@ Photographs are averaged over the area of each new pixel, masks take the pixel n
 comes out that was not there. Images that are small enough stay as they are.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 from PIL import Image
 
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.files import image_size
+from seedbed.datasets.wrapped import WrappedDataset
 from seedbed.errors import SeedbedError
 
 Size = tuple[int, int]
@@ -44,7 +41,7 @@ def nearest(labels: UInt8[np.ndarray, "H W"], size: Size) -> UInt8[np.ndarray, "
     return np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
 
 
-class ShrunkDataset:
+class ShrunkDataset(WrappedDataset):
     """A `Dataset` in front of another one; whatever does not concern pixels is that one's.
 
     Args:
@@ -53,28 +50,18 @@ class ShrunkDataset:
     """
 
     def __init__(self, whole: Dataset, longest: int) -> None:
-        self.whole = whole
+        super().__init__(whole)
         self.longest = longest
-        self.name = whole.name
-        self.classes = whole.classes
-
-    def image_ids(self, split: str) -> Sequence[str]:
-        """Ids of a split, in the data set's own order."""
-        return self.whole.image_ids(split)
 
     def image(self, image_id: str) -> Image.Image:
         """The photograph, RGB, shrunk."""
         return shrunk_image(self.whole.image(image_id), self.longest)
 
-    def labels(self, image_id: str) -> Bool[np.ndarray, "classes"]:
-        """Image-level labels."""
-        return self.whole.labels(image_id)
-
     def mask(self, image_id: str) -> UInt8[np.ndarray, "height width"] | None:
         """Pixel truth, shrunk as the photograph is.
 
         Raises:
-            SeedbedError: it has not the photograph's size.
+            SeedbedError: it does not have the photograph's size.
         """
         mask = self.whole.mask(image_id)
         if mask is None:
@@ -91,17 +78,3 @@ class ShrunkDataset:
                 f"data set {self.name!r}: expected a mask of the photograph's size {size[0]}x{size[1]} for image "
                 f"{image_id!r}, but it is {of_mask[0]}x{of_mask[1]}; replace one of them"
             )
-
-    def source(self, image_id: str) -> Path | None:
-        """The image's file, which has its own size."""
-        return self.whole.source(image_id)
-
-    def faults(self) -> list[str]:
-        """Faults of the data set as it is."""
-        return self.whole.faults()
-
-    def __getattr__(self, name: str) -> Any:
-        """What kinds of data sets have besides: `notes`, for instance."""
-        if name == "whole":  # while an instance is made by unpickling, in a loader's process
-            raise AttributeError(name)
-        return getattr(self.whole, name)

@@ -209,7 +209,7 @@ def sample_of(page: Page, image_id: str, rows: Sequence[Row], stored: Mapping[st
     """The pictures of one image.
 
     Args:
-        rows: each becomes a line.
+        rows: nodes, one line of pictures per row.
         stored: pictures of each node, by key.
     """
     dataset = page.dataset
