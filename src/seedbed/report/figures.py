@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 if TYPE_CHECKING:
@@ -71,3 +71,18 @@ def colours(number: int) -> list[Any]:
     if number <= TEN:
         return [f"C{place}" for place in range(number)]
     return [mpl.colormaps["viridis"](0.92 * place / (number - 1)) for place in range(number)]
+
+
+def plot_curve(
+    axes: Axes, curve: Sequence[Mapping[str, Any]], name: str, color: Any, label: str | None, style: str = "-"
+) -> None:
+    """Draw a value of each point of a curve over thresholds, where it is defined."""
+    points = [point for point in curve if point[name] is not None]
+    axes.plot(
+        [point["threshold"] for point in points],
+        [point[name] for point in points],
+        style,
+        color=color,
+        linewidth=1.4,
+        label=label,
+    )

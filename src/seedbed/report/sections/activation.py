@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from seedbed.plan.judges import SCORES
 from seedbed.report.blocks import Block, Picture
-from seedbed.report.figures import LEGEND_LINE, colours, new_figure, styled
+from seedbed.report.figures import LEGEND_LINE, colours, new_figure, plot_curve, styled
 from seedbed.report.results import Judged, Results
 from seedbed.report.section import Page, Section
 
@@ -59,15 +59,8 @@ def activation_figure(scores: Sequence[Judged]) -> Figure:
     figure, (axes,) = new_figure(1, 1, 7.2, max(3.6, LEGEND_LINE * (len(scores) + 4)))
     for judged, color in zip(scores, colours(len(scores)), strict=True):
         for name, style in ((OVER, "-"), (UNDER, "--")):
-            points = [point for point in judged.content["curve"] if point[name] is not None]
-            axes.plot(
-                [point["threshold"] for point in points],
-                [point[name] for point in points],
-                style,
-                color=color,
-                linewidth=1.4,
-                label=f"{judged.node} ({judged.place})" if name == OVER else None,
-            )
+            label = f"{judged.node} ({judged.place})" if name == OVER else None
+            plot_curve(axes, judged.content["curve"], name, color, label, style)
     for style, label in (("-", "over-activation (FP)"), ("--", "under-activation (FN)")):
         axes.plot([], [], style, color="#555555", label=label)
     axes.set(xlabel="background threshold", ylabel="share of the union")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seedbed.plan.judges import SCORES
 from seedbed.report.blocks import Block, Picture
-from seedbed.report.figures import LEGEND_LINE, colours, new_figure, styled
+from seedbed.report.figures import LEGEND_LINE, colours, new_figure, plot_curve, styled
 from seedbed.report.results import CHOSEN_WITH_MASKS, Judged, Results
 from seedbed.report.section import Page, Section
 
@@ -55,14 +55,7 @@ def curve_figure(scores: Sequence[Judged]) -> Figure:
     """Mean IoU over the background threshold, one line per scored CAM; fixed threshold ●, best one ★."""
     figure, (axes,) = new_figure(1, 1, 7.2, max(3.6, LEGEND_LINE * (len(scores) + 4)))
     for judged, color in zip(scores, colours(len(scores)), strict=True):
-        points = [p for p in judged.content["curve"] if p["mean_iou"] is not None]
-        axes.plot(
-            [p["threshold"] for p in points],
-            [p["mean_iou"] for p in points],
-            color=color,
-            linewidth=1.4,
-            label=f"{judged.node} ({judged.place})",
-        )
+        plot_curve(axes, judged.content["curve"], "mean_iou", color, f"{judged.node} ({judged.place})")
         best = judged.content["best"]
         axes.plot(
             judged.content["fixed_threshold"], judged.scores["mean_iou"], "o", color=color, markersize=5
