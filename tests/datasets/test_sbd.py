@@ -88,7 +88,7 @@ def test_a_mask_of_one_pixel(voc):
         (lambda path: path.write_bytes(path.read_bytes()[:-40]), "not a readable mask of SBD"),
         (
             lambda path: savemat(path, {"other": THEIRS}),
-            "not a readable mask of SBD, GTcls.Segmentation (KeyError",
+            "not a readable mask of SBD, GTcls.Segmentation (there is no GTcls",
         ),
         (lambda path: write_mat(path, THEIRS.astype(float)), "as uint8 of two dimensions, got float64"),
         (lambda path: write_mat(path, THEIRS + 20), "mask holds unknown index 32"),

@@ -5,7 +5,7 @@ SBD's masks are `.mat` files of classes in VOC's order, without void. Where VOC 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -14,10 +14,11 @@ from pydantic import field_validator
 from seedbed.datasets.declaration import SplitDeclaration, expanded
 from seedbed.datasets.files import memory_for, read_mask, renumbered
 from seedbed.datasets.listed import SplitList
+from seedbed.datasets.mat_file import numeric_field
 from seedbed.datasets.voc import VocDataset, VocOptions
 from seedbed.errors import SeedbedError
 from seedbed.labels import MOST_PIXELS
-from seedbed.regular_files import open_regular, system_reason
+from seedbed.regular_files import read_regular, system_reason
 
 TRAIN_AUG = "train_aug"
 
@@ -111,21 +112,17 @@ def read_mat(path: Path) -> UInt8[np.ndarray, "height width"]:
     Raises:
         SeedbedError: the file is missing, not readable, or holds something else.
     """
-    from scipy.io import loadmat
-
     try:
-        with memory_for(path), open_regular(path) as stream:
-            content: Any = loadmat(stream, variable_names=["GTcls"])
-            mask = np.asarray(content["GTcls"]["Segmentation"][0, 0])
+        with memory_for(path):
+            mask = numeric_field(read_regular(path), "GTcls", "Segmentation", MOST_PIXELS)
     except FileNotFoundError:
         raise SeedbedError(f"{path}: expected a mask of SBD, but there is no such file") from None
-    except Exception as error:  # of scipy's reader, which raises whatever a damaged file leads to
-        reason = system_reason(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-        told = " ".join(reason.split())[:200]
+    except (OSError, ValueError) as error:
+        told = system_reason(error) if isinstance(error, OSError) else str(error)
         raise SeedbedError(
             f"{path}: not a readable mask of SBD, GTcls.Segmentation ({told}); replace it"
         ) from None
-    if mask.dtype != np.uint8 or mask.ndim != 2 or mask.size > MOST_PIXELS:
+    if mask.dtype != np.uint8 or mask.ndim != 2:
         raise SeedbedError(
             f"{path}: expected GTcls.Segmentation as uint8 of two dimensions, got {mask.dtype} {mask.shape}; replace it"
         )
