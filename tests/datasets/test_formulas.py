@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from seedbed.datasets import DatasetDeclaration, open_dataset
-from seedbed.datasets.files import class_fault, id_fault
+from seedbed.datasets.class_names import class_fault
+from seedbed.datasets.files import id_fault
 from seedbed.datasets.index import parse_index
 from seedbed.datasets.label_csv import read_label_csv
 from seedbed.errors import SeedbedError

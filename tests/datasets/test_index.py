@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
+from seedbed.datasets.class_names import class_fault
 from seedbed.datasets.content import masks_csv
-from seedbed.datasets.files import class_fault, id_fault
+from seedbed.datasets.files import id_fault
 from seedbed.datasets.index import Index, IndexedDataset, IndexRow, build_index, index_csv, parse_index
 from seedbed.datasets.mask_sums import masks_digest
 from seedbed.errors import SeedbedError

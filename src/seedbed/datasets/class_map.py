@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from seedbed.datasets.files import class_fault
+from seedbed.datasets.class_names import alike_faults, class_fault, reserved_fault
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.labels import IGNORE
 
@@ -34,7 +34,7 @@ def _checked(joined: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]
     """Raises ValueError for what is wrong whatever the data set holds."""
     owners: dict[str, str] = {}
     for name, members in joined.items():
-        if fault := class_fault(name):
+        if name not in (BACKGROUND, VOID) and (fault := class_fault(name) or reserved_fault(name)):
             raise ValueError(fault)
         for member in members:
             if member in owners:
@@ -43,6 +43,8 @@ def _checked(joined: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]
                 )
                 raise ValueError(f"{name!r}: {member!r} {twice}; name it once")
             owners[member] = name
+    for fault in alike_faults("new classes", [*joined]):
+        raise ValueError(fault)
     if not joined.keys() - {BACKGROUND, VOID}:
         raise ValueError(
             f"expected a class besides {BACKGROUND} and {VOID}, got {', '.join(joined) or 'none'}; name one"

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from seedbed.datasets.files import MOST_CLASSES, class_fault, id_fault
+from seedbed.datasets.class_names import alike_faults, class_fault, reserved_fault
+from seedbed.datasets.files import MOST_CLASSES, id_fault
 from seedbed.errors import SeedbedError
 from seedbed.regular_files import read_regular, system_reason
 
@@ -103,9 +104,11 @@ def _categories(path: Path, categories: list[Any]) -> dict[int, str]:
             )
         if number in found or name in found.values():
             raise SeedbedError(f"{path}: category {number} ({name!r}) is there twice; keep one")
-        if fault := class_fault(name):
+        if fault := class_fault(name) or reserved_fault(name):
             raise SeedbedError(f"{path}: category {number}: {fault}")
         found[number] = name
+    for fault in alike_faults(str(path), [*found.values()]):
+        raise SeedbedError(fault)
     if not 0 < len(found) <= MOST_CLASSES:
         raise SeedbedError(f"{path}: expected 1 to {MOST_CLASSES} categories, got {len(found)}")
     return dict(sorted(found.items()))

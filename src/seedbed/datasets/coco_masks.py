@@ -97,10 +97,12 @@ def encloses_nothing(segmentation: Any) -> bool:
 
 
 def _polygon(numbers: Any, height: int, width: int) -> list[float]:
+    if not isinstance(numbers, list) or any(type(number) not in (int, float) for number in numbers):
+        raise ValueError("expected polygons as lists of numbers x, y, x, y, …")
     try:
-        array = np.asarray(numbers, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError("expected polygons as lists of numbers x, y, x, y, …") from None
+        array = np.array(numbers, dtype=np.float64)
+    except OverflowError:
+        raise ValueError("a polygon holds a number that is too large") from None
     if array.ndim != 1 or array.size % 2 or not np.isfinite(array).all():
         raise ValueError(f"expected pairs of finite numbers x, y for a polygon, got {array.size} numbers")
     farthest = 2 * max(height, width)

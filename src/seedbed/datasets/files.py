@@ -4,7 +4,7 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,7 +47,7 @@ UNREADABLE = frozenset({
 """Endings of photographs that are not read, in lower case; they are named, not passed over."""
 FORMULA = ("=", "+", "-", "@")
 """What begins so is a formula to spreadsheets that open our tables: no id and no class may."""
-LONGEST_NAME, LONGEST_CLASS = 255, 100
+LONGEST_NAME = 255
 MOST_CLASSES = 253
 """Indices 1 … 253 of an 8-bit mask: 0 is background, 254 and 255 stand for no class."""
 
@@ -272,26 +272,6 @@ _PLAIN_ID = re.compile("[0-9A-Za-z_][0-9A-Za-z_. -]{0,200}")
 """Most ids, of which nothing else need be asked."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters (Unicode's Cc), and what is left of bytes that are not UTF-8 (Cs)."""
-
-
-def class_fault(name: str) -> str | None:
-    """What is wrong with the name of a class, which becomes a column of the tables; None if nothing is."""
-    if not name or _CONTROL.search(name) or len(name) > LONGEST_CLASS:
-        return f"{name[:50]!r} is not the name of a class: expected 1 to {LONGEST_CLASS} characters, no control ones"
-    if name.startswith(FORMULA):
-        return f"class {name!r} begins with {name[0]}, which a spreadsheet runs as a formula; rename it"
-    return None
-
-
-def refuse_classes(classes: Iterable[str], where: str) -> None:
-    """Refuse classes with such names.
-
-    Raises:
-        SeedbedError: naming the first.
-    """
-    for name in classes:
-        if fault := class_fault(name):
-            raise SeedbedError(f"{where}: {fault}")
 
 
 def id_fault(image_id: str) -> str | None:

@@ -16,10 +16,11 @@ from jaxtyping import Bool
 from pydantic import Field
 
 from seedbed.datasets import declaration
+from seedbed.datasets.class_names import BACKGROUND, refuse_classes
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import MOST_CLASSES, SUFFIXES, mask_lookup, refuse_classes
+from seedbed.datasets.files import MOST_CLASSES, SUFFIXES, mask_lookup
 from seedbed.datasets.finder import Finder, without_suffix
-from seedbed.datasets.label_csv import BACKGROUND, read_label_csv
+from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.label_folders import FOLDERS, read_label_folders
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.listed import ListedDataset, SplitList

@@ -17,8 +17,9 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from seedbed.datasets.base import Dataset
+from seedbed.datasets.class_names import refuse_classes
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import id_fault, memory_for, refuse_classes
+from seedbed.datasets.files import id_fault, memory_for
 from seedbed.datasets.known_files import Part, Remember, read_anew
 from seedbed.datasets.mapped import mask_classes, mask_lookup
 from seedbed.datasets.mask_sums import csv_text, mask_digest

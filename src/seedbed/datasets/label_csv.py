@@ -13,15 +13,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from seedbed.datasets.files import class_fault, id_fault
+from seedbed.datasets.class_names import BACKGROUND, NOTHING, alike, alike_faults, class_fault, reserved_fault
+from seedbed.datasets.files import id_fault
 from seedbed.datasets.label_names import NameCells
 from seedbed.datasets.labels import LabelTable
 from seedbed.errors import unknown_name
 from seedbed.regular_files import open_regular, system_reason
 
 ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN = "image_id", "split", "labels"
-BACKGROUND = frozenset({"background", "_background_", "__background__"})
-"""Names, in lower case, of what is no class of a label file."""
 RowReader = Callable[[int, list[str]], tuple[Bool[np.ndarray, "classes"] | None, list[str]]]
 """From line and cells to labels, or to None and what is wrong."""
 TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True}
@@ -105,7 +104,7 @@ def _read_columns(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
     if given is None:
         classes, faults = _class_columns(sheet, list(dict.fromkeys(columns)))
         faults += _repeated_columns(sheet, sheet.header)
-        faults += case_faults(sheet.where, classes)
+        faults += alike_faults(sheet.where, classes)
     else:
         classes = [c for c in given if c in columns]
         absent = [c for c in given if c not in columns]
@@ -152,6 +151,8 @@ def _class_columns(sheet: _Sheet, columns: list[str]) -> tuple[list[str], list[s
             faults.append(f"{sheet.where}: {fault}")
         elif column.lower() in BACKGROUND:
             faults.append(f"{sheet.where}: column {column!r} is not a class of a label file; {advice}")
+        elif fault := reserved_fault(column):
+            faults.append(f"{sheet.where}: {fault}")
         elif rows and not any(cells[place] in TRUTH for _, cells in rows):
             line, first = rows[0]
             got = repr(first[place]) if first[place] else "an empty cell"
@@ -171,14 +172,21 @@ def _repeated_columns(sheet: _Sheet, columns: Sequence[str]) -> list[str]:
     ]
 
 
-def case_faults(where: str, classes: Sequence[str]) -> list[str]:
-    """One line for each pair of classes that differ in nothing but case."""
-    first: dict[str, str] = {}
-    pairs = [(first.setdefault(c.casefold(), c), c) for c in classes]
+def _unread_columns(sheet: _Sheet) -> list[str]:
+    """0/1 columns beside the column of names: which of the two holds the labels is not clear."""
+    rows = sheet.whole()
+    columns = [
+        column
+        for place, column in enumerate(sheet.header)
+        if column not in (ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN)
+        and rows
+        and all(cells[place] in TRUTH for _, cells in rows)
+    ]
+    if not columns:
+        return []
     return [
-        f"{where}: the classes {a!r} and {b!r} differ only in case; write one of them"
-        for a, b in pairs
-        if a != b
+        f"{sheet.where}: column {NAMES_COLUMN!r} names the classes, so {', '.join(map(repr, columns))} of 0 and 1 "
+        f"would not be read; remove these, or rename {NAMES_COLUMN!r}"
     ]
 
 
@@ -188,18 +196,19 @@ def _read_names(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
     read = (ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN)
     faults = _repeated_columns(sheet, [c for c in sheet.header if c in read])
     faults += [f"{sheet.at(line)}: {fault}" for line, fault in names.ambiguous()]
-    background = [c for c in names.classes if c.lower() in BACKGROUND] if given is None else []
-    odd = [c for c in names.classes if c not in background and class_fault(c)] if given is None else []
+    own = names.classes if given is None else ()
+    background = [c for c in own if c.lower() in BACKGROUND | NOTHING]
+    odd = {c: fault for c in own if c not in background and (fault := class_fault(c) or reserved_fault(c))}
+    faults += _unread_columns(sheet)
     classes = tuple(c for c in names.classes if c not in (*background, *odd))
-    faults += [f"{sheet.at(names.first_line(c))}: {class_fault(c)}" for c in odd]
+    faults += [f"{sheet.at(names.first_line(c))}: {fault}" for c, fault in odd.items()]
     if given is None:
         faults += [
             f"{sheet.at(names.first_line(c))}: {c!r} is not a class of a label file; leave the cell empty"
             for c in background
         ]
-        for fault in case_faults("", classes):
-            line = max(names.first_line(c) for c in fault.split("'")[1:4:2])
-            faults.append(f"{sheet.at(line)}{fault}")
+        for one, other, fault in alike(classes):
+            faults.append(f"{sheet.at(max(names.first_line(one), names.first_line(other)))}: {fault}")
     table = LabelTable(classes, path=sheet.path, faults=faults)
 
     def labels(line: int, _: list[str]) -> tuple[Bool[np.ndarray, "classes"] | None, list[str]]:

@@ -8,8 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from seedbed.datasets.files import class_fault
-from seedbed.datasets.label_csv import BACKGROUND, case_faults
+from seedbed.datasets.class_names import BACKGROUND, alike_faults, class_fault, reserved_fault
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.mask_checks import MANY, in_one_line
 from seedbed.errors import unknown_name
@@ -39,8 +38,10 @@ def read_label_folders(
     ]
     if classes is None:
         classes = [n for n in names if n.lower() not in BACKGROUND]
-        faults += case_faults(str(folder), classes)
-        faults += [f"{folder}: {fault}" for name in classes if (fault := class_fault(name))]
+        faults += alike_faults(str(folder), classes)
+        faults += [
+            f"{folder}: {fault}" for name in classes if (fault := class_fault(name) or reserved_fault(name))
+        ]
     table = LabelTable(tuple(classes), path=folder, faults=faults)
     if not classes:
         told = f"{folder}: expected photographs in one sub-folder per class, such as cat/a.jpg, but there are none"

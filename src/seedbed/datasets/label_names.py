@@ -1,8 +1,12 @@
 """Names of classes in the cells of a column: `cat;dog`, or `cat dog` where no cell of the column has a `;`."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from seedbed.errors import unknown_name
+
+_OTHER = re.compile("[,|]")
+"""What people write between names instead of `;`."""
 
 
 class NameCells:
@@ -25,9 +29,9 @@ class NameCells:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The declared classes, or every name without a comma, sorted."""
+        """The declared classes, or every name without another separator, sorted."""
         return tuple(
-            self._given if self._given is not None else sorted(n for n in self._first if "," not in n)
+            self._given if self._given is not None else sorted(n for n in self._first if not _OTHER.search(n))
         )
 
     def of(self, line: int) -> list[str]:
@@ -42,8 +46,8 @@ class NameCells:
         """What is wrong with the names of one cell."""
         unknown = [n for n in self._names[line] if n not in self.classes]
         return [
-            f"expected names separated by ';', got {n!r}; write {';'.join(p.strip() for p in n.split(','))!r}"
-            if "," in n
+            f"expected names separated by ';', got {n!r}; write {';'.join(p.strip() for p in _OTHER.split(n))!r}"
+            if _OTHER.search(n)
             else unknown_name("class", n, self.classes)
             for n in unknown
         ]
@@ -78,7 +82,7 @@ class NameCells:
             return [n.strip() for n in cell.split(";") if n.strip()]
         parts = cell.split()
         known = self._given is not None and all(part in self._given for part in parts)
-        return [cell] if (self._semicolons and cell and not known) or "," in cell else parts
+        return [cell] if (self._semicolons and cell and not known) or _OTHER.search(cell) else parts
 
     def _inseparable(self, name: str) -> tuple[str, str]:
         """The pair of names in which `name` always occurs, and the other of the two; empty if there is none."""

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from seedbed.datasets import declaration
+from seedbed.datasets.class_names import refuse_classes
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import UNKNOWN, read_mask, refuse_classes
+from seedbed.datasets.files import UNKNOWN, read_mask
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.listed import ListedDataset, SplitList
 from seedbed.datasets.mask_checks import MaskChecks, in_one_line

@@ -82,16 +82,18 @@ class SbdDataset(VocDataset):
         folder = self.root / "ImageSets" / "Segmentation"
         own = SplitList.of_lines(folder / "train.txt")
         held_out = {*own.ids, *SplitList.of_lines(folder / "val.txt").ids}
-        others: dict[str, tuple[int, Path]] = {}
-        for name in ("train", "val"):
-            found = SplitList.of_lines(self.sbd / f"{name}.txt")
-            for image_id, line in zip(found.ids, found.lines, strict=True):
-                others.setdefault(image_id, (line, found.path))
-        added = sorted(others.keys() - held_out)
-        lines, files = zip(*(others[image_id] for image_id in added), strict=True) if added else ((), ())
-        return SplitList(
-            own.path, [*own.ids, *added], [*own.lines, *lines], [*([own.path] * len(own.ids)), *files]
+        lists = [SplitList.of_lines(self.sbd / f"{name}.txt") for name in ("train", "val")]
+        if empty := [found.path for found in lists if not found.ids]:
+            raise SeedbedError(f"{empty[0]}: expected ids of SBD, one per line, got none; replace it")
+        # An id that is there twice stays so, and is refused as in any list.
+        added = sorted(
+            (image_id, line, found.path)
+            for found in lists
+            for image_id, line in zip(found.ids, found.lines, strict=True)
+            if image_id not in held_out
         )
+        ids, lines, files = map(list, zip(*added, strict=True)) if added else ([], [], [])
+        return SplitList(own.path, own.ids + ids, own.lines + lines, [own.path] * len(own.ids) + files)
 
     def _mask_path(self, image_id: str) -> Path | None:
         found = super()._mask_path(image_id)

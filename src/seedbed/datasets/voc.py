@@ -18,8 +18,9 @@ from jaxtyping import Bool
 from pydantic import Field
 
 from seedbed.datasets import declaration
+from seedbed.datasets.class_names import refuse_classes
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import SUFFIXES, mask_lookup, refuse_classes
+from seedbed.datasets.files import SUFFIXES, mask_lookup
 from seedbed.datasets.known_files import Remember, read_anew
 from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.labels import LabelTable, read_annotations, read_cls_labels

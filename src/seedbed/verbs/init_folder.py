@@ -9,9 +9,10 @@ from typing import Any
 
 from PIL import Image
 
+from seedbed.datasets.class_names import BACKGROUND
 from seedbed.datasets.files import FORMATS, SUFFIXES, UNREADABLE
 from seedbed.datasets.finder import Finder
-from seedbed.datasets.label_csv import BACKGROUND, read_label_csv
+from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.label_folders import FOLDERS
 from seedbed.datasets.labels import LabelTable
 from seedbed.errors import SeedbedError
