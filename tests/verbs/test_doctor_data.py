@@ -61,6 +61,7 @@ def test_a_sound_folder(folder):
             "class 'cat': train 2, val 0",
             "class 'dog': train 1, val 1",
             "no mask shows 'dog'",
+            f"1 mask of an image with a class holds background only, {folder / 'masks/d.png'}",
         ],
         [],
     )

@@ -31,6 +31,9 @@ class MaskChecks:
     """Number of masks that show a class."""
     read: int = 0
     """Number of masks that were read."""
+    _without_background: int = 0
+    _empty: list[Path] = field(default_factory=list)
+    """Masks of labelled images that hold background only."""
     _void_only: list[str] = field(default_factory=list)
     _with_label: int = 0
 
@@ -39,6 +42,7 @@ class MaskChecks:
         self.read += 1
         found = [self.classes[v - 1] for v in np.unique(mask) if 0 < v <= len(self.classes)]
         self.shown.update(found)
+        self._without_background += not (mask == 0).any()
         return found
 
     def check(
@@ -60,6 +64,8 @@ class MaskChecks:
             [] if labels is None else [c for c, present in zip(self.classes, labels, strict=True) if present]
         )
         self._with_label += bool(labelled)
+        if labelled and values.tolist() == [0]:
+            self._empty.append(path)
         if values.tolist() == [IGNORE]:
             return [f"{path}: every pixel is {IGNORE} (no label); replace it, or declare `masks: false`"]
         if labelled and values.tolist() == [0, IGNORE]:
@@ -83,9 +89,20 @@ class MaskChecks:
         return told if len(told) < self._with_label or len(told) < 2 else in_one_line(told, "masks")
 
     def notes(self) -> list[str]:
-        """Classes that no mask shows."""
+        """Classes that no mask shows, masks that show none of their labels, and masks that all lack background."""
         absent = [c for c in self.classes if not self.shown[c]] if self.read else []
-        return [f"no mask shows {', '.join(map(repr, absent))}"] if absent else []
+        found = [f"no mask shows {', '.join(map(repr, absent))}"] if absent else []
+        if self._empty:
+            number = len(self._empty)
+            of = (
+                f"{number} masks of images with a class hold"
+                if number > 1
+                else "1 mask of an image with a class holds"
+            )
+            found.append(f"{of} background only, {'first ' if number > 1 else ''}{self._empty[0]}")
+        if self.read and self._without_background == self.read:
+            found.append(f"no mask has a pixel of background (0); are 0 and {IGNORE} swapped?")
+        return found
 
 
 def in_one_line(faults: Sequence[str], what: str) -> list[str]:
