@@ -103,3 +103,24 @@ def test_categories_of_coco(tmp_path, names):
 def test_polygons_of_something_else(numbers):
     with pytest.raises(ValueError, match="polygon"):
         region_mask([numbers], 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("image_id:cat\na:1\n", "got the separator ':'; write commas"),
+        ("image_id cat\na 1\n", "got the separator space; write commas"),
+        (
+            "Image_ID,cat\na,1\n",
+            "line 1: expected a column 'image_id', but it is called 'Image_ID'; rename it",
+        ),
+        ("sep=,\nimage_id,cat\na,1\n", "line 1: expected a column 'image_id', but the header comes after it"),
+        ("# mine\nimage_id,cat\na,1\n", "but the header comes after it; remove this line"),
+        ("\ufeff\ufeffimage_id,cat\na,1\n", r"but it is called '\ufeffimage_id'; rename it"),
+        ("name,cat\na,1\n", "but the columns are name, cat"),
+    ],
+)
+def test_headers(tmp_path, text, told):
+    (tmp_path / "labels.csv").write_text(text)
+    (fault,) = read_label_csv(tmp_path / "labels.csv").faults
+    assert told in fault

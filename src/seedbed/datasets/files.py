@@ -255,7 +255,10 @@ def renumbered(
     if (mask == UNKNOWN).any():
         known = [int(i) for i in np.flatnonzero(lookup != UNKNOWN)]
         found = sorted(int(i) for i in np.unique(stored[mask == UNKNOWN]))
-        raise SeedbedError(f"{path}: mask holds unknown index {', '.join(map(str, found))}; known: {known}")
+        raise SeedbedError(
+            f"{path}: mask holds unknown index {', '.join(map(str, found))}; known: {known}; correct the "
+            "mask, or with `kind: folder` say in `mask_indices` which index each class has"
+        )
     return mask
 
 

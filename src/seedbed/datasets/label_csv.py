@@ -88,14 +88,17 @@ def _read_sheet(path: Path) -> _Sheet:
     (line, header), *rows = rows
     if ID_COLUMN in header:
         return _Sheet(path, header, line, rows)
-    for separator, name in ((";", "';'"), ("\t", "tab"), ("|", "'|'")):
+    for separator, name in ((";", "';'"), ("\t", "tab"), ("|", "'|'"), (":", "':'"), (" ", "space")):
         if ID_COLUMN in [c.strip() for c in separator.join(header).split(separator)]:
             raise ValueError(
                 f"{path}, line {line}: expected commas between the columns, got the separator {name}; write commas"
             )
-    raise ValueError(
-        f"{path}, line {line}: expected a column {ID_COLUMN!r}, but the columns are {', '.join(header)[:200]}"
-    )
+    wanted = f"{path}, line {line}: expected a column {ID_COLUMN!r}"
+    if near := [c for c in header if c.strip(" \ufeff").casefold() == ID_COLUMN]:
+        raise ValueError(f"{wanted}, but it is called {near[0]!a}; rename it")
+    if any(ID_COLUMN in cells for _, cells in rows[:1]):
+        raise ValueError(f"{wanted}, but the header comes after it; remove this line")
+    raise ValueError(f"{wanted}, but the columns are {', '.join(header)[:200]}")
 
 
 def _read_columns(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
