@@ -166,7 +166,8 @@ FAULTS = [
     "photos/deep.tif: expected 16-bit values up to 65535, but the largest is 4095; save it as 8 bits",
     "masks/all.png: every pixel is 255 (no label); replace it, or declare `masks: false`",
     "masks/wrong.png: the mask shows 'dog', which is not a label of the image (cat); correct one of them",
-    "masks/index.png: mask holds unknown index 9; known: [0, 1, 2, 3, 255]",
+    "masks/index.png: mask holds unknown index 9; known: [0, 1, 2, 3, 255]; correct the mask, or with `kind: folder` "
+    "say in `mask_indices` which index each class has",
     "masks/jpeg.png: not a readable mask (not a PNG); replace it",
     "masks: the mask of 'twice' could be twice.PNG or twice.png; keep one",
     "photos: expected a photograph for 'gone', but there is no such file",
