@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+SCORES_FIRST = ("mIoU", "mAP")
+"""Headings of the scores that a narrow screen shows beside the node."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -46,6 +49,7 @@ class Table(Block):
         notes: below the table, numbered from 1.
         title, text: above it.
         summary: if not empty, the table is folded behind it.
+        row_ids: of each row, by which other blocks link to it; of the whole page, or none.
     """
 
     template = "table"
@@ -56,6 +60,16 @@ class Table(Block):
     title: str = ""
     text: str = ""
     summary: str = ""
+    row_ids: tuple[str, ...] = ()
+
+    @property
+    def leading(self) -> tuple[int, ...]:
+        """Columns that come first on a narrow screen: the node, then its score; none unless the table has both."""
+        node, score = (
+            next((place for place, heading in enumerate(self.headings) if heading in names), None)
+            for names in (("node",), SCORES_FIRST)
+        )
+        return () if node is None or score is None else (node, score)
 
 
 @dataclass(frozen=True)

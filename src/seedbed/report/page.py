@@ -19,8 +19,12 @@ from seedbed.stages.report import METRICS, PAGE
 
 if TYPE_CHECKING:
     import pandas as pd
+    from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPT_FILES = ("common", "theme", "tables")
+"""What the page runs, in order; `common` is what the others share."""
 
 
 @dataclass
@@ -91,7 +95,15 @@ def render(**values: Any) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["data_uri"] = data_uri
-    return environment.get_template("page.html").render(**values)
+    return environment.get_template("page.html").render(script=script(), **values)
+
+
+def script() -> Markup:
+    """The scripts of the page, which is readable without them, as one module scope."""
+    from markupsafe import Markup
+
+    files = [(SCRIPTS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPT_FILES]
+    return Markup('"use strict";\n(() => {\n' + "\n".join(files) + "})();")
 
 
 def data_uri(content: bytes, kind: str) -> str:

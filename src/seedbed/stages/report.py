@@ -45,7 +45,7 @@ class ReportParameters(Parameters):
 
 STAGE = Stage(
     name="report",
-    version=5,
+    version=6,
     summary="Tables, figures and one page of all nodes' scores.",
     parameters=lambda raw: ReportParameters,
     inputs={},

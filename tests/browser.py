@@ -1,0 +1,141 @@
+"""Headless Chromium through its DevTools protocol over two pipes, with nothing but the standard library."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--remote-debugging-pipe",
+)
+PATIENCE = 60
+"""Seconds to wait for an answer."""
+
+
+def find() -> str | None:
+    """The browser's command, or None if there is none on the path."""
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+class Tab:
+    """One page; what it asks of the network and what goes wrong in its scripts is collected."""
+
+    def __init__(self, write: int, read: int) -> None:
+        self._write, self._read = write, read
+        self._rest = b""
+        self._last = 0
+        self.session = ""
+        self.faults: list[str] = []
+        self.requests: list[str] = []
+        self._loaded = False
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """The answer to a command of the protocol."""
+        self._last += 1
+        message = {"id": self._last, "method": method, "params": parameters}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._last:
+                assert "error" not in answer, (method, answer["error"])
+                return dict(answer["result"])
+
+    def _next(self) -> dict[str, Any]:
+        until = time.monotonic() + PATIENCE
+        while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._read], [], [], max(0.0, until - time.monotonic()))
+            assert ready, f"the browser said nothing for {PATIENCE} s"
+            chunk = os.read(self._read, 1 << 20)
+            assert chunk, "the browser ended"
+            self._rest += chunk
+        text, _, self._rest = self._rest.partition(b"\0")
+        message: dict[str, Any] = json.loads(text)
+        self._note(message)
+        return message
+
+    def _note(self, message: dict[str, Any]) -> None:
+        match message.get("method"):
+            case "Runtime.exceptionThrown":
+                self.faults.append(json.dumps(message["params"]["exceptionDetails"])[:2000])
+            case "Log.entryAdded" if message["params"]["entry"]["level"] == "error":
+                self.faults.append(message["params"]["entry"]["text"])
+            case "Network.requestWillBeSent":
+                self.requests.append(message["params"]["request"]["url"])
+            case "Page.loadEventFired":
+                self._loaded = True
+
+    def open(self, page: Path, width: int = 1400, height: int = 900, dark: bool = False) -> None:
+        """Load a file, in a window of a size, for someone who prefers light or dark."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self._loaded = False
+        self.call("Page.navigate", url=page.resolve().as_uri())
+        while not self._loaded:
+            self._next()
+
+    def run(self, code: str) -> Any:
+        """The value of an expression, awaited."""
+        asked = self.call("Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in asked, asked["exceptionDetails"]
+        return asked["result"].get("value")
+
+    def press(self, key: str, code: int = 0, text: str = "") -> None:
+        """A key, down and up."""
+        for kind in ("keyDown", "keyUp"):
+            shown = {"text": text} if text and kind == "keyDown" else {}
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **shown)
+
+    def screenshot(self) -> bytes:
+        """The window as PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+
+
+@contextmanager
+def browser(command: str) -> Iterator[Tab]:
+    """A browser with one tab, ended with the block."""
+    to_browser, from_us = os.pipe()
+    from_browser, to_us = os.pipe()
+    with tempfile.TemporaryDirectory(prefix="chromium-") as profile:
+        # the protocol's pipes are descriptors 3 and 4
+        shell = f'exec "$0" "$@" 3<&{to_browser} 4>&{to_us}'
+        words = ["sh", "-c", shell, command, *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
+        process = subprocess.Popen(
+            words, pass_fds=(to_browser, to_us), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        os.close(to_browser)
+        os.close(to_us)
+        try:
+            tab = Tab(from_us, from_browser)
+            targets = tab.call("Target.getTargets")["targetInfos"]
+            target = next(one["targetId"] for one in targets if one["type"] == "page")
+            tab.session = tab.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                tab.call(f"{domain}.enable")
+            yield tab
+        finally:
+            os.close(from_us)
+            os.close(from_browser)
+            process.terminate()
+            process.wait(PATIENCE)
