@@ -92,11 +92,18 @@ class Legend(Block):
 
 @dataclass(frozen=True)
 class Cell:
-    """One JPEG with its caption; without a picture if an earlier line shows the same."""
+    """One JPEG with its caption; without a picture if an earlier line shows the same.
+
+    Attributes:
+        mean_iou: of the image, where what is shown can be judged against its true mask.
+        others: what may be shown in its place: heat maps of the image's other classes.
+    """
 
     picture: bytes
     caption: str
     repeated: bool = False
+    mean_iou: float | None = None
+    others: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True)

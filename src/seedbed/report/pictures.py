@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import isnan
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -10,12 +12,17 @@ from jaxtyping import UInt8
 
 from seedbed.artifacts.label_maps import LabelMaps
 from seedbed.artifacts.maps import SALIENCY, MapStore
+from seedbed.errors import SeedbedError
+from seedbed.metrics.confusion import confusion_counts
+from seedbed.metrics.segmentation import mean_iou
 from seedbed.report import overlays
 from seedbed.report.blocks import Cell
 from seedbed.report.results import Node
 
 if TYPE_CHECKING:
     from seedbed.datasets.index import IndexedDataset
+
+Mask = UInt8[np.ndarray, "H W"]
 
 
 @runtime_checkable
@@ -27,8 +34,15 @@ class Pictures(Protocol):
     def strongest(self, image_id: str) -> int | None:
         """Class (from 0) that a line of heat maps should show for an image; None if these pictures do not decide."""
 
-    def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
-        """The picture over the photograph, with its caption; heat maps show class `class_id`."""
+    def cell(
+        self, image_id: str, photo: overlays.Picture, class_id: int | None, mask: Mask | None = None
+    ) -> Cell:
+        """The picture over the photograph, with its caption.
+
+        Args:
+            class_id: class that heat maps show first.
+            mask: the truth, against which label maps are judged.
+        """
 
 
 class HeatPictures:
@@ -54,8 +68,11 @@ class HeatPictures:
         peaks = sum(scale.max(axis=(1, 2)) for scale in stored.maps)
         return stored.class_ids[int(np.argmax(peaks))]
 
-    def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
-        """Heat map of one class, or of saliency; uniformly cold if the image has no scores for the class."""
+    def cell(
+        self, image_id: str, photo: overlays.Picture, class_id: int | None, mask: Mask | None = None
+    ) -> Cell:
+        """Heat map of one class, with those of the image's others, or of saliency; uniformly cold if the image has no
+        scores for the class."""
         size = (photo.shape[0], photo.shape[1])
         if self._store.is_saliency:
             shown = overlays.shrink_scores(self._store.scores(image_id)[0], size)
@@ -63,9 +80,15 @@ class HeatPictures:
         class_ids = self._store[image_id].class_ids
         if class_id is None or class_id not in class_ids:
             return Cell(overlays.jpeg(overlays.overlay_heat(photo, np.zeros(size, np.float32))), "no class")
-        score = self._store.scores(image_id)[class_ids.index(class_id)]
-        shown = overlays.overlay_heat(photo, overlays.shrink_scores(score, size))
-        return Cell(overlays.jpeg(shown), self._classes[class_id])
+        cells = {
+            found: Cell(
+                overlays.jpeg(overlays.overlay_heat(photo, overlays.shrink_scores(score, size))),
+                self._classes[found],
+            )
+            for found, score in zip(class_ids, self._store.scores(image_id), strict=True)
+        }
+        first = cells.pop(class_id)
+        return replace(first, others=tuple(cells.values()))
 
 
 class LabelPictures:
@@ -86,9 +109,24 @@ class LabelPictures:
     def strongest(self, image_id: str) -> None:
         """Label maps show all classes."""
 
-    def cell(self, image_id: str, photo: overlays.Picture, class_id: int | None) -> Cell:
-        """All classes, captioned with their names."""
-        return label_cell(self._store[image_id], photo, self._classes)
+    def cell(
+        self, image_id: str, photo: overlays.Picture, class_id: int | None, mask: Mask | None = None
+    ) -> Cell:
+        """All classes, captioned with their names; with the image's mean IoU if there is a mask.
+
+        Raises:
+            SeedbedError: the mask does not fit the label map.
+        """
+        label_map = self._store[image_id]
+        shown = label_cell(label_map, photo, self._classes)
+        if mask is None:
+            return shown
+        try:
+            counts = confusion_counts(mask, label_map, len(self._classes) + 1)
+        except ValueError as error:
+            raise SeedbedError(f"image {image_id!r}: {error}") from None
+        score = mean_iou(counts)
+        return shown if isnan(score) else replace(shown, mean_iou=score)
 
 
 DRAWN: Mapping[str, Callable[[Any, Sequence[str]], Pictures]] = {

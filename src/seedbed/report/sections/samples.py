@@ -17,7 +17,7 @@ from seedbed.artifacts.label_maps import voc_palette
 from seedbed.artifacts.meanings import MEANINGS, Meaning
 from seedbed.report import overlays
 from seedbed.report.blocks import Block, Cell, Gallery, Legend, Sample
-from seedbed.report.pictures import DRAWN, Pictures, label_cell, pictures_of
+from seedbed.report.pictures import DRAWN, Mask, Pictures, label_cell, pictures_of
 from seedbed.report.results import Node, Results
 from seedbed.report.section import Page, Section
 
@@ -221,13 +221,17 @@ def sample_of(page: Page, image_id: str, rows: Sequence[Row], stored: Mapping[st
     return Sample(
         image_id=image_id,
         photo=Cell(overlays.jpeg(photo), ", ".join(name for name, there in labels if there) or "no class"),
-        lines=tuple(_cells(image_id, photo, rows, stored)),
+        lines=tuple(_cells(image_id, photo, rows, stored, mask)),
         truth=None if mask is None else label_cell(mask, photo, dataset.mask_classes),
     )
 
 
 def _cells(
-    image_id: str, photo: overlays.Picture, rows: Sequence[Row], stored: Mapping[str, Pictures]
+    image_id: str,
+    photo: overlays.Picture,
+    rows: Sequence[Row],
+    stored: Mapping[str, Pictures],
+    mask: Mask | None,
 ) -> list[tuple[str, tuple[Cell | None, ...]]]:
     """The name and cells of each line: nothing if it has no such node, a repeated cell if it was shown before."""
     names = [
@@ -247,7 +251,7 @@ def _cells(
                 cells.append(Cell(b"", "as above", repeated=True))
             else:
                 seen.add(node.key)
-                cell = stored[node.key].cell(image_id, photo, strongest)
+                cell = stored[node.key].cell(image_id, photo, strongest, mask)
                 cells.append(
                     replace(cell, caption=f"{node.name}: {cell.caption}") if len(named) > 1 else cell
                 )
