@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 DPI = 90
-TEN = 10
-"""Colours of matplotlib's default cycle."""
+PALETTE = ("#0072b2", "#c24e00", "#007f5c", "#a8507f", "#8a6100", "#1c1c1c")
+"""Okabe and Ito's hues, which the colour-blind tell apart, dark enough for white paper; the page's `--line-…`."""
 LEGEND_LINE = 0.17
 """Height of one line of a legend, in inches."""
 STYLE: dict[Any, Any] = {
@@ -65,22 +65,27 @@ def new_figure(
 
 
 def colours(number: int) -> list[Any]:
-    """Distinct colours of up to ten lines; for more, a scale from dark to light in their order."""
+    """Distinct colours of a few lines; for more, a scale from dark to light in their order."""
     import matplotlib as mpl
 
-    if number <= TEN:
-        return [f"C{place}" for place in range(number)]
+    if number <= len(PALETTE):
+        return list(PALETTE[:number])
     return [mpl.colormaps["viridis"](0.92 * place / (number - 1)) for place in range(number)]
+
+
+def points_of(curve: Sequence[Mapping[str, Any]], name: str) -> tuple[tuple[float, float], ...]:
+    """(threshold, value) of each point of a curve at which the value is defined."""
+    return tuple((point["threshold"], point[name]) for point in curve if point[name] is not None)
 
 
 def plot_curve(
     axes: Axes, curve: Sequence[Mapping[str, Any]], name: str, color: Any, label: str | None, style: str = "-"
 ) -> None:
     """Draw a value of each point of a curve over thresholds, where it is defined."""
-    points = [point for point in curve if point[name] is not None]
+    points = points_of(curve, name)
     axes.plot(
-        [point["threshold"] for point in points],
-        [point[name] for point in points],
+        [x for x, _ in points],
+        [y for _, y in points],
         style,
         color=color,
         linewidth=1.4,

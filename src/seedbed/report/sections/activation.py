@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seedbed.plan.judges import SCORES
-from seedbed.report.blocks import Block, Picture
-from seedbed.report.figures import LEGEND_LINE, colours, new_figure, plot_curve, styled
+from seedbed.report.blocks import Block
+from seedbed.report.figures import LEGEND_LINE, colours, new_figure, plot_curve, points_of, styled
+from seedbed.report.interactive import Chart, Line, Panel
 from seedbed.report.results import Judged, Results
 from seedbed.report.section import Page, Section
 
@@ -42,8 +43,9 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     """One figure per split; each random seed has its own pair of lines."""
     curves = with_activation(page.results)
     return [
-        Picture(
+        Chart(
             png=activation_figure([judged for judged in curves if judged.split == split]),
+            panels=(activation_panel([judged for judged in curves if judged.split == split]),),
             alt=f"over- and under-activation on {split}",
             caption="Pixels that are wrongly of a class (false positives, solid) and pixels that it misses (false "
             "negatives, dashed), as shares of the union, means over the foreground classes, over the background "
@@ -51,6 +53,21 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
         )
         for split in dict.fromkeys(judged.split for judged in curves)
     ]
+
+
+def activation_panel(scores: Sequence[Judged]) -> Panel:
+    """Both lines of each CAM, for the page's own drawing."""
+    lines = (
+        Line(
+            f"{judged.node} ({judged.place})",
+            points_of(judged.content["curve"], name),
+            label=label,
+            dashed=name == UNDER,
+        )
+        for judged in scores
+        for name, label in ((OVER, "false positives"), (UNDER, "false negatives"))
+    )
+    return Panel("", "background threshold", "share of the union", tuple(lines))
 
 
 @styled

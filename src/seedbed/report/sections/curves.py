@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from seedbed.plan.judges import SCORES
-from seedbed.report.blocks import Block, Picture
-from seedbed.report.figures import LEGEND_LINE, colours, new_figure, plot_curve, styled
+from seedbed.report.blocks import Block
+from seedbed.report.figures import LEGEND_LINE, colours, new_figure, plot_curve, points_of, styled
+from seedbed.report.interactive import Chart, Line, Mark, Panel
 from seedbed.report.results import CHOSEN_WITH_MASKS, Judged, Results
 from seedbed.report.section import Page, Section
 
@@ -40,14 +41,31 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     """One figure per split; each random seed has its own line."""
     curves = with_curves(page.results)
     return [
-        Picture(
+        Chart(
             png=curve_figure([judged for judged in curves if judged.split == split]),
+            panels=(curve_panel([judged for judged in curves if judged.split == split]),),
             alt=f"threshold curves on {split}",
             caption=f"Mean IoU of CAMs over the background threshold, on {split}. ● fixed threshold, ★ best threshold "
             f"({CHOSEN_WITH_MASKS}).",
         )
         for split in dict.fromkeys(judged.split for judged in curves)
     ]
+
+
+def curve_panel(scores: Sequence[Judged]) -> Panel:
+    """The curves with their marks, for the page's own drawing."""
+    lines, marks = [], []
+    for judged in scores:
+        run, best = f"{judged.node} ({judged.place})", judged.content["best"]
+        lines.append(Line(run, points_of(judged.content["curve"], "mean_iou")))
+        ends: tuple[tuple[float | None, float | None, Literal["circle", "star"], str], ...] = (
+            (judged.content["fixed_threshold"], judged.scores["mean_iou"], "circle", "fixed threshold"),
+            (best["threshold"], best["mean_iou"], "star", f"best threshold ({CHOSEN_WITH_MASKS})"),
+        )
+        for x, y, shape, meaning in ends:
+            if x is not None and y is not None:
+                marks.append(Mark(run, (x, y), shape, meaning))
+    return Panel("", "background threshold", "mean IoU", tuple(lines), tuple(marks))
 
 
 @styled

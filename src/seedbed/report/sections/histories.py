@@ -9,8 +9,9 @@ from seedbed.artifacts.manifest import run_again
 from seedbed.artifacts.models import HISTORY
 from seedbed.errors import SeedbedError
 from seedbed.methods.regeneration import LABELLED_AFTER
-from seedbed.report.blocks import Block, Picture
+from seedbed.report.blocks import Block
 from seedbed.report.figures import LEGEND_LINE, colours, new_figure, styled
+from seedbed.report.interactive import Chart, Line, Panel
 from seedbed.report.results import Node, Results
 from seedbed.report.section import Page, Section
 from seedbed.training.history import LEADING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 EPOCH, STEP, RATE = LEADING
 COLUMNS = ("owner", "rng", "regions", "node", "epoch", "logged", "mean")
+
+MOST_POINTS = 400
+"""Of a line of single steps on the page; its epoch means are of all."""
 
 
 def trained(results: Results) -> list[Node]:
@@ -75,11 +79,51 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     ]
 
 
-def _picture(name: str, owner: str, histories: Mapping[str, pd.DataFrame]) -> Picture:
+def _picture(name: str, owner: str, histories: Mapping[str, pd.DataFrame]) -> Chart:
     caption = f"Training of {name} ({owner}): faint: each step; strong: epoch means"
     if any(labelled_at(history) for history in histories.values()):
         caption += "; dotted: labels were made anew"
-    return Picture(history_figure(histories), f"training of {name} ({owner})", f"{caption}.")
+    return Chart(
+        history_figure(histories),
+        f"training of {name} ({owner})",
+        f"{caption}.",
+        tuple(history_panel(panel, histories) for panel in panels_of(histories)),
+    )
+
+
+def panels_of(histories: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Columns that have a panel: each logged value, then the learning rate."""
+    logged = dict.fromkeys(str(name) for history in histories.values() for name in history)
+    return [*(name for name in logged if name not in LEADING and not _is_stamp(name)), RATE]
+
+
+def history_panel(name: str, histories: Mapping[str, pd.DataFrame]) -> Panel:
+    """What all runs logged under a name, for the page's own drawing."""
+    lines, verticals = [], []
+    for run, history in histories.items():
+        if name not in history:
+            continue
+        known = history[[EPOCH, STEP, name]].dropna()
+        if name == RATE:
+            lines.append(Line(run, _points(known, name)))
+        else:
+            lines.append(Line(run, _points(known, name), faint=True))
+            lines.append(Line(run, _points(known.groupby(EPOCH).mean(), name)))
+        verticals += [(run, float(step)) for step in labelled_at(history)]
+    return Panel(_title(name), STEP, name, tuple(lines), verticals=tuple(verticals))
+
+
+def _points(table: pd.DataFrame, name: str) -> tuple[tuple[float, float], ...]:
+    """(step, value) of at most `MOST_POINTS` rows, evenly spread, to six digits."""
+    every = -(-len(table) // MOST_POINTS) or 1
+    part = table.iloc[::every]
+    return tuple(
+        (float(step), float(f"{value:.6g}")) for step, value in zip(part[STEP], part[name], strict=True)
+    )
+
+
+def _title(name: str) -> str:
+    return "learning rate" if name == RATE else name
 
 
 def labelled_at(history: pd.DataFrame) -> list[int]:
@@ -102,8 +146,7 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     Args:
         histories: `history.csv` by the run's name; at least one.
     """
-    logged = dict.fromkeys(str(name) for history in histories.values() for name in history)
-    panels = [*(name for name in logged if name not in LEADING and not _is_stamp(name)), RATE]
+    panels = panels_of(histories)
     across = min(3, len(panels))
     below = LEGEND_LINE * -(-len(histories) // across)
     figure, axes = new_figure(-(-len(panels) // across), across, 3.4, 2.2, below)
@@ -113,7 +156,7 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
                 _draw_history(one, history, name, color, run)
                 for step in labelled_at(history):
                     one.axvline(step, color=color, linewidth=0.8, linestyle=":")
-        one.set(title="learning rate" if name == RATE else name, xlabel=STEP)
+        one.set(title=_title(name), xlabel=STEP)
     if len(histories) > 1:
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=across)
     for spare in axes[len(panels) :]:

@@ -1,0 +1,102 @@
+"""Blocks that scripts draw from the data they bring along: curves, and heat maps of pairs of thresholds.
+
+Each holds the same as a static picture, which is what a reader without scripts sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from seedbed.report.blocks import Picture
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a panel.
+
+    Attributes:
+        run: name under which lines of all panels share a colour and an entry of the legend.
+        points: x in ascending order.
+        label: of this line, where one run has several in a panel.
+        faint: drawn behind the others and left out of the readings.
+    """
+
+    run: str
+    points: tuple[Point, ...]
+    label: str = ""
+    dashed: bool = False
+    faint: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point with a meaning, on the lines of a run."""
+
+    run: str
+    point: Point
+    shape: Literal["circle", "star"]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines over one x axis; with vertical dotted lines at some x, by run."""
+
+    title: str
+    x: str
+    y: str
+    lines: tuple[Line, ...]
+    marks: tuple[Mark, ...] = ()
+    verticals: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Chart(Picture):
+    """Panels that share one slider over x."""
+
+    template = "chart"
+    panels: tuple[Panel, ...]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return {"panels": [asdict(panel) for panel in self.panels]}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is known of pairs of thresholds.
+
+    Attributes:
+        values: by pair, in the order of the plane's; None where it is undefined.
+        best: a measure whose highest value is marked, and what that is.
+    """
+
+    title: str
+    values: tuple[float | None, ...]
+    best: str = ""
+
+
+@dataclass(frozen=True)
+class Plane(Picture):
+    """Heat maps of measures over background and foreground threshold, one cell per pair.
+
+    Attributes:
+        pairs: (bg, fg) of each.
+        rows: id of the row about each pair, to which its cell leads.
+        cached: whether the pair has results of its own downstream.
+    """
+
+    template = "plane"
+    pairs: tuple[Point, ...]
+    rows: tuple[str, ...]
+    cached: tuple[bool, ...]
+    measures: tuple[Measure, ...]
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        measures = [asdict(measure) for measure in self.measures]
+        return {"pairs": self.pairs, "rows": self.rows, "cached": self.cached, "measures": measures}
