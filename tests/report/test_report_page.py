@@ -14,7 +14,7 @@ from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook
 from seedbed.report.page import run
-from seedbed.report.sections.thresholds import is_grid, threshold_figure
+from seedbed.report.threshold_figures import is_grid, threshold_figure
 from seedbed.report.threshold_pairs import own_frame, series
 from seedbed.stages.report import STAGE
 from seedbed.yaml_files import load_yaml

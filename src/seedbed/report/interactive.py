@@ -72,17 +72,20 @@ class Measure:
 
     Attributes:
         values: by pair, in the order of the plane's; None where it is undefined.
-        best: a measure whose highest value is marked, and what that is.
+        has_best: whether its highest value is marked.
+        chooses: whether the pair of its highest value is marked in the maps of all measures.
     """
 
     title: str
     values: tuple[float | None, ...]
-    best: str = ""
+    has_best: bool
+    chooses: bool
 
 
 @dataclass(frozen=True)
 class Plane(Picture):
-    """Heat maps of measures over background and foreground threshold, one cell per pair.
+    """Heat maps of measures over background and foreground threshold, one cell per pair; without a static picture if a
+    table says the same.
 
     Attributes:
         pairs: (bg, fg) of each.

@@ -18,6 +18,8 @@ function ticksOf(low, high) {
 }
 
 const short = (value) => String(Number(value.toPrecision(3)));
+/** Three decimals; three digits where that would hide a small number. */
+const figureOf = (value) => (value !== 0 && Math.abs(value) < 0.01 ? value.toPrecision(3) : value.toFixed(3));
 
 /** The point of a line nearest to x; of equals the first. */
 function nearest(points, x) {
@@ -156,7 +158,7 @@ function enhanceChart(figure) {
     slider.setAttribute("aria-valuetext", short(x));
     drawn.forEach(({ show }, column) => {
       for (const cells of rows.values()) cells[column].textContent = "";
-      for (const [line, point] of show(x)) rows.get(`${line.run}\n${line.label}`)[column].textContent = point[1].toFixed(3);
+      for (const [line, point] of show(x)) rows.get(`${line.run}\n${line.label}`)[column].textContent = figureOf(point[1]);
     });
   };
   const choose = (x) => {

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from seedbed.report.blocks import Block, Picture, Table
-from seedbed.report.figures import new_figure, styled
+from seedbed.report.blocks import Block, Table
+from seedbed.report.interactive import Plane
 from seedbed.report.section import Page, Section
 from seedbed.report.tables import filled, groups, spread
-from seedbed.report.threshold_pairs import (
-    CRITERIA,
-    DOWNSTREAM,
-    MEASURES,
-    NOTE,
-    downstream_titles,
-    own_frame,
-    series,
-)
+from seedbed.report.threshold_figures import threshold_figure
+from seedbed.report.threshold_pairs import CRITERIA, MEASURES, NOTE, downstream_titles, own_frame, series
+from seedbed.report.threshold_planes import plane, row_id
+from seedbed.runtime.paths import OWN
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+
+KEY = ("owner", "regions", "node", "split")
 
 
 def frame(page: Page) -> pd.DataFrame:
@@ -30,8 +25,8 @@ def frame(page: Page) -> pd.DataFrame:
 
 
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
-    """The pairs, and one figure per series."""
-    return [*filled(threshold_table(frame)), *sweep_figures(frame)]
+    """One figure per series, and the pairs."""
+    return [*sweep_figures(frame), *filled(threshold_table(frame))]
 
 
 def threshold_table(frame: pd.DataFrame) -> Table:
@@ -39,7 +34,7 @@ def threshold_table(frame: pd.DataFrame) -> Table:
     downstream = downstream_titles(frame)
     rows = [
         (*key, str(len(group)), *(spread(group[name]) for name in (*MEASURES, *downstream)))
-        for key, group in groups(frame, ("owner", "regions", "node", "split"))
+        for key, group in groups(frame, KEY)
     ]
     return Table(
         headings=(
@@ -48,98 +43,22 @@ def threshold_table(frame: pd.DataFrame) -> Table:
         ),
         figures=(False, False, False, False, True, *(True for _ in (*MEASURES, *downstream))),
         rows=tuple(rows),
+        row_ids=tuple(row_id(OWN, *key) for key, _ in groups(frame, KEY)),
         title="Own: each pair with the AffinityNet trained at it",
     )
 
 
-def sweep_figures(frame: pd.DataFrame) -> list[Picture]:
+def sweep_figures(frame: pd.DataFrame) -> list[Plane]:
     """One figure for each series with at least two pairs."""
     found = []
-    for (owner, _, split), pairs in series(frame):
+    for (owner, node, split), pairs in series(frame):
         titles = {name: MEASURES[name] for name in CRITERIA if name in pairs} | downstream_titles(pairs)
         if len(pairs) > 1 and titles:
-            name = f"{owner}, {split}"
-            found.append(Picture(threshold_figure(pairs, titles), f"sweep of {name}", name))
+            name = f"{owner}, {node}, {split}"
+            rows = [row_id(OWN, owner, regions, node, split) for regions in pairs["regions"]]
+            shown = {title: pairs[column] for column, title in (MEASURES | titles).items() if column in pairs}
+            found.append(plane(name, pairs, rows, shown, png=threshold_figure(pairs, titles)))
     return found
-
-
-def is_grid(pairs: pd.DataFrame) -> bool:
-    """Whether the pairs are all combinations, bg at most fg, of at least two thresholds of each kind."""
-    low, high = sorted(set(pairs["bg_threshold"])), sorted(set(pairs["fg_threshold"]))
-    wanted = {(bg, fg) for bg in low for fg in high if bg <= fg}
-    found = set(zip(pairs["bg_threshold"], pairs["fg_threshold"], strict=True))
-    return min(len(low), len(high)) >= 2 and found == wanted
-
-
-@styled
-def threshold_figure(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
-    """The sweep: heat maps of background × foreground threshold if the pairs form a grid, otherwise lines.
-
-    Args:
-        pairs: one row per pair: `bg_threshold`, `fg_threshold`, `regions` and the columns.
-        columns: title of each column to show.
-    """
-    return _heat_maps(pairs, columns) if is_grid(pairs) else _pair_lines(pairs, columns)
-
-
-def _heat_maps(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
-    across = min(3, len(columns))
-    figure, axes = new_figure(-(-len(columns) // across), across, 3.1, 2.5)
-    for one, (name, title) in zip(axes, columns.items(), strict=False):
-        grid = pairs.pivot(index="bg_threshold", columns="fg_threshold", values=name)
-        values = grid.to_numpy(float)
-        one.imshow(values, origin="lower", aspect="auto", cmap="viridis")
-        low, high = _range(values)
-        for row, line in enumerate(values):
-            for column, value in enumerate(line):
-                if value == value:
-                    dark = value < low + 0.6 * (high - low)
-                    one.text(
-                        column,
-                        row,
-                        f"{value:.3f}",
-                        ha="center",
-                        va="center",
-                        color="white" if dark else "black",
-                    )
-        one.set_xticks(range(len(grid.columns)), [f"{v:.2f}" for v in grid.columns])
-        one.set_yticks(range(len(grid.index)), [f"{v:.2f}" for v in grid.index])
-        one.set(title=title, xlabel="fg threshold", ylabel="bg threshold")
-        one.grid(False)
-    for spare in axes[len(columns) :]:
-        spare.set_axis_off()
-    return figure
-
-
-def _range(values: Any) -> tuple[float, float]:
-    import numpy as np
-
-    known = values[~np.isnan(values)]
-    return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-
-
-def _pair_lines(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
-    panels = {
-        "PQS and mean IoU": [name for name in columns if not name.startswith("tecm")],
-        "TECM": [name for name in columns if name.startswith("tecm")],
-    }
-    panels = {title: names for title, names in panels.items() if names}
-    figure, axes = new_figure(len(panels), 1, 7.2, 2.6)
-    for one, (title, names) in zip(axes, panels.items(), strict=True):
-        for name in names:
-            line = "--" if name.startswith(DOWNSTREAM) else "-"
-            one.plot(
-                range(len(pairs)),
-                pairs[name].to_numpy(float),
-                line,
-                marker="o",
-                markersize=4,
-                label=columns[name],
-            )
-        one.set_xticks(range(len(pairs)), list(pairs["regions"]), rotation=15 if len(pairs) > 4 else 0)
-        one.set(title=title, ylim=(0, None))
-        one.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return figure
 
 
 SECTION = Section("Threshold pairs", 40, frame, blocks, NOTE)
