@@ -59,6 +59,9 @@ class SquaresDataset:
         mask[-3:] = 255
         return mask
 
+    def in_mask_classes(self, label_map: np.ndarray) -> np.ndarray:
+        return label_map
+
     def source(self, image_id: str) -> None:
         return None
 

@@ -5,11 +5,12 @@ Each holds the same as a static picture, which is what a reader without scripts 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from seedbed.report.blocks import Picture
+from seedbed.report.blocks import Block, Picture
 
 Point = tuple[float, float]
 
@@ -103,3 +104,58 @@ class Plane(Picture):
     def data(self) -> Mapping[str, Any]:
         measures = [asdict(measure) for measure in self.measures]
         return {"pairs": self.pairs, "rows": self.rows, "cached": self.cached, "measures": measures}
+
+
+@dataclass(frozen=True)
+class ExploredImage:
+    """One image of the explorer.
+
+    Attributes:
+        photo: JPEG.
+        labels: names of the image-level labels.
+        size: (height, width) of the grid of scores and truth.
+        class_ids: labels among the masks' classes that the scores of each class stand for, by node; in their order.
+        codes: scores of each node, as `seedbed.report.explored.packed`; None if the node has none of the image.
+        truth: likewise; None if there is no mask.
+    """
+
+    image_id: str
+    split: str
+    photo: bytes
+    labels: tuple[str, ...]
+    size: tuple[int, int]
+    class_ids: tuple[tuple[int, ...], ...]
+    codes: tuple[str | None, ...]
+    truth: str | None
+
+
+@dataclass(frozen=True)
+class ExploredNode:
+    """Scores that the explorer decides, and where its sliders begin."""
+
+    name: str
+    bg_threshold: float
+    fg_threshold: float
+    background_score: float
+
+
+@dataclass(frozen=True)
+class Explorer(Block):
+    """Thresholds that a reader moves, on the scores of some images.
+
+    Attributes:
+        classes: of the masks, without background, with their colours (#rrggbb).
+        pairs: thresholds of the regions on the page, offered beside the sliders.
+    """
+
+    template = "explorer"
+    nodes: tuple[ExploredNode, ...]
+    images: tuple[ExploredImage, ...]
+    classes: tuple[tuple[str, str], ...]
+    pairs: tuple[Point, ...]
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        images = [asdict(image) | {"photo": b64encode(image.photo).decode()} for image in self.images]
+        nodes = [asdict(node) for node in self.nodes]
+        return {"nodes": nodes, "images": images, "classes": self.classes, "pairs": self.pairs}

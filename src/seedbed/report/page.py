@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = Path(__file__).parent / "scripts"
-SCRIPT_FILES = ("common", "theme", "tables", "gallery", "chart", "plane")
+SCRIPT_FILES = ("common", "theme", "tables", "gallery", "chart", "plane", "decide", "explorer")
 """What the page runs, in order; `common` is what the others share."""
 
 

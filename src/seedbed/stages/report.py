@@ -36,6 +36,15 @@ class ReportParameters(Parameters):
         default=24, ge=1, le=1000, description="maximum rows of samples per split, over all settings"
     )
     thumbnail: int = Field(default=150, ge=32, le=320, description="long side of a sample picture, pixels")
+    explorer_images: int = Field(
+        default=12,
+        ge=0,
+        le=1000,
+        description="images per split whose CAMs travel with the page, for its explorer",
+    )
+    explorer_side: int = Field(
+        default=128, ge=16, le=512, description="long side of the grid of the explorer's CAMs, pixels"
+    )
     class_groups: dict[str, dict[str, tuple[str, ...]]] | None = Field(
         default=None,
         description="groups of classes whose mean IoU is shown: {kind: {group: [class, class]}}; null: PASCAL VOC's, "

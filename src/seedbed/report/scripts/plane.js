@@ -30,7 +30,7 @@ function mapOf(plane, measure, chosen, width) {
   svg.append(draw("text", { x: EDGE.left, y: 15, "font-weight": 600 }, measure.title));
   const label = (x, y, text, anchor) => svg.append(draw("text", { x, y, "text-anchor": anchor }, text));
   const every = (count, size, room) => Math.max(1, Math.ceil((room * count) / (size * count)));
-  const best = measure.has_best ? highest(measure.values) : -1;
+  const best = measure.has_best && high > low ? highest(measure.values) : -1;
   const links = new Map();
   plane.pairs.forEach(([bg, fg], place) => {
     const [column, row] = [fgs.indexOf(fg), bgs.indexOf(bg)];

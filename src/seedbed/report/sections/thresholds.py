@@ -54,7 +54,7 @@ def sweep_figures(frame: pd.DataFrame) -> list[Plane]:
     for (owner, node, split), pairs in series(frame):
         titles = {name: MEASURES[name] for name in CRITERIA if name in pairs} | downstream_titles(pairs)
         if len(pairs) > 1 and titles:
-            name = f"{owner}, {node}, {split}"
+            name = f"Own form: {owner}, {node}, {split}"
             rows = [row_id(OWN, owner, regions, node, split) for regions in pairs["regions"]]
             shown = {title: pairs[column] for column, title in (MEASURES | titles).items() if column in pairs}
             found.append(plane(name, pairs, rows, shown, png=threshold_figure(pairs, titles)))

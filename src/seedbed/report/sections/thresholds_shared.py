@@ -48,7 +48,7 @@ def shared_planes(frame: pd.DataFrame, own: pd.DataFrame) -> list[Plane]:
         if len(pairs) > 1 and shown:
             cached = set(own.loc[own["owner"] == owner, "regions"])
             rows = [row_id(SHARED, owner, reference, regions, node, split) for regions in pairs["regions"]]
-            name = f"{owner}, all pairs on the refined CAMs of {reference}, {split}"
+            name = f"Shared form: {owner}, all pairs on the refined CAMs of {reference}, {split}"
             found.append(plane(name, pairs, rows, shown, cached))
     return found
 
