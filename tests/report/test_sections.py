@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_one_file_adds_a_section(sweep, folder, products):
     before = products.files
-    assert "Toy" not in before[PAGE].decode()
+    assert "Toy chapter" not in before[PAGE].decode()
     toy = folder / "toy.py"
     toy.write_text(TOY)
     (folder / "_helper.py").write_text("raise AssertionError('not a section')")

@@ -47,7 +47,7 @@ def packed(array: UInt8[np.ndarray, "... h w"]) -> str:
     return base64.b64encode(zlib.compress(differences.tobytes(), 9)).decode()
 
 
-def background_score_of(codes: Sequence[Codes]) -> float:
+def background_score_of(codes: Sequence[UInt8[np.ndarray, "_ _ _"]]) -> float:
     """Otsu's threshold of the largest scores of some images, with two decimals; one half if it is not defined."""
     histogram = np.zeros(HIGHEST + 1, np.int64)
     for one in codes:
@@ -72,7 +72,7 @@ class Explored:
 
     class_ids: tuple[int, ...]
     codes: Codes
-    lookup: UInt8[np.ndarray, "256"]
+    lookup: UInt8[np.ndarray, " labels"]
     truth: Labels | None
     mask_classes: int
 
