@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,6 +28,11 @@ OPTIONS = (
     "--disable-background-networking",
     "--remote-debugging-pipe",
 )
+START = (
+    "import os, sys; read, write, *words = sys.argv[1:]; "
+    "os.dup2(int(read), 3); os.dup2(int(write), 4); os.execv(words[0], words)"
+)
+"""Becomes the browser, which reads commands from descriptor 3 and answers on 4."""
 PATIENCE = 60
 """Seconds to wait for an answer."""
 
@@ -117,15 +124,19 @@ def browser(command: str) -> Iterator[Tab]:
     """A browser with one tab, ended with the block."""
     to_browser, from_us = os.pipe()
     from_browser, to_us = os.pipe()
+    ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_browser, to_us)]
+    os.close(to_browser)
+    os.close(to_us)
     with tempfile.TemporaryDirectory(prefix="chromium-") as profile:
-        # the protocol's pipes are descriptors 3 and 4
-        shell = f'exec "$0" "$@" 3<&{to_browser} 4>&{to_us}'
-        words = ["sh", "-c", shell, command, *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
+        words = [command, *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
         process = subprocess.Popen(
-            words, pass_fds=(to_browser, to_us), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", START, *map(str, ends), *words],
+            pass_fds=ends,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        os.close(to_browser)
-        os.close(to_us)
+        for end in ends:
+            os.close(end)
         try:
             tab = Tab(from_us, from_browser)
             targets = tab.call("Target.getTargets")["targetInfos"]

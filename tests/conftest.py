@@ -2,12 +2,14 @@
 
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from browser import Tab, browser, find
 from machine import lacking
 
 
@@ -21,6 +23,16 @@ def test_data() -> Path:
     if not path.is_dir():
         lacking(f"SEEDBED_TEST_DATA={root} is not a folder")
     return path.resolve()
+
+
+@pytest.fixture(scope="session")
+def tab() -> Iterator[Tab]:
+    """A tab of headless Chromium."""
+    command = find()
+    if command is None:
+        lacking("there is no chromium on the path; on Debian: apt-get install chromium")
+    with browser(str(command)) as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)

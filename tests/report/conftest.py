@@ -231,14 +231,14 @@ class Maker:
     def page(self, **parameters: Any) -> Page:
         """What sections read of all that was written so far."""
         job = self.job(**parameters)
-        return Page(read_results(self.slice, self.root), DATASET, job.parameters, job.progress)
+        return Page(read_results(self.slice, self.root), self.dataset, job.parameters, job.progress)
 
     def job(self, **parameters: Any) -> Job:
         """The report's job, with these parameters."""
         known = SimpleNamespace(
             parameters=ReportParameters(**parameters),
             slice=self.slice,
-            dataset=DATASET,
+            dataset=self.dataset,
             results=self.root,
             progress=lambda items, total, label: iter(items),
             log=lambda text: None,
