@@ -108,6 +108,11 @@ class Tab:
         assert "exceptionDetails" not in asked, asked["exceptionDetails"]
         return asked["result"].get("value")
 
+    def busy(self) -> float:
+        """Seconds of CPU that the page's main thread has worked."""
+        metrics = self.call("Performance.getMetrics")["metrics"]
+        return next(float(one["value"]) for one in metrics if one["name"] == "TaskDuration")
+
     def press(self, key: str, code: int = 0, text: str = "") -> None:
         """A key, down and up."""
         for kind in ("keyDown", "keyUp"):
@@ -144,6 +149,7 @@ def browser(command: str) -> Iterator[Tab]:
             tab.session = tab.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             for domain in ("Page", "Runtime", "Log", "Network"):
                 tab.call(f"{domain}.enable")
+            tab.call("Performance.enable", timeDomain="threadTicks")
             yield tab
         finally:
             os.close(from_us)

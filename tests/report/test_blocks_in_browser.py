@@ -207,6 +207,7 @@ def test_columns_hide_classes_change_and_overlays_fade(shown):
     shown.run(f"({select}.value = 1, {select}.dispatchEvent(new Event('change')))")
     assert shown.run(visible) == ["dog"]
     slider = "document.querySelector('.gallery input[type=range]')"
+    shown.run(f"({slider}.scrollIntoView(), new Promise(done => setTimeout(done, 100)))")
     shown.run(f"({slider}.value = 40, {slider}.dispatchEvent(new Event('input')))")
     assert shown.run(f"getComputedStyle({cell}.querySelector('img.over:not([hidden])')).opacity") == "0.4"
     under = f"{cell}.querySelector('img.under').src"

@@ -122,6 +122,7 @@ class Gallery(Block):
 
     Attributes:
         first: heading of the column of photographs.
+        fades: whether the cells are pictures over the photograph of their row.
     """
 
     template = "gallery"
@@ -129,6 +130,7 @@ class Gallery(Block):
     columns: tuple[str, ...]
     samples: tuple[Sample, ...]
     first: str = "image"
+    fades: bool = True
 
     @property
     def has_truth(self) -> bool:

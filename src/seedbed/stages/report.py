@@ -35,7 +35,12 @@ class ReportParameters(Parameters):
     sample_rows: int = Field(
         default=24, ge=1, le=1000, description="maximum rows of samples per split, over all settings"
     )
-    thumbnail: int = Field(default=150, ge=32, le=320, description="long side of a sample picture, pixels")
+    thumbnail: int = Field(
+        default=240,
+        ge=32,
+        le=320,
+        description="long side of a sample picture, pixels; the page shows 150 of them",
+    )
     explorer_images: int = Field(
         default=12,
         ge=0,

@@ -1,7 +1,6 @@
 // Sample pictures: how opaque they lie over the photograph, which columns are shown, the worst images first, another
 // class's heat map, and one picture with its photograph and the truth, enlarged.
 
-const cellsOf = (row) => [...row.cells].filter((cell) => cell.tagName === "TD");
 const linesOf = (body) => [...body.rows].filter((row) => !row.classList.contains("chain"));
 const shownIn = (stack) => stack.querySelector("img.over:not([hidden])");
 
@@ -44,7 +43,8 @@ const dialog = (() => {
     const figure = (title, ...images) => make("figure", {}, make("div", { class: "stack" }, ...images), make("figcaption", {}, title));
     const copy = (image, name) => make("img", { src: image.src, alt: image.alt, class: name });
     const shown = [figure("photograph", copy(photo, ""))];
-    if (over !== photo) shown.push(figure(`${heading}: ${over.alt}`, copy(photo, "under"), copy(over, "over")));
+    const below = stacks[place].closest(".gallery").dataset.fades === "true" ? [copy(photo, "under")] : [];
+    if (over !== photo) shown.push(figure([heading, over.alt].filter(Boolean).join(": "), ...below, copy(over, "over")));
     if (truth && truth !== over) shown.push(figure(`truth: ${truth.alt}`, copy(photo, "under"), copy(truth, "over")));
     pictures.replaceChildren(...shown);
     const iou = cell.dataset.iou ? `, mIoU ${Number(cell.dataset.iou).toFixed(3)}` : "";
@@ -58,14 +58,32 @@ const dialog = (() => {
   };
 })();
 
-/** The photograph below each picture, so that the picture can be faded. */
-function layPhotographs(gallery) {
-  for (const body of gallery.querySelectorAll("tbody")) {
-    const photo = body.querySelector("img.photo");
-    for (const stack of body.querySelectorAll(".stack")) {
-      if (shownIn(stack) && !stack.querySelector(".under")) stack.prepend(make("img", { class: "under", alt: "", src: photo.src }));
-    }
+/** The photograph below each picture of an image, so that the picture can be faded. */
+function layPhotographs(body) {
+  const photo = body.querySelector("img.photo");
+  for (const stack of body.querySelectorAll(".stack")) {
+    if (shownIn(stack) && !stack.querySelector(".under")) stack.prepend(make("img", { class: "under", alt: "", src: photo.src }));
   }
+}
+
+/** A slider for how opaque pictures lie over the photograph; images out of sight follow when they come into it. */
+function fader(gallery) {
+  const slider = make("input", { type: "range", min: 0, max: 100, value: 100, "aria-label": "opacity of the pictures over the photograph" });
+  const inSight = new Set();
+  const fade = (body) => {
+    if (slider.value < 100) layPhotographs(body);
+    body.style.setProperty("--over", slider.value / 100);
+  };
+  const observer = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) inSight.add(target);
+      else inSight.delete(target);
+      if (isIntersecting) fade(target);
+    }
+  });
+  for (const body of gallery.querySelectorAll("tbody")) observer.observe(body);
+  slider.addEventListener("input", () => inSight.forEach(fade));
+  return make("label", {}, "overlay ", slider);
 }
 
 /** A choice of class where a cell has heat maps of several. */
@@ -84,7 +102,7 @@ function orders(gallery, headings) {
   const table = gallery.querySelector("table");
   const bodies = [...table.tBodies];
   const worst = (body, column) => {
-    const found = linesOf(body).map((row) => cellsOf(row)[column]?.dataset.iou).filter((iou) => iou !== undefined);
+    const found = linesOf(body).map((row) => row.cells[column]?.dataset.iou).filter((iou) => iou !== undefined);
     return found.length ? Math.min(...found.map(Number)) : Infinity;
   };
   const judged = headings.map((_, column) => column).filter((column) => bodies.some((body) => worst(body, column) < Infinity));
@@ -115,12 +133,7 @@ function columnChoice(gallery, headings) {
 
 function enhanceGallery(gallery) {
   const headings = [...gallery.querySelectorAll("thead th")].map((cell) => cell.textContent);
-  const opacity = make("input", { type: "range", min: 0, max: 100, value: 100, "aria-label": "opacity of the pictures over the photograph" });
-  opacity.addEventListener("input", () => {
-    layPhotographs(gallery);
-    gallery.style.setProperty("--over", opacity.value / 100);
-  });
-  const tools = [make("label", {}, "overlay ", opacity), ...orders(gallery, headings), columnChoice(gallery, headings)];
+  const tools = [...(gallery.dataset.fades === "false" ? [] : [fader(gallery)]), ...orders(gallery, headings), columnChoice(gallery, headings)];
   gallery.querySelector(".wide").before(make("div", { class: "tools" }, ...tools));
   for (const stack of gallery.querySelectorAll(".stack")) {
     chooseClass(stack);

@@ -81,6 +81,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
             columns=("",) * (EXAMPLES - 1),
             samples=tuple(_sample(page, one) for one in _shown(largest_first(node), room)),
             first="sub-category",
+            fades=False,
         )
         for node in nodes
         if (node.place.axes.rng or 0) == lowest
