@@ -20,6 +20,7 @@ from seedbed.stages.report import STAGE
 from seedbed.yaml_files import load_yaml
 
 ROOT = Path(__file__).parents[2]
+DRAWN = (".theme", "th[aria-sort]", ".chart svg", ".plane svg", ".gallery input", ".explorer input")
 
 
 class Links(HTMLParser):
@@ -54,6 +55,21 @@ def test_page_needs_nothing_but_itself(page):
     assert len(links.addresses) > 10
     assert all(a.startswith(("data:image/", "#")) for a in links.addresses)
     assert not re.search(r"@import|url\(|https?://", page)
+    assert "default-src 'none'" in page  # and the browser refuses what would slip through
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_page_fits_the_screen_and_asks_for_nothing(page, tab, tmp_path, width, dark):
+    path = tmp_path / "index.html"
+    path.write_text(page)
+    tab.requests.clear()
+    tab.open(path, width=width, dark=dark)
+    assert tab.run("document.documentElement.scrollWidth") == width
+    assert not [url for url in tab.requests if not url.startswith(("data:", path.as_uri()))]
+    assert not tab.faults
+    drawn = {name: tab.run(f"document.querySelectorAll('{name}').length") for name in DRAWN}
+    assert all(drawn.values()), drawn
 
 
 def test_page_says_what_ran(page):

@@ -128,7 +128,8 @@ function enhanceChart(figure) {
   if (!xs.length) return;
   const fixed = panels.flatMap((panel) => panel.marks).find((mark) => mark.shape === "circle");
   const slider = make("input", { type: "range", min: 0, max: xs.length - 1, "aria-label": panels[0].x });
-  slider.value = fixed ? xs.findIndex((x) => x >= fixed.point[0]) : xs.length - 1;
+  const begin = panels.length > 1 ? xs.length - 1 : xs.length >> 1;
+  slider.value = fixed ? xs.findIndex((x) => x >= fixed.point[0]) : begin;
   const reading = make("output");
   const holder = make("div", { class: "panels" });
   const legend = make("div", { class: "wide" });
