@@ -215,7 +215,7 @@ def test_sliders_show_the_values(made, data, tab, tmp_path):
     def texts(bg: float, fg: float, score: float) -> list[list[str]]:
         shares = [first.shares(first.regions(bg, fg)), first.shares(first.mask(score))]
         return [
-            [f"{one[name]:.3f}" for name in ("foreground", "background", "neutral", "mean_iou")]
+            [f"{one[name]:.3f}" for name in ("mean_iou", "foreground", "background", "neutral")]
             for one in shares
         ]
 

@@ -78,7 +78,7 @@ function enhanceExplorer(block) {
   const panels = ["photograph", "scores", "confident regions", "pseudo mask", "truth"].map(panel);
   const [photoPanel, heatPanel, regionPanel, maskPanel, truthPanel] = panels;
   const values = make("tbody");
-  const headings = ["", "foreground", "background", "neutral", "mIoU"].map((name, column) => make("th", { class: column ? "n" : null }, name));
+  const headings = ["", "mIoU", "foreground", "background", "neutral"].map((name, column) => make("th", { class: column ? "n" : null }, name));
   const areas = make("th", {}, "area by class");
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...headings, areas)), values);
 
@@ -96,7 +96,7 @@ function enhanceExplorer(block) {
     const share = (label) => (pixels[label] ?? 0) / labelMap.length;
     const others = Object.keys(pixels).map(Number).filter((label) => label !== 0 && label !== NEUTRAL);
     const foreground = others.reduce((sum, label) => sum + pixels[label], 0) / labelMap.length;
-    const cells = [foreground, share(0), share(NEUTRAL), iou].map((value) => make("td", { class: "n" }, value === null ? "–" : value.toFixed(3)));
+    const cells = [iou, foreground, share(0), share(NEUTRAL)].map((value) => make("td", { class: "n" }, value === null ? "–" : value.toFixed(3)));
     const text = others.map((label) => `${nameOf(label)} ${share(label).toFixed(3)}`).join(", ") || "none";
     return make("tr", {}, make("th", {}, name), ...cells, make("td", {}, text));
   };
