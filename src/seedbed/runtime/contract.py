@@ -55,7 +55,7 @@ class Parameters(BaseModel):
         return ()
 
     def pooled(self) -> Mapping[str, str]:
-        """Inputs of which a job reads a whole split, besides its own shard or split: the split by input."""
+        """Inputs of which a job needs the histogram of a split, whatever its own shard or split: the split by input."""
         return {}
 
     def asks(self) -> Mapping[str, str]:

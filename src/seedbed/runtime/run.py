@@ -181,11 +181,15 @@ class _Run:
         assert sharding is not None
         parts: dict[str, Any] = {}
         records = []
+        histogram: Any = None
         label = f"{self.stage.name} {job.shard}"
         self.made = 0
         for image_id, payload in job.progress(self.work(job), len(job.image_ids), label):
             digest, parts[image_id] = sharding.encode(payload)
             records.append(Record(split=job.split, image_id=image_id, name="", sha256=digest))
+            counts = sharding.histogram(payload, job.facts) if sharding.histogram else None
+            if counts is not None:
+                histogram = counts if histogram is None else histogram + counts
             self.made += 1
         if tuple(parts) != job.image_ids:
             raise SeedbedError(f"{label}: {len(parts)} of {len(job.image_ids)} images were made")
@@ -200,7 +204,8 @@ class _Run:
         )
         (folder / f"{job.shard}.json").unlink(missing_ok=True)
         write_bytes(folder / name, data)
-        sidecar = manifest.model_copy(update={"records": records})
+        histograms = None if histogram is None else {job.split: histogram.tolist()}
+        sidecar = manifest.model_copy(update={"records": records, "histograms": histograms})
         write_bytes(folder / f"{job.shard}.json", sidecar.to_bytes())
 
     def _write_file(self, job: Job, output: Path) -> None:
