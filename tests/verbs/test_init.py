@@ -107,7 +107,6 @@ def test_a_csv(checkout: Path, photos: Path) -> None:
         "crop 32, resize_long 32 to 64  the median photograph is 48 × 36",
         "-dataset: toy  # for now\n+dataset: my-birds  # for now\n datasets:\n+  my-birds:",
         "+    predict: {splits: [train]}",
-        "+    pseudo_masks: {background_score: otsu}",
         "  seedbed doctor ",
         "  seedbed export psa.predictions --out masks ",
     ):
@@ -148,7 +147,8 @@ def test_masks_that_mirror_the_photographs_are_declared(checkout: Path, photos: 
     told = init(photos)
     assert "masks: masks: train 1 of 4, val 2 of 2; they are used for scores only" in told.lines
     written = yaml.safe_load((checkout / "params.yaml").read_text())["settings"]["my-birds"]
-    assert written["evaluate"] == written["pseudo_masks"] == {"background_score": "otsu"}
+    assert "evaluate" not in written
+    assert "pseudo_masks" not in written
     assert declared(checkout, "my-birds") == {
         "kind": "folder",
         "root": str(photos),

@@ -228,7 +228,9 @@ def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
         for split, count in sidecar.images.items():
             images[split] = images.get(split, 0) + count
         for split, counts in (sidecar.histograms or {}).items():
-            histograms[split] = [a + b for a, b in zip(histograms.get(split, [0] * len(counts)), counts, strict=True)]
+            histograms[split] = [
+                a + b for a, b in zip(histograms.get(split, [0] * len(counts)), counts, strict=True)
+            ]
     times_made = Counter((r.split, r.image_id, r.name) for r in records)
     for split, image_id, _ in (key for key, times in times_made.items() if times > 1):
         raise SeedbedError(

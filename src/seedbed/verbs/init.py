@@ -21,7 +21,6 @@ from seedbed.names import DATASET
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook
-from seedbed.runtime.background_option import OTSU
 from seedbed.runtime.machine import Machine, this_machine
 from seedbed.verbs.doctor import Findings, examine
 from seedbed.verbs.init_folder import Layout, look, masks_per_split
@@ -186,8 +185,7 @@ class Proposal:
         if hasattr(self, "fitted"):
             self.declaration |= {"shards": self.fitted.shards} if self.fitted.shards > 1 else {}
             self.declaration |= {"longest": self.fitted.longest} if self.fitted.longest else {}
-            scored = {"evaluate": {"background_score": OTSU}} if masked else {}
-            self.settings = split_settings(self.fitted.settings, list(self.layout.splits)) | scored
+            self.settings = split_settings(self.fitted.settings, list(self.layout.splits))
 
 
 def _root(folder: Path) -> str:
