@@ -16,7 +16,7 @@ from pydantic import Field
 from seedbed.datasets import declaration
 from seedbed.datasets.coco_json import Instances, Photo, read_instances
 from seedbed.datasets.coco_masks import Crowd, Overlap, Region, class_mask, degenerate
-from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.declaration import RelativePath, SplitDeclaration
 from seedbed.datasets.files import mask_lookup
 from seedbed.datasets.known_files import Part
 from seedbed.datasets.labels import LabelTable
@@ -28,9 +28,9 @@ from seedbed.errors import SeedbedError
 class CocoOptions(declaration.Options):
     """Options of kind `coco`; paths are relative to the root, and `{list}` is the `list` of a split, or its name."""
 
-    annotations: str = "annotations/instances_{list}.json"
+    annotations: RelativePath = "annotations/instances_{list}.json"
     """JSON of instances of a split."""
-    images: str = "{list}"
+    images: RelativePath = "{list}"
     """Folder of a split's photographs."""
     crowd: Crowd = "class"
     """What the pixels of a crowd are: of its class, without a label (255), or background."""

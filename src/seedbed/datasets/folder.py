@@ -17,7 +17,7 @@ from pydantic import Field
 
 from seedbed.datasets import declaration
 from seedbed.datasets.class_names import BACKGROUND, refuse_classes
-from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.declaration import RelativePath, SplitDeclaration
 from seedbed.datasets.files import MOST_CLASSES, SUFFIXES, mask_lookup
 from seedbed.datasets.finder import Finder, without_suffix
 from seedbed.datasets.label_csv import read_label_csv
@@ -31,13 +31,13 @@ from seedbed.errors import SeedbedError, unknown_name
 class FolderOptions(declaration.Options):
     """Options of kind `folder`; paths are relative to the root."""
 
-    labels: str = "labels.csv"
+    labels: RelativePath = "labels.csv"
     """CSV with commas: a column `image_id`; one 0/1 column per class, or a column `labels` of names (separated by `;`,
     or by spaces if no cell has a `;`); a column `split`, if any. Splits that have CSV lists of their own do not need
     it. Or `folders`: the sub-folder of a photograph is its class (`cat/a.jpg`, or `train/cat/a.jpg`), and
     `background` holds photographs without any."""
-    images: str = "."
-    masks: str | None = None
+    images: RelativePath = "."
+    masks: RelativePath | None = None
     """Folder of PNGs (palette or grey indices) that mirrors the images: `a.png` or `a.jpg.png` for `a.jpg`."""
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Without background. By default the class columns of the CSV, or the names in its column `labels`, or the

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Bool
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from seedbed.datasets import declaration
 from seedbed.datasets.class_names import refuse_classes
-from seedbed.datasets.declaration import SplitDeclaration
+from seedbed.datasets.declaration import RelativePath, SplitDeclaration
 from seedbed.datasets.files import SUFFIXES, mask_lookup
 from seedbed.datasets.known_files import Remember, read_anew
 from seedbed.datasets.label_csv import read_label_csv
@@ -38,17 +38,29 @@ VOC_NAMES = (
 # fmt: on
 
 
+LABELS = r"^(annotations|csv)$|\.npy$|\.csv$"
+"""What `labels` may be, as a regular expression."""
+
+
+def _labels(value: str) -> str:
+    if not re.search(LABELS, value):
+        raise ValueError(f"expected annotations, csv, or a path that ends in .npy or .csv, got {value!r}")
+    return value
+
+
 class VocOptions(declaration.Options):
     """Options of kind `voc`; paths are relative to the root."""
 
-    labels: str = Field(default="annotations", pattern=r"^(annotations|csv)$|\.npy$|\.csv$")
+    labels: Annotated[RelativePath, AfterValidator(_labels)] = Field(
+        default="annotations", json_schema_extra={"pattern": LABELS}
+    )
     """`annotations` (XML below `Annotations`), `csv` (the file `image_labels.csv`), or the path of a
     `cls_labels.npy` or of a CSV: a column `image_id` and one 0/1 column per class."""
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Without background. By default the class columns of the CSV, or without one all of `class_names.txt`."""
-    images: str = "JPEGImages"
+    images: RelativePath = "JPEGImages"
     """Folder of photographs: `<id>.jpg`, or where there is none, another ending (`.JPG`, `.png`, …)."""
-    masks: str = "SegmentationClass"
+    masks: RelativePath = "SegmentationClass"
     """Folder of masks (SBD's are published as `SegmentationClassAug`)."""
 
 
