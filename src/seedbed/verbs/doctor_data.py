@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seedbed.datasets import Dataset
+from seedbed.datasets.grouped import grouped
 from seedbed.datasets.mapped import mask_classes
 from seedbed.errors import SeedbedError
 from seedbed.plan.task import Task
@@ -43,7 +44,7 @@ class DataReport:
     @classmethod
     def of(cls, data: Dataset, splits: Iterable[str]) -> DataReport:
         """Read a data set: its faults, then the labels of its splits."""
-        report = cls(data.name, data.classes, mask_classes(data), faults=data.faults())
+        report = cls(data.name, data.classes, mask_classes(data), faults=grouped(data.faults()))
         for split in splits:
             try:
                 report.ids[split] = list(data.image_ids(split))
