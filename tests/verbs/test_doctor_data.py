@@ -170,7 +170,7 @@ FAULTS = [
     "say in `mask_indices` which index each class has",
     "masks/jpeg.png: not a readable mask (not a PNG); replace it",
     "masks: the mask of 'twice' could be twice.PNG or twice.png; keep one",
-    "photos: expected a photograph for 'gone', but there is no such file",
+    "photos: expected a photograph for 'gone', but there is no such file (labels.csv, line 12)",
     "masks/e.png: is the mask of both 'e.jpg' and 'e.png'; name the masks e.jpg.png and e.png.png",
     "labels.csv, line 9: './d.png' is the same file as 'd' (labels.csv, line 8); keep one",
     "masks: expected a mask for 'lost.png', but there is no such file; add it, or declare `masks: false`",

@@ -18,7 +18,7 @@ from pydantic import Field
 from seedbed.datasets import declaration
 from seedbed.datasets.class_names import BACKGROUND, refuse_classes
 from seedbed.datasets.declaration import RelativePath, SplitDeclaration
-from seedbed.datasets.files import MOST_CLASSES, SUFFIXES, mask_lookup
+from seedbed.datasets.files import PNGS, MOST_CLASSES, SUFFIXES, mask_lookup, named_otherwise
 from seedbed.datasets.finder import Finder, without_suffix
 from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.label_folders import FOLDERS, read_label_folders
@@ -267,7 +267,8 @@ class FolderDataset(ListedDataset):
 
     def _no_mask(self, image_id: str) -> str:
         below = f"{without_suffix(self._source(image_id))}.png"
-        return f"{self._masks.folder}: expected a mask for {below!r}, but there is no such file"
+        only = named_otherwise(self._masks.folder / below, PNGS)
+        return f"{self._masks.folder}: expected a mask for {below!r}, but there is no such file{only}"
 
     def _new_checks(self) -> MaskChecks:
         unclear = {

@@ -15,7 +15,7 @@ from jaxtyping import Bool, UInt8
 from seedbed.datasets import declaration
 from seedbed.datasets.class_names import refuse_classes
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import UNKNOWN, read_mask
+from seedbed.datasets.files import PNGS, UNKNOWN, named_otherwise, read_mask, with_any_ending
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.listed import ListedDataset, SplitList
 from seedbed.datasets.mask_checks import MaskChecks, in_one_line
@@ -65,8 +65,8 @@ class PetsDataset(ListedDataset):
         return self._table.labels(image_id, self.root)
 
     def source(self, image_id: str) -> Path:
-        """The image's file."""
-        return self.root / "images" / f"{image_id}.jpg"
+        """The image's file: `<id>.jpg`, or where there is none, with another ending of a photograph."""
+        return with_any_ending(self.root / "images" / f"{image_id}.jpg")
 
     def places(self) -> list[Path]:
         """Lists, photographs and trimaps."""
@@ -157,7 +157,7 @@ class PetsDataset(ListedDataset):
 
     def _no_mask(self, image_id: str) -> str:
         path = self.root / "annotations" / "trimaps" / f"{image_id}.png"
-        return f"{path}: expected a trimap, but there is no such file"
+        return f"{path}: expected a trimap, but there is no such file{named_otherwise(path, PNGS)}"
 
     def _new_checks(self) -> MaskChecks:
         return MaskChecks(self.classes, range(1, len(self.classes) + 1))

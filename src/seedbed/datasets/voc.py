@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Field
 from seedbed.datasets import declaration
 from seedbed.datasets.class_names import refuse_classes
 from seedbed.datasets.declaration import RelativePath, SplitDeclaration
-from seedbed.datasets.files import SUFFIXES, mask_lookup
+from seedbed.datasets.files import PNGS, mask_lookup, named_otherwise, with_any_ending
 from seedbed.datasets.known_files import Remember, read_anew
 from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.labels import LabelTable, read_annotations, read_cls_labels
@@ -110,11 +110,7 @@ class VocDataset(ListedDataset):
         """The image's file: `<id>.jpg`, or where there is none, with another ending of a photograph."""
         if found := self._in_listing(self.options.images, f"{image_id}.jpg"):
             return found
-        default = self.root / self.options.images / f"{image_id}.jpg"
-        others = (
-            default.with_name(name) for name in _file_names(default.name.removesuffix(".jpg"), SUFFIXES)
-        )
-        return default if default.is_file() else next((p for p in others if p.is_file()), default)
+        return with_any_ending(self.root / self.options.images / f"{image_id}.jpg")
 
     def places(self) -> list[Path]:
         """Class names, labels, lists, photographs and masks."""
@@ -186,7 +182,7 @@ class VocDataset(ListedDataset):
 
     def _no_mask(self, image_id: str) -> str:
         path = self.root / self.options.masks / f"{image_id}.png"
-        return f"{path}: expected a mask, but there is no such file"
+        return f"{path}: expected a mask, but there is no such file{named_otherwise(path, PNGS)}"
 
     def _new_checks(self) -> MaskChecks:
         return MaskChecks(self.classes, self.class_indices)
@@ -223,15 +219,6 @@ def _class_names(path: Path) -> list[str]:
         if named.count(name) > 1:
             raise SeedbedError(f"{path}: {name!r} is listed {named.count(name)} times; keep one")
     return named
-
-
-def _file_names(name: str, suffixes: frozenset[str]) -> Iterator[str]:
-    """A name with each ending, in lower and upper case, and as it is if it has one."""
-    for suffix in sorted(suffixes):
-        yield name + suffix
-        yield name + suffix.upper()
-    if Path(name).suffix.lower() in suffixes:
-        yield name
 
 
 _PRESENT = re.compile(r"(\S.*?)( +)(-1|0|1)")
