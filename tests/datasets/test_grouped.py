@@ -13,7 +13,9 @@ ADVICE = "known: [0, 1, 255]; correct the mask"
 def test_few_faults_are_told_as_they_are():
     faults = [f"masks/{k}.png: mask holds unknown index 9; {ADVICE}" for k in range(3)]
     assert grouped(faults) == faults
-    different = [f"labels.csv, line {k}: expected 0 or 1 for 'cat', got {word!r}" for k, word in enumerate("abcd")]
+    different = [
+        f"labels.csv, line {k}: expected 0 or 1 for 'cat', got {word!r}" for k, word in enumerate("abcd")
+    ]
     assert grouped(different) == different
 
 
@@ -37,8 +39,10 @@ def test_few_wordings_of_many_faults_are_one_line_each():
 def test_many_wordings_differ_in_names_or_numbers():
     missing = [f"photos: expected a photograph for 'q{k}', but there is no such file" for k in range(12)]
     assert grouped(missing) == [f"{missing[0]} (and 11 more likewise: 'q1', 'q2', …)"]
-    coco = [f"a.json: annotation {k}: there is no image with id {k}; correct the file" for k in range(20)]
+    coco = [f"a.json, annotation {k}: there is no image with id {k}; correct the file" for k in range(20)]
     assert grouped(coco) == [f"{coco[0]} (and 19 more likewise: annotation 1, annotation 2, …)"]
+    words = [f"a.json: expected images with `id`, got {{'id': {k}}}" for k in range(20)]
+    assert grouped(words) == [f"{words[0]} (and 19 more likewise: 1, 2, …)"]
 
 
 def test_other_faults_stay_in_their_order():
@@ -52,7 +56,8 @@ def test_other_faults_stay_in_their_order():
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from("ab"), st.sampled_from(["x", "y 'z'", "'q' 3"]), st.integers(0, 30)), max_size=80
+        st.tuples(st.sampled_from("ab"), st.sampled_from(["x", "y 'z'", "'q' 3"]), st.integers(0, 30)),
+        max_size=80,
     )
 )
 def test_every_fault_is_counted_once(parts):

@@ -141,8 +141,8 @@ def _refuse_transparent(path: Path, image: Image.Image) -> None:
     alpha = np.asarray(image.convert("RGBA"))[..., 3]
     if share := float((alpha < OPAQUE).mean()):
         raise SeedbedError(
-            f"{path}: {max(share, 0.001):.1%} of its pixels are transparent, and nothing says what is seen behind them; "
-            "save it without transparency, for instance on white"
+            f"{path}: {max(share, 0.001):.1%} of its pixels are transparent, and nothing says what is seen behind "
+            "them; save it without transparency, for instance on white"
         )
 
 
@@ -184,9 +184,9 @@ def with_any_ending(photograph: Path) -> Path:
     return next((p for p in map(photograph.with_name, names) if p.is_file()), photograph)
 
 
-def size_fault(expected: tuple[int, int], found: tuple[int, int]) -> str:
+def size_fault(expected: tuple[int, int], found: tuple[int, int], verb: str = "is") -> str:
     """What is said of a mask of another size than its photograph's; both are width and height in pixels."""
-    told = f"of the photograph's size {expected[0]}x{expected[1]}, but it is {found[0]}x{found[1]}"
+    told = f"of the photograph's size {expected[0]}x{expected[1]}, but it {verb} {found[0]}x{found[1]}"
     if found != expected[::-1]:
         return told
     return (
@@ -241,6 +241,11 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
         tiles = getattr(file, "tile", [])
         stored = tiles[0].args if file.mode != "P" and tiles else None
         indices = np.array(file if file.mode == "P" else file.convert("L"), dtype=np.uint8)
+        if file.getexif().get(_ORIENTATION, 1) != 1:  # after the pixels: it may read them, and forget `tile`
+            raise SeedbedError(
+                f"{path}: the mask has an EXIF orientation, so its pixels are not as they are shown; save it turned, "
+                "without one"
+            )
         return indices // np.uint8(_SCALED_GREY.get(str(stored), 1))
 
 

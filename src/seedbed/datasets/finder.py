@@ -71,9 +71,7 @@ class Finder:
 
     def mirrored(self, path: str) -> list[str]:
         """Files at exactly this path below the folder, whatever extension is added to it; paths below the folder."""
-        return [
-            below for below in self._of(path) if _composed(without_suffix(below)) == _composed(path)
-        ]
+        return [below for below in self._of(path) if _composed(without_suffix(below)) == _composed(path)]
 
     def _of(self, key: str) -> list[str]:
         """Files of a key as it is written, or else of the same letters as Unicode may also write them."""

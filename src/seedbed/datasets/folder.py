@@ -18,7 +18,7 @@ from pydantic import Field
 from seedbed.datasets import declaration
 from seedbed.datasets.class_names import BACKGROUND, refuse_classes
 from seedbed.datasets.declaration import RelativePath, SplitDeclaration
-from seedbed.datasets.files import PNGS, MOST_CLASSES, SUFFIXES, mask_lookup, named_otherwise
+from seedbed.datasets.files import MOST_CLASSES, PNGS, SUFFIXES, mask_lookup, named_otherwise
 from seedbed.datasets.finder import Finder, without_suffix
 from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.label_folders import FOLDERS, read_label_folders
@@ -212,6 +212,8 @@ class FolderDataset(ListedDataset):
         table = next((t for t in self._label_tables if t.path == path), self._label_tables[0])
         if not table.readable:
             raise SeedbedError(table.faults[0])
+        if not self._has_file(split) and table.misnamed_split:
+            raise SeedbedError(table.misnamed_split)
         if not self._has_file(split) and table.splits:
             ids = [i for i, s in table.splits.items() if s == (named or split)]
         elif self._has_file(split) or len(self.splits) == 1:

@@ -10,7 +10,7 @@ FEW = 3
 EXAMPLES = 2
 _PLACE = re.compile(r"^.*?: ")
 """File and line, or whatever else a fault begins with."""
-_VARYING = re.compile(r"""(?<!\w)'[^']*'|"[^"]*"|(?:\b\w+ )?\d[^\s;,:()]*""")
+_VARYING = re.compile(r"""(?<!\w)'[^']*'|"[^"]*"|(?:\b\w+ )?\d[^\s;,:(){}\[\]]*""")
 """What differs between faults of one family: names in quotes, and numbers with the word before them."""
 
 
@@ -57,8 +57,8 @@ def _difference(first: str, other: str) -> str:
     (place, *one), (other_place, *two) = _parts(first), _parts(other)
     if place == other_place:
         return next((b for a, b in zip(one, two, strict=False) if a != b), place)
-    (file, _, _), (other_file, _, line) = place.partition(", line "), other_place.partition(", line ")
-    return f"line {line}" if line and file == other_file else other_place
+    (file, _, _), (other_file, _, within) = place.rpartition(", "), other_place.rpartition(", ")
+    return within if file and file == other_file else other_place
 
 
 def _parts(fault: str) -> list[str]:

@@ -19,7 +19,7 @@ from seedbed.datasets.known_files import Part
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.mask_checks import MANY, MaskChecks, in_one_line
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.regular_files import read_regular, system_reason
+from seedbed.regular_files import NotTextError, read_regular, read_text, system_reason
 
 
 class SplitList(NamedTuple):
@@ -38,8 +38,8 @@ class SplitList(NamedTuple):
     def of_lines(cls, path: Path) -> "SplitList":
         """Lines of a text file that are not empty."""
         try:
-            text = read_regular(path).decode("utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
+            text = read_text(path).splitlines()
+        except NotTextError as error:
             raise SeedbedError(f"{path}: not a readable list ({error}); save it as UTF-8") from None
         except OSError as error:
             raise SeedbedError(f"{path}: not a readable list ({system_reason(error)}); replace it") from None

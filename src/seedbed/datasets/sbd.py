@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
+
 from seedbed.datasets.declaration import RelativePath, SplitDeclaration, expanded
 from seedbed.datasets.files import memory_for, read_mask, renumbered
 from seedbed.datasets.listed import SplitList

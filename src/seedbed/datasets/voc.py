@@ -27,7 +27,7 @@ from seedbed.datasets.labels import LabelTable, read_annotations, read_cls_label
 from seedbed.datasets.listed import ListedDataset, SplitList
 from seedbed.datasets.mask_checks import MaskChecks
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.regular_files import read_regular, system_reason
+from seedbed.regular_files import NotTextError, read_text, system_reason
 
 # fmt: off
 VOC_NAMES = (
@@ -207,8 +207,8 @@ class VocDataset(ListedDataset):
 def _class_names(path: Path) -> list[str]:
     """Raises SeedbedError where it is not a text, or a name is in it twice."""
     try:
-        names = read_regular(path).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
+        names = read_text(path).splitlines()
+    except NotTextError as error:
         raise SeedbedError(f"{path}: not readable names of classes ({error}); save it as UTF-8") from None
     except OSError as error:
         raise SeedbedError(

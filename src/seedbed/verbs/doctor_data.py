@@ -69,7 +69,21 @@ class DataReport:
                 f"class {name!r}: {', '.join(f'{s} {count[c]}' for s, count in self.counts.items())}"
                 for c, name in enumerate(self.classes)
             ),
+            *self._in_every_image(),
             *([f"classes of masks and label maps: {', '.join(self.mask_classes)}"] if self._differs else []),
+        ]
+
+    def _in_every_image(self) -> list[str]:
+        """Classes that every image has, which may be columns that are no classes; not where all labels are the same."""
+        total = sum(len(self.ids[split]) for split in self.counts)
+        counts = np.sum(list(self.counts.values()), axis=0)
+        if total < 2 or set(counts.tolist()) <= {0, total}:
+            return []
+        return [
+            f"every image has the class {name!r}; if it is not one, as a column `reviewed` is not, leave it out of "
+            "`classes`"
+            for name, count in zip(self.classes, counts, strict=True)
+            if count == total
         ]
 
     @property
