@@ -1,9 +1,13 @@
 """Guards against collapse: a state that no method can learn from stops the run with one line."""
 
-from jaxtyping import Float
+from collections.abc import Iterable
+
+import numpy as np
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from seedbed.errors import SeedbedError
+from seedbed.labels import IGNORE
 from seedbed.methods.base import Progress
 
 FLAT = 1e-7
@@ -32,3 +36,43 @@ def check_cams_vary(
             f"all {len(present)} present classes are constant; most likely the features have died: lower lr, or "
             "raise warmup_steps. The last good checkpoint is kept"
         )
+
+
+def check_pairs_exist(label_maps: Iterable[Integer[np.ndarray, "H W"]]) -> None:
+    """Stop if no image has a pair of background pixels, of pixels of one class, or of pixels that differ.
+
+    An AffinityNet learns from all three; without one of them it says the same of every pair, or of half of them.
+    Maps are drawn until each kind was seen.
+
+    Args:
+        label_maps: confident regions of all images: 0 background, c + 1 for class c, 255 neutral.
+
+    Raises:
+        SeedbedError: names the kinds that are missing, and why that may be.
+    """
+    reasons = {
+        "of background pixels": "the background threshold of `regions` is too low, or, where saliency decides, the "
+        "whole set is salient",
+        "of pixels of one class": "the foreground threshold of `regions` is too high",
+        "of pixels that differ": "no image has background beside a class, or two classes",
+    }
+    missing = dict(reasons)
+    number = 0
+    for number, label_map in enumerate(label_maps, start=1):
+        labels, counts = np.unique(label_map[label_map != IGNORE], return_counts=True)
+        seen = (
+            (counts[labels == 0] > 1).any(),
+            (counts[labels > 0] > 1).any(),
+            len(labels) > 1,
+        )
+        for kind, is_there in zip(reasons, seen, strict=True):
+            if is_there:
+                missing.pop(kind, None)
+        if not missing:
+            return
+    told = " and no pair ".join(missing)
+    why = "; ".join(missing.values())
+    raise SeedbedError(
+        f"none of {number} images has a pair {told} in its confident regions, from which an AffinityNet learns ({why}); "
+        "change `regions`, or look at what made them"
+    )

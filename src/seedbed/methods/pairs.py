@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from pydantic import Field
 
-from seedbed.methods.base import Method, MethodParameters, Objective, Progress
+from seedbed.methods.base import EpochContext, Method, MethodParameters, Objective, Progress
 
 if TYPE_CHECKING:
     import torch
@@ -104,6 +104,18 @@ class PairMethod(Method):
     def networks(self) -> dict[str, nn.Module]:
         """The AffinityNet."""
         return {"affinitynet": self.affinitynet}
+
+    def on_epoch_start(self, epoch: int, context: EpochContext) -> None:
+        """Look once whether the training set has pairs of every kind.
+
+        Raises:
+            SeedbedError: it has not.
+        """
+        from seedbed.methods.guards import check_pairs_exist
+
+        examples = context.examples
+        if epoch == 0 and examples is not None:
+            check_pairs_exist(examples.fields(image_id)[REGIONS] for image_id in examples.ids)
 
     def affinity(self, output: Tensor, offsets: Offsets) -> Tensor:
         """Affinities [b offsets h w], differentiable, from the network's output [b *channels h w]."""
