@@ -57,22 +57,17 @@ def check_pairs_exist(label_maps: Iterable[Integer[np.ndarray, "H W"]]) -> None:
         "of pixels that differ": "no image has background beside a class, or two classes",
     }
     missing = dict(reasons)
-    number = 0
-    for number, label_map in enumerate(label_maps, start=1):
+    images = 0
+    for label_map in label_maps:
+        images += 1
         labels, counts = np.unique(label_map[label_map != IGNORE], return_counts=True)
-        seen = (
-            (counts[labels == 0] > 1).any(),
-            (counts[labels > 0] > 1).any(),
-            len(labels) > 1,
-        )
+        seen = ((counts[labels == 0] > 1).any(), (counts[labels > 0] > 1).any(), len(labels) > 1)
         for kind, is_there in zip(reasons, seen, strict=True):
             if is_there:
                 missing.pop(kind, None)
         if not missing:
             return
-    told = " and no pair ".join(missing)
-    why = "; ".join(missing.values())
     raise SeedbedError(
-        f"none of {number} images has a pair {told} in its confident regions, from which an AffinityNet learns ({why}); "
-        "change `regions`, or look at what made them"
+        f"none of {images} images has a pair {' and no pair '.join(missing)} in its confident regions, from which an "
+        f"AffinityNet learns ({'; '.join(missing.values())}); change `regions`, or look at what made them"
     )
