@@ -486,3 +486,18 @@ def test_a_class_that_is_declared_twice(folder):
         SeedbedError, match=r"datasets.mine.with.classes: class 'tea' is there 2 times; keep one"
     ):
         open_folder(folder, classes=["tea", "coffee cup", "tea"])
+
+
+def test_photographs_that_no_row_names_are_noted(folder):
+    data = open_folder(folder, SPLITS)
+    assert data.faults() == data.notes() == []
+    (folder / "labels.csv").write_text("image_id,split,tea\nOne 1,train,1\nb/3.webp,val,0\n")
+    data = open_folder(folder, SPLITS)
+    assert data.faults() == []
+    assert data.notes() == [
+        f"2 photographs are not in the data set, since no row names them, first {folder}/a/deep/zwölf.v2.png"
+    ]
+    (folder / "a/deep/zwölf.v2.png").unlink()
+    data = open_folder(folder, SPLITS)
+    assert data.faults() == []
+    assert data.notes() == [f"1 photograph is not in the data set, since no row names it, {folder}/b/x.bmp"]

@@ -6,6 +6,7 @@ one split is declared and nothing else is said, it consists of all rows. Where s
 (`label_folders`), ids are paths, and splits are text files or folders above those of the classes.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -105,6 +106,24 @@ class FolderDataset(ListedDataset):
         lists = [self.root / (s.list or "") for name, s in self.splits.items() if self._has_file(name)]
         folders = [self.root / folder for folder in (self.options.images, self.options.masks) if folder]
         return [*dict.fromkeys([*(t.path for t in self._label_tables), *lists, *folders])]
+
+    def notes(self) -> list[str]:
+        """Those of all data sets, and photographs that no row names."""
+        return super().notes() + self._unnamed()
+
+    def _unnamed(self) -> list[str]:
+        """Known after `faults`, which looks for the file of every row."""
+        tables = self._label_tables
+        if self.options.labels == FOLDERS or not all(table.readable for table in tables):
+            return []
+        named = {os.path.realpath(self._images.folder / below) for below in self._sources.values()}
+        left = [path for path in self._images.paths if os.path.realpath(path) not in named]
+        if not left:
+            return []
+        told = f"{len(left)} photographs are" if len(left) > 1 else "1 photograph is"
+        return [
+            f"{told} not in the data set, since no row names {'them, first' if len(left) > 1 else 'it,'} {left[0]}"
+        ]
 
     def _own_faults(self) -> list[str]:
         faults = self._class_faults() + self._disagreements() + self._undeclared() + self._no_folder()
