@@ -38,36 +38,32 @@ def check_cams_vary(
         )
 
 
-def check_pairs_exist(label_maps: Iterable[Integer[np.ndarray, "H W"]]) -> None:
-    """Stop if no image has a pair of background pixels, of pixels of one class, or of pixels that differ.
+KINDS_OF_PAIRS = {
+    "background": "two pixels of background: the background threshold of `regions` is too low, or, where saliency "
+    "decides, the whole set is salient",
+    "foreground": "two pixels of one class: the foreground threshold of `regions` is too high",
+    "negative": "two pixels that differ: no image has background beside a class, or two classes",
+}
+"""Kinds of pairs that an AffinityNet learns from → what none of them means, and why it may be."""
 
-    An AffinityNet learns from all three; without one of them it says the same of every pair, or of half of them.
-    Maps are drawn until each kind was seen.
+
+def missing_pairs(label_maps: Iterable[Integer[np.ndarray, "H W"]]) -> list[str]:
+    """The kinds of pairs that no image has; each has a term in the loss, which is 0 throughout where none exists.
+
+    Maps are drawn until every kind was seen.
 
     Args:
         label_maps: confident regions of all images: 0 background, c + 1 for class c, 255 neutral.
-
-    Raises:
-        SeedbedError: names the kinds that are missing, and why that may be.
     """
-    reasons = {
-        "of background pixels": "the background threshold of `regions` is too low, or, where saliency decides, the "
-        "whole set is salient",
-        "of pixels of one class": "the foreground threshold of `regions` is too high",
-        "of pixels that differ": "no image has background beside a class, or two classes",
-    }
-    missing = dict(reasons)
-    images = 0
+    missing = list(KINDS_OF_PAIRS)
     for label_map in label_maps:
-        images += 1
         labels, counts = np.unique(label_map[label_map != IGNORE], return_counts=True)
-        seen = ((counts[labels == 0] > 1).any(), (counts[labels > 0] > 1).any(), len(labels) > 1)
-        for kind, is_there in zip(reasons, seen, strict=True):
-            if is_there:
-                missing.pop(kind, None)
+        seen = {
+            "background": (counts[labels == 0] > 1).any(),
+            "foreground": (counts[labels > 0] > 1).any(),
+            "negative": len(labels) > 1,
+        }
+        missing = [kind for kind in missing if not seen[kind]]
         if not missing:
-            return
-    raise SeedbedError(
-        f"none of {images} images has a pair {' and no pair '.join(missing)} in its confident regions, from which an "
-        f"AffinityNet learns ({'; '.join(missing.values())}); change `regions`, or look at what made them"
-    )
+            break
+    return missing

@@ -5,7 +5,7 @@ A form says how the affinities follow from its network's output; everything else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from seedbed.input.batch import Batch
+    from seedbed.input.examples import Examples
     from seedbed.networks.backbones import Backbone
     from seedbed.networks.weights import InitialWeights
 
 REGIONS = "regions"
 """Input and field: the confident regions that a form trains on."""
+MISSING = "missing_pairs"
+"""Key in an AffinityNet's facts: kinds of pairs that no image of its training set has."""
 Offsets = Sequence[tuple[int, int]]
 
 
@@ -106,16 +109,26 @@ class PairMethod(Method):
         return {"affinitynet": self.affinitynet}
 
     def on_epoch_start(self, epoch: int, context: EpochContext) -> None:
-        """Look once whether the training set has pairs of every kind.
+        """Warn once, in the log, of kinds of pairs that the training set does not have."""
+        if epoch or context.examples is None:
+            return
+        from seedbed.methods.guards import KINDS_OF_PAIRS
 
-        Raises:
-            SeedbedError: it has not.
-        """
-        from seedbed.methods.guards import check_pairs_exist
+        for kind in self._missing(context.examples):
+            context.log(
+                f"warning: no image has {KINDS_OF_PAIRS[kind]}. AffinityNet does not learn from {kind} pairs then; "
+                "change `regions`, or look at what made them"
+            )
 
-        examples = context.examples
-        if epoch == 0 and examples is not None:
-            check_pairs_exist(examples.fields(image_id)[REGIONS] for image_id in examples.ids)
+    def facts(self, examples: Examples, device: str) -> Mapping[str, Any]:
+        """Kinds of pairs that the training set does not have, if any."""
+        missing = self._missing(examples)
+        return {MISSING: missing} if missing else {}
+
+    def _missing(self, examples: Examples) -> list[str]:
+        from seedbed.methods.guards import missing_pairs
+
+        return missing_pairs(examples.fields(image_id)[REGIONS] for image_id in examples.ids)
 
     def affinity(self, output: Tensor, offsets: Offsets) -> Tensor:
         """Affinities [b offsets h w], differentiable, from the network's output [b *channels h w]."""
