@@ -13,9 +13,28 @@ from seedbed.metrics.threshold_quality import tecm
 from seedbed.recipes import RecipeBook
 
 ROOT = Path(__file__).parents[2]
-SHORT = (
-    "a.plane bike bird boat bottle bus car cat chair cow d.table dog horse m.bike person p.plant sheep sofa train tv"
-).split()
+SHORT = [
+    "a.plane",
+    "bike",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "d.table",
+    "dog",
+    "horse",
+    "m.bike",
+    "person",
+    "p.plant",
+    "sheep",
+    "sofa",
+    "train",
+    "tv",
+]
 """The classes in P-NOC's Table 3, in VOC's order."""
 GROUPS = {name: (kind, name) for kind in ("size", "group") for name in VOC_GROUPS[kind]} | {
     f"{name} freq.": ("occurrence", name) for name in VOC_GROUPS["occurrence"]
