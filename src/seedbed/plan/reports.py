@@ -102,7 +102,8 @@ class Report:
 def _shown_files(task: Task) -> Iterator[Path]:
     """The first shard of each split, for the page's sample images; for whole artifacts, what the page reads."""
     if not task.stage.sharded:
-        yield from (task.folder / name for name in task.stage.meaning.form.shown)
+        meaning = task.stage.meaning
+        yield from (task.folder / name for name in (*meaning.form.shown, *meaning.shown))
     for shard in task.shard_names:
         if shard.endswith("-0"):
             yield from task.data_files(shard)
