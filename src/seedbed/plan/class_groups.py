@@ -6,7 +6,7 @@ stale and no node.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from seedbed.datasets.declaration import expanded
 from seedbed.errors import SeedbedError
@@ -35,7 +35,7 @@ def report_parameters(config: RunConfig, dataset: str) -> ReportParameters:
                 f"groups of classes are given twice: remove {where}.{REPORT.name}.{KEY} or datasets.{dataset}.{KEY}"
             )
         settings = settings | {KEY: read_groups(file, f"datasets.{dataset}.{KEY}")}
-    parameters: ReportParameters = REPORT.validate(settings, where)
+    parameters = cast("ReportParameters", REPORT.validate(settings, where))
     if file is None and parameters.class_groups is not None:
         _checked(parameters.class_groups, f"{where}.{REPORT.name}.{KEY}")
     return parameters

@@ -190,10 +190,12 @@ def map_figure(cloud: Cloud, places: Float64[np.ndarray, "points 2"], names: Seq
     faces, rims = (
         [palette[cloud.classes[place][:2][end] % len(palette)] for place in coloured] for end in (0, -1)
     )
-    axes.scatter(*places[coloured].T, s=20, c=faces, edgecolors=rims, linewidths=1.6)
-    axes.scatter(*places[[not classes for classes in cloud.classes]].T, s=20, color=GREY, marker="x")
+    x, y = places.T
+    axes.scatter(x[coloured], y[coloured], s=20, c=faces, edgecolors=rims, linewidths=1.6)
+    without = [place for place, classes in enumerate(cloud.classes) if not classes]
+    axes.scatter(x[without], y[without], s=20, color=GREY, marker="x")
     for place, name in enumerate(names[:squares]):
-        axes.scatter(*places[place], s=34, color=[palette[place % len(palette)]], marker="s")
+        axes.scatter(x[place], y[place], s=34, color=[palette[place % len(palette)]], marker="s")
         axes.annotate(
             name, places[place], xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7.5
         )
