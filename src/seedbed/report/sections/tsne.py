@@ -132,16 +132,16 @@ def _weights(page: Page, node: Node) -> Iterator[Cloud]:
     if HEAD not in file.names:
         return
     rows = file.tensor(HEAD)
-    if len(rows) != len(names):
+    if rows.ndim < 2 or len(rows) != len(names):
         return
     points = rows.reshape(len(rows), -1)
     classes, shown = [(index,) for index in range(len(names))], list(names)
-    if SUBCATEGORY_HEAD in file.names:
-        others = file.tensor(SUBCATEGORY_HEAD).reshape(-1, points.shape[1])
+    others = file.tensor(SUBCATEGORY_HEAD) if SUBCATEGORY_HEAD in file.names else rows[:0]
+    if others.shape[1:] == rows.shape[1:] and len(others) % len(names) == 0:
         number = len(others) // len(names)
         classes += [(index // number,) for index in range(len(others))]
         shown += [f"{names[index // number]}/{index % number}" for index in range(len(others))]
-        points = np.concatenate([points, others])
+        points = np.concatenate([points, others.reshape(len(others), points.shape[1])])
     yield Cloud(node, "", WEIGHTS, tuple(shown), tuple(classes), points)
 
 
