@@ -63,6 +63,9 @@ class DatasetDeclaration(BaseModel):
     """Classes to join or drop before anything is trained or scored, separately for labels and masks:
     `{labels: {new: [old, old]}, masks: {…}}`. `background` and `void` take what is dropped, `*` stands for all
     others."""
+    class_groups: str | None = None
+    """YAML file of groups of classes for the report page, `{kind: {group: [class, class]}}`; `~` and `$VARIABLES` are
+    expanded. Only the report becomes stale by it."""
     splits: dict[SplitName, SplitDeclaration] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict, alias="with")
     """Options of the kind; in YAML under `with`."""
