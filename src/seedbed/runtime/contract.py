@@ -19,7 +19,7 @@ from seedbed.artifacts.manifest import LedgerEntry
 from seedbed.artifacts.meanings import MEANINGS, Meaning
 from seedbed.errors import SeedbedError
 from seedbed.runtime.paths import RESULTS
-from seedbed.runtime.validation import validate_model
+from seedbed.validation import validate_model
 
 if TYPE_CHECKING:
     from seedbed.artifacts.artifact import Artifact

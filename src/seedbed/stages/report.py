@@ -38,8 +38,8 @@ class ReportParameters(Parameters):
     thumbnail: int = Field(default=150, ge=32, le=320, description="long side of a sample picture, pixels")
     class_groups: dict[str, dict[str, tuple[str, ...]]] | None = Field(
         default=None,
-        description="groups of classes whose mean IoU is shown: {kind: {group: [class, class]}}; null: PASCAL VOC's, "
-        "where classes have such names",
+        description="groups of classes whose mean IoU is shown: {kind: {group: [class, class]}}; null: those of the "
+        "data set's file (`class_groups` of its declaration), or PASCAL VOC's where classes have such names",
     )
 
 

@@ -24,6 +24,7 @@ from seedbed.recipes import RecipeBook
 from seedbed.runtime.machine import Machine, this_machine
 from seedbed.verbs.doctor import Findings, examine
 from seedbed.verbs.init_folder import Layout, look, masks_per_split
+from seedbed.verbs.init_masks import index_advice
 from seedbed.verbs.init_settings import FEWEST, Fitted, Size, fit, split_settings
 from seedbed.verbs.params_text import with_dataset
 from seedbed.yaml_files import load_yaml
@@ -155,9 +156,18 @@ class Proposal:
             without = examine(self.workflow(), self.name)
             if not without.faults:
                 self.layout.notes["masks"] = f"{self.layout.masks} is not used: {findings.faults[0]}"
+                if advice := self._index_advice(masked):
+                    self.layout.notes["mask_indices"] = advice
                 return without
             self._declare(masked)
         return findings
+
+    def _index_advice(self, masked: Sequence[str]) -> str:
+        self._declare(masked)
+        declaration = DatasetDeclaration.model_validate(self.declaration)
+        advice = index_advice(open_dataset(self.name, declaration, self.folder), masked)
+        self._declare(())
+        return advice
 
     def workflow(self) -> Workflow:
         """What params.yaml would ask for."""
