@@ -12,9 +12,9 @@ from seedbed.datasets.declaration import expanded
 from seedbed.errors import SeedbedError
 from seedbed.metrics.class_groups import Groups, check_groups
 from seedbed.plan.config import RunConfig
-from seedbed.runtime.validation import validate_model
 from seedbed.stages.report import STAGE as REPORT
 from seedbed.stages.report import ReportParameters
+from seedbed.validation import validate_model
 from seedbed.yaml_files import load_yaml
 
 KEY = "class_groups"
