@@ -220,7 +220,7 @@ class Checkout:
 
     def judged(self, judge: str) -> dict[tuple[str, str], Any]:
         """What a judge wrote, by owner and name of the file."""
-        found = self.results.glob(f"*/*/**/{judge}/*.json")
+        found = self.results.glob(f"[!.]*/*/**/{judge}/*.json")
         return {
             (path.relative_to(self.results).parts[1], path.stem): json.loads(path.read_bytes())
             for path in found
