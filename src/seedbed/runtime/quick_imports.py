@@ -1,9 +1,9 @@
 """Stages that run networks without torch's compiler, which none of them uses.
 
-torchvision and timm name a few things of `torch._dynamo` when they are imported, and torch does when it first calls some
-of its functions: whether a function can be compiled, and that one must not be. That loads the whole compiler, which
-takes about as much CPU time as the rest of the start. In a stage a placeholder answers instead. It gives way to the
-compiler as soon as it is asked for anything else. Training, whose optimisers ask for more, loads the compiler.
+torchvision and timm name a few things of `torch._dynamo` when they are imported, and torch does when it first calls
+some of its functions: whether a function can be compiled, and that one must not be. That loads the whole compiler,
+which takes about as much CPU time as the rest of the start. In a stage a placeholder answers instead. It gives way to
+the compiler as soon as it is asked for anything else. Training, whose optimisers ask for more, loads the compiler.
 """
 
 import importlib
@@ -18,7 +18,7 @@ COMPILER, UTILS = "torch._dynamo", "torch._dynamo.utils"
 
 
 class _Placeholder(ModuleType):
-    """Stands for a module of the compiler until it lacks what it is asked for."""
+    """Stands for a module of the compiler until it is asked for what it does not have."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
