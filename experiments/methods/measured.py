@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.cam.otsu import otsu_threshold, score_histogram
@@ -51,14 +50,18 @@ def costs_of(task: Task) -> dict[str, float]:
     }
 
 
+def workflow_of(folder: Path) -> Workflow:
+    """The workflow in the folder that `run.py` was given, wherever the caller stands."""
+    return Workflow(read_config(folder / "params.yaml"), RecipeBook(folder / "recipes"), folder / "results")
+
+
 def print_table(headings: Sequence[str], rows: Callable[[Workflow], Iterable[tuple[str, ...]]]) -> int:
     """Print the table of the folder that the command line names; exit status 1 if there is nothing to print."""
     if len(sys.argv) != 2:
         sys.exit(f"expected the folder that run.py was given: python {sys.argv[0]} FOLDER")
     folder = Path(sys.argv[1])
     try:
-        config = read_config(folder / "params.yaml")
-        printed = list(rows(Workflow(config, RecipeBook(folder / "recipes"), folder / "results")))
+        printed = list(rows(workflow_of(folder)))
     except SeedbedError as error:
         print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
         return 1
@@ -73,23 +76,3 @@ def print_rows(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a markdown table."""
     for row in (headings, ("---",) * len(headings), *rows):
         print(f"| {' | '.join(row)} |")
-
-
-def shown_images(data: Any, count: int) -> list[str]:
-    """Training images with a class, evenly spread."""
-    ids = [image_id for image_id in data.image_ids("train") if data.labels(image_id).sum()]
-    return ids[:: max(1, len(ids) // count)][:count]
-
-
-def cells_sheet(titles: Sequence[str], lines: Sequence[Sequence[np.ndarray]], height: int) -> Image.Image:
-    """A row of pictures per line, below titles."""
-    width, gap = height * 4 // 3, 4
-    sheet = Image.new("RGB", (len(titles) * (width + gap), 16 + len(lines) * (height + gap)), "white")
-    draw = ImageDraw.Draw(sheet)
-    for column, title in enumerate(titles):
-        draw.text((column * (width + gap), 2), title, fill="black")
-        for row, line in enumerate(lines):
-            cell = Image.fromarray(line[column])
-            cell.thumbnail((width, height))
-            sheet.paste(cell, (column * (width + gap), 16 + row * (height + gap)))
-    return sheet

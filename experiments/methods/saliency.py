@@ -9,18 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from measured import cells_sheet, costs_of, print_rows, scores_of, shown_images
+from measured import costs_of, print_rows, scores_of, workflow_of
+from pictures import nodes_sheet
 
-from seedbed.artifacts.artifact import Artifact
-from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
-from seedbed.plan.config import read_config
 from seedbed.plan.judges import AFFINITY_LABELS, SALIENCY_SCORES, Point, judgements_at
-from seedbed.plan.task import Task
-from seedbed.recipes import RecipeBook
-from seedbed.report.overlays import overlay_heat, overlay_labels
 from seedbed.runtime.judging import read_judgement
 
 SALIENCY = (
@@ -101,32 +95,6 @@ def label_rows(workflow: Workflow, dataset: str) -> Iterator[tuple[str, ...]]:
         )
 
 
-def picture(workflow: Workflow, dataset: str) -> Any:
-    """A row per image: photograph, the maps of `DRAWN` that are there, truth."""
-    graph = workflow.graph(dataset)
-    drawn: list[tuple[str, Task]] = []
-    for recipe, nodes in DRAWN.items():
-        if recipe in workflow.config.recipes:
-            tasks = graph.recipe_tasks(recipe, workflow.config.rngs[0])
-            drawn += [(f"{recipe}: {node}", tasks[node]) for node in nodes if tasks[node].manifest.exists()]
-    opened = [
-        (title, Artifact(task.manifest).open("train"), task.stage.meaning.form.name) for title, task in drawn
-    ]
-    data = open_dataset(dataset, graph.declaration)
-    lines = []
-    for image_id in shown_images(data, IMAGES):
-        photo, truth = np.array(data.image(image_id)), data.mask(image_id)
-        assert truth is not None
-        cells = [
-            overlay_heat(photo, store.scores(image_id).max(0))
-            if form == "maps"
-            else overlay_labels(photo, store[image_id])
-            for _, store, form in opened
-        ]
-        lines.append([photo, *cells, overlay_labels(photo, truth)])
-    return cells_sheet(["photograph", *(title for title, *_ in opened), "truth"], lines, HEIGHT)
-
-
 def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
@@ -134,8 +102,8 @@ def _figure(value: float | None) -> str:
 def main(folder: Path, name: str | None) -> int:
     """Print and draw; exit status 1 where `run.py` has not been there."""
     try:
-        config = read_config(folder / "params.yaml")
-        workflow = Workflow(config, RecipeBook(folder / "recipes"), folder / "results")
+        workflow = workflow_of(folder)
+        config = workflow.config
         dataset = name or config.dataset
         tables = {
             headings: list(find(workflow, dataset))
@@ -150,7 +118,8 @@ def main(folder: Path, name: str | None) -> int:
     for headings, rows in tables.items():
         print()
         print_rows(headings, rows)
-    picture(workflow, dataset).save(folder / "saliency.jpg", quality=85)
+    drawn = {recipe: nodes for recipe, nodes in DRAWN.items() if recipe in config.recipes}
+    nodes_sheet(workflow, dataset, drawn, IMAGES, HEIGHT).save(folder / "saliency.jpg", quality=85)
     return 0
 
 

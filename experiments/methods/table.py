@@ -10,18 +10,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-from measured import cells_sheet, costs_of, otsu_score, print_rows, scores_of, shown_images
-from PIL import Image
+from measured import costs_of, otsu_score, print_rows, scores_of, workflow_of
+from pictures import nodes_sheet
 
-from seedbed.artifacts.artifact import Artifact
-from seedbed.datasets.table import open_dataset
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
-from seedbed.plan.config import read_config
-from seedbed.recipes import RecipeBook
 from seedbed.report.figures import new_figure, styled
-from seedbed.report.overlays import overlay_heat, overlay_labels
 from seedbed.report.tables import spread
 
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
@@ -94,30 +88,11 @@ def epochs_figure(curves: dict[str, list[tuple[float, float]]]) -> Any:
     return figure
 
 
-def picture(workflow: Workflow, dataset: str) -> Image.Image:
-    """A row per image: photograph, CAMs of every recipe, truth."""
-    graph = workflow.graph(dataset)
-    tasks = {
-        recipe: graph.recipe_tasks(recipe, workflow.config.rngs[0])["cams"]
-        for recipe in workflow.config.recipes
-        if recipe not in EPOCHS
-    }
-    cams = {r: Artifact(task.manifest).open("train") for r, task in tasks.items() if task.manifest.exists()}
-    data = open_dataset(dataset, graph.declaration)
-    lines = []
-    for image_id in shown_images(data, IMAGES):
-        photo, truth = np.array(data.image(image_id)), data.mask(image_id)
-        assert truth is not None
-        heats = [overlay_heat(photo, maps.scores(image_id).max(0)) for maps in cams.values()]
-        lines.append([photo, *heats, overlay_labels(photo, truth)])
-    return cells_sheet(("photograph", *cams, "truth"), lines, HEIGHT)
-
-
 def main(folder: Path) -> int:
     """Print and draw; exit status 1 where `run.py` has not been there."""
     try:
-        config = read_config(folder / "params.yaml")
-        workflow = Workflow(config, RecipeBook(folder / "recipes"), folder / "results")
+        workflow = workflow_of(folder)
+        config = workflow.config
     except SeedbedError as error:
         print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
         return 1
@@ -137,7 +112,8 @@ def main(folder: Path) -> int:
                 f"| `{recipe}` | " + " | ".join(f"{fixed:.3f} / {best:.3f}" for fixed, best in values) + " |"
             )
         (FIGURES / "epochs.png").write_bytes(epochs_figure(curves))
-    picture(workflow, config.dataset).save(folder / "methods.jpg", quality=80)
+    drawn = {recipe: ("cams",) for recipe in config.recipes if recipe not in EPOCHS}
+    nodes_sheet(workflow, config.dataset, drawn, IMAGES, HEIGHT).save(folder / "methods.jpg", quality=80)
     return 0
 
 

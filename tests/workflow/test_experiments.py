@@ -51,9 +51,18 @@ def test_saliency_down_to_pseudo_masks(tmp_path: Path) -> None:
 
 
 def test_table_says_what_is_missing(tmp_path: Path) -> None:
-    tables = ("table", "rounds", "labels", "saliency", "stages")
+    tables = ("table", "rounds", "labels", "saliency", "stages", "self_training")
     for name, folder in product(tables, (tmp_path / "nowhere", tmp_path)):
         status, told = run(f"methods/{name}.py", str(folder))
         assert status == 1
         assert "run.py" in told
         assert "Traceback" not in told
+
+
+def test_self_training_trains_each_round_on_the_one_before(tmp_path: Path) -> None:
+    experiment = ("--experiment", str(EXPERIMENTS / "self_training"), "--to", "predictions")
+    status, told = run("methods/run.py", str(tmp_path), *experiment, "-n")
+    assert status == 0, told
+    jobs = Counter(re.findall(r"^Job \d+: (\w+) ", told, flags=re.MULTILINE))
+    # binary-long is the same training as binary-0, at a later epoch.
+    assert (jobs["train_classifier"], jobs["train_segmenter"], jobs["superpixel_vote"]) == (1, 1 + 3 + 3 + 2, 3)
