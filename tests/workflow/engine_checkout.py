@@ -241,7 +241,7 @@ def outputs_of(network: Artifact) -> int:
     (rows,) = {
         len(weights)
         for name, weights in read_state(network.folder / MODEL).items()
-        if "head." in name and name.endswith(".weight")
+        if name == "head.weight" or ("segmentation_head." in name and name.endswith(".weight"))
     }
     return rows
 
