@@ -4,7 +4,7 @@ import argparse
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from seedbed.runtime.memory import out_of_memory, training_out_of_memory
 from seedbed.runtime.opening import Opened, open_inputs, refuse_changed_slice
 from seedbed.runtime.paths import WORK
 from seedbed.runtime.progress_mark import ProgressMark
+from seedbed.runtime.quick_imports import without_compiler
 from seedbed.runtime.run_facts import cpu_seconds, write_run_facts
 
 Work = Callable[[Job], Any]
@@ -119,7 +120,8 @@ class _Run:
         mark.remove()  # a killed job may have left one
         job = self._job(unit, opened, mark)
         try:
-            make(job)
+            with without_compiler() if self.stage.resources == "inference" else nullcontext():
+                make(job)
         except (MemoryError, RuntimeError, OSError) as error:
             if not is_out_of_memory(error):
                 raise
