@@ -15,9 +15,9 @@ demo: $(STAMP)
 	seedbed scores --sweep
 	seedbed scores
 
-# The workflow's tests wait for their jobs much of the time, so they run alongside the others, but for two files, which
+# The workflow's tests wait for their jobs much of the time, so they run alongside the others, but for three files, which
 # make both halves equally long; their output follows.
-LAST := tests/workflow/test_photographs.py tests/workflow/test_pnoc_full.py
+LAST := $(addprefix tests/workflow/,test_coco.py test_photographs.py test_pnoc_full.py)
 
 test: $(STAMP) check
 	@told=$$(mktemp); python -m pytest tests/workflow $(LAST:%=--ignore %) >"$$told" 2>&1 & beside=$$!; trap 'kill $$beside' INT TERM; \

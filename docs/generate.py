@@ -1,4 +1,4 @@
-"""Write what docs/ and schemas/ hold of the code's own models: tables, pages of stages and recipes, JSON schemas.
+"""Write what docs/ and schemas/ hold of the code's own models: tables, pages, JSON schemas.
 
 `python docs/generate.py` writes what is not fresh and names it; `make generate` writes the other generated files, too.
 A table stands between `<!-- table: kind folder -->` and `<!-- end -->`: a key of `TABLES` and its argument.
@@ -11,6 +11,9 @@ from pathlib import Path
 from doc_tables import TABLES
 from recipe_pages import PAGES as RECIPE_PAGES
 from recipe_pages import recipe_names, recipe_page, recipe_pages_table
+from registry_pages import FOLDER as REGISTRY
+from registry_pages import TABLES as REGISTRY_TABLES
+from registry_pages import registry_pages
 from schema_files import schemas
 from stage_pages import stage_page
 
@@ -27,7 +30,7 @@ def filled(text: str) -> str:
 
     def fresh(match: re.Match[str]) -> str:
         table, _, argument = match[2].partition(" ")
-        tables = TABLES | {"recipe-pages": lambda _: recipe_pages_table()}
+        tables = TABLES | REGISTRY_TABLES | {"recipe-pages": lambda _: recipe_pages_table()}
         return f"{match[1]}{tables[table](argument)}{match[3]}"
 
     return MARKED.sub(fresh, text)
@@ -39,12 +42,14 @@ def fresh_files() -> dict[Path, bytes]:
     found = {page: filled(page.read_text(encoding="utf-8")).encode() for page in by_hand}
     found |= {PAGES / f"{name}.md": stage_page(stage).encode() for name, stage in ALL_STAGES.items()}
     found |= {RECIPE_PAGES / f"{name}.md": recipe_page(name).encode() for name in recipe_names()}
+    found |= {REGISTRY / name: page.encode() for name, page in registry_pages().items()}
     return found | {SCHEMAS / name: to_json(schema) for name, schema in schemas().items()}
 
 
 def left_over() -> list[Path]:
-    """Generated files of stages and recipes that are gone."""
-    present = [*PAGES.glob("*.md"), *RECIPE_PAGES.glob("*.md"), *SCHEMAS.rglob("*.json")]
+    """Generated files of stages, recipes and papers that are gone."""
+    pages = [path for folder in (PAGES, RECIPE_PAGES, REGISTRY) for path in folder.glob("*.md")]
+    present = [*pages, *SCHEMAS.rglob("*.json")]
     return sorted(set(present) - fresh_files().keys())
 
 

@@ -45,12 +45,13 @@ def write_coco(
     return path
 
 
-def convert_yolo(source: Path, root: Path, split: str, number: int) -> Path:
-    """The first photographs of a YOLO folder as COCO: its class k is the k-th of COCO's ids."""
+def convert_yolo(source: Path, root: Path, split: str, number: int, first: int = 0) -> Path:
+    """Photographs of a YOLO folder, from the place `first` on, as COCO: its class k is the k-th of COCO's ids."""
     (root / split).mkdir(parents=True)
     (root / "annotations").mkdir(exist_ok=True)
     images, annotations = [], []
-    for k, photo in enumerate(sorted((source / "images/train2017").glob("*.jpg"))[:number]):
+    photographs = sorted((source / "images/train2017").glob("*.jpg"))
+    for k, photo in enumerate(photographs[first : first + number]):
         (root / split / photo.name).write_bytes(photo.read_bytes())
         with Image.open(photo) as image:
             width, height = image.size

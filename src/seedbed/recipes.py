@@ -18,8 +18,8 @@ from seedbed.artifacts.meanings import TRUE_MASKS, takes
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.names import NODE, RECIPE
 from seedbed.runtime.contract import Parameters, Stage
-from seedbed.runtime.validation import validate_model
 from seedbed.stages.registry import STAGES
+from seedbed.validation import validate_model
 from seedbed.yaml_files import load_yaml
 
 _REFERENCE = re.compile(

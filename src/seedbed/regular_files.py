@@ -1,5 +1,6 @@
 """Files are opened only if they are regular ones: a named pipe would be waited for, a device never ends."""
 
+import codecs
 import errno
 import os
 import stat
@@ -31,6 +32,27 @@ def read_regular(path: Path) -> bytes:
     """
     with open_regular(path) as stream:
         return stream.read()
+
+
+class NotTextError(ValueError):
+    """Bytes that are not UTF-8; its text says what they are."""
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file in UTF-8, without a byte order mark.
+
+    Raises:
+        OSError: as `open_regular`.
+        NotTextError: it is not UTF-8.
+    """
+    content = read_regular(path)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:100]:
+        raise NotTextError("it is UTF-16, which spreadsheets call Unicode text, or not a text")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise NotTextError(f"byte {error.object[error.start]:#04x} in line {line} is not UTF-8") from None
 
 
 def system_reason(error: OSError) -> str:

@@ -195,7 +195,17 @@ def changed(path: Path, key: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("annotations", None, "expected the lists images, annotations, categories, got info, images"),
+        (
+            "annotations",
+            None,
+            "with the lists images, annotations, categories, but 'annotations' is null; correct",
+        ),
+        (
+            "categories",
+            {"1": "cat"},
+            "annotations, categories, but 'categories' is a mapping; correct the file",
+        ),
+        ("images", "a.jpg", "but 'images' is a text; correct the file"),
         ("categories", [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}], "category 1 ('b') is there twice"),
         ("categories", [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}], "category 2 ('a') is there twice"),
         ("categories", [{"id": "1", "name": "a"}], "expected categories with a whole number `id`"),
@@ -272,3 +282,29 @@ def test_an_image_in_two_splits_and_a_missing_photograph(tmp_path):
     faults = open_coco(tmp_path, {"train": {"list": "train2017"}, "val": {"list": "val2017"}}).faults()
     assert any("'a' is in split 'val' and in split 'train'" in fault for fault in faults)
     assert any("b.jpg: expected a photograph, but there is no such file" in fault for fault in faults)
+
+
+def test_annotations_of_a_refused_image_are_no_faults(tmp_path):
+    path = small(tmp_path)
+    content = json.loads(path.read_text())
+    bad = content["images"][0]
+    changed(path, "images", [{**bad, "width": "6"}, *content["images"][1:]])
+    (fault,) = open_coco(tmp_path).faults()
+    assert "expected width and height in pixels" in fault
+
+
+def test_a_file_of_which_no_image_is_understood_has_one_kind_of_fault(tmp_path):
+    path = small(tmp_path)
+    changed(
+        path, "images", [{"id": i["id"], "filename": "x"} for i in json.loads(path.read_text())["images"]]
+    )
+    faults = open_coco(tmp_path).faults()
+    assert faults
+    assert all("expected images with `id` and `file_name`" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("option", ["annotations", "images"])
+def test_a_path_of_this_machine_is_refused(tmp_path, option):
+    small(tmp_path)
+    with pytest.raises(SeedbedError, match=rf"with.{option}: expected a path relative to the root, got '/x'"):
+        open_coco(tmp_path, **{option: "/x"})

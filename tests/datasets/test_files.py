@@ -102,3 +102,65 @@ def test_indices_beyond_8_bits(indices):
 @pytest.mark.parametrize("image_id", ["a", "a/b.jpg", "./a", "a//b", "a..b", "..a"])
 def test_ids_below_the_folder(image_id):
     assert id_fault(image_id) is None
+
+
+def with_alpha(alpha: list[int]) -> Image.Image:
+    return Image.fromarray(np.array([[(0, 0, 0, a) for a in alpha]], np.uint8))
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF"])
+def test_transparent_photographs_are_refused(tmp_path, form):
+    """Below transparent pixels lie colours that nobody sees; black objects of cut-outs would be black throughout."""
+    with_alpha([255, 255, 128, 0]).save(tmp_path / "x.png", form, lossless=True)
+    (fault,) = image_faults(tmp_path / "x.png")
+    assert fault.endswith(
+        "x.png: 50.0% of its pixels are transparent, and nothing says what is seen behind them; save it without "
+        "transparency, for instance on white"
+    )
+    with_alpha([255, 254, 255, 255]).save(tmp_path / "x.png", form, lossless=True)
+    assert image_faults(tmp_path / "x.png") == []
+    assert read_image(tmp_path / "x.png").mode == "RGB"
+
+
+@pytest.mark.parametrize("mode", ["P", "L", "RGB", "LA", "PA"])
+def test_transparency_of_every_kind_of_png(tmp_path, mode):
+    image = with_alpha([255, 0]).convert("LA" if mode == "LA" else "RGBA")
+    options = {}
+    if mode in ("P", "L", "RGB"):
+        image = Image.fromarray(np.array([[9, 3]], np.uint8), mode="L").convert(mode)
+        options = {"transparency": (3, 3, 3) if mode == "RGB" else image.getpixel((1, 0))}
+    image.save(tmp_path / "x.png", **options)
+    assert "50.0% of its pixels are transparent" in image_faults(tmp_path / "x.png")[0]
+
+
+def test_a_palette_with_an_unused_transparent_colour_is_opaque(tmp_path):
+    Image.fromarray(np.array([[9, 3]], np.uint8), mode="P").save(tmp_path / "x.gif", transparency=7)
+    assert image_faults(tmp_path / "x.gif") == []
+
+
+def test_a_mask_with_swapped_sides_names_the_orientation(tmp_path):
+    Image.fromarray(np.zeros((2, 3), np.uint8)).save(tmp_path / "m.png")
+    with pytest.raises(
+        SeedbedError, match=r"size 2x3, but it is 3x2: its sides are swapped, .* EXIF orientation"
+    ):
+        read_mask(tmp_path / "m.png", mask_lookup([1]), (2, 3))
+    with pytest.raises(SeedbedError, match=r"size 4x2, but it is 3x2$"):
+        read_mask(tmp_path / "m.png", mask_lookup([1]), (4, 2))
+
+
+def test_a_mask_with_an_orientation_of_its_own_is_refused(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(np.zeros((2, 3), np.uint8)).save(tmp_path / "m.png", exif=exif)
+    with pytest.raises(SeedbedError, match="the mask has an EXIF orientation"):
+        read_indices(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("there", ["a.png", "a.JPG", "A.jpg", "a.heic"])
+def test_a_file_that_is_there_under_another_name_is_told(tmp_path, there):
+    (tmp_path / there).touch()
+    (tmp_path / "ab.jpg").touch()
+    (fault,) = image_faults(tmp_path / "a.jpg")
+    assert fault.endswith(f"a.jpg: expected a photograph, but there is no such file, only {there}")
+    (fault,) = image_faults(tmp_path / "none/a.jpg")
+    assert fault.endswith("but there is no such file")

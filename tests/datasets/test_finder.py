@@ -72,3 +72,39 @@ def test_what_is_not_found(tmp_path):
         found(tmp_path, "m", without=tmp_path / "masks")
     with pytest.raises(SeedbedError, match="expected the folder of photographs, but there is none"):
         found(tmp_path / "none", "a")
+
+
+NFC, NFD = "zw\u00f6lf", "zwo\u0308lf"
+
+
+@pytest.mark.parametrize(("stored", "written"), [(NFC, NFD), (NFD, NFC)])
+def test_letters_that_unicode_writes_in_two_ways(tmp_path, stored, written):
+    """macOS takes accents apart in names of files; what a person types has them together."""
+    touch(tmp_path / f"x/{stored}.jpg")
+    for key in (written, f"{written}.jpg", f"x/{written}"):
+        assert found(tmp_path, key) == f"x/{stored}.jpg"
+    assert Finder(tmp_path, SUFFIXES).mirrored(f"x/{written}") == [f"x/{stored}.jpg"]
+    touch(tmp_path / f"x/{written}.jpg")
+    assert found(tmp_path, stored) == f"x/{stored}.jpg"
+    assert found(tmp_path, written) == f"x/{written}.jpg"
+
+
+@pytest.mark.parametrize(
+    ("key", "only"),
+    [
+        ("a.jpg", "a.JPG"),
+        ("A", "a.JPG"),
+        ("garden\\b.jpg", "garden/b.jpg"),
+        ("photos\\garden\\b.jpg", "garden/b.jpg"),
+        ("photos/a.png", "a.JPG"),
+        ("B.gif", "garden/b.jpg"),
+    ],
+)
+def test_what_is_there_under_a_similar_name_is_told(tmp_path, key, only):
+    for name in ("a.JPG", "garden/b.jpg"):
+        touch(tmp_path / name)
+    with pytest.raises(SeedbedError) as told:
+        found(tmp_path, key)
+    assert str(told.value).endswith(
+        f"photograph for {key!r}, but there is no such file, only {only}; write that"
+    )

@@ -178,6 +178,30 @@ def test_a_split_that_nothing_tells(folder):
         open_folder(folder, SPLITS).image_ids("val")
 
 
+@pytest.mark.parametrize("column", ["Split", "SPLIT", "set", "fold"])
+@pytest.mark.parametrize("classes", [None, ["tea"]])
+@pytest.mark.parametrize("splits", [SPLITS, {"train": {"masks": False}}])
+def test_a_column_of_splits_under_another_name(folder, column, classes, splits):
+    """With one split and `classes`, all rows would be trained on."""
+    (folder / "labels.csv").write_text(f"image_id,{column},tea\nOne 1,train,1\n3,val,0\n")
+    options = {"classes": classes} if classes else {}
+    assert told(open_folder(folder, splits, **options), folder) == [
+        f"labels.csv, line 1: column {column!r} seems to name the splits; call it 'split', or remove it"
+    ]
+    listed = {"train": {"list": "all.txt", "masks": False}}
+    (folder / "all.txt").write_text("One 1\n3\n")
+    assert told(open_folder(folder, listed, classes=["tea"]), folder) == []
+
+
+def test_lists_in_utf_16(folder):
+    (folder / "labels.csv").write_text("image_id,tea\nOne 1,1\n3,0\n")
+    (folder / "all.txt").write_text("One 1\n3\n", encoding="utf-16")
+    (fault,) = told(open_folder(folder, {"train": {"list": "all.txt", "masks": False}}), folder)
+    assert fault.startswith(
+        "all.txt: not a readable list (it is UTF-16, which spreadsheets call Unicode text"
+    )
+
+
 def test_unknown_class_of_mask_indices(folder):
     faults = open_folder(folder, SPLITS, masks="masks", mask_indices={"te": 4}).faults()
     assert faults == ["datasets.mine.with.mask_indices: unknown class 'te'; did you mean tea?"]
@@ -402,3 +426,78 @@ def test_one_mask_for_two_photographs(tmp_path):
     assert told(open_folder(tmp_path, images="photos", masks="masks"), tmp_path) == [
         "masks/a.png: is the mask of both 'a.jpg' and 'a.png'; name the masks a.jpg.png and a.png.png"
     ]
+
+
+def test_a_missing_photograph_names_the_line(folder):
+    (folder / "labels.csv").write_text("image_id,tea\nOne 1.jpg,1\n3,0\na\\x,1\n")
+    assert told(open_folder(folder), folder) == [
+        ".: expected a photograph for 'One 1.jpg', but there is no such file, only a/One 1.JPG; write that "
+        "(labels.csv, line 2)",
+        ".: expected a photograph for 'a\\\\x', but there is no such file, only b/x.bmp; write that "
+        "(labels.csv, line 4)",
+    ]
+
+
+@pytest.mark.parametrize("ending", ["gif", "bmp", "jpg", "tif"])
+def test_masks_with_another_ending_are_told(tmp_path, ending):
+    write_masks(tmp_path, a=[0, 1], b=[0, 1], c=[0, 1])
+    Image.open(tmp_path / "masks/b.png").save(tmp_path / f"masks/b.{ending}")
+    (tmp_path / "masks/b.png").unlink()
+    (tmp_path / "labels.csv").write_text("image_id,tea\na,1\nb,1\nc,1\n")
+    assert told(open_folder(tmp_path, images="photos", masks="masks"), tmp_path) == [
+        f"masks: expected a mask for 'b.png', but there is no such file, only b.{ending}, and masks are PNGs; add "
+        "it, or declare `masks: false`"
+    ]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_photographs_with_masks_that_are_read_turned(tmp_path, orientation):
+    write_masks(tmp_path, a=[0, 1], b=[0, 1])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for name in "ab":
+        Image.new("RGB", (2, 1), (9, 9, 99)).save(tmp_path / f"photos/{name}.png", exif=exif)
+    (tmp_path / "labels.csv").write_text("image_id,tea\na,1\nb,1\n")
+    data = open_folder(tmp_path, images="photos", masks="masks")
+    faults = told(data, tmp_path)
+    assert len(faults) == (2 if orientation == 6 else 0)
+    assert all("its sides are swapped, most likely because the photograph has an EXIF" in f for f in faults)
+    notes = [note for note in data.notes() if "EXIF" in note]
+    assert len(notes) == (orientation != 1)
+    assert not notes or notes[0].startswith(
+        "2 photographs with masks have an EXIF orientation, by which they are"
+    )
+    without = open_folder(tmp_path, {"all": {"masks": False}}, images="photos")
+    assert without.faults() == []
+    assert not any("EXIF" in note for note in without.notes())
+
+
+@pytest.mark.parametrize("option", ["labels", "images", "masks"])
+@pytest.mark.parametrize("path", ["/data/x", "C:\\\\data\\\\x", "C:/data/x"])
+def test_a_path_of_this_machine_is_refused(folder, option, path):
+    with pytest.raises(
+        SeedbedError, match=rf"datasets.mine.with.{option}: expected a path relative to the root, got"
+    ):
+        open_folder(folder, **{option: path})
+
+
+def test_a_class_that_is_declared_twice(folder):
+    with pytest.raises(
+        SeedbedError, match=r"datasets.mine.with.classes: class 'tea' is there 2 times; keep one"
+    ):
+        open_folder(folder, classes=["tea", "coffee cup", "tea"])
+
+
+def test_photographs_that_no_row_names_are_noted(folder):
+    data = open_folder(folder, SPLITS)
+    assert data.faults() == data.notes() == []
+    (folder / "labels.csv").write_text("image_id,split,tea\nOne 1,train,1\nb/3.webp,val,0\n")
+    data = open_folder(folder, SPLITS)
+    assert data.faults() == []
+    assert data.notes() == [
+        f"2 photographs are not in the data set, since no row names them, first {folder}/a/deep/zwölf.v2.png"
+    ]
+    (folder / "a/deep/zwölf.v2.png").unlink()
+    data = open_folder(folder, SPLITS)
+    assert data.faults() == []
+    assert data.notes() == [f"1 photograph is not in the data set, since no row names it, {folder}/b/x.bmp"]

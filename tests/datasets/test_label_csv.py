@@ -102,11 +102,133 @@ def test_other_separators(read, separator, name):
 
 def test_files_that_are_no_tables(read, tmp_path):
     assert told(read("")) == ["labels.csv: expected a CSV of labels, but the file is empty"]
-    (fault,) = told(read('image_id,labels\na,"cat\nb,dog\n'))
-    assert fault.startswith("labels.csv: not a readable CSV (unexpected end of data)")
     (tmp_path / "labels.csv").write_bytes("image_id,Bär\n".encode("latin-1"))
     (fault,) = told(read_label_csv(tmp_path / "labels.csv"))
-    assert fault.endswith("save it as UTF-8 with commas")
+    told_of_bytes = "not a readable CSV (byte 0xe4 in line 1 is not UTF-8); save it as UTF-8 with commas"
+    assert fault == f"labels.csv: {told_of_bytes}"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_named(encoding, tmp_path):
+    (tmp_path / "labels.csv").write_bytes("image_id,cat\na,1\n".encode(encoding))
+    (fault,) = told(read_label_csv(tmp_path / "labels.csv"))
+    assert fault.startswith(
+        "labels.csv: not a readable CSV (it is UTF-16, which spreadsheets call Unicode text"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        (
+            'a,cat\nb,"dog\nc,cat\n',
+            "line 3: a quotation mark opens a cell and is not closed in this line; close it, or remove it",
+        ),
+        (
+            'a,cat\nb,"dog\nc,"cat"\n',
+            "line 3: a quotation mark opens a cell and is not closed in this line; close it, or remove it",
+        ),
+        (
+            'a,cat\nb,"dog"s\nc,cat\n',
+            "line 3: text follows a closing quotation mark; write two marks for one inside a cell",
+        ),
+    ],
+)
+def test_quotation_marks(read, rows, fault):
+    table = read(f"image_id,labels\n{rows}")
+    assert told(table) == [f"labels.csv, {fault}"]
+    assert not table.readable
+
+
+@pytest.mark.parametrize("header", ["image_id,cat,dog", "image_id,split,cat", "image_id,labels"])
+@pytest.mark.parametrize("rows", ["", "\n\n", ",,\n", " \n\t\n"])
+def test_a_header_without_rows_is_one_fault(read, header, rows):
+    table = read(f"{header}\n{rows}")
+    assert told(table) == ["labels.csv: expected a row for each image below the header, got none; add them"]
+    assert not table.readable
+
+
+@pytest.mark.parametrize("last", [",,", "   ", "\t", ",,,,", '"",""'])
+def test_rows_without_any_text_are_nothing(read, last):
+    table = read(f"image_id,cat,dog\na,1,0\n{last}\nb,0,1\n{last}\n")
+    assert told(table) == []
+    assert table.lines == {"a": 2, "b": 4}
+
+
+@pytest.mark.parametrize(
+    ("no", "yes"), [("False", "True"), ("FALSE", "TRUE"), ("false", "true"), ("0.0", "1.0")]
+)
+def test_truth_values(read, no, yes):
+    table = read(f"image_id,cat,dog\na,{yes},{no}\nb,{no},{no}\n")
+    assert told(table) == []
+    assert {i: row.tolist() for i, row in table.rows.items()} == {"a": [True, False], "b": [False, False]}
+
+
+@pytest.mark.parametrize("column", ["label", "Labels", "class", "CLASSES", "Category", "tags"])
+@pytest.mark.parametrize("classes", [None, ["cat", "dog"]])
+def test_a_column_of_names_under_another_name(read, column, classes):
+    table = read(f"image_id,{column}\na,cat\nb,dog\n", classes)
+    assert told(table) == [
+        f"labels.csv, line 1: column {column!r} seems to name the classes; call it 'labels', or remove it"
+    ]
+    beside = read(f"image_id,{column},cat,dog\na,big,1,0\nb,small,0,1\n", classes)
+    assert told(beside) == ([] if classes else told(table))
+
+
+@pytest.mark.parametrize("column", ["label", "labels", "class"])
+def test_0_and_1_in_a_column_that_is_not_named_after_a_class(read, column):
+    """It would be a class `label`, or two classes `0` and `1`."""
+    table = read(f"image_id,{column}\na,1\nb,0\n")
+    assert told(table) == [
+        f"labels.csv, line 1: column {column!r} holds 0 and 1, but its name is not that of a class; "
+        "call it what 1 means"
+    ]
+
+
+def test_numbers_may_be_names_if_they_are_declared(read):
+    table = read("image_id,labels\na,1\nb,0\n", ["0", "1"])
+    assert (told(table), table.rows["a"].tolist()) == ([], [False, True])
+    assert read("image_id,labels\na,1\nb,0\nc,2\n").classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("cell", "advice"),
+    [
+        ('"[""cat"",""dog""]"', "write 'cat;dog'"),
+        ("\"['cat', 'dog']\"", "write 'cat;dog'"),
+        ('["cat";"dog"]', "write 'cat;dog'"),
+        ("['cat']", "write 'cat'"),
+        ("[]", "leave the cell empty"),
+        ("\"('cat', 'dog')\"", "write 'cat;dog'"),
+        ("\"{'cat'}\"", "write 'cat'"),
+        ("'cat'", "write 'cat'"),
+    ],
+)
+def test_lists_as_python_and_json_write_them(read, cell, advice):
+    table = read(f"image_id,labels\na,{cell}\nb,cat\nc,dog\n")
+    (fault,) = told(table)
+    assert fault.startswith("labels.csv, line 2: expected names separated by ';', got ")
+    assert fault.endswith(f"; {advice}")
+    assert table.classes == ("cat", "dog")
+
+
+def test_names_with_brackets_are_names(read):
+    assert read("image_id,labels\na,cat (big);(other)\nb,dog[2]\nc,(other)\n").classes == (
+        "(other)",
+        "cat (big)",
+        "dog[2]",
+    )
+
+
+def test_a_declared_class_that_is_misspelt(read):
+    rows = "a,dog\nb,dog\nc,cat\n"
+    assert told(read(f"image_id,labels\n{rows}", ["cat", "dgo"])) == [
+        f"labels.csv, line {line}: no cell names the class 'dgo' of `classes`, but several name 'dog'; correct "
+        "one of them"
+        for line in (2, 3)
+    ]
+    (fault,) = told(read("image_id,labels\na,dog\nb,dgo\nc,cat\n", ["cat", "dog"]))
+    assert fault == "labels.csv, line 3: unknown class 'dgo'; did you mean dog?"
 
 
 @pytest.mark.parametrize("image_id", ["../../x", "/x.jpg", "a/../../x", "..\\x", "\\\\host\\x"])

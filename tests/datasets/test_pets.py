@@ -89,7 +89,7 @@ def test_torchvision_reads_the_same(folder):
         ("Abyssinian_3 1 2 1", "trainval.txt, line 4: expected breed 1 and species of a cat"),
         (
             "Abyssinian_3 2 1 1",
-            "expected breed 1 and species of a cat, as the name and the lines before say, got 2 1",
+            "expected breed 1 and species of a cat, as the name and the other lines say, got 2 1",
         ),
         ("pug_8 1 2 1", "expected breed 1 and species of a dog"),
         ("Abyssinian_3", "got nothing"),
@@ -169,3 +169,37 @@ def test_breeds_for_the_labels_and_pet_for_the_masks(folder):
     data = open_dataset("pets", DatasetDeclaration.model_validate(raw), folder)
     assert data.classes == ("Abyssinian", "American Bulldog")
     assert data.mask("american_bulldog_10").tolist() == [[0, 0, 255, 1], [0, 255, 1, 1]]
+
+
+def test_one_wrong_line_is_one_fault_wherever_it_is(folder):
+    """What most lines say counts, not what the first one does."""
+    lines = ["pug_0 9 2 1", *(f"pug_{k} 3 2 1" for k in range(1, 6)), *TRAINVAL]
+    for line in lines:
+        name = line.split()[0]
+        Image.new("RGB", (4, 2), (7, 99, 199)).save(folder / f"images/{name}.jpg")
+        Image.fromarray(TRIMAP).save(folder / f"annotations/trimaps/{name}.png")
+    path = folder / "annotations/trainval.txt"
+    for wrong, told in (
+        (
+            "pug_0 9 2 1",
+            "expected breed 3 and species of a dog, as the name and the other lines say, got 9 2",
+        ),
+        ("pgu_0 3 2 1", "expected breed 3 to be pug, as in the other lines, got 'pgu'"),
+    ):
+        path.write_text("\n".join([wrong, *lines[1:]]) + "\n")
+        name = wrong.split()[0]
+        Image.new("RGB", (4, 2), (8, 99, 199)).save(folder / f"images/{name}.jpg")
+        Image.fromarray(TRIMAP).save(folder / f"annotations/trimaps/{name}.png")
+        assert open_pets(folder).faults() == [f"{path}, line 1: {told}; correct the line"]
+
+
+def test_photographs_with_another_ending(folder):
+    for path in (folder / "images").iterdir():
+        Image.open(path).save(path.with_suffix(".png"))
+        path.unlink()
+    data = open_pets(folder)
+    assert data.faults() == []
+    assert data.source("pug_7") == folder / "images/pug_7.png"
+    (folder / "annotations/trimaps/pug_7.png").rename(folder / "annotations/trimaps/pug_7.gif")
+    (fault,) = open_pets(folder).faults()
+    assert "expected a trimap, but there is no such file, only pug_7.gif, and masks are PNGs" in fault

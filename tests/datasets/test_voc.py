@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
 from seedbed.datasets.mask_sums import mask_digest, mask_key
@@ -323,3 +324,21 @@ def test_real_photographs_are_sound(test_data, labels):
     first = data.image_ids("train")[0]
     assert data.labels(first).tolist() == [c == "cow" for c in classes]  # its row of image_labels.csv
     assert set(np.unique(data.mask(first))) == {0, 2, 255}
+
+
+@pytest.mark.parametrize("option", ["labels", "images", "masks"])
+def test_a_path_of_this_machine_is_refused(voc, option):
+    """It would enter the identity of all that is made, which would differ where equal data stands elsewhere."""
+    with pytest.raises(
+        SeedbedError, match=rf"with.{option}: expected a path relative to the root, got '/x.csv'"
+    ):
+        open_dataset("mine", declare(**{"labels": "annotations", option: "/x.csv"}), voc)
+    with pytest.raises(ValidationError, match=r"expected a path relative to the root, got '/x/train.txt'"):
+        declare("annotations", {"train": {"list": "/x/train.txt"}})
+
+
+def test_labels_of_an_unknown_sort(voc):
+    with pytest.raises(
+        SeedbedError, match=r"with.labels: expected annotations, csv, or a path that ends in .npy or"
+    ):
+        open_dataset("mine", declare("xml"), voc)

@@ -314,11 +314,11 @@ def test_without_thresholds_there_is_no_sweep(tmp_path: Path) -> None:
             {"settings": {"toy": {"dump_cams": {"x": [1, float("nan")]}}}},
             "params.yaml: settings.toy.dump_cams.x.1: expected ",
         ),
-        ({"rngs": [float("inf")]}, "params.yaml: rngs.0: Input should be a finite number, got inf"),
-        ({"rngs": [0, -1]}, "params.yaml: rngs.1: Input should be greater than or equal to 0, got -1"),
+        ({"rngs": [float("inf")]}, "params.yaml: rngs.0: expected a finite number, got inf"),
+        ({"rngs": [0, -1]}, "params.yaml: rngs.1: expected at least 0, got -1"),
         (
             {"datasets": {"toy": TWO["toy"] | {"shards": 1_000_000_000}}},
-            "params.yaml: datasets.toy.shards: Input should be less than or equal to 4096, got 1000000000",
+            "params.yaml: datasets.toy.shards: expected at most 4096, got 1000000000",
         ),
     ],
 )

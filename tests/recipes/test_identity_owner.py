@@ -106,8 +106,10 @@ def test_a_changed_input_changes_the_node_and_its_descendants_only(
 
 
 def test_an_inherited_use_of_masks_is_part_of_the_identity(tmp_path: Path) -> None:
+    number = {"settings": {"toy": {"pseudo_masks": {"background_score": 0.25}}}}
     child = {"extends": "base", "nodes": {"masks_": {"inherited": {"threshold": "0.25, by the paper"}}}}
-    base, tasks = tasks_of(tmp_path, "base", child=child), tasks_of(tmp_path, "child", child=child)
+    graph = make_workflow(tmp_path, number, child=child).graph()
+    base, tasks = graph.recipe_tasks("base", 0), graph.recipe_tasks("child", 0)
     assert changed(identities(base), identities(tasks)) == DESCENDANTS["masks_"]
 
 

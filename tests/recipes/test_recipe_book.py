@@ -231,7 +231,7 @@ def child(**nodes: Any) -> dict[str, Any]:
         ),
         (
             child(masks_={"with": {"decide": "argmx"}}),
-            "recipe child, node masks_ (stage pseudo_masks): decide: Input should be 'argmax' or 'same_pair', got",
+            "recipe child, node masks_ (stage pseudo_masks): decide: expected 'argmax' or 'same_pair', got",
         ),
         (
             child(masks_={"with": {"crf": "irm"}}),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save
 
 from result_files import judgement_bytes
 from seedbed.artifacts.label_maps import encode_label_map, pack_label_maps
@@ -97,6 +98,11 @@ def probabilities_of(splits: Iterable[str]) -> dict[str, bytes]:
     """Shard 0 of each split: a probability of one half of each class."""
     halves = {"probabilities": np.full(len(CLASSES), 0.5, np.float32)}
     return {f"{split}-0.safetensors": pack_vectors(dict.fromkeys(SPLITS[split], halves)) for split in splits}
+
+
+def network() -> bytes:
+    """The weights of a classifier of three classes with four channels."""
+    return save({"head.weight": np.arange(12, dtype=np.float32).reshape(3, 4, 1, 1) ** 2})
 
 
 def history(steps: int = 6) -> bytes:
@@ -274,7 +280,7 @@ def write_sweep(maker: Maker) -> Maker:
     for s in (0, 1):
         axes = f"rng{s}"
         classifier = maker.node(
-            axes, "classifier", "classifier", {"model.safetensors": b"m", "history.csv": history()}
+            axes, "classifier", "classifier", {"model.safetensors": network(), "history.csv": history()}
         )
         maker.node(
             axes,

@@ -190,10 +190,16 @@ def test_voc_groups_are_taken_where_classes_have_their_names(scored: Maker) -> N
     assert {"occurrence", "size", "group"} <= set(frame["grouping"])
 
 
-def test_an_unknown_class_in_a_group_is_refused(scored: Maker) -> None:
-    message = "settings.squares.report.class_groups: unknown class 'cot'; did you mean"
-    with pytest.raises(SeedbedError, match=message):
-        class_groups.frame(scored.page(class_groups={"food": {"meat": ("cot",)}}))
+def test_unknown_and_missing_classes_of_groups_are_refused(scored: Maker) -> None:
+    for members, fault in (
+        (
+            ("cot",),
+            "class_groups of data set 'squares': food: group 'meat': unknown class 'cot'; did you mean",
+        ),
+        (("cat", "dog"), "class_groups of data set 'squares': food: no group has 'cow'; add what is missing"),
+    ):
+        with pytest.raises(SeedbedError, match=fault):
+            class_groups.frame(scored.page(class_groups={"food": {"meat": members}}))
 
 
 def test_agreement_of_rounds_is_a_row_each(maker: Maker) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from report.conftest import DATASET, HEIGHT, SPLITS, WIDTH, Maker, cams_of, history, mask_scores
+from report.conftest import DATASET, HEIGHT, SPLITS, WIDTH, Maker, cams_of, history, mask_scores, network
 from seedbed.artifacts.label_maps import encode_label_map, pack_label_maps
 from seedbed.errors import SeedbedError
 from seedbed.labels import IGNORE
@@ -26,7 +26,7 @@ def squares(share: int) -> dict[str, bytes]:
 
 def add_training(maker: Maker, axes: str, rows: dict[int, int]) -> None:
     """A classifier with CAMs and labels from some epochs, whose class 1 has so many rows; and from the last weights."""
-    files = {"model.safetensors": b"m", "history.csv": history()}
+    files = {"model.safetensors": network(), "history.csv": history()}
     classifier = maker.node(axes, "classifier", "classifier", files)
     for epoch, share in rows.items():
         cams = maker.node(

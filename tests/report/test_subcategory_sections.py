@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from report.conftest import CLASSES, Maker, cams_of, history, mask_scores
+from report.conftest import CLASSES, Maker, cams_of, history, mask_scores, network
 from seedbed.artifacts.tables import TABLE, encode_table
 from seedbed.report.page import run
 from seedbed.report.section import all_sections
@@ -20,8 +20,8 @@ def write_rounds(maker: Maker) -> Maker:
     """A plain classifier and two rounds at two random seeds; CAMs of round r and seed s score 0.3 + 0.1·r + 0.02·s."""
     for s in (0, 1):
         axes = f"rng{s}"
-        network = {"model.safetensors": b"m", "history.csv": history()}
-        source = maker.node(axes, "classifier", "classifier", network)
+        files = {"model.safetensors": network(), "history.csv": history()}
+        source = maker.node(axes, "classifier", "classifier", files)
         score(maker, axes, source, 0, s, "psa")
         for number in (1, 2):
             owner = f"sccam-{number}"
@@ -31,7 +31,7 @@ def write_rounds(maker: Maker) -> Maker:
                 owner=owner, facts={"clusters": 2},
             )  # fmt: skip
             source = maker.node(
-                axes, f"classifier_{number}", "classifier", network, {"subcategories": found}, owner=owner
+                axes, f"classifier_{number}", "classifier", files, {"subcategories": found}, owner=owner
             )
             score(maker, axes, source, number, s, owner)
     return maker

@@ -12,7 +12,7 @@ from recipe_files import BASE, make_workflow
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.artifacts.manifest import FileEntry, Manifest, Record, content_digest, merge_shards, sha256_bytes
-from seedbed.artifacts.maps import Maps, pack_maps
+from seedbed.artifacts.maps import CHANNELS, SALIENCY, Maps, class_score_histogram, pack_maps
 from seedbed.cam.otsu import BINS
 from seedbed.errors import SeedbedError
 from seedbed.metrics.confusion import confusion_counts
@@ -61,16 +61,33 @@ def stored(
             ledger=[],
             content=content_digest(records),
             records=records,
+            histograms={split: sum(found).tolist()} if (found := counted(part)) else None,
         )
         write_bytes(folder / f"{name}.safetensors", data)
     write_bytes(folder / "manifest.json", merge_shards(sidecars).to_bytes())
     return Artifact(folder)
 
 
+def counted(maps: dict[str, Maps]) -> list[np.ndarray]:
+    """The histogram of each image that has a class."""
+    found = [class_score_histogram(one, {"normalisation": "none"}) for one in maps.values()]
+    return [one for one in found if one is not None]
+
+
 def of_scikit_image(maps: dict[str, Maps]) -> float:
     pooled = np.concatenate([one.maps[0].max(axis=0).ravel() for one in maps.values() if one.class_ids])
     counts, edges = np.histogram(pooled, BINS, (0, 1))
     return float(threshold_otsu(hist=(counts, (edges[1:] + edges[:-1]) / 2)))
+
+
+def test_saliency_and_images_without_a_class_are_not_counted() -> None:
+    scores = np.full((1, *SIZE), 0.5, np.float32)
+    scores[0, 0, 0] = 1
+    counts = class_score_histogram(Maps((0,), SIZE, (scores,)), {"normalisation": "none"})
+    assert {place: count for place, count in enumerate(counts) if count} == {BINS // 2: 47, BINS - 1: 1}
+    assert class_score_histogram(Maps((), SIZE, ()), {"normalisation": "none"}) is None
+    saliency = {"normalisation": "none", CHANNELS: [SALIENCY]}
+    assert class_score_histogram(Maps((0,), SIZE, (scores,)), saliency) is None
 
 
 @pytest.mark.parametrize("shards", [1, 3])
@@ -114,7 +131,7 @@ def test_pseudo_masks_are_equal_for_any_number_of_shards_and_say_the_number(tmp_
 
 
 def test_a_number_leaves_the_manifest_as_it_was(tmp_path: Path) -> None:
-    one = job(PseudoMasksParameters(), stored(tmp_path, random_maps()), "train-0", IDS)
+    one = job(PseudoMasksParameters(background_score=0.5), stored(tmp_path, random_maps()), "train-0", IDS)
     assert len(list(run(one))) == len(IDS)
     assert one.facts == {}
     assert PseudoMasksParameters(background_score="otsu", decide="same_pair").pooled() == {}
@@ -200,15 +217,10 @@ def data_files(workflow: Workflow, unit: str, node: str) -> list[str]:
     return [path.name for path in command.reads if path.parent.name == node and path.suffix != ".json"]
 
 
-def test_a_job_reads_its_own_shard_and_all_of_train(tmp_path: Path) -> None:
+def test_a_job_reads_its_own_shard_and_the_manifest(tmp_path: Path) -> None:
     workflow = planned(tmp_path)
-    train, val = ["train-0.safetensors", "train-1.safetensors"], ["val-0.safetensors", "val-1.safetensors"]
-    assert data_files(workflow, "masks_/train-1", "refined") == train[::-1]
-    assert data_files(workflow, "masks_/val-0", "refined") == val[:1] + train
-    assert data_files(workflow, "scores/refined-val", "refined") == val + train
-    assert data_files(workflow, "scores/refined-train", "refined") == train
-    settings = {"toy": SETTINGS["toy"] | {"pseudo_masks": BOTH, "evaluate": {}}}
-    workflow = planned(tmp_path / "numbers", settings)
+    val = ["val-0.safetensors", "val-1.safetensors"]
+    assert data_files(workflow, "masks_/train-1", "refined") == ["train-1.safetensors"]
     assert data_files(workflow, "masks_/val-0", "refined") == val[:1]
     assert data_files(workflow, "scores/refined-val", "refined") == val
 
@@ -216,7 +228,8 @@ def test_a_job_reads_its_own_shard_and_all_of_train(tmp_path: Path) -> None:
 def test_what_a_recipe_says_of_its_number_is_not_said_of_otsu(tmp_path: Path) -> None:
     node = BASE["nodes"]["masks_"] | {"inherited": {"threshold": "0.50 was found on masks"}}
     noted = {"extends": "base", "nodes": {"masks_": node}}
-    for settings, ledger in ((SETTINGS, {}), ({}, {"threshold": "0.50 was found on masks"})):
+    number = {"toy": {"pseudo_masks": {"background_score": 0.5}}}
+    for settings, ledger in ((SETTINGS, {}), (number, {"threshold": "0.50 was found on masks"})):
         config = {"datasets": TWO, "settings": settings}
         made = make_workflow(tmp_path, config, noted=noted).graph().task("noted", "masks_", 0)
         assert dict(made.inherited) == ledger

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from seedbed.artifacts.forms import FORMS
 from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Input, Parameters, ShardedParameters, Stage
-from seedbed.runtime.validation import validate_model
+from seedbed.validation import validate_model
 
 
 class Inner(BaseModel):
@@ -72,9 +72,9 @@ def refusal(raw: dict[str, Any]) -> str:
             {"named": {"x": {"colour_jiter": 3}}},
             "named.x: unknown key 'colour_jiter'; did you mean colour_jitter?",
         ),
-        ({"mode": "argmx"}, "mode: Input should be 'argmax' or 'same_pair', got 'argmx'"),
-        ({"torch_threads": 0}, "torch_threads: Input should be greater than or equal to 1, got 0"),
-        ({"inner": {"crop": "wide"}}, "inner.crop: Input should be a valid integer"),
+        ({"mode": "argmx"}, "mode: expected 'argmax' or 'same_pair', got 'argmx'; did you mean argmax?"),
+        ({"torch_threads": 0}, "torch_threads: expected at least 1, got 0"),
+        ({"inner": {"crop": "wide"}}, "inner.crop: expected a whole number, got 'wide'"),
         ({"threshold": "1.5"}, "threshold: expected a threshold of at most 1; write it like 0.30"),
         ({"mode": "nothing"}, "unknown method 'nothing'; known: argmax"),
     ],

@@ -116,7 +116,7 @@ def test_counts_of_each_label_map(tmp_path: Path) -> None:
 
 def test_counts_of_each_cam_at_the_fixed_threshold(tmp_path: Path) -> None:
     """Background where the score is at most 0.25, the threshold included."""
-    found = read_judgement(written(evaluate(job(EVALUATE, cams())), tmp_path))
+    found = read_judgement(written(evaluate(job(EVALUATE, cams(), background_score=0.25)), tmp_path))
     decided = {
         "a": np.array([[0, 1, 1, 1, 1, 0]], np.uint8),
         "b": np.array([[2, 2, 0, 2, 0, 0]], np.uint8),

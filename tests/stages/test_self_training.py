@@ -3,11 +3,13 @@
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
+from adapted_recipes import adapted
 from seedbed.artifacts.artifact import Artifact
 from seedbed.datasets.index import IndexedDataset
 from seedbed.datasets.table import open_dataset
@@ -24,25 +26,27 @@ ROUNDS = ["pets-gradcampp-epoch5", "pets-selftraining-1", "pets-selftraining-2",
 TINY = {"backbone": "test_resnet", "weights": "none", "batch_size": 8}
 
 
+def smaller(values: dict[str, Any]) -> None:
+    """Give a node's parameters tiny networks and few epochs."""
+    if "backbone" in values:
+        values |= TINY
+    if "epochs" in values:
+        values["epochs"] = 2 if values["epochs"] == 20 else 1
+    if "keep_epochs" in values:
+        values["keep_epochs"] = [1]
+    if "regions" in values:
+        # Hardly any background: so few steps would teach these networks nothing else.
+        values["regions"] = "bg0.01-fg0.20"
+    if "sizes" in values:
+        values["sizes"] = [32, 64]
+
+
 @pytest.fixture(scope="module")
 def workflow(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     """The committed recipes with tiny networks, of 2 epochs instead of 20 and 1 instead of 5, all run."""
     folder = tmp_path_factory.mktemp("recipes")
-    for path in (ROOT / "recipes").glob("*.yaml"):
-        recipe = yaml.safe_load(path.read_text().replace("@epoch5", "@epoch1"))
-        for node in recipe["nodes"].values():
-            if node is not None and "backbone" in (node.get("with") or {}):
-                node["with"] |= TINY
-            if node is not None and "epochs" in (node.get("with") or {}):
-                node["with"]["epochs"] = 2 if node["with"]["epochs"] == 20 else 1
-            if node is not None and "keep_epochs" in (node.get("with") or {}):
-                node["with"]["keep_epochs"] = [1]
-            if node is not None and "regions" in (node.get("with") or {}):
-                # Hardly any background: so few steps would teach these networks nothing else.
-                node["with"]["regions"] = "bg0.01-fg0.20"
-            if node is not None and "sizes" in (node.get("with") or {}):
-                node["with"]["sizes"] = [32, 64]
-        (folder / path.name).write_text(yaml.safe_dump(recipe, sort_keys=False))
+    for name, text in adapted((path.stem for path in (ROOT / "recipes").glob("*.yaml")), smaller).items():
+        (folder / f"{name}.yaml").write_text(text.replace("@epoch5", "@epoch1"))
     small = {"epochs": 1, "augmentation": {"resize_long": [48, 64], "crop": 64}}
     config = {
         "dataset": "tiny",

@@ -170,7 +170,7 @@ FAULTS = [
     "say in `mask_indices` which index each class has",
     "masks/jpeg.png: not a readable mask (not a PNG); replace it",
     "masks: the mask of 'twice' could be twice.PNG or twice.png; keep one",
-    "photos: expected a photograph for 'gone', but there is no such file",
+    "photos: expected a photograph for 'gone', but there is no such file (labels.csv, line 12)",
     "masks/e.png: is the mask of both 'e.jpg' and 'e.png'; name the masks e.jpg.png and e.png.png",
     "labels.csv, line 9: './d.png' is the same file as 'd' (labels.csv, line 8); keep one",
     "masks: expected a mask for 'lost.png', but there is no such file; add it, or declare `masks: false`",
@@ -226,3 +226,62 @@ def test_every_fault_of_a_folder_at_once(folder):
     )
     assert found.faults == FAULTS
     assert found.notes[0] == "data set 'mine': 4 classes; images: train 11, extra 2"
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_column_that_is_the_same_for_every_image_is_told(folder, value):
+    photograph(folder, "a.jpg", "b.jpg", "c.jpg")
+    (folder / "labels.csv").write_text(
+        f"image_id,split,cat,reviewed\na,train,1,{value}\nb,train,0,{value}\nc,val,1,{value}\n"
+    )
+    found = doctor(folder, {"train": {"masks": False}, "val": {"masks": False}})
+    told = (
+        "every image has the class 'reviewed'; if it is not one, as a column `reviewed` is not, leave it out of "
+        "`classes`"
+    )
+    assert (told in found.notes) == bool(value)
+    assert [("class 'reviewed' has no image in split 'train'" in fault) for fault in found.faults] == [
+        True
+    ] * (not value)
+    declared = doctor(folder, {"train": {"masks": False}, "val": {"masks": False}}, classes=["cat"])
+    assert not any("every image" in note for note in declared.notes)
+
+
+def test_many_masks_with_one_fault_are_one_line(folder):
+    names = [f"p{k}" for k in range(30)]
+    photograph(folder, *(f"{name}.jpg" for name in names))
+    rows = "".join(f"{name},{'train' if k < 20 else 'val'},{k % 2}\n" for k, name in enumerate(names))
+    (folder / "labels.csv").write_text(f"image_id,split,cat\n{rows}")
+    for k, name in enumerate(names):
+        mask(folder, name, [0, 9 if k % 3 else 7, 0, 0])
+    first, second = doctor(folder, {"train": {}, "val": {}}, masks="masks").faults
+    assert first.startswith("masks/p0.png: mask holds unknown index 7; known: [0, 1, 255]; ")
+    assert " (and 9 more likewise: " in first
+    assert "masks/p3.png" in first
+    assert second.startswith("masks/p1.png: mask holds unknown index 9; ")
+    assert second.endswith(
+        f" (and 19 more likewise: {folder}/masks/p2.png, masks/p4.png, …)".replace(f"{folder}/", "")
+    )
+
+
+def test_a_voc_root_without_photographs_is_one_line(tmp_path):
+    """One line about 300 photographs, not 300; masks and labels are there."""
+    for below in ("JPEGImages", "ImageSets/Segmentation", "Annotations"):
+        (tmp_path / below).mkdir(parents=True)
+    for split, ids in (("train", range(200)), ("val", range(200, 300))):
+        (tmp_path / f"ImageSets/Segmentation/{split}.txt").write_text("".join(f"p{k}\n" for k in ids))
+        for k in ids:
+            name = ("cat", "dog")[k % 2]
+            (tmp_path / f"Annotations/p{k}.xml").write_text(
+                f"<annotation><object><name>{name}</name></object></annotation>"
+            )
+    masks = {"masks": False}
+    declared = {"kind": "voc", "root": str(tmp_path), "splits": {"train": masks, "val": masks}}
+    raw = {"dataset": "voc", "recipes": ["psa"], "settings": {"voc": SMALL}}
+    config = parse_config(raw | {"datasets": {"voc": declared | {"with": {"classes": ["cat", "dog"]}}}})
+    faults = examine(Workflow(config, RecipeBook(RECIPES), tmp_path / "results")).faults
+    images = tmp_path / "JPEGImages"
+    assert faults == [
+        f"{images}/p0.jpg: expected a photograph, but there is no such file (and 299 more likewise: {images}/p1.jpg, "
+        f"{images}/p2.jpg, …)"
+    ]

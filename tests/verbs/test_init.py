@@ -107,7 +107,6 @@ def test_a_csv(checkout: Path, photos: Path) -> None:
         "crop 32, resize_long 32 to 64  the median photograph is 48 × 36",
         "-dataset: toy  # for now\n+dataset: my-birds  # for now\n datasets:\n+  my-birds:",
         "+    predict: {splits: [train]}",
-        "+    pseudo_masks: {background_score: otsu}",
         "  seedbed doctor ",
         "  seedbed export psa.predictions --out masks ",
     ):
@@ -148,7 +147,8 @@ def test_masks_that_mirror_the_photographs_are_declared(checkout: Path, photos: 
     told = init(photos)
     assert "masks: masks: train 1 of 4, val 2 of 2; they are used for scores only" in told.lines
     written = yaml.safe_load((checkout / "params.yaml").read_text())["settings"]["my-birds"]
-    assert written["evaluate"] == written["pseudo_masks"] == {"background_score": "otsu"}
+    assert "evaluate" not in written
+    assert "pseudo_masks" not in written
     assert declared(checkout, "my-birds") == {
         "kind": "folder",
         "root": str(photos),
@@ -166,6 +166,29 @@ def test_masks_with_faults_are_left_out_and_it_says_why(checkout: Path, photos: 
     assert line.startswith("masks: masks is not used: ")
     assert "unknown index 77" in line
     assert declared(checkout, "my-birds")["splits"] == {"train": {"masks": False}}
+
+
+def test_masks_with_other_indices_name_mask_indices(checkout: Path, photos: Path) -> None:
+    """The labels tell which index is whose, and what the line says can be pasted."""
+    flat(photos)
+    for k in range(6):
+        masks(photos, [f"masks/{k}.png"], index=30 if k % 2 else 10)
+    (line,) = [line for line in init(photos).lines if line.startswith("mask_indices: ")]
+    assert line == (
+        "mask_indices: the masks hold the indices 10, 30; to use them, write `mask_indices: {robin: 30, wren: 10}` "
+        "below `with`, and leave `masks: false` out"
+    )
+    text = (checkout / "params.yaml").read_text()
+    text = text.replace("masks: masks", "masks: masks, mask_indices: {robin: 30, wren: 10}")
+    (checkout / "params.yaml").write_text(text.replace("train: {masks: false}", "train: {}"))
+    assert declared(checkout, "my-birds")["with"]["mask_indices"] == {"robin": 30, "wren": 10}
+
+
+def test_an_index_that_labels_do_not_tell_is_left_open(checkout: Path, photos: Path) -> None:
+    flat(photos)
+    masks(photos, [f"masks/{k}.png" for k in range(6)], index=77)
+    (line,) = [line for line in init(photos).lines if line.startswith("mask_indices: ")]
+    assert "write `mask_indices: {robin: …, wren: …}` below `with`" in line
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
@@ -223,10 +246,8 @@ def test_the_command(
     assert left.value.code == 1
     told = capsys.readouterr()
     assert told.out == ""
-    assert (
-        told.err
-        == f"seedbed: error: {photos}: expected a photograph for '0.jpg', but there is no such file\n"
-    )
+    missing = f"{photos}: expected a photograph for '0.jpg', but there is no such file"
+    assert told.err == f"seedbed: error: {missing} ({photos}/labels.csv, line 2)\n"
 
 
 def test_a_path_that_params_yaml_would_read_otherwise(checkout: Path, tmp_path: Path) -> None:
@@ -243,9 +264,9 @@ def test_every_fault_is_told_and_nothing_is_written(checkout: Path, photos: Path
     for name in ("2.jpg", "4.jpg"):
         (photos / name).unlink()
     before = (checkout / "params.yaml").read_bytes()
-    assert init(photos) == Initialised(
-        [], [f"{photos}: expected a photograph for '{k}.jpg', but there is no such file" for k in (2, 4)]
-    )
+    missing = f"{photos}: expected a photograph for '{{}}.jpg', but there is no such file"
+    lines = [f"{missing.format(k)} ({photos}/labels.csv, line {k + 2})" for k in (2, 4)]
+    assert init(photos) == Initialised([], lines)
     assert (checkout / "params.yaml").read_bytes() == before
 
 

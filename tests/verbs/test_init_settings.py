@@ -79,12 +79,6 @@ def test_few_photographs_or_classes_leave_the_backbone_as_it_was_pretrained() ->
     assert "confident_regions" not in fitted.settings
 
 
-def test_the_background_score_needs_no_masks() -> None:
-    for trained, classes in ((40, 2), (500, 20)):
-        fitted = fit([(320, 240)] * trained, trained, classes, CPU)
-        assert fitted.settings["pseudo_masks"] == {"background_score": "otsu"}
-
-
 def test_more_with_a_gpu() -> None:
     """0.8 x 500 = 400, of which 384 is a multiple of 32; 100 steps per epoch of 16."""
     fitted = fit([(500, 375)] * 1600, 1600, 6, GPU)

@@ -1,6 +1,7 @@
 """A small checkout of this repository in which tests run both engines: tiny images, one epoch, counted stage calls."""
 
 import hashlib
+import json
 import os
 import shlex
 import shutil
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+from seedbed.artifacts.artifact import Artifact
+from seedbed.artifacts.models import MODEL, read_state
 from seedbed.plan.commands import Command
 from seedbed.runtime.paths import PARAMS, RUNS, WORK
 from stages_in_process import run_command
@@ -207,6 +210,22 @@ class Checkout:
     def write_params(self, params: dict[str, Any]) -> None:
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
+    def nodes(self) -> dict[str, dict[str, Artifact]]:
+        """Artifacts of random seed 0, by owner and node."""
+        found: dict[str, dict[str, Artifact]] = {}
+        for manifest in self.results.glob("*/*/rng0/**/manifest.json"):
+            _, owner, *_, node, _ = manifest.relative_to(self.results).parts
+            found.setdefault(owner, {})[node] = Artifact(manifest)
+        return found
+
+    def judged(self, judge: str) -> dict[tuple[str, str], Any]:
+        """What a judge wrote, by owner and name of the file."""
+        found = self.results.glob(f"[!.]*/*/**/{judge}/*.json")
+        return {
+            (path.relative_to(self.results).parts[1], path.stem): json.loads(path.read_bytes())
+            for path in found
+        }
+
     def artifacts(self) -> dict[str, str]:
         """SHA-256 of every file below `results/` but what may differ between equal runs."""
         return {str(path.relative_to(self.results)): _sha256(path) for path in sorted(self._files())}
@@ -215,6 +234,16 @@ class Checkout:
         for path in self.results.rglob("*"):
             if path.is_file() and not {WORK, RUNS, PARAMS} & set(path.relative_to(self.results).parts):
                 yield path
+
+
+def outputs_of(network: Artifact) -> int:
+    """Outputs of a classifier or segmentation network: rows of the weights of its head."""
+    (rows,) = {
+        len(weights)
+        for name, weights in read_state(network.folder / MODEL).items()
+        if name == "head.weight" or ("segmentation_head." in name and name.endswith(".weight"))
+    }
+    return rows
 
 
 def with_settings(params: dict[str, Any], stage: str, **values: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seedbed.artifacts.label_maps import LabelMaps, encode_label_map, pack_label_maps
-from seedbed.artifacts.maps import MapStore, encode_map, pack_maps
+from seedbed.artifacts.maps import MapStore, class_score_histogram, encode_map, pack_maps
 from seedbed.artifacts.models import HISTORY, NETWORK_FILES
 from seedbed.artifacts.tables import TABLE, TableStore
 from seedbed.artifacts.vectors import VectorStore, encode_vectors, pack_vectors
@@ -25,11 +25,13 @@ class Sharding:
         suffix: ending of a shard's data file.
         encode: from one image's payload to its digest and what `pack` takes.
         pack: makes a shard's file from what `encode` returned, by image id.
+        histogram: of one image's payload and the facts; those of all images of a split add up. None where it has none.
     """
 
     suffix: str
     encode: Callable[[Any], tuple[str, Any]]
     pack: Callable[[Mapping[str, Any]], bytes]
+    histogram: Callable[[Any, Mapping[str, Any]], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,11 @@ FORMS: dict[str, Form] = {
     form.name: form
     for form in (
         Form("networks", files=NETWORK_FILES, shown=(HISTORY,)),
-        Form("maps", sharding=Sharding(".safetensors", encode_map, pack_maps), open=MapStore),
+        Form(
+            "maps",
+            sharding=Sharding(".safetensors", encode_map, pack_maps, class_score_histogram),
+            open=MapStore,
+        ),
         Form("label_maps", sharding=Sharding(".zip", encode_label_map, pack_label_maps), open=LabelMaps),
         Form("vectors", sharding=Sharding(".safetensors", encode_vectors, pack_vectors), open=VectorStore),
         Form("table", files=(TABLE,), open=TableStore, shown=(TABLE,)),

@@ -90,6 +90,8 @@ class Manifest(BaseModel):
     ledger: list[LedgerEntry]
     content: str
     records: list[Record] | None = None
+    histograms: dict[SplitName, list[Count]] | None = None
+    """Of the largest score at each pixel of the images with a class, by split (`seedbed.cam.otsu`); CAMs alone."""
 
     def to_bytes(self) -> bytes:
         """JSON with sorted keys and a digest of itself, one trailing newline."""
@@ -214,6 +216,7 @@ def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
     records: list[Record] = []
     files: dict[str, FileEntry] = {}
     images: dict[str, int] = {}
+    histograms: dict[str, list[int]] = {}
     for other, sidecar in sidecars.items():
         if any(getattr(sidecar, part) != getattr(first, part) for part in _SAME_IN_ALL_SHARDS):
             raise SeedbedError(
@@ -224,8 +227,12 @@ def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
         files |= sidecar.files
         for split, count in sidecar.images.items():
             images[split] = images.get(split, 0) + count
-    counts = Counter((r.split, r.image_id, r.name) for r in records)
-    for split, image_id, _ in (key for key, times in counts.items() if times > 1):
+        for split, counts in (sidecar.histograms or {}).items():
+            histograms[split] = [
+                a + b for a, b in zip(histograms.get(split, [0] * len(counts)), counts, strict=True)
+            ]
+    times_made = Counter((r.split, r.image_id, r.name) for r in records)
+    for split, image_id, _ in (key for key, times in times_made.items() if times > 1):
         raise SeedbedError(
             f"image {image_id!r} of split {split} is in two shards; run all shards of this stage again"
         )
@@ -234,6 +241,7 @@ def merge_shards(sidecars: Mapping[str, Manifest]) -> Manifest:
             "files": files,
             "images": images,
             "records": None,
+            "histograms": histograms or None,
             "ledger": merge_ledgers(*(s.ledger for s in sidecars.values())),
             "content": content_digest(records),
         }

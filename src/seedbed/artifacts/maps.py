@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save
 
@@ -67,6 +67,39 @@ class Maps:
 def encode_map(payload: Maps) -> tuple[str, Maps]:
     """Digest of an image's maps, and what `pack_maps` takes."""
     return payload.digest(), payload
+
+
+def scores_of(
+    maps: Maps, facts: Mapping[str, Any], grid: tuple[int, int] | None = None
+) -> Float32[np.ndarray, "classes h w"]:
+    """Scores in [0, 1] of the classes of an image, at its size or on a grid over it.
+
+    Args:
+        facts: of the manifest of the maps, which say how they are normalised.
+
+    Raises:
+        SeedbedError: they do not say so.
+    """
+    from seedbed.cam.normalisation import NORMALISATIONS, normalise
+    from seedbed.cam.rebuild import full_resolution  # imports numba, which planning does without
+
+    size = maps.size if grid is None else grid
+    if not maps.class_ids:
+        return np.zeros((0, *size), np.float32)
+    form = facts.get(NORMALISATION)
+    if not isinstance(form, str) or form not in NORMALISATIONS:
+        told = unknown_name("normalisation", form, NORMALISATIONS)
+        raise SeedbedError(f"the manifest of the maps names an {told} Run their stage again")
+    return normalise(full_resolution(list(maps.maps), size), form)
+
+
+def class_score_histogram(maps: Maps, facts: Mapping[str, Any]) -> Int64[np.ndarray, " bins"] | None:
+    """Histogram of the largest score over the classes at each pixel; None for saliency, and without any class."""
+    from seedbed.cam.otsu import score_histogram
+
+    if facts.get(CHANNELS) == [SALIENCY] or not maps.class_ids:
+        return None
+    return score_histogram(scores_of(maps, facts).max(axis=0))
 
 
 def pack_maps(maps: Mapping[str, Maps]) -> bytes:
@@ -202,18 +235,7 @@ class MapStore:
         Raises:
             SeedbedError: the shards have no maps for the image, or the manifest does not say how to normalise them.
         """
-        from seedbed.cam.normalisation import NORMALISATIONS, normalise
-        from seedbed.cam.rebuild import full_resolution  # imports numba, which planning does without
-
-        stored = self[image_id]
-        size = stored.size if grid is None else grid
-        if not stored.class_ids:
-            return np.zeros((0, *size), np.float32)
-        form = self._facts.get(NORMALISATION)
-        if not isinstance(form, str) or form not in NORMALISATIONS:
-            told = unknown_name("normalisation", form, NORMALISATIONS)
-            raise SeedbedError(f"the manifest of the maps names an {told} Run their stage again")
-        return normalise(full_resolution(list(stored.maps), size), form)
+        return scores_of(self[image_id], self._facts, grid)
 
     def fields(self, image_id: str) -> dict[str, Float32[np.ndarray, "all_classes H W"]]:
         """What a training method reads for an image: scores of all classes at image size, 0 for absent ones."""

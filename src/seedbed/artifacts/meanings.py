@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seedbed.artifacts.forms import FORMS, Form
+from seedbed.artifacts.models import MODEL
 
 TRUE_MASKS = "masks"
 """Stands for the data set's own masks, in a recipe's `from:` and in `Input.takes`; no artifact has this meaning."""
@@ -22,6 +23,7 @@ class Meaning:
         score: kind of its scores; empty if it is not scored.
         truth: what it is scored against: the true masks, or the image-level labels.
         keeps_epochs: whether `node@epoch30` can be asked for.
+        shown: files that the report page reads besides those of the form.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Meaning:
     score: str = ""
     truth: Literal["masks", "labels"] = "masks"
     keeps_epochs: bool = False
+    shown: tuple[str, ...] = ()
 
     @property
     def of_masks(self) -> bool:
@@ -40,7 +43,7 @@ class Meaning:
 MEANINGS: dict[str, Meaning] = {
     meaning.name: meaning
     for meaning in (
-        Meaning("classifier", FORMS["networks"], "classifier", keeps_epochs=True),
+        Meaning("classifier", FORMS["networks"], "classifier", keeps_epochs=True, shown=(MODEL,)),
         Meaning("classification", FORMS["vectors"], "classification", score="classification", truth="labels"),
         Meaning("subcategories", FORMS["table"], "sub-categories"),
         Meaning("cams", FORMS["maps"], "CAM", score="cam"),

@@ -1,6 +1,7 @@
 """Names of classes: what they may not be, and which of them a person would take for one."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from seedbed.datasets.files import FORMULA
@@ -63,12 +64,13 @@ def alike_faults(where: str, classes: Sequence[str]) -> list[str]:
 
 
 def refuse_classes(classes: Iterable[str], where: str) -> None:
-    """Refuse classes with names that are not allowed, reserved, or alike.
+    """Refuse classes with names that are not allowed, reserved, alike, or there twice.
 
     Raises:
         SeedbedError: naming the first.
     """
     names = tuple(classes)
     faults = [f"{where}: {fault}" for c in names if (fault := class_fault(c) or reserved_fault(c))]
-    for fault in faults + alike_faults(where, names):
+    twice = [f"{where}: class {c!r} is there {n} times; keep one" for c, n in Counter(names).items() if n > 1]
+    for fault in faults + twice + alike_faults(where, names):
         raise SeedbedError(fault)

@@ -16,8 +16,8 @@ from pydantic import Field
 from seedbed.datasets import declaration
 from seedbed.datasets.coco_json import Instances, Photo, read_instances
 from seedbed.datasets.coco_masks import Crowd, Overlap, Region, class_mask, degenerate
-from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import mask_lookup
+from seedbed.datasets.declaration import RelativePath, SplitDeclaration
+from seedbed.datasets.files import mask_lookup, size_fault
 from seedbed.datasets.known_files import Part
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.listed import ListedDataset, SplitList
@@ -28,9 +28,9 @@ from seedbed.errors import SeedbedError
 class CocoOptions(declaration.Options):
     """Options of kind `coco`; paths are relative to the root, and `{list}` is the `list` of a split, or its name."""
 
-    annotations: str = "annotations/instances_{list}.json"
+    annotations: RelativePath = "annotations/instances_{list}.json"
     """JSON of instances of a split."""
-    images: str = "{list}"
+    images: RelativePath = "{list}"
     """Folder of a split's photographs."""
     crowd: Crowd = "class"
     """What the pixels of a crowd are: of its class, without a label (255), or background."""
@@ -128,6 +128,8 @@ class CocoDataset(ListedDataset):
 
     def _read_split(self, split: str) -> SplitList:
         ids = list(self._files[split].photos)
+        if not ids and self._files[split].faults:
+            raise SeedbedError(self._files[split].faults[0])
         return JsonList(self._files[split].path, ids, [0] * len(ids))
 
     def _mask_path(self, image_id: str) -> Path:
@@ -140,8 +142,7 @@ class CocoDataset(ListedDataset):
         width, height = photo.size or size or self.image(image_id).size
         if size is not None and (width, height) != size:
             raise SeedbedError(
-                f"{path}: expected image {image_id!r} of the photograph's size {size[0]}x{size[1]}, but it says "
-                f"{width}x{height}; replace one of them"
+                f"{path}: expected image {image_id!r} {size_fault(size, (width, height), 'says')}; replace one of them"
             )
         for one in photo.objects:
             if one.segmentation is None:

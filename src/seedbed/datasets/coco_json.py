@@ -55,17 +55,21 @@ def read_instances(path: Path) -> Instances:
     content = _content(path)
     order = _categories(path, content["categories"])
     found = Instances(path, tuple(order.values()))
-    by_number: dict[Any, Photo] = {}
+    by_number: dict[Any, Photo | None] = {}
     for raw in content["images"]:
         photo, faults = _photo(raw, found.photos)
-        if photo is not None and raw["id"] in by_number:
+        if photo is not None and by_number.get(raw["id"]):
             photo, faults = None, [f"image id {raw['id']!r} is there twice; {REMEDY}"]
         found.faults += [f"{path}: {fault}" for fault in faults]
         if photo is not None:
             by_number[raw["id"]] = found.photos[image_id_of(photo.file_name)] = photo
+        elif isinstance(raw, dict) and isinstance(raw.get("id"), int | str):
+            by_number.setdefault(raw["id"], None)  # its annotations are not at fault
     places = {number: place for place, number in enumerate(order)}
     for raw in content["annotations"]:
-        found.faults += [f"{path}: {fault}" for fault in _annotate(raw, by_number, places)]
+        number = raw.get("id") if isinstance(raw, dict) else None
+        where = f"{path}, annotation {repr(number)[:50]}" if number is not None else str(path)
+        found.faults += [f"{where}: {fault}" for fault in _annotate(raw, by_number, places)]
     return found
 
 
@@ -85,12 +89,24 @@ def _content(path: Path) -> dict[str, list[Any]]:
     except (ValueError, RecursionError, OSError) as error:
         reason = system_reason(error) if isinstance(error, OSError) else str(error)
         raise SeedbedError(f"{path}: not readable JSON ({reason}); replace it") from None
-    if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in KEYS):
-        came = ", ".join(content) if isinstance(content, dict) else type(content).__name__
+    wanted = f"{path}: expected a mapping with the lists {', '.join(KEYS)}"
+    if not isinstance(content, dict):
+        raise SeedbedError(f"{wanted}, got {_kind(content)}; use a file of instances")
+    if absent := [key for key in KEYS if key not in content]:
+        came = ", ".join(map(str, content))[:200] or "nothing"
         raise SeedbedError(
-            f"{path}: expected the lists {', '.join(KEYS)}, got {came}; use a file of instances"
+            f"{wanted}, but there is no {' and no '.join(map(repr, absent))}, only {came}; use a file of instances"
         )
+    for key in KEYS:
+        if not isinstance(content[key], list):
+            raise SeedbedError(f"{wanted}, but {key!r} is {_kind(content[key])}; {REMEDY}")
     return {key: content[key] for key in KEYS}
+
+
+def _kind(value: Any) -> str:
+    """What JSON calls a value."""
+    kinds = {dict: "a mapping", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
 
 
 def _categories(path: Path, categories: list[Any]) -> dict[int, str]:
@@ -136,7 +152,7 @@ def _photo(raw: Any, known: Mapping[str, Photo]) -> tuple[Photo | None, list[str
     return Photo(name, None if None in size else size), []
 
 
-def _annotate(raw: Any, photos: Mapping[Any, Photo], places: Mapping[int, int]) -> Iterator[str]:
+def _annotate(raw: Any, photos: Mapping[Any, Photo | None], places: Mapping[int, int]) -> Iterator[str]:
     """Give an annotation to its image, or tell what is wrong with it."""
     if not isinstance(raw, dict) or not {"image_id", "category_id"} <= raw.keys():
         yield f"expected annotations with `image_id` and `category_id`, got {str(raw)[:100]}; {REMEDY}"
@@ -144,12 +160,12 @@ def _annotate(raw: Any, photos: Mapping[Any, Photo], places: Mapping[int, int]) 
     number = raw.get("id")
     category, image = raw["category_id"], raw["image_id"]
     if not isinstance(image, int | str) or image not in photos:
-        yield f"annotation {number}: there is no image with id {repr(image)[:50]}; {REMEDY}"
+        yield f"there is no image with id {repr(image)[:50]}; {REMEDY}"
     elif type(category) is not int or category not in places:
         known = ", ".join(map(str, list(places)[:5]))
-        yield f"annotation {number}: there is no category with id {repr(category)[:50]} (known: {known}, …); {REMEDY}"
-    else:
+        yield f"there is no category with id {repr(category)[:50]} (known: {known}, …); {REMEDY}"
+    elif photo := photos[image]:
         crowd = raw.get("iscrowd", 0)
         if crowd not in (0, 1):
-            yield f"annotation {number}: expected `iscrowd` 0 or 1, got {str(crowd)[:50]}; {REMEDY}"
-        photos[image].objects.append(Object(number, places[category], raw.get("segmentation"), crowd == 1))
+            yield f"expected `iscrowd` 0 or 1, got {str(crowd)[:50]}; {REMEDY}"
+        photo.objects.append(Object(number, places[category], raw.get("segmentation"), crowd == 1))

@@ -20,12 +20,25 @@ SMALLEST = 32
 SplitName = Annotated[str, AfterValidator(SPLIT.checked), WithJsonSchema(SPLIT.schema)]
 
 
+def _below_root(path: str) -> str:
+    if Path(path).is_absolute() or re.match(r"[A-Za-z]:[\\/]", path):
+        raise ValueError(
+            f"expected a path relative to the root, got {path!r}: an absolute one is a fact of this machine, and "
+            "results depend on what stands here; write it from the root on, such as ../masks"
+        )
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_below_root)]
+"""A path that enters slices and identities, and so may not be one of a machine."""
+
+
 class SplitDeclaration(BaseModel):
     """One split."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    list: str | None = None
+    list: RelativePath | None = None
     """Name or file of the list of ids, if it is not named like the split."""
     masks: bool = True
     """Whether every image of the split has a mask. If not, masks of the split are never read."""
@@ -50,6 +63,9 @@ class DatasetDeclaration(BaseModel):
     """Classes to join or drop before anything is trained or scored, separately for labels and masks:
     `{labels: {new: [old, old]}, masks: {…}}`. `background` and `void` take what is dropped, `*` stands for all
     others."""
+    class_groups: str | None = None
+    """YAML file of groups of classes for the report page, `{kind: {group: [class, class]}}`; `~` and `$VARIABLES` are
+    expanded. Only the report becomes stale by it."""
     splits: dict[SplitName, SplitDeclaration] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict, alias="with")
     """Options of the kind; in YAML under `with`."""

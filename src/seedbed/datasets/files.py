@@ -3,9 +3,11 @@
 import os
 import re
 import struct
+import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,10 @@ _ORIENTATION = 0x0112
 _FIRST_ON_ITS_SIDE = 5
 """Of the eight values of the EXIF tag Orientation, 5 to 8 turn the image by a right angle."""
 
+PNGS = ", and masks are PNGs"
+"""Advice where a mask is there with another ending."""
+OPAQUE = 250
+"""Alpha from which on a pixel counts as opaque: lossy WebP and scaled borders come near 255."""
 _SCALED_GREY = {"1": 255, "L;2": 85, "L;4": 17}
 """Factor by which Pillow scales the indices of grey PNGs of 1, 2 and 4 bits."""
 
@@ -78,7 +84,8 @@ def read_image(path: Path) -> Image.Image:
     """A photograph as RGB, turned as its EXIF orientation says.
 
     Raises:
-        SeedbedError: the file is missing, not an image of a format in `FORMATS`, truncated, or of an unknown range.
+        SeedbedError: the file is missing, not an image of a format in `FORMATS`, truncated, of an unknown range, or has
+            transparent pixels.
     """
     try:
         with (
@@ -88,9 +95,12 @@ def read_image(path: Path) -> Image.Image:
         ):
             _refuse_large(path, file)
             turned = ImageOps.exif_transpose(file)
+            _refuse_transparent(path, turned)
             return _eight_bits(path, turned).convert("RGB")
     except FileNotFoundError as error:
-        raise SeedbedError(f"{path}: expected a photograph, but there is no such file") from error
+        raise SeedbedError(
+            f"{path}: expected a photograph, but there is no such file{named_otherwise(path)}"
+        ) from error
     except _TRUNCATED as error:
         raise SeedbedError(
             f"{path}: not a readable image ({_reason(error)}); replace it, or take it off the list"
@@ -113,6 +123,76 @@ def image_size(path: Path) -> tuple[int, int]:
             )
     except _TRUNCATED as error:
         raise SeedbedError(f"{path}: not a readable image ({_reason(error)})") from error
+
+
+def is_turned(path: Path) -> bool:
+    """Whether a photograph's EXIF orientation turns or mirrors it; not where it cannot be read."""
+    try:
+        with open_regular(path) as stream, Image.open(stream, formats=FORMATS) as file:
+            return file.getexif().get(_ORIENTATION, 1) in range(2, 9)
+    except _TRUNCATED:
+        return False
+
+
+def _refuse_transparent(path: Path, image: Image.Image) -> None:
+    """What is stored below transparent pixels is not what a person sees: mostly black, or the colours of a cut-out."""
+    if not image.has_transparency_data or image.mode.startswith(("I", "F")):
+        return
+    alpha = np.asarray(image.convert("RGBA"))[..., 3]
+    if share := float((alpha < OPAQUE).mean()):
+        raise SeedbedError(
+            f"{path}: {max(share, 0.001):.1%} of its pixels are transparent, and nothing says what is seen behind "
+            "them; save it without transparency, for instance on white"
+        )
+
+
+def named_otherwise(path: Path, advice: str = "") -> str:
+    """A hint at a file that differs from a missing one in its ending, or in case; empty if there is none.
+
+    Args:
+        path: of the missing file.
+        advice: follows the name.
+    """
+    try:
+        names = _names_by_stem(path.parent, path.parent.stat().st_mtime_ns)
+    except OSError:
+        return ""
+    others = names.get(_plain_stem(path.name), ())
+    return f", only {' and '.join(others)}{advice}" if others else ""
+
+
+@lru_cache(maxsize=8)
+def _names_by_stem(folder: Path, changed: int) -> Mapping[str, Sequence[str]]:
+    """Names in a folder that has not changed since, by what they are without ending and case."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(os.listdir(folder)):
+        found.setdefault(_plain_stem(name), []).append(name)
+    return found
+
+
+def _plain_stem(name: str) -> str:
+    return unicodedata.normalize("NFC", Path(name).stem).casefold()
+
+
+def with_any_ending(photograph: Path) -> Path:
+    """A photograph's file, or where there is none, the one beside it with another ending of a photograph."""
+    if photograph.is_file():
+        return photograph
+    stem = photograph.name.removesuffix(photograph.suffix)
+    names = [f"{stem}{ending}" for suffix in sorted(SUFFIXES) for ending in (suffix, suffix.upper())]
+    names += [stem] if Path(stem).suffix.lower() in SUFFIXES else []
+    return next((p for p in map(photograph.with_name, names) if p.is_file()), photograph)
+
+
+def size_fault(expected: tuple[int, int], found: tuple[int, int], verb: str = "is") -> str:
+    """What is said of a mask of another size than its photograph's; both are width and height in pixels."""
+    told = f"of the photograph's size {expected[0]}x{expected[1]}, but it {verb} {found[0]}x{found[1]}"
+    if found != expected[::-1]:
+        return told
+    return (
+        f"{told}: its sides are swapped, most likely because the photograph has an EXIF orientation, by which it is "
+        "turned when it is read; turn the mask alike"
+    )
 
 
 def _eight_bits(path: Path, image: Image.Image) -> Image.Image:
@@ -161,6 +241,11 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
         tiles = getattr(file, "tile", [])
         stored = tiles[0].args if file.mode != "P" and tiles else None
         indices = np.array(file if file.mode == "P" else file.convert("L"), dtype=np.uint8)
+        if file.getexif().get(_ORIENTATION, 1) != 1:  # after the pixels: it may read them, and forget `tile`
+            raise SeedbedError(
+                f"{path}: the mask has an EXIF orientation, so its pixels are not as they are shown; save it turned, "
+                "without one"
+            )
         return indices // np.uint8(_SCALED_GREY.get(str(stored), 1))
 
 
@@ -194,7 +279,9 @@ def _png(path: Path, what: str, if_missing: str) -> Iterator[ImageFile.ImageFile
             _refuse_large(path, file)
             yield file
     except FileNotFoundError as error:
-        raise SeedbedError(f"{path}: expected a {what}, but there is no such file; {if_missing}") from error
+        raise SeedbedError(
+            f"{path}: expected a {what}, but there is no such file{named_otherwise(path, PNGS)}; {if_missing}"
+        ) from error
     except UnidentifiedImageError as error:
         raise SeedbedError(f"{path}: not a readable {what} (not a PNG); replace it") from error
     except _TRUNCATED as error:
@@ -247,10 +334,7 @@ def renumbered(
         SeedbedError: another size, or an index that stands for no class.
     """
     if size is not None and stored.shape != (size[1], size[0]):
-        raise SeedbedError(
-            f"{path}: expected a mask of the photograph's size {size[0]}x{size[1]},"
-            f" but it is {stored.shape[1]}x{stored.shape[0]}"
-        )
+        raise SeedbedError(f"{path}: expected a mask {size_fault(size, (stored.shape[1], stored.shape[0]))}")
     mask: UInt8[np.ndarray, "height width"] = lookup[stored]
     if (mask == UNKNOWN).any():
         known = [int(i) for i in np.flatnonzero(lookup != UNKNOWN)]

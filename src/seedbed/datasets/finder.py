@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import unicodedata
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -51,7 +52,7 @@ class Finder:
     def find_below(self, key: str, what: str) -> str:
         """As `find`; its path below the folder, with `/`."""
         written, key = key, posixpath.normpath(key)
-        found = self._by_key.get(key, [])
+        found = self._of(key)
         if key in found or self._is_file(key):
             return key
         found = self.mirrored(key) or found
@@ -64,11 +65,37 @@ class Finder:
             )
         if not self.folder.is_dir():
             raise SeedbedError(f"{self.folder}: expected the folder of {what}s, but there is none")
-        raise SeedbedError(f"{self.folder}: expected a {what} for {written!r}, but there is no such file")
+        raise SeedbedError(
+            f"{self.folder}: expected a {what} for {written!r}, but there is no such file{self._nearly(key)}"
+        )
 
     def mirrored(self, path: str) -> list[str]:
         """Files at exactly this path below the folder, whatever extension is added to it; paths below the folder."""
-        return [below for below in self._by_key.get(path, []) if without_suffix(below) == path]
+        return [below for below in self._of(path) if _composed(without_suffix(below)) == _composed(path)]
+
+    def _of(self, key: str) -> list[str]:
+        """Files of a key as it is written, or else of the same letters as Unicode may also write them."""
+        return self._by_key.get(key) or self._by_composed_key.get(_composed(key), [])
+
+    @cached_property
+    def _by_composed_key(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for key, below in self._by_key.items():
+            found.setdefault(_composed(key), []).extend(below)
+        return found
+
+    def _nearly(self, key: str) -> str:
+        """A hint at files that a key would stand for if it were written with `/`, or in another case or ending."""
+        near = next((self._plain[k] for k in _plain_keys(key) if k in self._plain), [])
+        return f", only {' and '.join(near[:3])}; write that" if near else ""
+
+    @cached_property
+    def _plain(self) -> dict[str, list[str]]:
+        """Files by key without case."""
+        found: dict[str, list[str]] = {}
+        for key, below in self._by_key.items():
+            found.setdefault(_composed(key).casefold(), []).extend(below)
+        return found
 
     def _is_file(self, key: str) -> bool:
         """Whether a path leads to a file of such an ending; a link that was not followed may be in it."""
@@ -95,6 +122,19 @@ class Finder:
         first = target not in self._followed
         self._followed.add(target)
         return first
+
+
+def _composed(text: str) -> str:
+    """Letters and their accents as one character (NFC); some file systems take them apart."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _plain_keys(key: str) -> Iterator[str]:
+    """What a key may mean, the nearest first: without case, backslash and ending; then without its first folders."""
+    plain = _composed(key).casefold().replace("\\", "/")
+    for path in (plain, without_suffix(plain)):
+        parts = path.split("/")
+        yield from ("/".join(parts[k:]) for k in range(len(parts)))
 
 
 def _suffix(name: str) -> str:

@@ -6,6 +6,7 @@ one split is declared and nothing else is said, it consists of all rows. Where s
 (`label_folders`), ids are paths, and splits are text files or folders above those of the classes.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -17,8 +18,8 @@ from pydantic import Field
 
 from seedbed.datasets import declaration
 from seedbed.datasets.class_names import BACKGROUND, refuse_classes
-from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import MOST_CLASSES, SUFFIXES, mask_lookup
+from seedbed.datasets.declaration import RelativePath, SplitDeclaration
+from seedbed.datasets.files import MOST_CLASSES, PNGS, SUFFIXES, mask_lookup, named_otherwise
 from seedbed.datasets.finder import Finder, without_suffix
 from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.label_folders import FOLDERS, read_label_folders
@@ -31,13 +32,13 @@ from seedbed.errors import SeedbedError, unknown_name
 class FolderOptions(declaration.Options):
     """Options of kind `folder`; paths are relative to the root."""
 
-    labels: str = "labels.csv"
+    labels: RelativePath = "labels.csv"
     """CSV with commas: a column `image_id`; one 0/1 column per class, or a column `labels` of names (separated by `;`,
     or by spaces if no cell has a `;`); a column `split`, if any. Splits that have CSV lists of their own do not need
     it. Or `folders`: the sub-folder of a photograph is its class (`cat/a.jpg`, or `train/cat/a.jpg`), and
     `background` holds photographs without any."""
-    images: str = "."
-    masks: str | None = None
+    images: RelativePath = "."
+    masks: RelativePath | None = None
     """Folder of PNGs (palette or grey indices) that mirrors the images: `a.png` or `a.jpg.png` for `a.jpg`."""
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Without background. By default the class columns of the CSV, or the names in its column `labels`, or the
@@ -105,6 +106,24 @@ class FolderDataset(ListedDataset):
         lists = [self.root / (s.list or "") for name, s in self.splits.items() if self._has_file(name)]
         folders = [self.root / folder for folder in (self.options.images, self.options.masks) if folder]
         return [*dict.fromkeys([*(t.path for t in self._label_tables), *lists, *folders])]
+
+    def notes(self) -> list[str]:
+        """Those of all data sets, and photographs that no row names."""
+        return super().notes() + self._unnamed()
+
+    def _unnamed(self) -> list[str]:
+        """Known after `faults`, which looks for the file of every row."""
+        tables = self._label_tables
+        if self.options.labels == FOLDERS or not all(table.readable for table in tables):
+            return []
+        named = {os.path.realpath(self._images.folder / below) for below in self._sources.values()}
+        left = [path for path in self._images.paths if os.path.realpath(path) not in named]
+        if not left:
+            return []
+        told = f"{len(left)} photographs are" if len(left) > 1 else "1 photograph is"
+        return [
+            f"{told} not in the data set, since no row names {'them, first' if len(left) > 1 else 'it,'} {left[0]}"
+        ]
 
     def _own_faults(self) -> list[str]:
         faults = self._class_faults() + self._disagreements() + self._undeclared() + self._no_folder()
@@ -212,6 +231,8 @@ class FolderDataset(ListedDataset):
         table = next((t for t in self._label_tables if t.path == path), self._label_tables[0])
         if not table.readable:
             raise SeedbedError(table.faults[0])
+        if not self._has_file(split) and table.misnamed_split:
+            raise SeedbedError(table.misnamed_split)
         if not self._has_file(split) and table.splits:
             ids = [i for i, s in table.splits.items() if s == (named or split)]
         elif self._has_file(split) or len(self.splits) == 1:
@@ -267,7 +288,8 @@ class FolderDataset(ListedDataset):
 
     def _no_mask(self, image_id: str) -> str:
         below = f"{without_suffix(self._source(image_id))}.png"
-        return f"{self._masks.folder}: expected a mask for {below!r}, but there is no such file"
+        only = named_otherwise(self._masks.folder / below, PNGS)
+        return f"{self._masks.folder}: expected a mask for {below!r}, but there is no such file{only}"
 
     def _new_checks(self) -> MaskChecks:
         unclear = {

@@ -19,7 +19,7 @@ from PIL import Image
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.class_names import refuse_classes
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import id_fault, memory_for
+from seedbed.datasets.files import id_fault, memory_for, size_fault
 from seedbed.datasets.known_files import Part, Remember, read_anew
 from seedbed.datasets.mapped import mask_classes, mask_lookup
 from seedbed.datasets.mask_sums import csv_text, mask_digest
@@ -286,8 +286,8 @@ class IndexedDataset:
         width, height = self.size(image_id)
         if mask is not None and mask.shape != (height, width):
             raise SeedbedError(
-                f"data set {self.name!r}: expected a mask of {image_id!r} of the photograph's size"
-                f" {width}x{height}, but it is {mask.shape[1]}x{mask.shape[0]}"
+                f"data set {self.name!r}: expected a mask of {image_id!r} "
+                f"{size_fault((width, height), (mask.shape[1], mask.shape[0]))}"
             )
         if mask is not None and self._masks is not None and image_id not in self._verified_masks:
             if self._masks.get(image_id) != mask_digest(mask):

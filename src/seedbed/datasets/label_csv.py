@@ -4,10 +4,7 @@ A cell that is not understood refuses its row, never the whole file, so that `se
 no consequence of one.
 """
 
-import csv
-import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +14,15 @@ from seedbed.datasets.class_names import BACKGROUND, NOTHING, alike, alike_fault
 from seedbed.datasets.files import id_fault
 from seedbed.datasets.label_names import NameCells
 from seedbed.datasets.labels import LabelTable
+from seedbed.datasets.sheet import ID_COLUMN, NAMES_COLUMN, SPLIT_COLUMN, Sheet, read_sheet
 from seedbed.errors import unknown_name
-from seedbed.regular_files import open_regular, system_reason
 
-ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN = "image_id", "split", "labels"
 RowReader = Callable[[int, list[str]], tuple[Bool[np.ndarray, "classes"] | None, list[str]]]
 """From line and cells to labels, or to None and what is wrong."""
-TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True}
+TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+"""What a cell of a class may say, in lower case."""
+NAMES_LIKE = frozenset({"label", "labels", "class", "classes", "category", "categories", "tag", "tags"})
+"""What people call the column of names, in lower case."""
 
 
 def read_label_csv(path: Path, classes: Sequence[str] | None = None) -> LabelTable:
@@ -39,69 +38,15 @@ def read_label_csv(path: Path, classes: Sequence[str] | None = None) -> LabelTab
         classes: the classes to read; None for all class columns in their order, or all names, sorted.
     """
     try:
-        sheet = _read_sheet(path)
+        sheet = read_sheet(path)
     except ValueError as error:
         return LabelTable(tuple(classes or ()), faults=[str(error)], readable=False)
-    if NAMES_COLUMN in sheet.header:
-        return _read_names(sheet, classes)
-    return _read_columns(sheet, classes)
+    table = _read_names(sheet, classes) if NAMES_COLUMN in sheet.header else _read_columns(sheet, classes)
+    table.misnamed_split = _misnamed_split(sheet, sheet.split_like) if sheet.split_like else ""
+    return table
 
 
-@dataclass(frozen=True)
-class _Sheet:
-    """Cells of a CSV, trimmed; rows whose number of cells differs from the header's are kept as they are."""
-
-    path: Path
-    header: list[str]
-    header_line: int
-    rows: list[tuple[int, list[str]]]
-
-    def at(self, line: int) -> str:
-        return f"{self.path}, line {line}"
-
-    @property
-    def where(self) -> str:
-        return self.at(self.header_line)
-
-    def whole(self) -> list[tuple[int, list[str]]]:
-        """Rows with as many cells as the header."""
-        return [(line, cells) for line, cells in self.rows if len(cells) == len(self.header)]
-
-    def cell(self, cells: list[str], column: str) -> str:
-        return cells[self.header.index(column)]
-
-
-def _read_sheet(path: Path) -> _Sheet:
-    """Raises ValueError with the one line of the fault if no row can be understood."""
-    try:
-        with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            rows = [(reader.line_num, [c.strip() for c in cells]) for cells in reader if cells]
-    except FileNotFoundError:
-        raise ValueError(f"{path}: expected a CSV of labels, but there is no such file") from None
-    except OSError as error:
-        raise ValueError(f"{path}: not a readable CSV ({system_reason(error)}); replace it") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: not a readable CSV ({error}); save it as UTF-8 with commas") from None
-    if not rows:
-        raise ValueError(f"{path}: expected a CSV of labels, but the file is empty")
-    (line, header), *rows = rows
-    if ID_COLUMN in header:
-        return _Sheet(path, header, line, rows)
-    for separator, name in ((";", "';'"), ("\t", "tab"), ("|", "'|'"), (":", "':'"), (" ", "space")):
-        if ID_COLUMN in [c.strip() for c in separator.join(header).split(separator)]:
-            raise ValueError(
-                f"{path}, line {line}: expected commas between the columns, got the separator {name}; write commas"
-            )
-    wanted = f"{path}, line {line}: expected a column {ID_COLUMN!r}"
-    if near := [c for c in header if c.strip(" \ufeff").casefold() == ID_COLUMN]:
-        raise ValueError(f"{wanted}, but it is called {near[0]!a}; rename it")
-    if any(ID_COLUMN in cells for _, cells in rows[:1]):
-        raise ValueError(f"{wanted}, but the header comes after it; remove this line")
-    raise ValueError(f"{wanted}, but the columns are {', '.join(header)[:200]}")
-
-
-def _read_columns(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
+def _read_columns(sheet: Sheet, given: Sequence[str] | None) -> LabelTable:
     columns = [c for c in sheet.header if c not in (ID_COLUMN, SPLIT_COLUMN)]
     missing: list[str] = []
     if given is None:
@@ -111,7 +56,10 @@ def _read_columns(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
     else:
         classes = [c for c in given if c in columns]
         absent = [c for c in given if c not in columns]
+        named = [c for c in columns if c.casefold() in NAMES_LIKE and not _is_truth(sheet, c)]
         missing = [f"{sheet.where}: {unknown_name('class (column)', c, columns)}" for c in absent]
+        if absent and named:
+            missing = [_misnamed_names(sheet, named[0])]
         read = (*given, ID_COLUMN, SPLIT_COLUMN)
         faults = missing + _repeated_columns(sheet, [c for c in sheet.header if c in read])
     table = LabelTable(tuple(classes if given is None else given), path=sheet.path, faults=faults)
@@ -120,13 +68,13 @@ def _read_columns(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
 
     def labels(line: int, cells: list[str]) -> tuple[Bool[np.ndarray, "classes"] | None, list[str]]:
         values = [cells[place] for place in places]
-        found = [TRUTH.get(value) for value in values]
+        found = [TRUTH.get(value.lower()) for value in values]
         if None not in found and not missing:
             return np.array(found, dtype=bool), []
         told = [
             f"{sheet.at(line)}: expected 0 or 1 for {c!r}, got {repr(v) if v else 'an empty cell'}"
             for c, v in zip(classes, values, strict=True)
-            if v not in TRUTH
+            if v.lower() not in TRUTH
         ]
         return None, told or missing
 
@@ -134,7 +82,7 @@ def _read_columns(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
     return table
 
 
-def _class_columns(sheet: _Sheet, columns: list[str]) -> tuple[list[str], list[str]]:
+def _class_columns(sheet: Sheet, columns: list[str]) -> tuple[list[str], list[str]]:
     """The columns that are classes, and one fault for each that is not."""
     classes, faults = [], []
     rows = sheet.whole()
@@ -156,7 +104,11 @@ def _class_columns(sheet: _Sheet, columns: list[str]) -> tuple[list[str], list[s
             faults.append(f"{sheet.where}: column {column!r} is not a class of a label file; {advice}")
         elif fault := reserved_fault(column):
             faults.append(f"{sheet.where}: {fault}")
-        elif rows and not any(cells[place] in TRUTH for _, cells in rows):
+        elif column == sheet.split_like:
+            faults.append(_misnamed_split(sheet, column))
+        elif column.casefold() in NAMES_LIKE and rows:
+            faults.append(_misnamed_names(sheet, column))
+        elif rows and not any(cells[place].lower() in TRUTH for _, cells in rows):
             line, first = rows[0]
             got = repr(first[place]) if first[place] else "an empty cell"
             faults.append(
@@ -167,7 +119,27 @@ def _class_columns(sheet: _Sheet, columns: list[str]) -> tuple[list[str], list[s
     return classes, faults
 
 
-def _repeated_columns(sheet: _Sheet, columns: Sequence[str]) -> list[str]:
+def _is_truth(sheet: Sheet, column: str) -> bool:
+    """Whether all cells of a column are 0 or 1."""
+    return all(cell.lower() in TRUTH for cell in sheet.cells(column))
+
+
+def _misnamed_names(sheet: Sheet, column: str) -> str:
+    if _is_truth(sheet, column):
+        told = f"{sheet.where}: column {column!r} holds 0 and 1, but its name is not that of a class"
+        return f"{told}; call it what 1 means"
+    return (
+        f"{sheet.where}: column {column!r} seems to name the classes; call it {NAMES_COLUMN!r}, or remove it"
+    )
+
+
+def _misnamed_split(sheet: Sheet, column: str) -> str:
+    return (
+        f"{sheet.where}: column {column!r} seems to name the splits; call it {SPLIT_COLUMN!r}, or remove it"
+    )
+
+
+def _repeated_columns(sheet: Sheet, columns: Sequence[str]) -> list[str]:
     return [
         f"{sheet.where}: column {c!r} occurs {columns.count(c)} times; keep one"
         for c in dict.fromkeys(columns)
@@ -175,7 +147,7 @@ def _repeated_columns(sheet: _Sheet, columns: Sequence[str]) -> list[str]:
     ]
 
 
-def _unread_columns(sheet: _Sheet) -> list[str]:
+def _unread_columns(sheet: Sheet) -> list[str]:
     """0/1 columns beside the column of names: which of the two holds the labels is not clear."""
     rows = sheet.whole()
     columns = [
@@ -183,7 +155,7 @@ def _unread_columns(sheet: _Sheet) -> list[str]:
         for place, column in enumerate(sheet.header)
         if column not in (ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN)
         and rows
-        and all(cells[place] in TRUTH for _, cells in rows)
+        and all(cells[place].lower() in TRUTH for _, cells in rows)
     ]
     if not columns:
         return []
@@ -193,7 +165,10 @@ def _unread_columns(sheet: _Sheet) -> list[str]:
     ]
 
 
-def _read_names(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
+def _read_names(sheet: Sheet, given: Sequence[str] | None) -> LabelTable:
+    unread = _unread_columns(sheet)
+    if given is None and not unread and sheet.whole() and _is_truth(sheet, NAMES_COLUMN):
+        return LabelTable((), faults=[_misnamed_names(sheet, NAMES_COLUMN)], path=sheet.path, readable=False)
     cells = {line: sheet.cell(row, NAMES_COLUMN) for line, row in sheet.whole()}
     names = NameCells(cells, given)
     read = (ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN)
@@ -202,7 +177,7 @@ def _read_names(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
     own = names.classes if given is None else ()
     background = [c for c in own if c.lower() in BACKGROUND | NOTHING]
     odd = {c: fault for c in own if c not in background and (fault := class_fault(c) or reserved_fault(c))}
-    faults += _unread_columns(sheet)
+    faults += unread
     classes = tuple(c for c in names.classes if c not in (*background, *odd))
     faults += [f"{sheet.at(names.first_line(c))}: {fault}" for c, fault in odd.items()]
     if given is None:
@@ -223,7 +198,7 @@ def _read_names(sheet: _Sheet, given: Sequence[str] | None) -> LabelTable:
     return table
 
 
-def _fill(table: LabelTable, sheet: _Sheet, labels: RowReader) -> None:
+def _fill(table: LabelTable, sheet: Sheet, labels: RowReader) -> None:
     """Put every row in the table, or say why it is refused."""
     place = sheet.header.index(ID_COLUMN)
     for line, cells in sheet.rows:

@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 
 from seedbed.errors import unknown_name
 
 _OTHER = re.compile("[,|]")
 """What people write between names instead of `;`."""
+_LIST = re.compile(r"""\[.*\]|\{.*\}|\(\s*['"].*\)|(['"]).*\1""", re.DOTALL)
+"""Names as Python and JSON write lists of them, or in quotes."""
+_AROUND = " []{}()'\""
 
 
 class NameCells:
@@ -31,7 +35,7 @@ class NameCells:
     def classes(self) -> tuple[str, ...]:
         """The declared classes, or every name without another separator, sorted."""
         return tuple(
-            self._given if self._given is not None else sorted(n for n in self._first if not _OTHER.search(n))
+            self._given if self._given is not None else sorted(n for n in self._first if not _is_otherwise(n))
         )
 
     def of(self, line: int) -> list[str]:
@@ -45,12 +49,21 @@ class NameCells:
     def faults(self, line: int) -> list[str]:
         """What is wrong with the names of one cell."""
         unknown = [n for n in self._names[line] if n not in self.classes]
-        return [
-            f"expected names separated by ';', got {n!r}; write {';'.join(p.strip() for p in _OTHER.split(n))!r}"
-            if _OTHER.search(n)
-            else unknown_name("class", n, self.classes)
+        told = [
+            _written_otherwise(self._cells[line])
+            if _is_otherwise(n)
+            else self._never_named(n) or unknown_name("class", n, self.classes)
             for n in unknown
         ]
+        return list(dict.fromkeys(told))
+
+    def _never_named(self, name: str) -> str:
+        """The fault of the declared class that is meant by a name in several cells, and that no cell names."""
+        absent = [c for c in self.classes if c not in self._first]
+        meant = get_close_matches(name, absent, n=1, cutoff=0.5)
+        if not meant or sum(name in names for names in self._names.values()) < 2:
+            return ""
+        return f"no cell names the class {meant[0]!r} of `classes`, but several name {name!r}; correct one of them"
 
     def ambiguous(self) -> Iterator[tuple[int, str]]:
         """Line and fault of each name that may be several, or several that may be one; none if classes are declared."""
@@ -78,6 +91,8 @@ class NameCells:
     def _split(self, cell: str) -> list[str]:
         if self._given is not None and cell in self._given:
             return [cell]
+        if _LIST.fullmatch(cell):
+            return [cell]
         if ";" in cell:
             return [n.strip() for n in cell.split(";") if n.strip()]
         parts = cell.split()
@@ -97,3 +112,14 @@ class NameCells:
                 (other,) = neighbours
                 return pair.format(name, other), other
         return "", ""
+
+
+def _is_otherwise(name: str) -> bool:
+    return bool(_OTHER.search(name) or _LIST.fullmatch(name))
+
+
+def _written_otherwise(cell: str) -> str:
+    names = [part.strip(_AROUND) for part in re.split("[;,|]", cell)]
+    written = ";".join(name for name in names if name)
+    advice = f"write {written!r}" if written else "leave the cell empty"
+    return f"expected names separated by ';', got {cell!r}; {advice}"

@@ -38,6 +38,8 @@ class LabelTable:
     """Id → line of the file, if it is a CSV, also of rows that are refused; 0 if sub-folders are the labels."""
     refused: dict[str, str] = field(default_factory=dict)
     """Id → first fault, of images whose labels are there but are not understood."""
+    misnamed_split: str = ""
+    """The fault of a column that seems to name splits, but is not called `split`."""
     readable: bool = True
     """Whether rows were found at all; if not, that is the only fault to tell."""
 

@@ -14,12 +14,12 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import id_fault, read_image, read_mask
+from seedbed.datasets.files import id_fault, is_turned, read_image, read_mask
 from seedbed.datasets.known_files import Part
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.mask_checks import MANY, MaskChecks, in_one_line
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.regular_files import read_regular, system_reason
+from seedbed.regular_files import NotTextError, read_regular, read_text, system_reason
 
 
 class SplitList(NamedTuple):
@@ -38,8 +38,8 @@ class SplitList(NamedTuple):
     def of_lines(cls, path: Path) -> "SplitList":
         """Lines of a text file that are not empty."""
         try:
-            text = read_regular(path).decode("utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
+            text = read_text(path).splitlines()
+        except NotTextError as error:
             raise SeedbedError(f"{path}: not a readable list ({error}); save it as UTF-8") from None
         except OSError as error:
             raise SeedbedError(f"{path}: not a readable list ({system_reason(error)}); replace it") from None
@@ -69,6 +69,7 @@ class ListedDataset(ABC):
         self.splits = dict(splits)
         self._lists: dict[str, SplitList] = {}
         self._checks: MaskChecks | None = None
+        self._turned: list[Path] = []
 
     @abstractmethod
     def source(self, image_id: str) -> Path:
@@ -159,7 +160,19 @@ class ListedDataset(ABC):
 
     def notes(self) -> list[str]:
         """What may be right but is worth knowing, one line each; known after `faults`."""
-        return (self._checks.notes() if self._checks is not None else []) + self._copies()
+        return (self._checks.notes() if self._checks is not None else []) + self._turns() + self._copies()
+
+    def _turns(self) -> list[str]:
+        """Photographs that are read turned, and whose masks may not be, which sizes do not always tell."""
+        if not self._turned:
+            return []
+        number = len(self._turned)
+        are = "photographs with masks have" if number > 1 else "photograph with a mask has"
+        return [
+            f"{number} {are} an EXIF orientation, by which {'they are' if number > 1 else 'it is'} turned or mirrored "
+            f"when read, as viewers show {'them' if number > 1 else 'it'}; check that the masks are, too, first "
+            f"{self._turned[0]}"
+        ]
 
     def _copies(self) -> list[str]:
         """Photographs of equal bytes under two ids, of which one may be in training and the other in validation."""
@@ -231,7 +244,7 @@ class ListedDataset(ABC):
 
     def _image_faults(self) -> list[str]:
         """Faults of photographs, of their labels and of their masks; every file is decoded completely."""
-        self._checks = self._new_checks()
+        self._checks, self._turned = self._new_checks(), []
         faults: list[str] = []
         without_mask: list[str] = []
         owners: dict[str, str] = {}
@@ -243,11 +256,16 @@ class ListedDataset(ABC):
             size = None
             try:
                 source = self.source(image_id)
+            except SeedbedError as error:
+                faults.append(f"{error} ({self._where(image_id)})")
+                continue
+            try:
                 same |= self._same_file(image_id, source, owners)
                 size = read_image(source).size
             except SeedbedError as error:
                 faults.append(str(error))
             if image_id in self._masked:
+                self._turned += [source] if size is not None and is_turned(source) else []
                 faults += self._mask_faults(image_id, size, masks, without_mask)
         for image_id in self._unlisted():
             try:

@@ -4,6 +4,7 @@ A photograph shows one animal. Its breed is in its name, `<breed>_<number>`, cat
 the animal is, 2 for background and 3 for the border between them, which papers treat in three ways.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from jaxtyping import Bool, UInt8
 from seedbed.datasets import declaration
 from seedbed.datasets.class_names import refuse_classes
 from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import UNKNOWN, read_mask
+from seedbed.datasets.files import PNGS, UNKNOWN, named_otherwise, read_mask, with_any_ending
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.listed import ListedDataset, SplitList
 from seedbed.datasets.mask_checks import MaskChecks, in_one_line
@@ -65,8 +66,8 @@ class PetsDataset(ListedDataset):
         return self._table.labels(image_id, self.root)
 
     def source(self, image_id: str) -> Path:
-        """The image's file."""
-        return self.root / "images" / f"{image_id}.jpg"
+        """The image's file: `<id>.jpg`, or where there is none, with another ending of a photograph."""
+        return with_any_ending(self.root / "images" / f"{image_id}.jpg")
 
     def places(self) -> list[Path]:
         """Lists, photographs and trimaps."""
@@ -111,20 +112,21 @@ class PetsDataset(ListedDataset):
         return SplitList(path, [columns[0] for _, columns in kept], [number for number, _ in kept])
 
     def _own_faults(self) -> list[str]:
-        """Lines whose numbers of breed or species contradict the name, or are missing."""
-        numbers: dict[str, str] = {}
-        breeds: dict[str, str] = {}
+        """Lines whose numbers of breed or species are missing, or are not those that the name has in most lines."""
+        listed = [(i.rpartition("_")[0], *(*columns, "", "")[:2]) for i, columns in self._rows.items()]
+        pairs = Counter((breed, number) for breed, number, _ in listed if number)
+        numbers, owners = _most(pairs), _most(Counter({(n, breed): k for (breed, n), k in pairs.items()}))
         faults = []
-        for image_id, columns in self._rows.items():
-            breed = image_id.rpartition("_")[0]
+        for image_id, (breed, number, kind) in zip(self._rows, listed, strict=True):
             species = "cat" if breed[:1].isupper() else "dog"
-            number, kind = (*columns, "", "")[:2]
-            first, owner = numbers.setdefault(breed, number), breeds.setdefault(number, breed)
-            if SPECIES.get(kind) != species or first != number or owner != breed:
-                faults.append(
-                    f"{self._where(image_id)}: expected breed {first} and species of a {species}, as the name and the "
-                    f"lines before say, got {' '.join(columns[:2]) or 'nothing'}; correct the line"
-                )
+            if SPECIES.get(kind) == species and numbers.get(breed) == number and owners[number] == breed:
+                continue
+            told = f"breed {numbers.get(breed, '?')} and species of a {species}"
+            expected = f"{told}, as the name and the other lines say"
+            came = " ".join((number, kind)).strip() or "nothing"
+            if number and numbers[breed] == number and owners[number] != breed:
+                expected, came = f"breed {number} to be {owners[number]}, as in the other lines", repr(breed)
+            faults.append(f"{self._where(image_id)}: expected {expected}, got {came}; correct the line")
         return faults
 
     def _mask_path(self, image_id: str) -> Path | None:
@@ -157,13 +159,21 @@ class PetsDataset(ListedDataset):
 
     def _no_mask(self, image_id: str) -> str:
         path = self.root / "annotations" / "trimaps" / f"{image_id}.png"
-        return f"{path}: expected a trimap, but there is no such file"
+        return f"{path}: expected a trimap, but there is no such file{named_otherwise(path, PNGS)}"
 
     def _new_checks(self) -> MaskChecks:
         return MaskChecks(self.classes, range(1, len(self.classes) + 1))
 
     def _unlisted(self) -> Sequence[str]:
         return []
+
+
+def _most(pairs: Counter[tuple[str, str]]) -> dict[str, str]:
+    """The second of the most frequent pair of each first; of equally frequent ones, what came first."""
+    found: dict[str, str] = {}
+    for (first, second), _ in pairs.most_common():
+        found.setdefault(first, second)
+    return found
 
 
 def _title(breed: str) -> str:

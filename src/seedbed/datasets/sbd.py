@@ -9,9 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
-from pydantic import field_validator
 
-from seedbed.datasets.declaration import SplitDeclaration, expanded
+from seedbed.datasets.declaration import RelativePath, SplitDeclaration, expanded
 from seedbed.datasets.files import memory_for, read_mask, renumbered
 from seedbed.datasets.listed import SplitList
 from seedbed.datasets.mat_file import numeric_field
@@ -26,19 +25,9 @@ TRAIN_AUG = "train_aug"
 class SbdOptions(VocOptions):
     """Options of kind `sbd`: those of `voc`, and where SBD is."""
 
-    sbd: str = "../../benchmark_RELEASE/dataset"
+    sbd: RelativePath = "../../benchmark_RELEASE/dataset"
     """SBD's folder of `cls`, `img`, `train.txt` and `val.txt`, relative to the root; `~` and `$VARIABLES` are
     expanded."""
-
-    @field_validator("sbd")
-    @classmethod
-    def _no_path_of_a_machine(cls, value: str) -> str:
-        if Path(value).is_absolute():
-            raise ValueError(
-                "expected a path relative to the root, or one that begins with ~ or $VARIABLE: an absolute one is a "
-                "fact of this machine, and results depend on what stands here"
-            )
-        return value
 
 
 class SbdDataset(VocDataset):

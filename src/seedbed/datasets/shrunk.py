@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from seedbed.datasets.base import Dataset
-from seedbed.datasets.files import image_size
+from seedbed.datasets.files import image_size, size_fault
 from seedbed.datasets.wrapped import WrappedDataset
 from seedbed.errors import SeedbedError
 
@@ -75,6 +75,5 @@ class ShrunkDataset(WrappedDataset):
         size = image_size(path) if path is not None else self.whole.image(image_id).size
         if of_mask != size:
             raise SeedbedError(
-                f"data set {self.name!r}: expected a mask of the photograph's size {size[0]}x{size[1]} for image "
-                f"{image_id!r}, but it is {of_mask[0]}x{of_mask[1]}; replace one of them"
+                f"data set {self.name!r}: expected a mask for image {image_id!r} {size_fault(size, of_mask)}"
             )

@@ -6,14 +6,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
-from pydantic import ValidationError
-
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.declaration import DatasetDeclaration, Options, SplitDeclaration, expanded
 from seedbed.datasets.mapped import MappedDataset
 from seedbed.datasets.shrunk import ShrunkDataset
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.installed import refuse_taken, with_installed
+from seedbed.validation import problems
 
 DATASETS: dict[str, str] = {
     "coco": "seedbed.datasets.coco:CocoDataset",
@@ -89,14 +88,10 @@ def dataset_options(name: str, declaration: DatasetDeclaration) -> Options:
         if key not in model.model_fields:
             what = f"option of data sets of kind {declaration.kind!r} (datasets.{name}.with)"
             raise SeedbedError(unknown_name(what, key, model.model_fields))
-    try:
-        return model.model_validate(declaration.options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(["datasets", name, "with", *map(str, first["loc"])])
-        raise SeedbedError(
-            f"{where}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}"
-        ) from error
+    if found := problems(model, declaration.options):
+        where = f"datasets.{name}.with"
+        raise SeedbedError("; ".join(f"{where}{'.' if p.location else ': '}{p.text}" for p in found))
+    return model.model_validate(declaration.options)
 
 
 def dataset_root(name: str, declaration: DatasetDeclaration, root: str | Path | None = None) -> Path:

@@ -11,23 +11,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Bool
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from seedbed.datasets import declaration
 from seedbed.datasets.class_names import refuse_classes
-from seedbed.datasets.declaration import SplitDeclaration
-from seedbed.datasets.files import SUFFIXES, mask_lookup
+from seedbed.datasets.declaration import RelativePath, SplitDeclaration
+from seedbed.datasets.files import PNGS, mask_lookup, named_otherwise, with_any_ending
 from seedbed.datasets.known_files import Remember, read_anew
 from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.labels import LabelTable, read_annotations, read_cls_labels
 from seedbed.datasets.listed import ListedDataset, SplitList
 from seedbed.datasets.mask_checks import MaskChecks
 from seedbed.errors import SeedbedError, unknown_name
-from seedbed.regular_files import read_regular, system_reason
+from seedbed.regular_files import NotTextError, read_text, system_reason
 
 # fmt: off
 VOC_NAMES = (
@@ -38,17 +38,29 @@ VOC_NAMES = (
 # fmt: on
 
 
+LABELS = r"^(annotations|csv)$|\.npy$|\.csv$"
+"""What `labels` may be, as a regular expression."""
+
+
+def _labels(value: str) -> str:
+    if not re.search(LABELS, value):
+        raise ValueError(f"expected annotations, csv, or a path that ends in .npy or .csv, got {value!r}")
+    return value
+
+
 class VocOptions(declaration.Options):
     """Options of kind `voc`; paths are relative to the root."""
 
-    labels: str = Field(default="annotations", pattern=r"^(annotations|csv)$|\.npy$|\.csv$")
+    labels: Annotated[RelativePath, AfterValidator(_labels)] = Field(
+        default="annotations", json_schema_extra={"pattern": LABELS}
+    )
     """`annotations` (XML below `Annotations`), `csv` (the file `image_labels.csv`), or the path of a
     `cls_labels.npy` or of a CSV: a column `image_id` and one 0/1 column per class."""
     classes: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Without background. By default the class columns of the CSV, or without one all of `class_names.txt`."""
-    images: str = "JPEGImages"
+    images: RelativePath = "JPEGImages"
     """Folder of photographs: `<id>.jpg`, or where there is none, another ending (`.JPG`, `.png`, …)."""
-    masks: str = "SegmentationClass"
+    masks: RelativePath = "SegmentationClass"
     """Folder of masks (SBD's are published as `SegmentationClassAug`)."""
 
 
@@ -98,11 +110,7 @@ class VocDataset(ListedDataset):
         """The image's file: `<id>.jpg`, or where there is none, with another ending of a photograph."""
         if found := self._in_listing(self.options.images, f"{image_id}.jpg"):
             return found
-        default = self.root / self.options.images / f"{image_id}.jpg"
-        others = (
-            default.with_name(name) for name in _file_names(default.name.removesuffix(".jpg"), SUFFIXES)
-        )
-        return default if default.is_file() else next((p for p in others if p.is_file()), default)
+        return with_any_ending(self.root / self.options.images / f"{image_id}.jpg")
 
     def places(self) -> list[Path]:
         """Class names, labels, lists, photographs and masks."""
@@ -174,7 +182,7 @@ class VocDataset(ListedDataset):
 
     def _no_mask(self, image_id: str) -> str:
         path = self.root / self.options.masks / f"{image_id}.png"
-        return f"{path}: expected a mask, but there is no such file"
+        return f"{path}: expected a mask, but there is no such file{named_otherwise(path, PNGS)}"
 
     def _new_checks(self) -> MaskChecks:
         return MaskChecks(self.classes, self.class_indices)
@@ -199,8 +207,8 @@ class VocDataset(ListedDataset):
 def _class_names(path: Path) -> list[str]:
     """Raises SeedbedError where it is not a text, or a name is in it twice."""
     try:
-        names = read_regular(path).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
+        names = read_text(path).splitlines()
+    except NotTextError as error:
         raise SeedbedError(f"{path}: not readable names of classes ({error}); save it as UTF-8") from None
     except OSError as error:
         raise SeedbedError(
@@ -211,15 +219,6 @@ def _class_names(path: Path) -> list[str]:
         if named.count(name) > 1:
             raise SeedbedError(f"{path}: {name!r} is listed {named.count(name)} times; keep one")
     return named
-
-
-def _file_names(name: str, suffixes: frozenset[str]) -> Iterator[str]:
-    """A name with each ending, in lower and upper case, and as it is if it has one."""
-    for suffix in sorted(suffixes):
-        yield name + suffix
-        yield name + suffix.upper()
-    if Path(name).suffix.lower() in suffixes:
-        yield name
 
 
 _PRESENT = re.compile(r"(\S.*?)( +)(-1|0|1)")

@@ -5,25 +5,28 @@ A form says how the affinities follow from its network's output; everything else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 from pydantic import Field
 
-from seedbed.methods.base import Method, MethodParameters, Objective, Progress
+from seedbed.methods.base import EpochContext, Method, MethodParameters, Objective, Progress
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
     from seedbed.input.batch import Batch
+    from seedbed.input.examples import Examples
     from seedbed.networks.backbones import Backbone
     from seedbed.networks.weights import InitialWeights
 
 REGIONS = "regions"
 """Input and field: the confident regions that a form trains on."""
+MISSING = "missing_pairs"
+"""Key in an AffinityNet's facts: kinds of pairs that no image of its training set has."""
 Offsets = Sequence[tuple[int, int]]
 
 
@@ -104,6 +107,28 @@ class PairMethod(Method):
     def networks(self) -> dict[str, nn.Module]:
         """The AffinityNet."""
         return {"affinitynet": self.affinitynet}
+
+    def on_epoch_start(self, epoch: int, context: EpochContext) -> None:
+        """Warn once, in the log, of kinds of pairs that the training set does not have."""
+        if epoch or context.examples is None:
+            return
+        from seedbed.methods.guards import KINDS_OF_PAIRS
+
+        for kind in self._missing(context.examples):
+            context.log(
+                f"warning: no image has {KINDS_OF_PAIRS[kind]}. AffinityNet does not learn from {kind} pairs then; "
+                "change `regions`, or look at what made them"
+            )
+
+    def facts(self, examples: Examples, device: str) -> Mapping[str, Any]:
+        """Kinds of pairs that the training set does not have, if any."""
+        missing = self._missing(examples)
+        return {MISSING: missing} if missing else {}
+
+    def _missing(self, examples: Examples) -> list[str]:
+        from seedbed.methods.guards import missing_pairs
+
+        return missing_pairs(examples.fields(image_id)[REGIONS] for image_id in examples.ids)
 
     def affinity(self, output: Tensor, offsets: Offsets) -> Tensor:
         """Affinities [b offsets h w], differentiable, from the network's output [b *channels h w]."""

@@ -77,6 +77,41 @@ Groups = Mapping[str, Mapping[str, Sequence[str]]]
 """Kinds of groups, each with its groups and their classes."""
 
 
+def check_groups(groups: Groups, classes: Sequence[str] | None = None) -> None:
+    """Refuse groups that do not divide the classes: each class must be in one group of every kind.
+
+    Args:
+        classes: of the masks, without background; what they are is left open if None.
+
+    Raises:
+        ValueError: the first fault: a group without classes, a class in two groups of a kind or twice in one, an
+            unknown class, a class in no group.
+    """
+    for kind, of_kind in groups.items():
+        found: dict[str, str] = {}
+        for group, members in of_kind.items():
+            if not members:
+                raise ValueError(f"{kind}: group {group!r} has no classes; name some, or remove it")
+            for name in members:
+                if found.get(name) == group:
+                    raise ValueError(f"{kind}: class {name!r} is twice in group {group!r}; name it once")
+                if name in found:
+                    raise ValueError(
+                        f"{kind}: class {name!r} is in two groups, {found[name]!r} and {group!r}; leave it in one, or "
+                        "make another kind of groups"
+                    )
+                if classes is not None and name not in classes:
+                    raise ValueError(f"{kind}: group {group!r}: {unknown_name('class', name, classes)}")
+                found[name] = group
+        if missing := [name for name in classes or () if name not in found]:
+            told = ", ".join(map(repr, missing[:5])) + (
+                f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            )
+            raise ValueError(
+                f"{kind}: no group has {told}; add what is missing to a group, such as one named other"
+            )
+
+
 def group_scores(
     class_iou: Float[np.ndarray, "K"], classes: Sequence[str] = VOC_CLASSES, groups: Groups | None = None
 ) -> dict[str, Any]:

@@ -253,15 +253,14 @@ def masks_command(graph: TaskGraph) -> Command:
 
 
 def input_files(graph: TaskGraph, task: Task, shard: str | None = None) -> dict[str, list[Path]]:
-    """By input name: the manifest, then the files that are read: of sharded nodes its own shards, and what it pools."""
+    """By input name: the manifest, then the files that are read: of sharded nodes its own shards."""
     shards = (shard,) if shard else task.shard_names
     files: dict[str, list[Path]] = {}
     for name, source in task.inputs.items():
         if not isinstance(source, Task):
             files[name] = [graph.masks_path]
         elif shards and source.stage.sharded:
-            read = dict.fromkeys((*shards, *source.shards_of(task.parameters.pooled().get(name))))
-            files[name] = [source.manifest, *(file for one in read for file in source.data_files(one))]
+            files[name] = [source.manifest, *(file for one in shards for file in source.data_files(one))]
         else:
             files[name] = [source.manifest, *source.data_files()]
     return files

@@ -19,7 +19,7 @@ from seedbed.errors import SeedbedError, unknown_name
 from seedbed.names import DATASET
 from seedbed.plan.overrides import NOTHING, Overrides
 from seedbed.recipes import checked_inherited
-from seedbed.runtime.validation import validate_model
+from seedbed.validation import validate_model
 
 DatasetName = Annotated[str, AfterValidator(DATASET.checked), WithJsonSchema(DATASET.schema)]
 RandomSeed = Annotated[int, Field(ge=0, le=2**32 - 1)]

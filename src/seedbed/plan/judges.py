@@ -98,23 +98,19 @@ class Judgement:
         pooled = self.stage.validate(self.parameters, self.key).pooled()
         for name, task in self.sources.items():
             split = pooled.get(name)
-            if split and task.stage.makes == "cams" and not task.shards_of(split):
+            if split and task.stage.makes in ("cams", "refined_cams") and not task.shards_of(split):
                 raise SeedbedError(
                     f"{self.key}: background_score: otsu needs CAMs of split {split}, but {task.name} has "
                     f"{', '.join(task.splits)}; add {split} to its `splits`, or set a number"
                 )
-        return {
-            name: list(_files_of_splits(task, (self.split, pooled.get(name))))
-            for name, task in self.sources.items()
-        }
+        return {name: list(_files_of_split(task, self.split)) for name, task in self.sources.items()}
 
 
-def _files_of_splits(task: Task, splits: Iterable[str | None]) -> Iterator[Path]:
+def _files_of_split(task: Task, split: str) -> Iterator[Path]:
     if not task.stage.sharded:
         yield from task.data_files()
-    for split in dict.fromkeys(splits):
-        for shard in task.shards_of(split):
-            yield from task.data_files(shard)
+    for shard in task.shards_of(split):
+        yield from task.data_files(shard)
 
 
 Find = Callable[[TaskGraph, Point], Iterable[tuple[Task, str, Mapping[str, Task], Mapping[str, Any], str]]]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seedbed.artifacts.manifest import MANIFEST, read_manifest, sha256_file
+from seedbed.plan.class_groups import report_parameters
 from seedbed.plan.judges import JUDGES, Judgement, Point, judgements_at
 from seedbed.plan.task import Task, unique_tasks
 from seedbed.plan.tasks import TaskGraph
@@ -57,12 +58,11 @@ class Report:
 
     def slice(self) -> dict[str, Any]:
         """Everything from which the page is made, by path under `results/`."""
-        settings = self.graph.config.stage_defaults(self.graph.dataset, REPORT.name)
         return {
             "stage": REPORT.name,
             "stage_version": REPORT.version,
             "dataset": self.graph.dataset,
-            "parameters": REPORT.validate(settings, f"settings.{self.graph.dataset}").slice(),
+            "parameters": report_parameters(self.graph.config, self.graph.dataset).slice(),
             "name": self.name,
             "recipes": {
                 name: {key: getattr(self.graph.book[name], key) for key in ("paper", "aims_at", "differs")}
@@ -102,7 +102,8 @@ class Report:
 def _shown_files(task: Task) -> Iterator[Path]:
     """The first shard of each split, for the page's sample images; for whole artifacts, what the page reads."""
     if not task.stage.sharded:
-        yield from (task.folder / name for name in task.stage.meaning.form.shown)
+        meaning = task.stage.meaning
+        yield from (task.folder / name for name in (*meaning.form.shown, *meaning.shown))
     for shard in task.shard_names:
         if shard.endswith("-0"):
             yield from task.data_files(shard)

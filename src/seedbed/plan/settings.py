@@ -11,7 +11,7 @@ from typing import Any
 from seedbed.errors import SeedbedError
 from seedbed.methods.table import all_methods
 from seedbed.runtime.contract import Stage
-from seedbed.runtime.validation import Problem, problems
+from seedbed.validation import Problem, problems
 
 METHOD = "method"
 

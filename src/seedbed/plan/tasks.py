@@ -84,7 +84,7 @@ class TaskGraph:
         return self.results / PARAMS / self.dataset / "masks-data.json"
 
     def index_slice(self) -> dict[str, Any]:
-        """Slice of `prepare_dataset`: the declaration without what depends on the machine or the schedule."""
+        """Slice of `prepare_dataset`: the declaration without what is of the machine, the schedule or the page."""
         return self._declared(PREPARE_DATASET)
 
     def masks_slice(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class TaskGraph:
             "stage_version": stage.version,
             "dataset": self.dataset,
             "parameters": self.declaration.model_dump(
-                mode="json", exclude={"root", "shards"}, exclude_defaults=True, by_alias=True
+                mode="json", exclude={"root", "shards", "class_groups"}, exclude_defaults=True, by_alias=True
             ),
         }
 

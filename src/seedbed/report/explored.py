@@ -33,7 +33,8 @@ Labels = UInt8[np.ndarray, "h w"]
 
 def coded(scores: Float32[np.ndarray, "C h w"]) -> Codes:
     """Scores in [0, 1] as the nearest of 256 levels."""
-    return np.rint(np.clip(scores, 0, 1) * np.float32(HIGHEST)).astype(np.uint8)
+    levels: Codes = np.rint(np.clip(scores, 0, 1) * np.float32(HIGHEST)).astype(np.uint8)
+    return levels
 
 
 def scores_of(codes: Codes) -> Float32[np.ndarray, "C h w"]:
@@ -78,12 +79,14 @@ class Explored:
 
     def regions(self, bg_threshold: float, fg_threshold: float) -> Labels:
         """Confident regions, in the masks' classes."""
-        found = threshold_regions(scores_of(self.codes), self.class_ids, bg_threshold, fg_threshold)
-        return self.lookup[found]
+        decided = threshold_regions(scores_of(self.codes), self.class_ids, bg_threshold, fg_threshold)
+        found: Labels = self.lookup[decided]
+        return found
 
     def mask(self, background_score: float) -> Labels:
         """Pseudo mask by one background score, in the masks' classes."""
-        return self.lookup[decide_argmax(scores_of(self.codes), self.class_ids, background_score)]
+        found: Labels = self.lookup[decide_argmax(scores_of(self.codes), self.class_ids, background_score)]
+        return found
 
     def values(self, label_map: Labels) -> dict[str, Any]:
         """Pixels of each label, by label; and the mean IoU against the truth, None where it is not defined."""

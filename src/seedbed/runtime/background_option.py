@@ -1,10 +1,10 @@
 """The background score as a parameter of stages: a number, or Otsu's threshold of the scores, which needs no mask.
 
 Otsu's threshold is that of one histogram: the largest scores over the classes, at every pixel of every image of split
-`train` that has a label. So it is one number for the CAMs, whatever the number of shards.
+`train` that has a label. The stages that make CAMs count it and their manifests hold it, so it is one number for the
+CAMs, whatever the number of shards.
 """
 
-from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -38,7 +38,7 @@ def background_score(choice: BackgroundScore, cams: Artifact) -> float:
 
     Args:
         choice: the number itself, or `otsu`.
-        cams: CAMs or refined CAMs, to which the score will be applied; with `otsu`, every shard of `train` is read.
+        cams: CAMs or refined CAMs, to which the score will be applied.
 
     Raises:
         SeedbedError: `otsu`, and no image has a label, or all scores are in one bin.
@@ -46,27 +46,21 @@ def background_score(choice: BackgroundScore, cams: Artifact) -> float:
     return pooled_threshold(cams) if choice == OTSU else float(choice)
 
 
-@lru_cache(maxsize=1)
 def pooled_threshold(cams: Artifact) -> float:
-    """Otsu's threshold of all labelled images of `train`; computed once for all shards that one command makes.
+    """Otsu's threshold of all labelled images of `train`.
 
     Raises:
         SeedbedError: no image has a label, or all scores are in one bin.
     """
-    from seedbed.cam.otsu import BINS, otsu_threshold, score_histogram
+    from seedbed.cam.otsu import otsu_threshold
 
-    store = cams.open(POOLED)
-    histogram = np.zeros(BINS, np.int64)
-    for image_id in store:
-        scores = store.scores(image_id)
-        if len(scores):
-            histogram += score_histogram(scores.max(axis=0))
-    if not histogram.any():
+    histogram = (cams.manifest.histograms or {}).get(POOLED)
+    if not histogram or not any(histogram):
         raise SeedbedError(
             f"{cams.folder}: background_score: otsu needs images with a label, but split {POOLED} has none; "
             "set a number instead"
         )
     try:
-        return otsu_threshold(histogram)
+        return otsu_threshold(np.asarray(histogram))
     except ValueError as error:
         raise SeedbedError(f"{cams.folder}: background_score: otsu: {error}") from None

@@ -19,7 +19,7 @@ from seedbed.artifacts.manifest import LedgerEntry
 from seedbed.artifacts.meanings import MEANINGS, Meaning
 from seedbed.errors import SeedbedError
 from seedbed.runtime.paths import RESULTS
-from seedbed.runtime.validation import validate_model
+from seedbed.validation import validate_model
 
 if TYPE_CHECKING:
     from seedbed.artifacts.artifact import Artifact
@@ -55,7 +55,7 @@ class Parameters(BaseModel):
         return ()
 
     def pooled(self) -> Mapping[str, str]:
-        """Inputs of which a job reads a whole split, besides its own shard or split: the split by input."""
+        """Inputs of which a job needs the histogram of a split, whatever its own shard or split: the split by input."""
         return {}
 
     def asks(self) -> Mapping[str, str]:

@@ -31,7 +31,7 @@ from seedbed.runtime.paths import (
     shard_members,
     shard_names,
 )
-from seedbed.runtime.validation import validate_model
+from seedbed.validation import validate_model
 
 ADVICE = "`seedbed plan` writes the slices"
 

@@ -4,7 +4,7 @@ import argparse
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from seedbed.runtime.memory import out_of_memory, training_out_of_memory
 from seedbed.runtime.opening import Opened, open_inputs, refuse_changed_slice
 from seedbed.runtime.paths import WORK
 from seedbed.runtime.progress_mark import ProgressMark
+from seedbed.runtime.quick_imports import without_compiler
 from seedbed.runtime.run_facts import cpu_seconds, write_run_facts
 
 Work = Callable[[Job], Any]
@@ -119,7 +120,8 @@ class _Run:
         mark.remove()  # a killed job may have left one
         job = self._job(unit, opened, mark)
         try:
-            make(job)
+            with without_compiler() if self.stage.resources == "inference" else nullcontext():
+                make(job)
         except (MemoryError, RuntimeError, OSError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -181,11 +183,15 @@ class _Run:
         assert sharding is not None
         parts: dict[str, Any] = {}
         records = []
+        histogram: Any = None
         label = f"{self.stage.name} {job.shard}"
         self.made = 0
         for image_id, payload in job.progress(self.work(job), len(job.image_ids), label):
             digest, parts[image_id] = sharding.encode(payload)
             records.append(Record(split=job.split, image_id=image_id, name="", sha256=digest))
+            counts = sharding.histogram(payload, job.facts) if sharding.histogram else None
+            if counts is not None:
+                histogram = counts if histogram is None else histogram + counts
             self.made += 1
         if tuple(parts) != job.image_ids:
             raise SeedbedError(f"{label}: {len(parts)} of {len(job.image_ids)} images were made")
@@ -200,7 +206,8 @@ class _Run:
         )
         (folder / f"{job.shard}.json").unlink(missing_ok=True)
         write_bytes(folder / name, data)
-        sidecar = manifest.model_copy(update={"records": records})
+        histograms = None if histogram is None else {job.split: histogram.tolist()}
+        sidecar = manifest.model_copy(update={"records": records, "histograms": histograms})
         write_bytes(folder / f"{job.shard}.json", sidecar.to_bytes())
 
     def _write_file(self, job: Job, output: Path) -> None:

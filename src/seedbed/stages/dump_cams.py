@@ -103,7 +103,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
 
 STAGE = Stage(
     name="dump_cams",
-    version=2,
+    version=3,
     summary="Dump the multi-scale class activation maps of a classifier.",
     parameters=lambda raw: DumpCamsParameters,
     inputs={"classifier": Input(("classifier",))},

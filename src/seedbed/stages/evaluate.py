@@ -33,9 +33,9 @@ class EvaluateParameters(CrfOptions):
     """How a node is scored."""
 
     background_score: BackgroundScore = Field(
-        default=0.25,
-        description="fixed threshold at which CAMs are scored: background where score <= it; or otsu, that of split "
-        "train",
+        default=OTSU,
+        description="fixed threshold at which CAMs are scored: background where score <= it; otsu is that of split "
+        "train, chosen without masks",
     )
     curve_step: float = Field(
         default=0.01, ge=0.0001, le=0.5, description="step of the threshold curve of CAMs"
@@ -207,7 +207,7 @@ BY_FORM: Mapping[str, Callable[[Job, Artifact], dict[str, Any]]] = {
 
 STAGE = Stage(
     name="evaluate",
-    version=3,
+    version=4,
     summary="Score a node on a split, against true masks or image-level labels.",
     parameters=lambda raw: EvaluateParameters,
     inputs={"target": Input(("vectors", "maps", "label_maps"))},

@@ -190,7 +190,7 @@ def _check_size(path: Path, found: tuple[int, int], size: tuple[int, int]) -> No
 
 IMPORT_CAMS = Stage(
     name="import_cams",
-    version=1,
+    version=2,
     summary="Import others' CAMs from a folder.",
     parameters=lambda raw: ImportCamsParameters,
     inputs={},

@@ -21,6 +21,7 @@ from pydantic import Field
 
 from seedbed.datasets.class_map import ClassMap
 from seedbed.datasets.declaration import SMALLEST, SplitDeclaration
+from seedbed.datasets.grouped import grouped
 from seedbed.datasets.index import build_index, index_csv
 from seedbed.datasets.mapped import mask_classes
 from seedbed.errors import SeedbedError
@@ -49,7 +50,7 @@ def run(job: Job) -> Products:
     Raises:
         SeedbedError: the data set has faults; the first is named, `seedbed doctor` lists all.
     """
-    faults = job.dataset.faults()
+    faults = grouped(job.dataset.faults())
     if faults:
         more = f" (and {len(faults) - 1} more: `seedbed doctor` lists them)" if len(faults) > 1 else ""
         raise SeedbedError(f"data set {job.slice['dataset']}: {faults[0]}{more}")

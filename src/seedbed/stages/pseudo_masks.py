@@ -1,8 +1,8 @@
 """`pseudo_masks`: decide a label for each pixel from refined CAMs (or plain ones).
 
 `decide: argmax` takes the class of the largest score, or background where no score is above `background_score`: a
-number, or `otsu`, Otsu's threshold of the largest scores in all images of split `train` that have a label. No mask is
-used for it; the manifest's facts hold the number, and each shard's job reads the CAMs of all of `train`.
+number, or `otsu`, the default, Otsu's threshold of the largest scores in all images of split `train` that have a label.
+No mask is used for it; the manifest's facts hold the number.
 `decide: same_pair` uses the pair of the regions axis, as the threshold-quality paper does: what lies between the two
 thresholds stays 255. Only then does the node itself depend on that axis. A dense CRF, if requested, sharpens the
 labels. Decisions fall among the classes of the CAMs; the label maps have those of the masks (`class_map` of the data
@@ -33,7 +33,7 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
         description="argmax of one background score and the classes; or the pair of the regions axis, else neutral",
     )
     background_score: BackgroundScore = Field(
-        default=0.5, description="score of background, for argmax; or otsu, which chooses it without masks"
+        default=OTSU, description="score of background, for argmax; otsu chooses it without masks"
     )
     crf_labels: Literal["found", "present"] = Field(
         default="found",
@@ -78,7 +78,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
 
 STAGE = Stage(
     name="pseudo_masks",
-    version=2,
+    version=3,
     summary="Decide pseudo masks from refined CAMs or CAMs.",
     parameters=lambda raw: PseudoMasksParameters,
     inputs={"cams": Input(("refined_cams", "cams"))},

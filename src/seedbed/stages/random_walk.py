@@ -142,7 +142,7 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
 
 STAGE = Stage(
     name="random_walk",
-    version=2,
+    version=3,
     summary="Refine CAMs by a random walk along AffinityNet's affinities.",
     parameters=lambda raw: RandomWalkParameters,
     inputs={"cams": Input(("cams", "refined_cams")), "affinitynet": Input(("affinitynet",))},

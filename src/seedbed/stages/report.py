@@ -52,8 +52,8 @@ class ReportParameters(Parameters):
     )
     class_groups: dict[str, dict[str, tuple[str, ...]]] | None = Field(
         default=None,
-        description="groups of classes whose mean IoU is shown: {kind: {group: [class, class]}}; null: PASCAL VOC's, "
-        "where classes have such names",
+        description="groups of classes whose mean IoU is shown: {kind: {group: [class, class]}}; null: those of the "
+        "data set's file (`class_groups` of its declaration), or PASCAL VOC's where classes have such names",
     )
 
 

@@ -1,9 +1,11 @@
 """Train a network: a method (`seedbed.methods`) defines what a step optimises, the parameters here how.
 
 `train_classifier` learns from image-level labels. `train_affinitynet` learns from confident regions which pixels belong
-together (Ahn & Kwak 2018, §3.2). `train_saliency` learns what is salient: without labels, from strong regions of CAMs,
-or from other saliency maps. `train_segmenter` learns from pseudo masks, confident regions or, as an upper bound, the
-true masks (`from: {labels: masks}`); the ledger then says `training`.
+together (Ahn & Kwak 2018, §3.2); where no image has two pixels of background, two of one class, or two that differ, a
+kind of pair is missing, and the log and the manifest's facts (`missing_pairs`) say so. `train_saliency` learns what is
+salient: without labels, from strong regions of CAMs, or from other saliency maps. `train_segmenter` learns from pseudo
+masks, confident regions or, as an upper bound, the true masks (`from: {labels: masks}`); the ledger then says
+`training`.
 
 The backbone's weights learn at `lr`, its biases at `bias_lr_factor` times that, without weight decay; what is
 trained from scratch learns at `head_lr_factor` times those rates. The schedule is lr (1 - step/steps)^poly_power, after

@@ -5,14 +5,16 @@ Planning refuses what a recipe or a data set's settings get wrong; what depends 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seedbed.datasets import DatasetDeclaration, open_dataset
 from seedbed.engines.data_state import look
 from seedbed.errors import SeedbedError, unknown_name
+from seedbed.metrics.class_groups import check_groups
 from seedbed.networks.known import backbone_fault, weights_fault
+from seedbed.plan.class_groups import report_parameters
 from seedbed.plan.commands import Workflow
 from seedbed.plan.task import Task
 from seedbed.verbs.doctor_data import DataReport
@@ -45,6 +47,7 @@ def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | No
     for where, task in tasks.items():
         faults += [f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump())]
     faults = [*data.faults, *faults, *_added_faults(workflow, name), *data.training_faults(tasks)]
+    faults += group_faults(workflow, name, data.mask_classes)
     changed = [seen.line] if any(seen.changes) else []
     notes = [*data.notes, *changed, *memory_notes(data.largest, declaration.longest, tasks)]
     return Findings(notes, list(dict.fromkeys(faults)))
@@ -91,6 +94,23 @@ def _added_faults(workflow: Workflow, dataset: str) -> Iterator[str]:
                 judgement.slice()
     except SeedbedError as error:
         yield str(error)
+
+
+def group_faults(workflow: Workflow, dataset: str, classes: Sequence[str]) -> Iterator[str]:
+    """The fault of a data set's groups of classes.
+
+    Args:
+        classes: of its masks; empty if it cannot be opened, and then the groups' names are not looked at.
+    """
+    try:
+        groups = report_parameters(workflow.config, dataset).class_groups
+        if groups is not None and classes:
+            check_groups(groups, classes)
+    except SeedbedError as error:
+        yield str(error)
+    except ValueError as error:
+        file = workflow.config.declaration(dataset).class_groups
+        yield f"{file or f'settings.{dataset}.report.class_groups'}: {error}"
 
 
 def parameter_faults(values: Mapping[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seedbed.datasets import Dataset
+from seedbed.datasets.grouped import grouped
 from seedbed.datasets.mapped import mask_classes
 from seedbed.errors import SeedbedError
 from seedbed.plan.task import Task
@@ -43,7 +44,7 @@ class DataReport:
     @classmethod
     def of(cls, data: Dataset, splits: Iterable[str]) -> DataReport:
         """Read a data set: its faults, then the labels of its splits."""
-        report = cls(data.name, data.classes, mask_classes(data), faults=data.faults())
+        report = cls(data.name, data.classes, mask_classes(data), faults=grouped(data.faults()))
         for split in splits:
             try:
                 report.ids[split] = list(data.image_ids(split))
@@ -68,7 +69,21 @@ class DataReport:
                 f"class {name!r}: {', '.join(f'{s} {count[c]}' for s, count in self.counts.items())}"
                 for c, name in enumerate(self.classes)
             ),
+            *self._in_every_image(),
             *([f"classes of masks and label maps: {', '.join(self.mask_classes)}"] if self._differs else []),
+        ]
+
+    def _in_every_image(self) -> list[str]:
+        """Classes that every image has, which may be columns that are no classes; not where all labels are the same."""
+        total = sum(len(self.ids[split]) for split in self.counts)
+        counts = np.sum(list(self.counts.values()), axis=0)
+        if total < 2 or set(counts.tolist()) <= {0, total}:
+            return []
+        return [
+            f"every image has the class {name!r}; if it is not one, as a column `reviewed` is not, leave it out of "
+            "`classes`"
+            for name, count in zip(self.classes, counts, strict=True)
+            if count == total
         ]
 
     @property

@@ -21,10 +21,10 @@ from seedbed.names import DATASET
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import parse_config
 from seedbed.recipes import RecipeBook
-from seedbed.runtime.background_option import OTSU
 from seedbed.runtime.machine import Machine, this_machine
 from seedbed.verbs.doctor import Findings, examine
 from seedbed.verbs.init_folder import Layout, look, masks_per_split
+from seedbed.verbs.init_masks import index_advice
 from seedbed.verbs.init_settings import FEWEST, Fitted, Size, fit, split_settings
 from seedbed.verbs.params_text import with_dataset
 from seedbed.yaml_files import load_yaml
@@ -156,9 +156,18 @@ class Proposal:
             without = examine(self.workflow(), self.name)
             if not without.faults:
                 self.layout.notes["masks"] = f"{self.layout.masks} is not used: {findings.faults[0]}"
+                if advice := self._index_advice(masked):
+                    self.layout.notes["mask_indices"] = advice
                 return without
             self._declare(masked)
         return findings
+
+    def _index_advice(self, masked: Sequence[str]) -> str:
+        self._declare(masked)
+        declaration = DatasetDeclaration.model_validate(self.declaration)
+        advice = index_advice(open_dataset(self.name, declaration, self.folder), masked)
+        self._declare(())
+        return advice
 
     def workflow(self) -> Workflow:
         """What params.yaml would ask for."""
@@ -186,8 +195,7 @@ class Proposal:
         if hasattr(self, "fitted"):
             self.declaration |= {"shards": self.fitted.shards} if self.fitted.shards > 1 else {}
             self.declaration |= {"longest": self.fitted.longest} if self.fitted.longest else {}
-            scored = {"evaluate": {"background_score": OTSU}} if masked else {}
-            self.settings = split_settings(self.fitted.settings, list(self.layout.splits)) | scored
+            self.settings = split_settings(self.fitted.settings, list(self.layout.splits))
 
 
 def _root(folder: Path) -> str:

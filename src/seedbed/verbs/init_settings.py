@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from seedbed.runtime.background_option import OTSU
 from seedbed.runtime.machine import GB, Machine
 
 Size = tuple[int, int]
@@ -115,8 +114,6 @@ def fit(sizes: Sequence[Size], trained: int, classes: int, machine: Machine) -> 
     _learning_rates(fitted, classes, epochs[0] * (trained // batch))
     if trained < FEW or classes < FEW_CLASSES:
         _keep_backbone(fitted)
-    fitted.settings["pseudo_masks"] = {"background_score": OTSU}
-    fitted.say("background_score otsu", "chosen from the refined CAMs themselves, without masks")
     if not machine.gpus and machine.cores >= 4:
         threads = min(machine.cores, 8)
         fitted.say(

@@ -1,7 +1,7 @@
 """Means of groups of classes, and what the classes' IoU goes with (P-NOC, §6.2 and Table 3).
 
-Groups are PASCAL VOC's where classes have the names of VOC's; other data sets bring theirs in params.yaml, under
-`settings.DATASET.report.class_groups: {kind: {group: [class, class]}}`.
+Groups are PASCAL VOC's where classes have the names of VOC's; other data sets bring theirs in a YAML file, which
+`class_groups` of their declaration in params.yaml names.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seedbed.errors import SeedbedError, unknown_name
+from seedbed.errors import SeedbedError
 from seedbed.metrics.class_groups import (
     VOC_CLASSES,
     VOC_GROUPS,
     Groups,
+    check_groups,
     class_properties,
     group_scores,
     property_correlations,
@@ -49,19 +50,16 @@ def groups_of(page: Page) -> Groups:
     """The groups of the report's parameters; VOC's, if some of the classes have such names.
 
     Raises:
-        SeedbedError: the parameters name an unknown class.
+        SeedbedError: a class is unknown, or is not in one group of each kind.
     """
     names = page.dataset.mask_classes
     given: Groups | None = page.parameters.class_groups
     if given is None:
         return VOC_GROUPS if set(names) & set(VOC_CLASSES) else {}
-    for of_kind in given.values():
-        for members in of_kind.values():
-            for name in members:
-                if name not in names:
-                    raise SeedbedError(
-                        f"settings.{page.results.dataset}.report.class_groups: {unknown_name('class', name, names)}"
-                    )
+    try:
+        check_groups(given, names)
+    except ValueError as error:
+        raise SeedbedError(f"class_groups of data set {page.results.dataset!r}: {error}") from None
     return given
 
 

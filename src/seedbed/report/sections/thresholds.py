@@ -56,7 +56,9 @@ def sweep_figures(frame: pd.DataFrame) -> list[Plane]:
         if len(pairs) > 1 and titles:
             name = f"Own form: {owner}, {node}, {split}"
             rows = [row_id(OWN, owner, regions, node, split) for regions in pairs["regions"]]
-            shown = {title: pairs[column] for column, title in (MEASURES | titles).items() if column in pairs}
+            shown = {
+                title: pairs[column] for column, title in {**MEASURES, **titles}.items() if column in pairs
+            }
             found.append(plane(name, pairs, rows, shown, png=threshold_figure(pairs, titles)))
     return found
 
