@@ -132,7 +132,7 @@ def browser(command: str) -> Iterator[Tab]:
     ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_browser, to_us)]
     os.close(to_browser)
     os.close(to_us)
-    with tempfile.TemporaryDirectory(prefix="chromium-") as profile:
+    with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         words = [command, *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
         process = subprocess.Popen(
             [sys.executable, "-c", START, *map(str, ends), *words],
@@ -151,6 +151,7 @@ def browser(command: str) -> Iterator[Tab]:
                 tab.call(f"{domain}.enable")
             tab.call("Performance.enable", timeDomain="threadTicks")
             yield tab
+            tab.call("Browser.close")
         finally:
             os.close(from_us)
             os.close(from_browser)

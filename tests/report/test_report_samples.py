@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from report.conftest import cams_of, maps_of
-from seedbed.artifacts.label_maps import voc_palette
+from seedbed.artifacts.label_maps import encode_label_map, pack_label_maps, voc_palette
 from seedbed.artifacts.maps import Maps, pack_maps
 from seedbed.report import overlays
 from seedbed.report.pictures import class_names
@@ -127,6 +127,21 @@ def test_captions_and_sizes(sweep):
     assert sample.lines[0][1][0].caption == "cat"
     picture = Image.open(io.BytesIO(sample.photo.picture))
     assert picture.size == (60, 40)
+
+
+def test_label_maps_are_judged_by_image_and_heat_maps_have_all_classes(maker):
+    """Predicted is background everywhere: of t3's cat and dog, 10 · 15 pixels each, none is found."""
+    empty = {i: encode_label_map(np.zeros((40, 60), np.uint8))[1] for i in maker.dataset.image_ids("train")}
+    cams = maker.node("rng0", "cams", "cams", cams_of(["train"]), splits=("train",))
+    files = {"train-0.zip": pack_label_maps(empty)}
+    maker.node("rng0", "pseudo_masks", "pseudo_masks", files, {"cams": cams}, splits=("train",))
+    sample = next(one for one in gallery_of(maker, "train").samples if one.image_id == "t3")
+    ((_, (heat, mask)),) = sample.lines
+    labelled = 37 * 60
+    assert mask.mean_iou == pytest.approx(((labelled - 300) / labelled + 0 + 0) / 3)
+    assert heat.mean_iou is None
+    assert [heat.caption, *(one.caption for one in heat.others)] == ["cat", "dog"]
+    assert heat.picture != heat.others[0].picture
 
 
 def test_no_truth_without_masks(sweep, monkeypatch):

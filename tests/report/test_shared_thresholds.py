@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from seedbed.report.page import run
-from seedbed.report.sections import form_agreement, thresholds_shared
+from seedbed.report.sections import form_agreement, thresholds, thresholds_shared
 from seedbed.report.threshold_pairs import judged_in, own_frame, shared_frame
 from seedbed.stages.report import STAGE
 
@@ -51,6 +51,27 @@ def test_the_shared_table_has_a_row_per_pair(maker):
     assert [row["pair"] for row in rows] == LABELS
     # 0.99 and 1.01: mean 1, sd sqrt(2 · 0.01²) = 0.0141
     assert (rows[1]["TECM (eq. 4)"], rows[1]["rngs"], rows[1]["PQS mean"]) == ("1.000 ± 0.014", "2", "–")
+
+
+def test_cells_of_the_heat_maps_lead_to_the_rows_of_their_pairs(maker):
+    judge(maker)
+    judged = maker.slice["judgements"]
+    judged["thresholds"] = [p for p in judged["thresholds"] if LABELS[3] not in p or "shared" in p]
+    page = maker.page()
+    frames = thresholds_shared.frame(page), own_frame(page.results)
+    (plane,) = thresholds_shared.shared_planes(*frames)
+    table = thresholds_shared.shared_table(frames[0])
+    assert plane.pairs == ((0.1, 0.5), (0.2, 0.5), (0.3, 0.5), (0.4, 0.5))
+    assert plane.rows == table.row_ids
+    assert plane.cached == (True, True, True, False)
+    values = {measure.title: measure for measure in plane.measures}
+    assert set(values) == {"TECM (eq. 4)", "PQS pseudo"}
+    assert values["TECM (eq. 4)"].values == pytest.approx(SHARED["tecm"])
+    assert [measure.chooses for measure in values.values()] == [False, True]
+    (own,) = thresholds.sweep_figures(frames[1])
+    assert own.rows == thresholds.threshold_table(frames[1]).row_ids
+    assert own.cached == (True, True, True)
+    assert len({*own.rows, *plane.rows}) == 7
 
 
 def agreement(page):

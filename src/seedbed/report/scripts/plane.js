@@ -22,7 +22,7 @@ function highest(values) {
 
 function mapOf(plane, measure, chosen, width) {
   const [bgs, fgs] = [0, 1].map((axis) => [...new Set(plane.pairs.map((pair) => pair[axis]))].sort((a, b) => a - b));
-  const [across, up] = [(width - EDGE.left - EDGE.right) / fgs.length, Math.min(46, Math.max(3, 260 / bgs.length))];
+  const [across, up] = [(width - EDGE.left - EDGE.right) / fgs.length, Math.min(46, Math.max(4, 260 / bgs.length))];
   const height = EDGE.top + EDGE.bottom + up * bgs.length;
   const known = measure.values.filter((value) => value !== null);
   const [low, high] = [Math.min(...known), Math.max(...known)];
@@ -44,7 +44,8 @@ function mapOf(plane, measure, chosen, width) {
     if (place === chosen) words.push("chosen without masks");
     if (plane.cached[place]) words.push("has results of its own");
     const cell = draw("a", { href: `#${plane.rows[place]}`, tabindex: -1, "aria-label": words.join(", ") });
-    cell.append(draw("rect", { x, y, width: Math.max(across - 1, 1), height: Math.max(up - 1, 1), fill: `rgb(${red},${green},${blue})` }));
+    const gap = Math.min(across, up) > 12 ? 1 : 0;
+    cell.append(draw("rect", { x, y, width: across - gap, height: up - gap, "shape-rendering": "crispEdges", fill: `rgb(${red},${green},${blue})` }));
     cell.append(draw("title", {}, words.join(", ")));
     const roomy = across >= 34 && up >= 26;
     const at = { x: x + across / 2, "text-anchor": "middle", style: `fill:${ink}`, "pointer-events": "none" };

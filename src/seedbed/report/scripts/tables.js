@@ -45,11 +45,11 @@ function enhanceTable(table) {
       body.append(...original);
       return;
     }
-    const text = (row) => row.cells[heading.cellIndex].textContent;
     const sign = order === "ascending" ? 1 : -1;
-    const known = original.filter((row) => !isMissing(text(row), figures));
-    known.sort((a, b) => sign * compareCells(text(a), text(b), figures));
-    body.append(...known, ...original.filter((row) => isMissing(text(row), figures)));
+    const texts = new Map(original.map((row) => [row, row.cells[heading.cellIndex].textContent]));
+    const known = original.filter((row) => !isMissing(texts.get(row), figures));
+    known.sort((a, b) => sign * compareCells(texts.get(a), texts.get(b), figures));
+    body.append(...known, ...original.filter((row) => isMissing(texts.get(row), figures)));
   };
   for (const heading of headings) {
     const button = make("button", { type: "button", onclick: () => sortBy(heading) }, ...heading.childNodes);
