@@ -50,7 +50,10 @@ function scaleOf(panel, width, height) {
   const pad = (highest - lowest) * 0.05;
   const [low, high] = [lowest - pad, highest + pad];
   return {
-    left, right, low, high,
+    left,
+    right,
+    low,
+    high,
     x: (value) => MARGIN.left + ((value - left) / (right - left)) * (width - MARGIN.left - MARGIN.right),
     y: (value) => height - MARGIN.bottom - ((value - low) / (high - low)) * (height - MARGIN.top - MARGIN.bottom),
     inverse: (at) => left + ((at - MARGIN.left) / (width - MARGIN.left - MARGIN.right)) * (right - left),
@@ -88,7 +91,13 @@ function markOf(mark, scale, colour) {
 /** One panel; `show(x)` moves its cross-hair and gives the nearest points of the lines that are not faint. */
 function panelOf(panel, runs, width, height, chosen) {
   const scale = scaleOf(panel, width, height);
-  const svg = draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": panel.title || panel.y });
+  const svg = draw("svg", {
+    width,
+    height,
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    "aria-label": panel.title || panel.y,
+  });
   svg.append(axesOf(panel, scale, width, height));
   for (const [run, x] of panel.verticals) {
     const at = { x1: scale.x(x), x2: scale.x(x), y1: MARGIN.top, y2: height - MARGIN.bottom };
@@ -97,34 +106,67 @@ function panelOf(panel, runs, width, height, chosen) {
   for (const line of panel.lines.toSorted((a, b) => b.faint - a.faint)) {
     const place = runs.indexOf(line.run);
     const points = line.points.map(([x, y]) => `${scale.x(x).toFixed(1)},${scale.y(y).toFixed(1)}`).join(" ");
-    const look = { stroke: colourOf(place), "stroke-dasharray": dashesOf(place, line.dashed), class: line.faint ? "faint" : "line" };
+    const look = {
+      stroke: colourOf(place),
+      "stroke-dasharray": dashesOf(place, line.dashed),
+      class: line.faint ? "faint" : "line",
+    };
     svg.append(draw("polyline", { points, "data-run": line.run, ...look }));
-    if (!line.faint && line.points.length === 1) svg.append(markOf({ run: line.run, point: line.points[0], shape: "circle", meaning: "" }, scale, colourOf(place)));
+    if (!line.faint && line.points.length === 1)
+      svg.append(
+        markOf({ run: line.run, point: line.points[0], shape: "circle", meaning: "" }, scale, colourOf(place)),
+      );
   }
   for (const mark of panel.marks) svg.append(markOf(mark, scale, colourOf(runs.indexOf(mark.run))));
   const hair = draw("line", { class: "hair", y1: MARGIN.top, y2: height - MARGIN.bottom });
   const dots = draw("g");
   svg.append(hair, dots);
-  svg.addEventListener("pointermove", (event) => chosen(scale.inverse(event.clientX - svg.getBoundingClientRect().left)));
+  svg.addEventListener("pointermove", (event) =>
+    chosen(scale.inverse(event.clientX - svg.getBoundingClientRect().left)),
+  );
   const show = (x) => {
     const at = scale.x(Math.min(scale.right, Math.max(scale.left, x)));
     hair.setAttribute("x1", at);
     hair.setAttribute("x2", at);
-    const found = panel.lines.filter((line) => !line.faint && line.points.length).map((line) => [line, nearest(line.points, x)]);
-    dots.replaceChildren(...found.map(([line, point]) => draw("circle", { cx: scale.x(point[0]), cy: scale.y(point[1]), r: 3, fill: colourOf(runs.indexOf(line.run)) })));
+    const found = panel.lines
+      .filter((line) => !line.faint && line.points.length)
+      .map((line) => [line, nearest(line.points, x)]);
+    dots.replaceChildren(
+      ...found.map(([line, point]) =>
+        draw("circle", { cx: scale.x(point[0]), cy: scale.y(point[1]), r: 3, fill: colourOf(runs.indexOf(line.run)) }),
+      ),
+    );
     return found;
   };
   return { svg, show };
 }
 
 function swatch(place, dashed) {
-  return draw("svg", { width: 22, height: 10, "aria-hidden": "true" }, draw("line", { x1: 0, x2: 22, y1: 5, y2: 5, "stroke-width": 2.5, stroke: colourOf(place), "stroke-dasharray": dashesOf(place, dashed) }));
+  return draw(
+    "svg",
+    { width: 22, height: 10, "aria-hidden": "true" },
+    draw("line", {
+      x1: 0,
+      x2: 22,
+      y1: 5,
+      y2: 5,
+      "stroke-width": 2.5,
+      stroke: colourOf(place),
+      "stroke-dasharray": dashesOf(place, dashed),
+    }),
+  );
 }
 
 function enhanceChart(figure) {
   const { panels } = dataOf(figure);
   const runs = [...new Set(panels.flatMap((panel) => panel.lines.map((line) => line.run)))];
-  const xs = [...new Set(panels.flatMap((panel) => panel.lines.filter((line) => !line.faint).flatMap((line) => line.points.map(([x]) => x))))].sort((a, b) => a - b);
+  const xs = [
+    ...new Set(
+      panels.flatMap((panel) =>
+        panel.lines.filter((line) => !line.faint).flatMap((line) => line.points.map(([x]) => x)),
+      ),
+    ),
+  ].sort((a, b) => a - b);
   if (!xs.length) return;
   const fixed = panels.flatMap((panel) => panel.marks).find((mark) => mark.shape === "circle");
   const slider = make("input", { type: "range", min: 0, max: xs.length - 1, "aria-label": panels[0].x });
@@ -137,15 +179,28 @@ function enhanceChart(figure) {
 
   const readings = make("tbody");
   const head = panels.map((panel) => make("th", { class: "n" }, panel.title || panel.y));
-  legend.append(make("table", { class: "readings" }, make("thead", {}, make("tr", {}, make("th", {}, "line"), ...head)), readings));
+  legend.append(
+    make("table", { class: "readings" }, make("thead", {}, make("tr", {}, make("th", {}, "line"), ...head)), readings),
+  );
   const rows = new Map();
   for (const line of panels.flatMap((panel) => panel.lines)) {
     const key = `${line.run}\n${line.label}`;
     if (line.faint || rows.has(key)) continue;
     const cells = panels.map(() => make("td", { class: "n" }));
-    const row = make("tr", {}, make("td", {}, swatch(runs.indexOf(line.run), line.dashed), ` ${[line.run, line.label].filter(Boolean).join(", ")}`), ...cells);
+    const row = make(
+      "tr",
+      {},
+      make(
+        "td",
+        {},
+        swatch(runs.indexOf(line.run), line.dashed),
+        ` ${[line.run, line.label].filter(Boolean).join(", ")}`,
+      ),
+      ...cells,
+    );
     const emphasise = (on) => {
-      for (const other of holder.querySelectorAll("polyline")) other.classList.toggle("behind", on && other.dataset.run !== line.run);
+      for (const other of holder.querySelectorAll("polyline"))
+        other.classList.toggle("behind", on && other.dataset.run !== line.run);
     };
     row.addEventListener("pointerenter", () => emphasise(true));
     row.addEventListener("pointerleave", () => emphasise(false));
@@ -159,7 +214,8 @@ function enhanceChart(figure) {
     slider.setAttribute("aria-valuetext", short(x));
     drawn.forEach(({ show }, column) => {
       for (const cells of rows.values()) cells[column].textContent = "";
-      for (const [line, point] of show(x)) rows.get(`${line.run}\n${line.label}`)[column].textContent = figureOf(point[1]);
+      for (const [line, point] of show(x))
+        rows.get(`${line.run}\n${line.label}`)[column].textContent = figureOf(point[1]);
     });
   };
   const choose = (x) => {
@@ -174,11 +230,17 @@ function enhanceChart(figure) {
     if (!room) return;
     const across = Math.min(panels.length, room > 900 ? 3 : room > 560 ? 2 : 1);
     const width = Math.min(panels.length === 1 ? 760 : Infinity, Math.floor(room / across) - 8);
-    drawn = panels.map((panel) => panelOf(panel, runs, width, panels.length === 1 ? Math.min(360, width * 0.7) : 210, choose));
+    drawn = panels.map((panel) =>
+      panelOf(panel, runs, width, panels.length === 1 ? Math.min(360, width * 0.7) : 210, choose),
+    );
     holder.replaceChildren(...drawn.map(({ svg }) => svg));
     show();
   };
-  figure.prepend(holder, make("div", { class: "tools" }, make("label", {}, `${panels[0].x} `, slider), reading), legend);
+  figure.prepend(
+    holder,
+    make("div", { class: "tools" }, make("label", {}, `${panels[0].x} `, slider), reading),
+    legend,
+  );
   let before = 0;
   new ResizeObserver(() => {
     if (figure.clientWidth !== before) redraw();

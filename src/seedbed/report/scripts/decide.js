@@ -42,12 +42,20 @@ function decided({ highest, best, hasClasses }, isForeground, otherwise) {
 
 function regionsOf(scores, bgThreshold, fgThreshold) {
   const [bg, fg] = [Math.fround(bgThreshold), Math.fround(fgThreshold)];
-  return decided(scores, (score) => score >= fg, (score) => (score > bg ? NEUTRAL : 0));
+  return decided(
+    scores,
+    (score) => score >= fg,
+    (score) => (score > bg ? NEUTRAL : 0),
+  );
 }
 
 function maskOf(scores, backgroundScore) {
   const limit = Math.fround(backgroundScore);
-  return decided(scores, (score) => score > limit, () => 0);
+  return decided(
+    scores,
+    (score) => score > limit,
+    () => 0,
+  );
 }
 
 /** Pixels of each label; and the mean IoU over the classes in truth or prediction, neutral and unlabelled pixels out. */

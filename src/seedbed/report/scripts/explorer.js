@@ -56,13 +56,26 @@ function enhanceExplorer(block) {
   };
 
   const choice = (label, names) => {
-    const select = make("select", { "aria-label": label }, ...names.map((name, value) => make("option", { value }, name)));
+    const select = make(
+      "select",
+      { "aria-label": label },
+      ...names.map((name, value) => make("option", { value }, name)),
+    );
     return select;
   };
-  const images = choice("image", data.images.map((image) => `${image.image_id} (${image.split}): ${image.labels.join(", ") || "no class"}`));
-  const nodes = choice("scores", data.nodes.map((node) => node.name));
+  const images = choice(
+    "image",
+    data.images.map((image) => `${image.image_id} (${image.split}): ${image.labels.join(", ") || "no class"}`),
+  );
+  const nodes = choice(
+    "scores",
+    data.nodes.map((node) => node.name),
+  );
   const classes = make("select", { "aria-label": "class of the heat map" });
-  const pairs = choice("pairs of the page", data.pairs.map(([bg, fg]) => `bg${bg.toFixed(2)}-fg${fg.toFixed(2)}`));
+  const pairs = choice(
+    "pairs of the page",
+    data.pairs.map(([bg, fg]) => `bg${bg.toFixed(2)}-fg${fg.toFixed(2)}`),
+  );
   pairs.prepend(make("option", { value: "", selected: true }, "a pair of this page"));
   const slider = (name) => {
     const input = make("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": name });
@@ -78,7 +91,9 @@ function enhanceExplorer(block) {
   const panels = ["photograph", "scores", "confident regions", "pseudo mask", "truth"].map(panel);
   const [photoPanel, heatPanel, regionPanel, maskPanel, truthPanel] = panels;
   const values = make("tbody");
-  const headings = ["", "mIoU", "foreground", "background", "neutral"].map((name, column) => make("th", { class: column ? "n" : null }, name));
+  const headings = ["", "mIoU", "foreground", "background", "neutral"].map((name, column) =>
+    make("th", { class: column ? "n" : null }, name),
+  );
   const areas = make("th", {}, "area by class");
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...headings, areas)), values);
 
@@ -86,7 +101,10 @@ function enhanceExplorer(block) {
   const photoOf = async (image) => {
     if (!photos.has(image)) {
       const photo = make("img", { src: `data:image/jpeg;base64,${image.photo}`, alt: "" });
-      photos.set(image, photo.decode().then(() => photo));
+      photos.set(
+        image,
+        photo.decode().then(() => photo),
+      );
     }
     return photos.get(image);
   };
@@ -94,9 +112,13 @@ function enhanceExplorer(block) {
   const rowOf = (name, labelMap, truth) => {
     const { pixels, mean_iou: iou } = valuesOf(labelMap, truth);
     const share = (label) => (pixels[label] ?? 0) / labelMap.length;
-    const others = Object.keys(pixels).map(Number).filter((label) => label !== 0 && label !== NEUTRAL);
+    const others = Object.keys(pixels)
+      .map(Number)
+      .filter((label) => label !== 0 && label !== NEUTRAL);
     const foreground = others.reduce((sum, label) => sum + pixels[label], 0) / labelMap.length;
-    const cells = [iou, foreground, share(0), share(NEUTRAL)].map((value) => make("td", { class: "n" }, value === null ? "–" : value.toFixed(3)));
+    const cells = [iou, foreground, share(0), share(NEUTRAL)].map((value) =>
+      make("td", { class: "n" }, value === null ? "–" : value.toFixed(3)),
+    );
     const text = others.map((label) => `${nameOf(label)} ${share(label).toFixed(3)}`).join(", ") || "none";
     return make("tr", {}, make("th", {}, name), ...cells, make("td", {}, text));
   };
@@ -118,7 +140,10 @@ function enhanceExplorer(block) {
     const { loaded, photo } = current;
     const { image, codes, scores } = loaded;
     const pixels = image.size[0] * image.size[1];
-    const shown = classes.value === "" || !codes ? scores.highest : codes.subarray(classes.value * pixels, (Number(classes.value) + 1) * pixels);
+    const shown =
+      classes.value === "" || !codes
+        ? scores.highest
+        : codes.subarray(classes.value * pixels, (Number(classes.value) + 1) * pixels);
     paint(heatPanel.canvas, photo, shown, image.size, (code) => [...heat(code), 170]);
   };
   /** Show another image or node; the last one asked for wins. */
@@ -142,7 +167,11 @@ function enhanceExplorer(block) {
   };
   const start = () => {
     const node = data.nodes[nodes.value];
-    [bg.input.value, fg.input.value, background.input.value] = [node.bg_threshold, node.fg_threshold, node.background_score];
+    [bg.input.value, fg.input.value, background.input.value] = [
+      node.bg_threshold,
+      node.fg_threshold,
+      node.background_score,
+    ];
   };
 
   bg.input.addEventListener("input", () => {
@@ -183,13 +212,19 @@ function enhanceExplorer(block) {
   // for tests: what decide.js says of an image and a node at some thresholds
   block.valuesAt = async (place, node, bgThreshold, fgThreshold, backgroundScore) => {
     const { scores, truth } = await load(place, node);
-    return { regions: valuesOf(regionsOf(scores, bgThreshold, fgThreshold), truth), mask: valuesOf(maskOf(scores, backgroundScore), truth) };
+    return {
+      regions: valuesOf(regionsOf(scores, bgThreshold, fgThreshold), truth),
+      mask: valuesOf(maskOf(scores, backgroundScore), truth),
+    };
   };
-  new IntersectionObserver((entries, observer) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    observer.disconnect();
-    show();
-  }, { rootMargin: "600px" }).observe(block);
+  new IntersectionObserver(
+    (entries, observer) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      show();
+    },
+    { rootMargin: "600px" },
+  ).observe(block);
 }
 
 for (const block of document.querySelectorAll(".explorer")) enhanceExplorer(block);

@@ -13,7 +13,13 @@ const dialog = (() => {
     place = (place + by + stacks.length) % stacks.length;
     show();
   };
-  const opacity = make("input", { type: "range", min: 0, max: 100, value: 100, "aria-label": "opacity of the overlay" });
+  const opacity = make("input", {
+    type: "range",
+    min: 0,
+    max: 100,
+    value: 100,
+    "aria-label": "opacity of the overlay",
+  });
   opacity.addEventListener("input", () => element.style.setProperty("--over", opacity.value / 100));
   const tools = make(
     "div",
@@ -40,11 +46,13 @@ const dialog = (() => {
     const isTruth = (at) => body.parentElement.tHead.rows[0].cells[at].textContent === "truth";
     const truth = isTruth(last) ? linesOf(body)[0].cells[last].querySelector("img.over") : null;
     const over = stacks[place].querySelector("img.photo") ?? shownIn(stacks[place]);
-    const figure = (title, ...images) => make("figure", {}, make("div", { class: "stack" }, ...images), make("figcaption", {}, title));
+    const figure = (title, ...images) =>
+      make("figure", {}, make("div", { class: "stack" }, ...images), make("figcaption", {}, title));
     const copy = (image, name) => make("img", { src: image.src, alt: image.alt, class: name });
     const shown = [figure("photograph", copy(photo, ""))];
     const below = stacks[place].closest(".gallery").dataset.fades === "true" ? [copy(photo, "under")] : [];
-    if (over !== photo) shown.push(figure([heading, over.alt].filter(Boolean).join(": "), ...below, copy(over, "over")));
+    if (over !== photo)
+      shown.push(figure([heading, over.alt].filter(Boolean).join(": "), ...below, copy(over, "over")));
     if (truth && truth !== over) shown.push(figure(`truth: ${truth.alt}`, copy(photo, "under"), copy(truth, "over")));
     pictures.replaceChildren(...shown);
     const iou = cell.dataset.iou ? `, mIoU ${Number(cell.dataset.iou).toFixed(3)}` : "";
@@ -62,13 +70,20 @@ const dialog = (() => {
 function layPhotographs(body) {
   const photo = body.querySelector("img.photo");
   for (const stack of body.querySelectorAll(".stack")) {
-    if (shownIn(stack) && !stack.querySelector(".under")) stack.prepend(make("img", { class: "under", alt: "", src: photo.src }));
+    if (shownIn(stack) && !stack.querySelector(".under"))
+      stack.prepend(make("img", { class: "under", alt: "", src: photo.src }));
   }
 }
 
 /** A slider for how opaque pictures lie over the photograph; images out of sight follow when they come into it. */
 function fader(gallery) {
-  const slider = make("input", { type: "range", min: 0, max: 100, value: 100, "aria-label": "opacity of the pictures over the photograph" });
+  const slider = make("input", {
+    type: "range",
+    min: 0,
+    max: 100,
+    value: 100,
+    "aria-label": "opacity of the pictures over the photograph",
+  });
   const inSight = new Set();
   const fade = (body) => {
     if (slider.value < 100) layPhotographs(body);
@@ -102,12 +117,21 @@ function orders(gallery, headings) {
   const table = gallery.querySelector("table");
   const bodies = [...table.tBodies];
   const worst = (body, column) => {
-    const found = linesOf(body).map((row) => row.cells[column]?.dataset.iou).filter((iou) => iou !== undefined);
+    const found = linesOf(body)
+      .map((row) => row.cells[column]?.dataset.iou)
+      .filter((iou) => iou !== undefined);
     return found.length ? Math.min(...found.map(Number)) : Infinity;
   };
-  const judged = headings.map((_, column) => column).filter((column) => bodies.some((body) => worst(body, column) < Infinity));
+  const judged = headings
+    .map((_, column) => column)
+    .filter((column) => bodies.some((body) => worst(body, column) < Infinity));
   const options = judged.map((column) => make("option", { value: column }, `worst ${headings[column]} first`));
-  const select = make("select", { "aria-label": "order of the images" }, make("option", { value: "" }, "in the page's order"), ...options);
+  const select = make(
+    "select",
+    { "aria-label": "order of the images" },
+    make("option", { value: "" }, "in the page's order"),
+    ...options,
+  );
   select.addEventListener("change", () => {
     const column = Number(select.value);
     const ordered = select.value === "" ? bodies : [...bodies].sort((a, b) => worst(a, column) - worst(b, column) || 0);
@@ -133,7 +157,11 @@ function columnChoice(gallery, headings) {
 
 function enhanceGallery(gallery) {
   const headings = [...gallery.querySelectorAll("thead th")].map((cell) => cell.textContent);
-  const tools = [...(gallery.dataset.fades === "false" ? [] : [fader(gallery)]), ...orders(gallery, headings), columnChoice(gallery, headings)];
+  const tools = [
+    ...(gallery.dataset.fades === "false" ? [] : [fader(gallery)]),
+    ...orders(gallery, headings),
+    columnChoice(gallery, headings),
+  ];
   gallery.querySelector(".wide").before(make("div", { class: "tools" }, ...tools));
   for (const stack of gallery.querySelectorAll(".stack")) {
     chooseClass(stack);

@@ -9,7 +9,9 @@ function viridis(share) {
   const at = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
   const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
   const channel = (stop, from) => parseInt(VIRIDIS[stop].slice(from, from + 2), 16);
-  return [0, 2, 4].map((from) => Math.round(channel(low, from) + (at - low) * (channel(low + 1, from) - channel(low, from))));
+  return [0, 2, 4].map((from) =>
+    Math.round(channel(low, from) + (at - low) * (channel(low + 1, from) - channel(low, from))),
+  );
 }
 
 function highest(values) {
@@ -26,7 +28,13 @@ function mapOf(plane, measure, chosen, width) {
   const height = EDGE.top + EDGE.bottom + up * bgs.length;
   const known = measure.values.filter((value) => value !== null);
   const [low, high] = [Math.min(...known), Math.max(...known)];
-  const svg = draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": measure.title });
+  const svg = draw("svg", {
+    width,
+    height,
+    viewBox: `0 0 ${width} ${height}`,
+    role: "group",
+    "aria-label": measure.title,
+  });
   svg.append(draw("text", { x: EDGE.left, y: 15, "font-weight": 600 }, measure.title));
   const label = (x, y, text, anchor) => svg.append(draw("text", { x, y, "text-anchor": anchor }, text));
   const every = (count, size, room) => Math.max(1, Math.ceil((room * count) / (size * count)));
@@ -36,7 +44,8 @@ function mapOf(plane, measure, chosen, width) {
     const [column, row] = [fgs.indexOf(fg), bgs.indexOf(bg)];
     const [x, y] = [EDGE.left + column * across, EDGE.top + (bgs.length - 1 - row) * up];
     const value = measure.values[place];
-    const [red, green, blue] = value === null ? [128, 128, 128] : viridis(high > low ? (value - low) / (high - low) : 0.5);
+    const [red, green, blue] =
+      value === null ? [128, 128, 128] : viridis(high > low ? (value - low) / (high - low) : 0.5);
     const ink = red * 0.299 + green * 0.587 + blue * 0.114 > 120 ? "#000000" : "#ffffff";
     const marks = [place === best && "★", place === chosen && "▲", plane.cached[place] && "●"].filter(Boolean).join("");
     const words = [`bg ${bg.toFixed(2)}, fg ${fg.toFixed(2)}: ${value === null ? "undefined" : figureOf(value)}`];
@@ -45,12 +54,22 @@ function mapOf(plane, measure, chosen, width) {
     if (plane.cached[place]) words.push("has results of its own");
     const cell = draw("a", { href: `#${plane.rows[place]}`, tabindex: -1, "aria-label": words.join(", ") });
     const gap = Math.min(across, up) > 12 ? 1 : 0;
-    cell.append(draw("rect", { x, y, width: across - gap, height: up - gap, "shape-rendering": "crispEdges", fill: `rgb(${red},${green},${blue})` }));
+    cell.append(
+      draw("rect", {
+        x,
+        y,
+        width: across - gap,
+        height: up - gap,
+        "shape-rendering": "crispEdges",
+        fill: `rgb(${red},${green},${blue})`,
+      }),
+    );
     cell.append(draw("title", {}, words.join(", ")));
     const roomy = across >= 34 && up >= 26;
     const at = { x: x + across / 2, "text-anchor": "middle", style: `fill:${ink}`, "pointer-events": "none" };
     if (roomy) cell.append(draw("text", { ...at, y: y + up / 2 - 1 }, value === null ? "–" : figureOf(value)));
-    if (roomy || place === best || place === chosen) cell.append(draw("text", { ...at, y: y + up / 2 + (roomy ? 12 : 4) }, roomy ? marks : marks.replace("●", "")));
+    if (roomy || place === best || place === chosen)
+      cell.append(draw("text", { ...at, y: y + up / 2 + (roomy ? 12 : 4) }, roomy ? marks : marks.replace("●", "")));
     else if (plane.cached[place]) cell.append(draw("circle", { cx: x + across / 2, cy: y + up / 2, r: 2, fill: ink }));
     cell.addEventListener("click", (event) => {
       event.preventDefault();
@@ -60,10 +79,24 @@ function mapOf(plane, measure, chosen, width) {
     links.set(`${column},${row}`, cell);
     svg.append(cell);
   });
-  fgs.forEach((fg, column) => column % every(fgs.length, across, 30) === 0 && label(EDGE.left + (column + 0.5) * across, height - EDGE.bottom + 14, fg.toFixed(2), "middle"));
-  bgs.forEach((bg, row) => row % every(bgs.length, up, 14) === 0 && label(EDGE.left - 5, EDGE.top + (bgs.length - row - 0.5) * up + 4, bg.toFixed(2), "end"));
+  fgs.forEach(
+    (fg, column) =>
+      column % every(fgs.length, across, 30) === 0 &&
+      label(EDGE.left + (column + 0.5) * across, height - EDGE.bottom + 14, fg.toFixed(2), "middle"),
+  );
+  bgs.forEach(
+    (bg, row) =>
+      row % every(bgs.length, up, 14) === 0 &&
+      label(EDGE.left - 5, EDGE.top + (bgs.length - row - 0.5) * up + 4, bg.toFixed(2), "end"),
+  );
   label((EDGE.left + width) / 2, height - 6, "fg threshold", "middle");
-  svg.append(draw("text", { x: -(EDGE.top + (up * bgs.length) / 2), y: 11, "text-anchor": "middle", transform: "rotate(-90)" }, "bg threshold"));
+  svg.append(
+    draw(
+      "text",
+      { x: -(EDGE.top + (up * bgs.length) / 2), y: 11, "text-anchor": "middle", transform: "rotate(-90)" },
+      "bg threshold",
+    ),
+  );
   walkByArrows(svg, links, [fgs.length, bgs.length]);
   return svg;
 }

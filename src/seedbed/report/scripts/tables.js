@@ -58,7 +58,11 @@ function enhanceTable(table) {
   }
 
   const count = make("span", { role: "status" });
-  const search = make("input", { type: "search", placeholder: "filter rows", "aria-label": "keep rows with these words" });
+  const search = make("input", {
+    type: "search",
+    placeholder: "filter rows",
+    "aria-label": "keep rows with these words",
+  });
   const filter = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
