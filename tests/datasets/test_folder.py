@@ -515,3 +515,50 @@ def test_photographs_that_no_row_names_are_noted(folder):
     data = open_folder(folder, SPLITS)
     assert data.faults() == []
     assert data.notes() == [f"1 photograph is not in the data set, since no row names it, {folder}/b/x.bmp"]
+
+
+@pytest.mark.parametrize("name", ["t.TXT", "t.txt", "t.CSV", "t.Csv"])
+def test_lists_are_read_whatever_the_case_of_their_ending(folder, name):
+    is_csv = name.lower().endswith("csv")
+    (folder / name).write_text("image_id,tea,coffee cup\nOne 1,1,0\n" if is_csv else "One 1\n")
+    for splits in ({"train": {"list": name}}, {"train": {"list": name}, "val": {}}):
+        data = open_folder(folder, {s: d | {"masks": False} for s, d in splits.items()})
+        assert list(data.image_ids("train")) == ["One 1"]
+
+
+@pytest.mark.parametrize("column", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("name", ["t.tsv", "t.lst", "t", "lists/t.ids"])
+def test_a_list_that_is_not_read_is_refused_by_name(folder, name, there, column):
+    if there:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("One 1\n")
+    if not column:
+        (folder / "labels.csv").write_text("image_id,tea\nOne 1,1\nb/x,0\n3,1\n")
+    data = open_folder(folder, {"all": {"list": name, "masks": False}})
+    with pytest.raises(SeedbedError, match=r"splits\.all\.list: expected a list of ids .*|got none"):
+        data.image_ids("all")
+    told = [fault for fault in data.faults() if f"got {name!r}" in fault]
+    assert len(told) == (0 if (name, there, column) == ("t", False, True) else 1)
+
+
+def test_a_split_of_the_column_may_look_like_a_file(folder):
+    text = (folder / "labels.csv").read_text(encoding="utf-8").replace("train", "v1.0")
+    (folder / "labels.csv").write_text(text, encoding="utf-8")
+    data = open_folder(folder, {"train": {"list": "v1.0", "masks": False}, "val": {"masks": False}})
+    assert len(data.image_ids("train")) == 2
+    assert data.faults() == []
+
+
+@pytest.mark.parametrize("first", ["tea", "tea,coffee cup"])
+def test_a_class_that_only_a_later_list_has(folder, first):
+    zeros = ",0" * first.count(",")
+    (folder / "train.csv").write_text(f"image_id,{first}\nOne 1,1{zeros}\n3,0{zeros}\n")
+    (folder / "val.csv").write_text(f"image_id,milk,{first}\nb/x,1,0{zeros}\n")
+    splits = {s: {"list": f"{s}.csv", "masks": False} for s in ("train", "val")}
+    told = [fault for fault in open_folder(folder, splits).faults() if "milk" in fault]
+    assert told == [
+        f"{folder}/val.csv: the class 'milk' is not one of {folder}/train.csv ({first.replace(',', ', ')}); add it"
+        " there, or name all classes in `classes`"
+    ]
+    assert not any("milk" in f for f in open_folder(folder, splits, classes=["tea"]).faults())

@@ -29,6 +29,10 @@ from seedbed.datasets.mask_checks import MaskChecks
 from seedbed.errors import SeedbedError, unknown_name
 
 
+LISTS = frozenset({".txt", ".csv"})
+"""Endings of a split's list, in lower case; without one of them, it is a name in the column of splits."""
+
+
 class FolderOptions(declaration.Options):
     """Options of kind `folder`; paths are relative to the root."""
 
@@ -137,11 +141,24 @@ class FolderDataset(ListedDataset):
         if self.options.labels == FOLDERS:
             folder, in_splits = self._images.folder, self._has_split_folders()
             return [read_label_folders(folder, self._images.paths, self.options.classes, in_splits)]
-        paths = [self.root / f for f in dict.fromkeys(lists) if f.endswith(".csv")]
-        if not all(f.endswith(".csv") for f in lists):
+        paths = [self.root / f for f in dict.fromkeys(lists) if _ending(f) == ".csv"]
+        if not all(_ending(f) == ".csv" for f in lists):
             paths.insert(0, self._label_path)
         first = read_label_csv(paths[0], self.options.classes)
-        return [first] + [read_label_csv(p, first.classes) for p in dict.fromkeys(paths[1:]) if p != paths[0]]
+        return [first] + [self._further(p, first) for p in dict.fromkeys(paths[1:]) if p != paths[0]]
+
+    def _further(self, path: Path, first: LabelTable) -> LabelTable:
+        """A CSV after the first, whose classes are those of the first; others are faults, unless they are declared."""
+        table = read_label_csv(path, first.classes)
+        if self.options.classes is None and first.readable and table.readable:
+            others = [c for c in read_label_csv(path).classes if c not in first.classes]
+            table.faults += [
+                f"{path}: the class {c!r} is not one of {first.path} ({', '.join(first.classes)[:200]}); add it there,"
+                " or name all classes in `classes`"
+                for c in others
+                if not any(repr(c) in fault for fault in table.faults)
+            ]
+        return table
 
     def _has_split_folders(self) -> bool:
         """Whether every split that has no list of its own is a folder that holds folders."""
@@ -215,16 +232,17 @@ class FolderDataset(ListedDataset):
         return faults
 
     def _has_file(self, split: str) -> bool:
-        return bool(PurePosixPath(self.splits[split].list or "").suffix)
+        return _ending(self.splits[split].list or "") in LISTS
 
     def _read_split(self, split: str) -> SplitList:
         named = self.splits[split].list
         in_folders = self.options.labels == FOLDERS
         labels = self._images.folder if in_folders else self._label_path
         path = self.root / named if named and self._has_file(split) else labels
-        if in_folders and path.suffix == ".csv":
+        ending = _ending(path.name)
+        if in_folders and ending == ".csv":
             raise SeedbedError(f"{path}: expected a list of ids (.txt), since sub-folders are the labels")
-        if path.suffix == ".txt":
+        if ending == ".txt" and self._has_file(split):
             if not path.is_file():
                 raise SeedbedError(f"{path}: expected a list of ids, one per line, but there is no such file")
             return SplitList.of_lines(path)
@@ -233,6 +251,8 @@ class FolderDataset(ListedDataset):
             raise SeedbedError(table.faults[0])
         if not self._has_file(split) and table.misnamed_split:
             raise SeedbedError(table.misnamed_split)
+        if named and not self._has_file(split):
+            self._refuse_unknown(named, split, table)
         if not self._has_file(split) and table.splits:
             ids = [i for i, s in table.splits.items() if s == (named or split)]
         elif self._has_file(split) or len(self.splits) == 1:
@@ -247,6 +267,20 @@ class FolderDataset(ListedDataset):
         if reasons:
             raise SeedbedError(reasons[0])
         return SplitList(path, ids, [table.lines[i] for i in ids])
+
+    def _refuse_unknown(self, named: str, split: str, table: LabelTable) -> None:
+        """Refuse what a split's `list` says where it is neither a file that is read nor a name in the column of splits.
+
+        Raises:
+            SeedbedError: naming what it may be.
+        """
+        is_file = (self.root / named).is_file() or bool(_ending(named))
+        if named in table.splits.values() or (table.splits and not is_file):
+            return
+        column = "sub-folder" if self.options.labels == FOLDERS else "name in the column `split`"
+        told = f"expected a list of ids (.txt), a CSV (.csv), or a {column}, got {named!r}"
+        advice = "give the file one of these endings" if is_file else f"name a file, or leave out `list: {named}`"
+        raise SeedbedError(f"datasets.{self.name}.splits.{split}.list: {told}; {advice}")
 
     def _reasons(self, table: LabelTable, split: str) -> list[str]:
         """Faults because of which a split may have no images: rows that are cut off, or whose split is misspelt."""
@@ -298,3 +332,8 @@ class FolderDataset(ListedDataset):
             if self.class_indices.count(i) > 1
         }
         return MaskChecks(self.classes, self.class_indices, frozenset(unclear))
+
+
+def _ending(path: str) -> str:
+    """The ending of a path in lower case, with its dot; empty if there is none."""
+    return PurePosixPath(path).suffix.lower()

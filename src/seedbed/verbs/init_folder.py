@@ -12,6 +12,7 @@ from PIL import Image
 from seedbed.datasets.class_names import BACKGROUND
 from seedbed.datasets.files import FORMATS, SUFFIXES, UNREADABLE
 from seedbed.datasets.finder import Finder
+from seedbed.datasets.folder import LISTS
 from seedbed.datasets.label_csv import read_label_csv
 from seedbed.datasets.label_folders import FOLDERS
 from seedbed.datasets.labels import LabelTable
@@ -163,7 +164,9 @@ def _by_csv(folder: Path, photographs: Sequence[Path], files: Sequence[Path], ma
         if not table.readable:
             raise SeedbedError(table.faults[0])
     table, path = tables[0], files[0]
-    lists = [(p.stem, p.name) for p in sorted(folder.glob("*.txt")) if _split_name(p.stem)]
+    named = [p for p in sorted(folder.iterdir()) if p.is_file() and _split_name(p.stem)]
+    lists = [(p.stem, p.name) for p in named if p.suffix.lower() == ".txt"]
+    unread = [p.name for p in named if p.suffix.lower() not in LISTS | SUFFIXES]
     if _split_name(path.stem):
         splits = _splits([(p.stem, p.name) for p in files])
         said = f"one CSV for each: {', '.join(p.name for p in files)}"
@@ -181,6 +184,8 @@ def _by_csv(folder: Path, photographs: Sequence[Path], files: Sequence[Path], ma
     )
     images = _image_folder(folder, photographs, tables, masks)
     options |= {"images": images} if images else {}
+    if unread:
+        notes["not read"] = f"{', '.join(unread)}; a list of a split is a .txt with one id per line, or a .csv"
     unnamed = len(photographs) - len({i for t in tables for i in t.lines})
     notes = {"labels": ", ".join(p.name for p in files), "splits": said}
     if unnamed > 0:
