@@ -1,13 +1,24 @@
 """Photographs and masks of unusual formats: read rightly, or refused by name."""
 
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from seedbed.datasets.files import id_fault, image_faults, mask_lookup, read_image, read_indices, read_mask
+from seedbed.datasets.files import (
+    id_fault,
+    image_faults,
+    image_size,
+    is_turned,
+    mask_lookup,
+    read_image,
+    read_indices,
+    read_mask,
+)
 from seedbed.errors import SeedbedError
 
 
@@ -164,3 +175,79 @@ def test_a_file_that_is_there_under_another_name_is_told(tmp_path, there):
     assert fault.endswith(f"a.jpg: expected a photograph, but there is no such file, only {there}")
     (fault,) = image_faults(tmp_path / "none/a.jpg")
     assert fault.endswith("but there is no such file")
+
+
+@pytest.mark.parametrize(
+    "value", [b"\2\0\2\0\0\0" + b"6\0\0\0", *(b"\3\0\1\0\0\0" + bytes([k, 0, 0, 0]) for k in (0, 9))]
+)
+def test_an_orientation_that_is_none_is_upright(tmp_path, value):
+    """As text, or beyond 1 to 8."""
+    Image.new("RGB", (4, 2)).save(tmp_path / "x.jpg", exif=exif_of(b"\x12\1", value))
+    assert image_size(tmp_path / "x.jpg") == read_image(tmp_path / "x.jpg").size == (4, 2)
+    assert not is_turned(tmp_path / "x.jpg")
+
+
+def exif_of(tag: bytes, value: bytes) -> bytes:
+    """EXIF with one entry: its tag, then type, number and value."""
+    return b"Exif\0\0II*\0\x08\0\0\0\1\0" + tag + value + b"\0\0\0\0"
+
+
+def test_warnings_of_pillow_are_not_printed(tmp_path):
+    two = b"\3\0\2\0\0\0\6\0\1\0"
+    Image.new("RGB", (4, 2)).save(tmp_path / "x.jpg", exif=exif_of(b"\x12\1", two))
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", c], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stderr
+        for c in (
+            "from seedbed.datasets.files import Path, image_size; image_size(Path('x.jpg'))",
+            "from PIL import Image; Image.open('x.jpg').getexif()[274]",
+        )
+    ]
+    assert told[0] == ""
+    assert "UserWarning" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("colour", "bits", "samples", "key"),
+    [
+        (0, 1, [0, 1], 1),
+        (0, 2, [0, 2], 2),
+        (0, 4, [9, 3], 3),
+        (0, 8, [9, 3], 3),
+        (0, 16, [9000, 1234], 1234),
+        (2, 8, [9, 9, 9, 1, 2, 3], (1, 2, 3)),
+        (2, 16, [9000, 9000, 9000, 1234, 2345, 3456], (1234, 2345, 3456)),
+    ],
+)
+def test_a_transparent_value_of_every_depth(tmp_path, colour, bits, samples, key):
+    """The chunk tRNS names one value, in the depth of the file."""
+    keys = key if isinstance(key, tuple) else (key,)
+    for chosen, share in ((keys, 0.5), (tuple(k + 1 if bits > 1 else 0 for k in keys), 0.5 * (bits == 1))):
+        (tmp_path / "x.png").write_bytes(png_with_key(colour, bits, samples, chosen))
+        faults = image_faults(tmp_path / "x.png")
+        if colour == 2 and bits == 16 and not share:
+            continue  # the upper 8 bits are compared, and these are equal
+        if not share and bits == 16:
+            assert all("transparent" not in fault for fault in faults)
+        else:
+            assert [f"{share:.1%} of its pixels are transparent" in fault for fault in faults] == [True] * (
+                share > 0
+            )
+
+
+def png_with_key(colour: int, bits: int, samples: list[int], key: tuple[int, ...]) -> bytes:
+    """A PNG of one row of two pixels, written by hand."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    row = "".join(f"{value:0{bits}b}" for value in samples)
+    row += "0" * (-len(row) % 8)
+    packed = bytes(int(row[k : k + 8], 2) for k in range(0, len(row), 8))
+    head = struct.pack(">IIBBBBB", 2, 1, bits, colour, 0, 0, 0)
+    keys = b"".join(struct.pack(">H", k) for k in key)
+    chunks = ((b"IHDR", head), (b"tRNS", keys), (b"IDAT", zlib.compress(b"\0" + packed)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*c) for c in chunks)

@@ -562,3 +562,12 @@ def test_a_class_that_only_a_later_list_has(folder, first):
         " there, or name all classes in `classes`"
     ]
     assert not any("milk" in f for f in open_folder(folder, splits, classes=["tea"]).faults())
+
+
+@pytest.mark.parametrize("link", ["hardlink_to", "symlink_to"])
+def test_one_file_by_a_link(folder, link):
+    getattr(folder / "b/y.bmp", link)(folder / "b/x.bmp")
+    (folder / "labels.csv").write_text("image_id,tea\nx,1\ny,1\nOne 1,0\n3,0\n")
+    assert told(open_folder(folder), folder) == [
+        "labels.csv, line 3: 'y' is the same file as 'x' (labels.csv, line 2); keep one"
+    ]

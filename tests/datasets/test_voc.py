@@ -104,7 +104,7 @@ def test_own_class_names_give_the_indices(voc):
 
 def test_another_order_of_class_names_reads_masks_otherwise(voc):
     """So checksums of masks that were remembered do not hold for it."""
-    names = [f"name{k}" for k in range(21)]
+    names = ["background", *(f"name{k}" for k in range(1, 21))]
     names[CAT], names[DOG], names[PERSON] = "cat", "dog", "person"
     found = []
     for _ in range(2):
@@ -342,3 +342,28 @@ def test_labels_of_an_unknown_sort(voc):
         SeedbedError, match=r"with.labels: expected annotations, csv, or a path that ends in .npy or"
     ):
         open_dataset("mine", declare("xml"), voc)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "person\ncat\ndog\n",
+            "line 1: expected 'background', which has index 0 in the masks, got 'person'; write it",
+        ),
+        ("\nbackground\ncat\n", "line 1: expected 'background', which has index 0 in the masks, got ''"),
+        ("", "line 1: expected 'background'"),
+        ("background\nperson\n\ncat\ndog\n", "line 3: expected the name of a class, got an empty line"),
+    ],
+)
+def test_class_names_whose_lines_are_not_indices_are_refused(voc, text, message):
+    (voc / "class_names.txt").write_text(text)
+    with pytest.raises(SeedbedError) as error:
+        open_dataset("mine", declare("labels.csv"), voc)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("first", ["background", "_background_", "Background"])
+def test_class_names_begin_with_background(voc, first):
+    (voc / "class_names.txt").write_text(f"{first}\nperson\ncat\ndog\n\n \n")
+    assert open_dataset("mine", declare("labels.csv", classes=["cat"]), voc).class_indices == [2]

@@ -4,6 +4,7 @@ import os
 import re
 import struct
 import unicodedata
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from seedbed.datasets.transparency import GREY_STEPS, raw_mode, refuse_transparent
 from seedbed.errors import SeedbedError
 from seedbed.labels import IGNORE, MOST_PIXELS
 from seedbed.regular_files import open_regular, system_reason
@@ -38,7 +40,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """Formats in which photographs are read, whatever a file is called (MPO counts as JPEG).
 
 Pillow knows many more, and some of them, such as EPS, run programs."""
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """Endings of photographs, in lower case."""
 # fmt: off
 UNREADABLE = frozenset({
@@ -53,16 +55,15 @@ LONGEST_NAME = 255
 MOST_CLASSES = 253
 """Indices 1 … 253 of an 8-bit mask: 0 is background, 254 and 255 stand for no class."""
 
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+# Pillow warns of odd tags in photographs that it reads nevertheless; what matters in a file is told as a fault.
+
 _ORIENTATION = 0x0112
 _FIRST_ON_ITS_SIDE = 5
 """Of the eight values of the EXIF tag Orientation, 5 to 8 turn the image by a right angle."""
 
 PNGS = ", and masks are PNGs"
 """Advice where a mask is there with another ending."""
-OPAQUE = 250
-"""Alpha from which on a pixel counts as opaque: lossy WebP and scaled borders come near 255."""
-_SCALED_GREY = {"1": 255, "L;2": 85, "L;4": 17}
-"""Factor by which Pillow scales the indices of grey PNGs of 1, 2 and 4 bits."""
 
 
 @contextmanager
@@ -94,8 +95,9 @@ def read_image(path: Path) -> Image.Image:
             Image.open(stream, formats=FORMATS) as file,
         ):
             _refuse_large(path, file)
+            stored = raw_mode(file)  # before the orientation is looked for, which may read the pixels
             turned = ImageOps.exif_transpose(file)
-            _refuse_transparent(path, turned)
+            refuse_transparent(path, turned, stored)
             return _eight_bits(path, turned).convert("RGB")
     except FileNotFoundError as error:
         raise SeedbedError(
@@ -116,11 +118,7 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with memory_for(path), open_regular(path) as stream, Image.open(stream, formats=FORMATS) as file:
             width, height = file.size
-            return (
-                (height, width)
-                if file.getexif().get(_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
-                else (width, height)
-            )
+            return (height, width) if _orientation(file) >= _FIRST_ON_ITS_SIDE else (width, height)
     except _TRUNCATED as error:
         raise SeedbedError(f"{path}: not a readable image ({_reason(error)})") from error
 
@@ -129,21 +127,15 @@ def is_turned(path: Path) -> bool:
     """Whether a photograph's EXIF orientation turns or mirrors it; not where it cannot be read."""
     try:
         with open_regular(path) as stream, Image.open(stream, formats=FORMATS) as file:
-            return file.getexif().get(_ORIENTATION, 1) in range(2, 9)
+            return _orientation(file) > 1
     except _TRUNCATED:
         return False
 
 
-def _refuse_transparent(path: Path, image: Image.Image) -> None:
-    """What is stored below transparent pixels is not what a person sees: mostly black, or the colours of a cut-out."""
-    if not image.has_transparency_data or image.mode.startswith(("I", "F")):
-        return
-    alpha = np.asarray(image.convert("RGBA"))[..., 3]
-    if share := float((alpha < OPAQUE).mean()):
-        raise SeedbedError(
-            f"{path}: {max(share, 0.001):.1%} of its pixels are transparent, and nothing says what is seen behind "
-            "them; save it without transparency, for instance on white"
-        )
+def _orientation(file: Image.Image) -> int:
+    """The EXIF tag Orientation, 1 to 8; 1 (upright) where there is none, or another value or type."""
+    found = file.getexif().get(_ORIENTATION)
+    return found if isinstance(found, int) and found in range(1, 9) else 1
 
 
 def named_otherwise(path: Path, advice: str = "") -> str:
@@ -239,15 +231,14 @@ def read_indices(path: Path) -> UInt8[np.ndarray, "height width"]:
                 f"{path}: expected a palette or grey PNG of indices of at most 8 bits, but its mode is {file.mode};"
                 " save the indices of the classes"
             )
-        tiles = getattr(file, "tile", [])
-        stored = tiles[0].args if file.mode != "P" and tiles else None
+        stored = raw_mode(file)
         indices = np.array(file if file.mode == "P" else file.convert("L"), dtype=np.uint8)
-        if file.getexif().get(_ORIENTATION, 1) != 1:  # after the pixels: it may read them, and forget `tile`
+        if _orientation(file) != 1:  # after the pixels: it may read them, and forget `tile`
             raise SeedbedError(
                 f"{path}: the mask has an EXIF orientation, so its pixels are not as they are shown; save it turned, "
                 "without one"
             )
-        return indices // np.uint8(_SCALED_GREY.get(str(stored), 1))
+        return indices // np.uint8(GREY_STEPS.get(stored or "", 1))
 
 
 def read_grey(path: Path) -> UInt8[np.ndarray, "height width"]:

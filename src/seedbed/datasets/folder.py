@@ -279,7 +279,9 @@ class FolderDataset(ListedDataset):
             return
         column = "sub-folder" if self.options.labels == FOLDERS else "name in the column `split`"
         told = f"expected a list of ids (.txt), a CSV (.csv), or a {column}, got {named!r}"
-        advice = "give the file one of these endings" if is_file else f"name a file, or leave out `list: {named}`"
+        advice = (
+            "give the file one of these endings" if is_file else f"name a file, or leave out `list: {named}`"
+        )
         raise SeedbedError(f"datasets.{self.name}.splits.{split}.list: {told}; {advice}")
 
     def _reasons(self, table: LabelTable, split: str) -> list[str]:

@@ -295,7 +295,7 @@ class ListedDataset(ABC):
 
     def _same_file(self, image_id: str, source: Path, owners: dict[str, str]) -> dict[str, str]:
         """The fault of an id that is another name of an earlier one, by both ids."""
-        owner = owners.setdefault(os.path.realpath(source), image_id)
+        owner = owners.setdefault(_file_key(source), image_id)
         if owner == image_id:
             return {}
         fault = f"{image_id!r} is the same file as {owner!r} ({self._where(owner)}); keep one"
@@ -312,7 +312,7 @@ class ListedDataset(ABC):
                 return []
             source = self.source(image_id)
             other = self.source(masks.setdefault(path, image_id))
-            if os.path.realpath(other) != os.path.realpath(source):
+            if _file_key(other) != _file_key(source):
                 names = f"{other.name}.png and {source.name}.png"
                 told = f"is the mask of both {masks[path]!r} and {image_id!r}; name the masks {names}"
                 return [f"{path}: {told}"]
@@ -362,3 +362,12 @@ class ListedDataset(ABC):
             return self._split(split).ids
         except SeedbedError:
             return []
+
+
+def _file_key(path: Path) -> str:
+    """The same for all names of one file, be they links or hard links."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # a fault of its own
+        return os.path.realpath(path)
+    return f"{found.st_dev}:{found.st_ino}" if found.st_ino else os.path.realpath(path)

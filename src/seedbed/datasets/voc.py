@@ -18,7 +18,7 @@ from jaxtyping import Bool
 from pydantic import AfterValidator, Field
 
 from seedbed.datasets import declaration
-from seedbed.datasets.class_names import refuse_classes
+from seedbed.datasets.class_names import BACKGROUND, refuse_classes
 from seedbed.datasets.declaration import RelativePath, SplitDeclaration
 from seedbed.datasets.files import PNGS, mask_lookup, named_otherwise, with_any_ending
 from seedbed.datasets.known_files import Remember, read_anew
@@ -85,7 +85,6 @@ class VocDataset(ListedDataset):
         self._listings: dict[tuple[str, str], tuple[Path, set[str]]] = {}
         names = root / "class_names.txt"
         self.names = _class_names(names) if os.path.lexists(names) else list(VOC_NAMES)
-        self.names = [n.strip() for n in self.names if n.strip()]
         self.classes = self._csv.classes if self._csv is not None else self._given_classes()
         for c in self.classes:
             if c not in self.names[1:]:
@@ -205,7 +204,11 @@ class VocDataset(ListedDataset):
 
 
 def _class_names(path: Path) -> list[str]:
-    """Raises SeedbedError where it is not a text, or a name is in it twice."""
+    """Names by index, from background on.
+
+    Raises:
+        SeedbedError: not a text, a name twice, no background in the first line, or an empty line between names.
+    """
     try:
         names = read_text(path).splitlines()
     except NotTextError as error:
@@ -214,7 +217,19 @@ def _class_names(path: Path) -> list[str]:
         raise SeedbedError(
             f"{path}: not readable names of classes ({system_reason(error)}); replace it"
         ) from None
-    named = [n.strip() for n in names if n.strip()]
+    while names and not names[-1].strip():
+        names.pop()
+    named = [n.strip() for n in names]
+    if not named or named[0].lower() not in BACKGROUND:
+        raise SeedbedError(
+            f"{path}, line 1: expected 'background', which has index 0 in the masks, got {''.join(named[:1])!r}; write "
+            "it before the classes"
+        )
+    if "" in named:
+        raise SeedbedError(
+            f"{path}, line {named.index('') + 1}: expected the name of a class, got an empty line, and the line tells "
+            "the index of a class; remove it, or name the class"
+        )
     for name in named:
         if named.count(name) > 1:
             raise SeedbedError(f"{path}: {name!r} is listed {named.count(name)} times; keep one")

@@ -11,10 +11,9 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
-
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
+from seedbed.datasets.files import image_size
 from seedbed.engines.run_seconds import human_duration
 from seedbed.errors import SeedbedError
 from seedbed.names import DATASET
@@ -222,9 +221,8 @@ def _files(data: Dataset, split: str) -> list[Path]:
 def _size(path: Path) -> Size | None:
     """Width and height; None for a file that is not readable, which is left to `doctor`."""
     try:
-        with Image.open(path) as file:
-            return file.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return image_size(path)
+    except SeedbedError:
         return None
 
 
