@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -571,3 +572,39 @@ def test_one_file_by_a_link(folder, link):
     assert told(open_folder(folder), folder) == [
         "labels.csv, line 3: 'y' is the same file as 'x' (labels.csv, line 2); keep one"
     ]
+
+
+@pytest.mark.parametrize("name", ["y.heic", "y.AVIF", "y.CR2", "y"])
+def test_photographs_that_are_not_read_are_named(folder, name):
+    Image.new("RGB", (2, 2)).save(folder / "b" / name, "JPEG")
+    (folder / "b/README").write_text("ours")
+    (folder / "b/.hidden.heic").write_text("")
+    (folder / "labels.csv").write_text("image_id,tea\nx,1\ny,1\nOne 1,0\n3,0\n")
+    data = open_folder(folder)
+    advice = "add its ending, such as .jpg" if name == "y" else "convert it to JPEG"
+    assert told(data, folder) == [
+        f".: expected a photograph for 'y', but there is no such file that is read, only b/{name}; {advice}"
+        " (labels.csv, line 3)"
+    ]
+    assert [n for n in data.notes() if "other formats" in n] == [
+        f"1 file of other formats or without an ending, not read as a photograph: b/{name} in {folder}; convert to"
+        " JPEG, or add the ending"
+    ]
+
+
+@pytest.mark.parametrize("name", ["y.jpe", "y.JFIF"])
+def test_other_endings_of_jpegs(folder, name):
+    Image.new("RGB", (2, 2)).save(folder / "b" / name, "JPEG")
+    (folder / "labels.csv").write_text("image_id,tea\nx,1\ny,1\nOne 1,0\n3,0\n")
+    assert told(open_folder(folder), folder) == []
+
+
+@pytest.mark.parametrize("separator", [" ", ";"])
+def test_thousands_of_names_are_refused_at_once(folder, separator):
+    """Pairs of names were looked for among all names before, for half a minute."""
+    rows = "".join(f"p{k},n{k}{separator}m{k}\n" for k in range(5000))
+    (folder / "labels.csv").write_text(f"image_id,labels\n{rows}")
+    began = time.process_time()
+    with pytest.raises(SeedbedError, match="expected at most 253 classes, .*, got 10000"):
+        open_folder(folder)
+    assert time.process_time() - began < 5

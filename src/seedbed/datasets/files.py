@@ -44,8 +44,9 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp",
 """Endings of photographs, in lower case."""
 # fmt: off
 UNREADABLE = frozenset({
-    ".heic", ".heif", ".avif", ".jxl", ".eps", ".psd", ".raw", ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw",
-    ".srf", ".sr2", ".raf", ".orf", ".rw2", ".rwl", ".pef", ".3fr",
+    ".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jxl", ".eps", ".psd", ".raw", ".dng", ".cr2", ".cr3",
+    ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2", ".rwl", ".pef", ".3fr", ".ppm",
+    ".pgm", ".tga",
 })
 # fmt: on
 """Endings of photographs that are not read, in lower case; they are named, not passed over."""
@@ -136,6 +137,15 @@ def _orientation(file: Image.Image) -> int:
     """The EXIF tag Orientation, 1 to 8; 1 (upright) where there is none, or another value or type."""
     found = file.getexif().get(_ORIENTATION)
     return found if isinstance(found, int) and found in range(1, 9) else 1
+
+
+def is_photograph(path: Path) -> bool:
+    """Whether a file, whatever it is called, has the head of an image of a format in `FORMATS`."""
+    try:
+        with open_regular(path) as stream, Image.open(stream, formats=FORMATS):
+            return True
+    except _TRUNCATED:
+        return False
 
 
 def named_otherwise(path: Path, advice: str = "") -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from seedbed.datasets.files import UNREADABLE, is_photograph
 from seedbed.errors import SeedbedError
 
 
@@ -24,18 +25,23 @@ class Finder:
         self.suffixes = suffixes
         self.faults: list[str] = []
         self._followed: set[str] = set()
+        self._others: list[str] = []
         self._by_key: dict[str, list[str]] = {}
         left_out = None if without is None else str(without)
         self._below = list(self._walk(str(folder), "", left_out, (os.path.realpath(folder),)))
         for below in self._below:
-            name, stem = posixpath.basename(below), without_suffix(below)
-            for key in {below, stem, name, posixpath.basename(stem)}:
+            for key in _keys(below):
                 self._by_key.setdefault(key, []).append(below)
 
     @cached_property
     def paths(self) -> list[Path]:
         """All files."""
         return [self.folder / below for below in self._below]
+
+    @cached_property
+    def unread(self) -> list[str]:
+        """Photographs that are not read because of their format, or because they have no ending; paths below."""
+        return [p for p in self._others if _suffix(p) in UNREADABLE or is_photograph(self.folder / p)]
 
     def find(self, key: str, what: str) -> Path:
         """The file that a key stands for.
@@ -87,7 +93,14 @@ class Finder:
     def _nearly(self, key: str) -> str:
         """A hint at files that a key would stand for if it were written with `/`, or in another case or ending."""
         near = next((self._plain[k] for k in _plain_keys(key) if k in self._plain), [])
-        return f", only {' and '.join(near[:3])}; write that" if near else ""
+        if near:
+            return f", only {' and '.join(near[:3])}; write that"
+        keys = set(_plain_keys(key))
+        unread = next((p for p in self.unread if keys & set(_keys(_composed(p).casefold()))), "")
+        if not unread:
+            return ""
+        advice = "convert it to JPEG" if _suffix(unread) else "add its ending, such as .jpg"
+        return f" that is read, only {unread}; {advice}"
 
     @cached_property
     def _plain(self) -> dict[str, list[str]]:
@@ -110,8 +123,10 @@ class Finder:
                     continue
                 inner = (*above, os.path.realpath(path))
                 yield from self._walk(entry.path, f"{below}{entry.name}/", without, inner)
-            elif _suffix(entry.name) in self.suffixes and entry.is_file():
+            elif (suffix := _suffix(entry.name)) in self.suffixes and entry.is_file():
                 yield below + entry.name
+            elif (not suffix or suffix in UNREADABLE) and not entry.name.startswith("."):
+                self._others.append(below + entry.name)
 
     def _may_follow(self, link: Path, above: tuple[str, ...]) -> bool:
         target = os.path.realpath(link)
@@ -127,6 +142,12 @@ class Finder:
 def _composed(text: str) -> str:
     """Letters and their accents as one character (NFC); some file systems take them apart."""
     return unicodedata.normalize("NFC", text)
+
+
+def _keys(below: str) -> set[str]:
+    """What people write for a file: its path or its name, with and without its ending."""
+    stem = without_suffix(below)
+    return {below, stem, posixpath.basename(below), posixpath.basename(stem)}
 
 
 def _plain_keys(key: str) -> Iterator[str]:

@@ -29,6 +29,8 @@ from seedbed.datasets.mask_checks import MaskChecks
 from seedbed.errors import SeedbedError, unknown_name
 
 
+EXAMPLES = 3
+"""Files that a note names."""
 LISTS = frozenset({".txt", ".csv"})
 """Endings of a split's list, in lower case; without one of them, it is a name in the column of splits."""
 
@@ -113,7 +115,19 @@ class FolderDataset(ListedDataset):
 
     def notes(self) -> list[str]:
         """Those of all data sets, and photographs that no row names."""
-        return super().notes() + self._unnamed()
+        return super().notes() + self._unnamed() + self._unread()
+
+    def _unread(self) -> list[str]:
+        """Photographs of formats that are not read."""
+        found = [p for p in self._images.unread if not p.startswith(".") and "/." not in p]
+        if not found:
+            return []
+        files, what = ("file", "a photograph") if len(found) == 1 else ("files", "photographs")
+        ends = f", … in {self._images.folder}" if len(found) > EXAMPLES else f" in {self._images.folder}"
+        return [
+            f"{len(found)} {files} of other formats or without an ending, not read as {what}: "
+            f"{', '.join(found[:EXAMPLES])}{ends}; convert to JPEG, or add the ending"
+        ]
 
     def _unnamed(self) -> list[str]:
         """Known after `faults`, which looks for the file of every row."""

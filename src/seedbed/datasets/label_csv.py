@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from seedbed.datasets.class_names import BACKGROUND, NOTHING, alike, alike_faults, class_fault, reserved_fault
-from seedbed.datasets.files import id_fault
+from seedbed.datasets.files import MOST_CLASSES, id_fault
 from seedbed.datasets.label_names import NameCells
 from seedbed.datasets.labels import LabelTable
 from seedbed.datasets.sheet import ID_COLUMN, NAMES_COLUMN, SPLIT_COLUMN, Sheet, read_sheet
@@ -171,6 +171,8 @@ def _read_names(sheet: Sheet, given: Sequence[str] | None) -> LabelTable:
         return LabelTable((), faults=[_misnamed_names(sheet, NAMES_COLUMN)], path=sheet.path, readable=False)
     cells = {line: sheet.cell(row, NAMES_COLUMN) for line, row in sheet.whole()}
     names = NameCells(cells, given)
+    if len(names.classes) > MOST_CLASSES:  # whoever reads the table refuses so many; rows would not help
+        return LabelTable(names.classes, path=sheet.path)
     read = (ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN)
     faults = _repeated_columns(sheet, [c for c in sheet.header if c in read])
     faults += [f"{sheet.at(line)}: {fault}" for line, fault in names.ambiguous()]

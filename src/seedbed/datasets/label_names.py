@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cached_property
 
 from seedbed.errors import unknown_name
 
@@ -31,7 +32,7 @@ class NameCells:
             for name in names:
                 self._first.setdefault(name, line)
 
-    @property
+    @cached_property
     def classes(self) -> tuple[str, ...]:
         """The declared classes, or every name without another separator, sorted."""
         return tuple(
