@@ -72,6 +72,7 @@ def unknown_name(what: str, name: object, known: Iterable[str]) -> str:
         known: the names that would have been right.
     """
     names = sorted(known)
-    near = get_close_matches(str(name), names, n=3, cutoff=0.5)
+    near = [n for n in names if n.casefold() == str(name).casefold()]
+    near = near or get_close_matches(str(name), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}."
     return f"unknown {what} {str(name)!r}; {hint}"

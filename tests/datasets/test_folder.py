@@ -608,3 +608,17 @@ def test_thousands_of_names_are_refused_at_once(folder, separator):
     with pytest.raises(SeedbedError, match="expected at most 253 classes, .*, got 10000"):
         open_folder(folder)
     assert time.process_time() - began < 5
+
+
+def test_a_split_in_capitals_is_meant(folder):
+    text = (folder / "labels.csv").read_text(encoding="utf-8").replace(",train,", ",TRAIN,")
+    (folder / "labels.csv").write_text(text, encoding="utf-8")
+    assert any(
+        "unknown split 'TRAIN'; did you mean train?" in f for f in told(open_folder(folder, SPLITS), folder)
+    )
+
+
+def test_classes_that_are_numbers_are_noted(folder):
+    (folder / "labels.csv").write_text("image_id,labels\nOne 1,0;2\nx,1\n3,2\n")
+    data = open_folder(folder)
+    assert "the classes are called 0, 1, 2; if these numbers stand for names, write the names" in data.notes()

@@ -69,8 +69,8 @@ def test_columns_that_are_no_classes(read):
     advice = "name the classes in `classes`, or remove the column"
     assert told(table) == [
         f"labels.csv, line 1: column 'Background' is not a class of a label file; {advice}",
-        "labels.csv, line 1: column 'reviewed' is not a class: expected 0 or 1, got 'yes' in line 2;"
-        f" {advice}",
+        "labels.csv, line 1: column 'reviewed' is not a class: expected 0 or 1, got 'yes' in line 2; if it is a"
+        " class, write 1 where it is shown and 0 where not; if it is none, name the classes in `classes`",
     ]
     assert table.classes == ("cat",)
     assert [row.tolist() for row in table.rows.values()] == [[True], [False]]
@@ -303,3 +303,54 @@ def test_ids_and_splits_of_refused_rows_are_kept(read):
     assert table.splits == {"a": "train", "b": "val"}
     assert table.lines == {"a": 2, "b": 3}
     assert np.array_equal(table.rows["b"], [True])
+
+
+@pytest.mark.parametrize(
+    "pair", [("no", "yes"), ("", "x"), ("F", "T"), ("0.00", "1.00"), ("-", "+"), ("N", "Y"), ("off", "on")]
+)
+def test_other_words_for_0_and_1_are_not_to_be_removed(read, pair):
+    no, yes = pair
+    faults = told(read(f"image_id,cat,dog\na,{no},{yes}\nb,{yes},{no}\n"))
+    assert [fault.split(" is not")[0] for fault in faults] == [
+        "labels.csv, line 1: column 'cat'",
+        "labels.csv, line 1: column 'dog'",
+    ]
+    assert all("write 1 where it is shown and 0 where not" in f and "remove" not in f for f in faults)
+
+
+@pytest.mark.parametrize(
+    "column", ["species", "class_name", "Label Name", "category_names", "Category", "what is seen"]
+)
+def test_a_column_of_names_under_another_name(read, column):
+    assert told(read(f"image_id,{column}\na,dog\nb,cat\n")) == [
+        f"labels.csv, line 1: column {column!r} seems to name the classes; call it 'labels', or remove it"
+    ]
+
+
+@pytest.mark.parametrize("column", ["subset", "Splits", "data_split", "phase"])
+def test_a_column_of_splits_under_another_name(read, column):
+    word = "train" if column == "phase" else "trn"
+    assert told(read(f"image_id,{column},cat\na,{word},1\nb,{word},0\n")) == [
+        f"labels.csv, line 1: column {column!r} seems to name the splits; call it 'split', or remove it"
+    ]
+
+
+@pytest.mark.parametrize(
+    "columns", [["is_train"], ["fold"], ["train", "val"], ["Train", "test"], ["validation"]]
+)
+def test_columns_that_flag_a_split_are_no_classes(read, columns):
+    text = f"image_id,{','.join(columns)},cat\na{',1' * len(columns)},1\nb{',0' * len(columns)},0\n"
+    table = read(text)
+    assert told(table) == [
+        f"labels.csv, line 1: column {c!r} seems to say which split an image is in; write a column 'split' of train,"
+        " val, … instead, or name the classes in `classes`"
+        for c in columns
+    ]
+    assert table.classes == ("cat",)
+    assert read(text, ["cat", *columns]).faults == []
+
+
+def test_a_train_may_be_a_class(read):
+    """VOC's trains are vehicles."""
+    table = read("image_id,train,object\na,1,1\nb,0,0\n")
+    assert (table.classes, table.faults) == (("train", "object"), [])

@@ -149,8 +149,8 @@ FAULTS = [
     "labels.csv, line 1: column 1 has no name; pandas: to_csv(…, index=False)",
     "labels.csv, line 1: column 'background' is not a class of a label file; name the classes in `classes`, or remove"
     " the column",
-    "labels.csv, line 1: column 'reviewed' is not a class: expected 0 or 1, got 'yes' in line 2; name the classes in"
-    " `classes`, or remove the column",
+    "labels.csv, line 1: column 'reviewed' is not a class: expected 0 or 1, got 'yes' in line 2; if it is a class,"
+    " write 1 where it is shown and 0 where not; if it is none, name the classes in `classes`",
     "labels.csv, line 1: column 'cat' occurs 2 times; keep one",
     "labels.csv, line 1: the classes 'dog' and 'Dog' differ only in case; write one of them",
     "labels.csv, line 3: expected 10 cells as in the header, got 3; put a cell that contains commas in quotes",

@@ -115,7 +115,16 @@ class FolderDataset(ListedDataset):
 
     def notes(self) -> list[str]:
         """Those of all data sets, and photographs that no row names."""
-        return super().notes() + self._unnamed() + self._unread()
+        return super().notes() + self._unnamed() + self._unread() + self._numbers()
+
+    def _numbers(self) -> list[str]:
+        """Classes that are called 0, 1, 2, …, most likely since a column `labels` holds indices."""
+        if not self.classes or not all(c.isdecimal() for c in self.classes):
+            return []
+        return [
+            f"the classes are called {', '.join(self.classes[:EXAMPLES])}{', …' * (len(self.classes) > EXAMPLES)}; if"
+            " these numbers stand for names, write the names"
+        ]
 
     def _unread(self) -> list[str]:
         """Photographs of formats that are not read."""

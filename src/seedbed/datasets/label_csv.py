@@ -4,6 +4,7 @@ A cell that is not understood refuses its row, never the whole file, so that `se
 no consequence of one.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,6 +24,15 @@ TRUTH = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true
 """What a cell of a class may say, in lower case."""
 NAMES_LIKE = frozenset({"label", "labels", "class", "classes", "category", "categories", "tag", "tags"})
 """What people call the column of names, in lower case."""
+_NAMES_TOO = frozenset(
+    {"species", "breed", "object", "objects", "animal", "target", "annotation", "annotations"}
+)
+"""What they also call it, where it does not hold 0 and 1."""
+_YES_OR_NO = re.compile(r"|[ynxtf+-]|yes|no|on|off|ja|nein|[✓✗✔✘]|[01][.,]0+", re.IGNORECASE)
+"""What people write instead of 0 and 1."""
+_SPLIT_FLAG = re.compile(r"(is|in)[_ -]?(train|val|valid|test)\w*|folds?|kfold", re.IGNORECASE)
+"""Columns of numbers that say which split or fold an image is in."""
+_HELD_OUT = frozenset({"val", "valid", "validation", "test", "testing"})
 
 
 def read_label_csv(path: Path, classes: Sequence[str] | None = None) -> LabelTable:
@@ -86,6 +96,8 @@ def _class_columns(sheet: Sheet, columns: list[str]) -> tuple[list[str], list[st
     """The columns that are classes, and one fault for each that is not."""
     classes, faults = [], []
     rows = sheet.whole()
+    flags = {c.casefold() for c in columns}
+    one_column_each = flags & {*_HELD_OUT, "train", "training"} if flags & _HELD_OUT else set()
     for column in columns:
         place = sheet.header.index(column)
         number = place + 1
@@ -108,7 +120,19 @@ def _class_columns(sheet: Sheet, columns: list[str]) -> tuple[list[str], list[st
             faults.append(_misnamed_split(sheet, column))
         elif column.casefold() in NAMES_LIKE and rows:
             faults.append(_misnamed_names(sheet, column))
+        elif _SPLIT_FLAG.fullmatch(column) or column.casefold() in one_column_each:
+            faults.append(
+                f"{sheet.where}: column {column!r} seems to say which split an image is in; write a column"
+                f" {SPLIT_COLUMN!r} of train, val, … instead, or name the classes in `classes`"
+            )
         elif rows and not any(cells[place].lower() in TRUTH for _, cells in rows):
+            words = {cells[place] for _, cells in rows}
+            if all(map(_YES_OR_NO.fullmatch, words)):
+                advice = "if it is a class, write 1 where it is shown and 0 where not; if it is none, name the classes"
+                advice += " in `classes`"
+            elif _names_classes(column, columns, words):
+                faults.append(_misnamed_names(sheet, column))
+                continue
             line, first = rows[0]
             got = repr(first[place]) if first[place] else "an empty cell"
             faults.append(
@@ -117,6 +141,16 @@ def _class_columns(sheet: Sheet, columns: list[str]) -> tuple[list[str], list[st
         else:
             classes.append(column)
     return classes, faults
+
+
+def _names_classes(column: str, columns: Sequence[str], words: set[str]) -> bool:
+    """Whether a column of other words than 0 and 1 may be that of names: it is called so, or is the only one."""
+    called = column.casefold().replace("_", " ").split()
+    if called[-1:] in (["name"], ["names"]):
+        called = called[:-1]
+    alike = len(called) == 1 and called[0] in NAMES_LIKE | _NAMES_TOO
+    numbers = all(re.fullmatch(r"[\d.,+-]*", word) for word in words)
+    return not numbers and (alike or [c for c in columns if c] == [column])
 
 
 def _is_truth(sheet: Sheet, column: str) -> bool:

@@ -13,6 +13,9 @@ ID_COLUMN, SPLIT_COLUMN, NAMES_COLUMN = "image_id", "split", "labels"
 SPLIT_WORDS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 """What people call splits, in lower case."""
 
+SPLITS_LIKE = frozenset({"split", "splits", "subset", "partition", "data_split", "dataset_split"})
+"""What people call the column of splits, in lower case."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -51,7 +54,7 @@ class Sheet:
             return None
         for column in self.header:
             words = {cell.lower() for cell in self.cells(column) if cell}
-            if column.casefold() == SPLIT_COLUMN or (words and words <= SPLIT_WORDS):
+            if (column.casefold() in SPLITS_LIKE and words) or (words and words <= SPLIT_WORDS):
                 return column
         return None
 
