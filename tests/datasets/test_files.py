@@ -155,6 +155,14 @@ def test_a_mask_with_swapped_sides_names_the_orientation(tmp_path):
         SeedbedError, match=r"size 2x3, but it is 3x2: its sides are swapped, .* EXIF orientation"
     ):
         read_mask(tmp_path / "m.png", mask_lookup([1]), (2, 3))
+    Image.new("RGB", (2, 3)).save(tmp_path / "x.jpg")
+    with pytest.raises(
+        SeedbedError, match=r"sides are swapped; turn the mask as the photograph is, or replace it$"
+    ):
+        read_mask(tmp_path / "m.png", mask_lookup([1]), (2, 3), tmp_path / "x.jpg")
+    Image.new("RGB", (3, 2)).save(tmp_path / "x.jpg", exif=exif_of(b"\x12\1", b"\3\0\1\0\0\0\6\0\0\0"))
+    with pytest.raises(SeedbedError, match=r"sides are swapped, .* EXIF orientation"):
+        read_mask(tmp_path / "m.png", mask_lookup([1]), (2, 3), tmp_path / "x.jpg")
     with pytest.raises(SeedbedError, match=r"size 4x2, but it is 3x2$"):
         read_mask(tmp_path / "m.png", mask_lookup([1]), (4, 2))
 

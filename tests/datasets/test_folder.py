@@ -622,3 +622,17 @@ def test_classes_that_are_numbers_are_noted(folder):
     (folder / "labels.csv").write_text("image_id,labels\nOne 1,0;2\nx,1\n3,2\n")
     data = open_folder(folder)
     assert "the classes are called 0, 1, 2; if these numbers stand for names, write the names" in data.notes()
+
+
+@pytest.mark.parametrize(("in_csv", "in_list"), [(".bmp", ""), ("", ".bmp"), (".bmp", ".jpg")])
+def test_a_list_that_writes_ids_otherwise_is_one_fault(folder, in_csv, in_list):
+    for k in range(12):
+        Image.new("RGB", (2, 2), (k, k, k)).save(folder / f"q{k}.bmp")
+    rows = "".join(f"q{k}{in_csv},{k % 2}\n" for k in range(12))
+    (folder / "labels.csv").write_text(f"image_id,tea\n{rows}")
+    (folder / "t.txt").write_text("".join(f"q{k}{in_list}\n" for k in range(12)))
+    data = open_folder(folder, {"train": {"list": "t.txt", "masks": False}})
+    assert told(data, folder) == [
+        f"t.txt: expected ids as in labels.csv, such as 'q0{in_csv}', got 'q0{in_list}'; write them alike, with their"
+        " endings or without"
+    ]

@@ -354,3 +354,26 @@ def test_a_train_may_be_a_class(read):
     """VOC's trains are vehicles."""
     table = read("image_id,train,object\na,1,1\nb,0,0\n")
     assert (table.classes, table.faults) == (("train", "object"), [])
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "advice"),
+    [
+        ("labels", ("cat", "dog"), "put its names into one cell of 'labels', separated by ;"),
+        ("cat,dog", ("1,0", "0,1"), "write 1 for each of its classes"),
+    ],
+)
+def test_a_row_per_object_is_one_fault(read, header, cells, advice):
+    rows = "".join(f"{name},{cell}\n" for name in "abc" for cell in cells)
+    table = read(f"image_id,{header}\n{rows}")
+    assert told(table) == [
+        "labels.csv, line 3: expected one row per image, but 3 rows name an image again (first in line 2); join the"
+        f" rows of an image: {advice}"
+    ]
+    assert not table.readable
+
+
+def test_few_rows_twice_are_told_each(read):
+    rows = "".join(f"p{k},{k % 2}\n" for k in range(30))
+    faults = told(read(f"image_id,cat\n{rows}p0,1\np1,0\np2,1\n"))
+    assert [fault.split("'")[1] for fault in faults] == ["p0", "p1", "p2"]

@@ -141,9 +141,8 @@ class CocoDataset(ListedDataset):
         _, photo = self._photo(image_id)
         width, height = photo.size or size or self.image(image_id).size
         if size is not None and (width, height) != size:
-            raise SeedbedError(
-                f"{path}: expected image {image_id!r} {size_fault(size, (width, height), 'says')}; replace one of them"
-            )
+            told = size_fault(size, (width, height), "says", self.source(image_id))
+            raise SeedbedError(f"{path}: expected image {image_id!r} {told}; replace one of them")
         for one in photo.objects:
             if one.segmentation is None:
                 raise SeedbedError(

@@ -187,11 +187,22 @@ def with_any_ending(photograph: Path) -> Path:
     return next((p for p in map(photograph.with_name, names) if p.is_file()), photograph)
 
 
-def size_fault(expected: tuple[int, int], found: tuple[int, int], verb: str = "is") -> str:
-    """What is said of a mask of another size than its photograph's; both are width and height in pixels."""
+def size_fault(
+    expected: tuple[int, int], found: tuple[int, int], verb: str = "is", photograph: Path | None = None
+) -> str:
+    """What is said of a mask of another size than its photograph's.
+
+    Args:
+        expected: width and height in pixels.
+        found: those of the mask.
+        verb: what the mask does.
+        photograph: its file, which tells whether it is turned when it is read.
+    """
     told = f"of the photograph's size {expected[0]}x{expected[1]}, but it {verb} {found[0]}x{found[1]}"
     if found != expected[::-1]:
         return told
+    if photograph is not None and not is_turned(photograph):
+        return f"{told}: its sides are swapped; turn the mask as the photograph is, or replace it"
     return (
         f"{told}: its sides are swapped, most likely because the photograph has an EXIF orientation, by which it is "
         "turned when it is read; turn the mask alike"
@@ -309,7 +320,10 @@ def mask_lookup(indices: list[int]) -> UInt8[np.ndarray, "256"]:
 
 
 def read_mask(
-    path: Path, lookup: UInt8[np.ndarray, "256"], size: tuple[int, int] | None = None
+    path: Path,
+    lookup: UInt8[np.ndarray, "256"],
+    size: tuple[int, int] | None = None,
+    photograph: Path | None = None,
 ) -> UInt8[np.ndarray, "height width"]:
     """A mask with the data set's own indices: 0 background, c + 1 for class c, 255 without a label.
 
@@ -317,11 +331,12 @@ def read_mask(
         path: palette or grey PNG.
         lookup: see `mask_lookup`.
         size: width and height of the photograph, if they are to be compared.
+        photograph: its file, for the message.
 
     Raises:
         SeedbedError: a mask that is unreadable, differs in size, or holds an index that stands for no class.
     """
-    return renumbered(path, read_indices(path), lookup, size)
+    return renumbered(path, read_indices(path), lookup, size, photograph)
 
 
 def renumbered(
@@ -329,6 +344,7 @@ def renumbered(
     stored: UInt8[np.ndarray, "height width"],
     lookup: UInt8[np.ndarray, "256"],
     size: tuple[int, int] | None = None,
+    photograph: Path | None = None,
 ) -> UInt8[np.ndarray, "height width"]:
     """The indices of a file as those of the data set, as `read_mask` describes them.
 
@@ -336,7 +352,8 @@ def renumbered(
         SeedbedError: another size, or an index that stands for no class.
     """
     if size is not None and stored.shape != (size[1], size[0]):
-        raise SeedbedError(f"{path}: expected a mask {size_fault(size, (stored.shape[1], stored.shape[0]))}")
+        told = size_fault(size, (stored.shape[1], stored.shape[0]), photograph=photograph)
+        raise SeedbedError(f"{path}: expected a mask {told}")
     mask: UInt8[np.ndarray, "height width"] = lookup[stored]
     if (mask == UNKNOWN).any():
         known = [int(i) for i in np.flatnonzero(lookup != UNKNOWN)]

@@ -268,7 +268,7 @@ class FolderDataset(ListedDataset):
         if ending == ".txt" and self._has_file(split):
             if not path.is_file():
                 raise SeedbedError(f"{path}: expected a list of ids, one per line, but there is no such file")
-            return SplitList.of_lines(path)
+            return self._as_in_labels(SplitList.of_lines(path))
         table = next((t for t in self._label_tables if t.path == path), self._label_tables[0])
         if not table.readable:
             raise SeedbedError(table.faults[0])
@@ -290,6 +290,26 @@ class FolderDataset(ListedDataset):
         if reasons:
             raise SeedbedError(reasons[0])
         return SplitList(path, ids, [table.lines[i] for i in ids])
+
+    def _as_in_labels(self, listed: SplitList) -> SplitList:
+        """A list whose ids have to be written as in the labels, with their endings or without.
+
+        Raises:
+            SeedbedError: no id of the list is in the labels, but all of them are, with or without an ending.
+        """
+        known = {i for t in self._label_tables for i in t.lines}
+        if not known or not listed.ids or any(i in known for i in listed.ids):
+            return listed
+        by_stem: dict[str, str] = {}
+        for image_id in known:
+            by_stem.setdefault(without_suffix(image_id), image_id)
+        meant = [by_stem.get(i) or by_stem.get(without_suffix(i)) for i in listed.ids]
+        if meant[0] is None or None in meant:
+            return listed
+        raise SeedbedError(
+            f"{listed.path}: expected ids as in {self._label_tables[0].path}, such as {meant[0]!r}, got"
+            f" {listed.ids[0]!r}; write them alike, with their endings or without"
+        )
 
     def _refuse_unknown(self, named: str, split: str, table: LabelTable) -> None:
         """Refuse what a split's `list` says where it is neither a file that is read nor a name in the column of splits.

@@ -32,6 +32,8 @@ _YES_OR_NO = re.compile(r"|[ynxtf+-]|yes|no|on|off|ja|nein|[✓✗✔✘]|[01][.
 """What people write instead of 0 and 1."""
 _SPLIT_FLAG = re.compile(r"(is|in)[_ -]?(train|val|valid|test)\w*|folds?|kfold", re.IGNORECASE)
 """Columns of numbers that say which split or fold an image is in."""
+FEWEST_AGAIN = 3
+"""Rows that name an image again, and one in so many of the images, from which on a table has a row per object."""
 _HELD_OUT = frozenset({"val", "valid", "validation", "test", "testing"})
 
 
@@ -234,9 +236,34 @@ def _read_names(sheet: Sheet, given: Sequence[str] | None) -> LabelTable:
     return table
 
 
+def _row_per_object(sheet: Sheet, place: int) -> str:
+    """The fault of a table that has a row for each object; empty if it is none."""
+    first: dict[str, tuple[int, list[str]]] = {}
+    again: list[tuple[int, int]] = []
+    for line, cells in sheet.whole():
+        before = first.setdefault(cells[place], (line, cells))
+        if before[0] != line and before[1] != cells:
+            again.append((before[0], line))
+    if len(again) < FEWEST_AGAIN or len(again) * FEWEST_AGAIN < len(first):
+        return ""
+    names = NAMES_COLUMN in sheet.header
+    advice = (
+        f"put its names into one cell of {NAMES_COLUMN!r}, separated by ;"
+        if names
+        else "write 1 for each of its classes"
+    )
+    told = (
+        f"expected one row per image, but {len(again)} rows name an image again (first in line {again[0][0]})"
+    )
+    return f"{sheet.at(again[0][1])}: {told}; join the rows of an image: {advice}"
+
+
 def _fill(table: LabelTable, sheet: Sheet, labels: RowReader) -> None:
     """Put every row in the table, or say why it is refused."""
     place = sheet.header.index(ID_COLUMN)
+    if fault := _row_per_object(sheet, place):
+        table.faults[:], table.readable = [fault], False
+        return
     for line, cells in sheet.rows:
         where = sheet.at(line)
         image_id = cells[place] if place < len(cells) else ""

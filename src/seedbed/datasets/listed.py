@@ -138,7 +138,7 @@ class ListedDataset(ABC):
         self, image_id: str, path: Path, size: tuple[int, int] | None = None
     ) -> UInt8[np.ndarray, "height width"]:
         """The mask in a file, with the indices of the data set; `size` is the photograph's, if they are compared."""
-        return read_mask(path, self._lookup, size)
+        return read_mask(path, self._lookup, size, self.source(image_id))
 
     def mask_source(self, image_id: str) -> Path | Part | None:
         """The mask's file, or part of one; None if there is none, or no split with masks lists the image.

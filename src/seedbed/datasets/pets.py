@@ -139,7 +139,7 @@ class PetsDataset(ListedDataset):
         value = self.classes.index(self._class(image_id)) + 1
         lookup = np.full(256, UNKNOWN, np.uint8)
         lookup[[ANIMAL, BACKGROUND, BORDER]] = value, 0, BORDERS.get(self.options.border, value)
-        return read_mask(path, lookup, size)
+        return read_mask(path, lookup, size, self.source(image_id))
 
     def _mask_faults(
         self, image_id: str, size: tuple[int, int] | None, masks: dict[Path, str], without: list[str]

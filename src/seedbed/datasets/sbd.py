@@ -93,8 +93,8 @@ class SbdDataset(VocDataset):
         self, image_id: str, path: Path, size: tuple[int, int] | None = None
     ) -> UInt8[np.ndarray, "height width"]:
         if path.suffix != ".mat":
-            return read_mask(path, self._lookup, size)
-        return renumbered(path, read_mat(path), self._lookup, size)
+            return read_mask(path, self._lookup, size, self.source(image_id))
+        return renumbered(path, read_mat(path), self._lookup, size, self.source(image_id))
 
 
 def read_mat(path: Path) -> UInt8[np.ndarray, "height width"]:
