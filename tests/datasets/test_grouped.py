@@ -14,9 +14,26 @@ def test_few_faults_are_told_as_they_are():
     faults = [f"masks/{k}.png: mask holds unknown index 9; {ADVICE}" for k in range(3)]
     assert grouped(faults) == faults
     different = [
-        f"labels.csv, line {k}: expected 0 or 1 for 'cat', got {word!r}" for k, word in enumerate("abcd")
+        f"labels.csv, line {k}: expected 0 or 1 for 'cat', got {word!r}" for k, word in enumerate("abc")
     ]
     assert grouped(different) == different
+
+
+def test_four_faults_of_one_family_are_a_line_with_all_values():
+    cells = [
+        f"labels.csv, line {k}: expected 0 or 1 for 'cat', got {word!r}" for k, word in enumerate("abca")
+    ]
+    assert grouped([*cells, cells[0].replace("'a'", "'d'")]) == [
+        f"{cells[0]} (and 4 more likewise: line 1, line 2, line 3; 'a', 'b', 'c', 'd')"
+    ]
+    masks = [f"m/{k}.png: mask holds unknown index {k + 10}, 90; {ADVICE}" for k in range(13)]
+    masks[3] = masks[3].replace(", 90", "")
+    shown = ", ".join(f"index {k + 10}" + ", 90" * (k != 3) for k in range(10))
+    assert grouped(masks) == [f"{masks[0]} (and 12 more likewise: m/1.png, m/2.png, …; {shown}, …)"]
+    missing = [f"images: expected the folder, but there is none (labels.csv, line {k})" for k in range(8)]
+    assert grouped(missing) == [
+        f"{missing[0]} (and 7 more likewise: {', '.join(f'line {k}' for k in range(1, 8))})"
+    ]
 
 
 def test_one_wording_names_all_places_or_two_of_many():
@@ -36,13 +53,17 @@ def test_few_wordings_of_many_faults_are_one_line_each():
     ]
 
 
+def listed(form: str, end: int, first: int = 1) -> str:
+    return ", ".join(form.format(k) for k in range(first, end)) + ", …"
+
+
 def test_many_wordings_differ_in_names_or_numbers():
     missing = [f"photos: expected a photograph for 'q{k}', but there is no such file" for k in range(12)]
-    assert grouped(missing) == [f"{missing[0]} (and 11 more likewise: 'q1', 'q2', …)"]
+    assert grouped(missing) == [f"{missing[0]} (and 11 more likewise: {listed("'q{}'", 11)})"]
     coco = [f"a.json, annotation {k}: there is no image with id {k}; correct the file" for k in range(20)]
-    assert grouped(coco) == [f"{coco[0]} (and 19 more likewise: annotation 1, annotation 2, …)"]
+    assert grouped(coco) == [f"{coco[0]} (and 19 more likewise: annotation 1, annotation 2, …; {listed('id {}', 10, 0)})"]
     words = [f"a.json: expected images with `id`, got {{'id': {k}}}" for k in range(20)]
-    assert grouped(words) == [f"{words[0]} (and 19 more likewise: 1, 2, …)"]
+    assert grouped(words) == [f"{words[0]} (and 19 more likewise: {listed('{}', 11)})"]
 
 
 def test_other_faults_stay_in_their_order():

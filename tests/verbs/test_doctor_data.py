@@ -291,3 +291,25 @@ def test_a_voc_root_without_photographs_is_one_line(tmp_path):
         f"{images}/p0.jpg: expected a photograph, but there is no such file (and 299 more likewise: {images}/p1.jpg, "
         f"{images}/p2.jpg, …)"
     ]
+
+
+def test_faults_of_training_are_one_line_per_cause(folder):
+    names = ["cat", *(f"absent{k}" for k in range(60))]
+    photograph(folder, "a.jpg", "b.jpg", "c.jpg")
+    zeros = ",0" * 60
+    (folder / "labels.csv").write_text(
+        f"image_id,split,{','.join(names)}\na,train,1{zeros}\nb,train,0{zeros}\nc,val,1{zeros}\n"
+    )
+    splits = {"train": {"masks": False}, "val": {"masks": False}}
+    (fault,) = doctor(folder, splits).faults
+    shown = ", ".join(f"'absent{k}'" for k in range(1, 11))
+    assert fault.startswith("data set 'mine': class 'absent0' has no image in split 'train', on which recipe psa")
+    assert fault.endswith(f"(and 59 more likewise: {shown}, …)")
+    assert len(doctor(folder, splits, every=True).faults) == 60
+
+
+def test_a_missing_folder_of_photographs_is_one_line(folder):
+    (folder / "labels.csv").write_text("image_id,cat\n" + "".join(f"p{k},{k % 2}\n" for k in range(8)))
+    (fault,) = doctor(folder, {"train": {"masks": False}}, images="nowhere").faults
+    assert fault.startswith("nowhere: expected the folder of photographs, but there is none")
+    assert "(and 7 more likewise: " in fault

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seedbed.datasets import DatasetDeclaration, open_dataset
+from seedbed.datasets.grouped import grouped
 from seedbed.engines.data_state import look
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.metrics.class_groups import check_groups
@@ -49,7 +50,9 @@ def examine(
     tasks, faults = selected_tasks(workflow, name)
     for where, task in tasks.items():
         faults += [f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump())]
-    faults = [*data.faults, *faults, *_added_faults(workflow, name), *data.training_faults(tasks)]
+    of_training = data.training_faults(tasks)
+    faults = [*data.faults, *faults, *_added_faults(workflow, name)]
+    faults += of_training if every else grouped(of_training)
     faults += group_faults(workflow, name, data.mask_classes)
     changed = [seen.line] if any(seen.changes) else []
     notes = [*data.notes, *changed, *memory_notes(data.largest, declaration.longest, tasks)]
