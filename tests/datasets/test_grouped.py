@@ -59,9 +59,11 @@ def listed(form: str, end: int, first: int = 1) -> str:
 
 def test_many_wordings_differ_in_names_or_numbers():
     missing = [f"photos: expected a photograph for 'q{k}', but there is no such file" for k in range(12)]
-    assert grouped(missing) == [f"{missing[0]} (and 11 more likewise: {listed("'q{}'", 11)})"]
+    names = listed("'q{}'", 11)
+    assert grouped(missing) == [f"{missing[0]} (and 11 more likewise: {names})"]
     coco = [f"a.json, annotation {k}: there is no image with id {k}; correct the file" for k in range(20)]
-    assert grouped(coco) == [f"{coco[0]} (and 19 more likewise: annotation 1, annotation 2, …; {listed('id {}', 10, 0)})"]
+    ids = listed("id {}", 10, 0)
+    assert grouped(coco) == [f"{coco[0]} (and 19 more likewise: annotation 1, annotation 2, …; {ids})"]
     words = [f"a.json: expected images with `id`, got {{'id': {k}}}" for k in range(20)]
     assert grouped(words) == [f"{words[0]} (and 19 more likewise: {listed('{}', 11)})"]
 

@@ -321,7 +321,7 @@ def test_other_words_for_0_and_1_are_not_to_be_removed(read, pair):
 @pytest.mark.parametrize(
     "column", ["species", "class_name", "Label Name", "category_names", "Category", "what is seen"]
 )
-def test_a_column_of_names_under_another_name(read, column):
+def test_further_names_of_a_column_of_names(read, column):
     assert told(read(f"image_id,{column}\na,dog\nb,cat\n")) == [
         f"labels.csv, line 1: column {column!r} seems to name the classes; call it 'labels', or remove it"
     ]

@@ -303,7 +303,9 @@ def test_faults_of_training_are_one_line_per_cause(folder):
     splits = {"train": {"masks": False}, "val": {"masks": False}}
     (fault,) = doctor(folder, splits).faults
     shown = ", ".join(f"'absent{k}'" for k in range(1, 11))
-    assert fault.startswith("data set 'mine': class 'absent0' has no image in split 'train', on which recipe psa")
+    assert fault.startswith(
+        "data set 'mine': class 'absent0' has no image in split 'train', on which recipe psa"
+    )
     assert fault.endswith(f"(and 59 more likewise: {shown}, …)")
     assert len(doctor(folder, splits, every=True).faults) == 60
 

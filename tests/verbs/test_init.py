@@ -434,3 +434,14 @@ def test_a_folder_around_the_classes_is_told(photos: Path) -> None:
     ):
         look(photos)
     assert look(photos / "all of it").options == {"labels": "folders"}
+
+
+def test_lists_of_splits_whatever_their_ending(photos: Path) -> None:
+    photographs(photos, ["a.jpg", "b.jpg", "c.jpg"])
+    (photos / "labels.csv").write_text("image_id,cat\na,1\nb,0\nc,1\n")
+    (photos / "train.TXT").write_text("a\nb\n")
+    (photos / "val.Txt").write_text("c\n")
+    (photos / "test.lst").write_text("c\n")
+    found = look(photos)
+    assert found.splits == {"train": {"list": "train.TXT"}, "val": {"list": "val.Txt"}}
+    assert found.notes["not read"] == "test.lst; a list of a split is a .txt with one id per line, or a .csv"

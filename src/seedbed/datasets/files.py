@@ -139,15 +139,6 @@ def _orientation(file: Image.Image) -> int:
     return found if isinstance(found, int) and found in range(1, 9) else 1
 
 
-def is_photograph(path: Path) -> bool:
-    """Whether a file, whatever it is called, has the head of an image of a format in `FORMATS`."""
-    try:
-        with open_regular(path) as stream, Image.open(stream, formats=FORMATS):
-            return True
-    except _TRUNCATED:
-        return False
-
-
 def named_otherwise(path: Path, advice: str = "") -> str:
     """A hint at a file that differs from a missing one in its ending, or in case; empty if there is none.
 

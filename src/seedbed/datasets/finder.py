@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from seedbed.datasets.files import UNREADABLE, is_photograph
+from seedbed.datasets.files import UNREADABLE, image_size
 from seedbed.errors import SeedbedError
 
 
@@ -41,7 +41,7 @@ class Finder:
     @cached_property
     def unread(self) -> list[str]:
         """Photographs that are not read because of their format, or because they have no ending; paths below."""
-        return [p for p in self._others if _suffix(p) in UNREADABLE or is_photograph(self.folder / p)]
+        return [p for p in self._others if _suffix(p) in UNREADABLE or _is_photograph(self.folder / p)]
 
     def find(self, key: str, what: str) -> Path:
         """The file that a key stands for.
@@ -142,6 +142,15 @@ class Finder:
 def _composed(text: str) -> str:
     """Letters and their accents as one character (NFC); some file systems take them apart."""
     return unicodedata.normalize("NFC", text)
+
+
+def _is_photograph(path: Path) -> bool:
+    """Whether a file, whatever it is called, begins as a photograph does."""
+    try:
+        image_size(path)
+    except SeedbedError:
+        return False
+    return True
 
 
 def _keys(below: str) -> set[str]:

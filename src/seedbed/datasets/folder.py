@@ -28,7 +28,6 @@ from seedbed.datasets.listed import ListedDataset, SplitList
 from seedbed.datasets.mask_checks import MaskChecks
 from seedbed.errors import SeedbedError, unknown_name
 
-
 EXAMPLES = 3
 """Files that a note names."""
 LISTS = frozenset({".txt", ".csv"})

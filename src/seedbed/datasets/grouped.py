@@ -47,9 +47,11 @@ def _wording(fault: str) -> str:
 
 
 def _told(faults: Sequence[str]) -> str:
-    """The first of several, how many more there are, where these are, and the names and numbers in which they differ."""
+    """The first of several, how many more there are, where they are, and the names and numbers in which they differ."""
     first, *others = map(_parts, faults)
-    differ = [list(dict.fromkeys(column)) for column in zip(first[1:], *(o[1:] for o in others), strict=False)]
+    differ = [
+        list(dict.fromkeys(column)) for column in zip(first[1:], *(o[1:] for o in others), strict=False)
+    ]
     values = [column for column in differ if len(column) > 1]
     places = list(dict.fromkeys(_place(first[0], place) for place, *_ in others if place != first[0]))
     if places:
