@@ -164,6 +164,7 @@ def test_a_narrow_screen_shows_node_and_score_first(tab, page):
 def test_dark_and_light(tab, page):
     paper = "getComputedStyle(document.body).backgroundColor"
     switch = "document.querySelector('.theme')"
+    tab.open(page)  # a blank tab has no storage
     tab.run("localStorage.clear()")
     for dark, colours, text in (
         (False, ["rgb(255, 255, 255)", "rgb(21, 23, 27)"], "Dark mode"),
@@ -207,9 +208,8 @@ def test_columns_hide_classes_change_and_overlays_fade(shown):
     shown.run(f"({select}.value = 1, {select}.dispatchEvent(new Event('change')))")
     assert shown.run(visible) == ["dog"]
     slider = "document.querySelector('.gallery input[type=range]')"
-    shown.run(f"({slider}.scrollIntoView(), new Promise(done => setTimeout(done, 100)))")
-    shown.run(f"({slider}.value = 40, {slider}.dispatchEvent(new Event('input')))")
-    assert shown.run(f"getComputedStyle({cell}.querySelector('img.over:not([hidden])')).opacity") == "0.4"
+    shown.run(f"({slider}.scrollIntoView(), {slider}.value = 40, {slider}.dispatchEvent(new Event('input')))")
+    shown.wait(f"getComputedStyle({cell}.querySelector('img.over:not([hidden])')).opacity === '0.4'")
     under = f"{cell}.querySelector('img.under').src"
     assert shown.run(under) == shown.run("document.querySelector('img.photo').src")
 
