@@ -6,10 +6,12 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from seedbed.report.blocks import Cell, Gallery, Paragraph, Sample, Table
-from seedbed.report.figures import PALETTE
+from seedbed.report.figures import PALETTE, ink_on
 from seedbed.report.interactive import Chart, Line, Mark, Measure, Panel, Plane
 from seedbed.report.overlays import jpeg
 from seedbed.report.page import TEMPLATES, Chapter, render
@@ -338,6 +340,14 @@ def test_contrast(mode):
     assert len(lines) == 6
     for line in (*lines, "edge"):
         assert contrast(colours[line], colours["paper"]) >= 3, line
+
+
+def test_static_heat_maps_have_readable_figures():
+    for name in ("viridis", "Blues"):
+        for share in range(101):
+            colour = colormaps[name](share / 100)
+            ink = {"black": "#000000", "white": "#ffffff"}[ink_on(colour)]
+            assert contrast(to_hex(colour), ink) >= 4.5, (name, share)
 
 
 def test_static_curves_have_the_colours_of_the_page():

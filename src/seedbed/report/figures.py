@@ -73,6 +73,13 @@ def colours(number: int) -> list[Any]:
     return [mpl.colormaps["viridis"](0.92 * place / (number - 1)) for place in range(number)]
 
 
+def ink_on(colour: Sequence[float]) -> str:
+    """Black or white, whichever has more contrast to a colour (red, green, blue from 0 to 1), at least 4.5 (WCAG 2)."""
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3]]
+    luminance = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    return "black" if luminance > 0.179 else "white"
+
+
 def points_of(curve: Sequence[Mapping[str, Any]], name: str) -> tuple[tuple[float, float], ...]:
     """(threshold, value) of each point of a curve at which the value is defined."""
     return tuple((point["threshold"], point[name]) for point in curve if point[name] is not None)

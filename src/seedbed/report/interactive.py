@@ -73,8 +73,8 @@ class Measure:
 
     Attributes:
         values: by pair, in the order of the plane's; None where it is undefined.
-        has_best: whether its highest value is marked.
-        chooses: whether the pair of its highest value is marked in the maps of all measures.
+        has_best: whether its highest value is marked, unless several pairs share it.
+        chooses: whether the pair of its highest value is marked in the maps of all measures, with the same exception.
     """
 
     title: str
