@@ -101,7 +101,7 @@ class Tab:
                 self._loaded = True
 
     def open(self, page: Path, width: int = 1400, height: int = 900, dark: bool = False) -> None:
-        """Load a file, in a window of a size, for someone who prefers light or dark; what was collected is forgotten."""
+        """Load a file, in a window of a size, for someone who prefers light or dark; forget what was collected."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}

@@ -1,4 +1,4 @@
-"""Curves and heat maps in headless Chromium: what they read and mark at their edges, on a page that is never resized."""
+"""Curves and heat maps in headless Chromium: what they read and mark, on a page that is never resized."""
 
 import re
 
@@ -72,9 +72,7 @@ def read_at(tab, place: int) -> tuple[str, dict[str, str]]:
     rows = tab.run(
         "[...document.querySelector('.readings').tBodies[0].rows].map(r => [...r.cells].map(c => c.textContent.trim()))"
     )
-    return tab.run("document.querySelector('.chart output').textContent"), {
-        name: value for name, value in rows
-    }
+    return tab.run("document.querySelector('.chart output').textContent"), dict(rows)
 
 
 def test_lines_are_read_only_where_they_reach(shown):

@@ -79,7 +79,7 @@ def test_a_threshold_that_was_not_given_says_how_it_was_chosen(maker):
     assert row["decided_at"] == "0.46 (otsu)"
     (chart,) = curves.blocks(maker.page(), curves.frame(maker.page()))
     assert "● Otsu's threshold, ★" in chart.caption
-    assert [mark.meaning for mark in chart.panels[0].marks][0] == "Otsu's threshold"
+    assert next(mark.meaning for mark in chart.panels[0].marks) == "Otsu's threshold"
 
 
 def test_ledger_stands_beside_each_score(sweep):

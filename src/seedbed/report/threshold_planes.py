@@ -47,7 +47,8 @@ def plane(
         png=png,
         alt=f"sweep of {name}",
         caption=f"{name}. ★ highest value, of PQS and mIoU {CHOSEN_WITH_MASKS}; ▲ highest {WITHOUT_MASKS}, which needs "
-        "no masks; neither where several pairs share it. ● has results of its own. A cell leads to the row about its pair.",
+        "no masks; neither where several pairs share it. ● has results of its own. A cell leads to the row about its "
+        "pair.",
         pairs=tuple(points),
         rows=tuple(rows),
         cached=tuple(cached is None or regions in cached for regions in pairs["regions"]),
