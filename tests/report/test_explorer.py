@@ -274,7 +274,8 @@ def test_sliders_show_the_values(made, data, tab, tmp_path):
     assert tab.run(sliders) == settings
     several = next(place for place, image in enumerate(data["images"]) if len(image["scored"][0]) > 1)
     tab.run(f"{choose}('image', {several})")
-    named = "[...document.querySelector(`.explorer select[aria-label='class of the heat map']`).options].map(o => o.textContent)"
+    heat_map = "document.querySelector(`.explorer select[aria-label='class of the heat map']`)"
+    named = f"[...{heat_map}.options].map(o => o.textContent)"
     image = data["images"][several]
     tab.wait(
         f"document.querySelector('.explorer canvas').getAttribute('aria-label') === 'photograph of {image['image_id']}'"
