@@ -15,7 +15,7 @@ from seedbed.report import overlays
 from seedbed.report.blocks import Block, Paragraph
 from seedbed.report.explored import Codes, Explored, background_score_of, coded, packed
 from seedbed.report.interactive import ExploredImage, ExploredNode, Explorer
-from seedbed.report.results import Node
+from seedbed.report.results import Node, at_lowest_rng
 from seedbed.report.section import Page, Section
 from seedbed.report.sections.samples import choose_images
 from seedbed.runtime.regions_option import DEFAULT_REGIONS
@@ -68,9 +68,7 @@ def nodes_of(page: Page) -> list[Node]:
 def scored_nodes(page: Page) -> list[Node]:
     """Nodes that hold scores of classes, CAMs first; of several random seeds the lowest."""
     found = [node for node in page.results.nodes.values() if node.meaning.name in MEANINGS and node.splits]
-    rngs = [node.place.axes.rng for node in found if node.place.axes.rng is not None]
-    kept = [node for node in found if node.place.axes.rng in (None, min(rngs, default=None))]
-    return sorted(kept, key=lambda node: MEANINGS.index(node.meaning.name))
+    return sorted(at_lowest_rng(found), key=lambda node: MEANINGS.index(node.meaning.name))
 
 
 def pairs_of(page: Page) -> list[Regions]:
