@@ -1,6 +1,6 @@
 """Blocks that scripts draw from the data they bring along: curves, and heat maps of pairs of thresholds.
 
-Each holds the same as a static picture, which is what a reader without scripts sees.
+Charts and planes hold the same as a static picture or a table, which is what a reader without scripts sees.
 """
 
 from __future__ import annotations

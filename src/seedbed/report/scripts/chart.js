@@ -96,7 +96,11 @@ function axesOf(panel, scale, width, height) {
 
 function markOf(mark, scale, colour) {
   const [x, y] = [scale.x(mark.point[0]), scale.y(mark.point[1])];
-  const title = draw("title", {}, `${mark.run}: ${mark.meaning} ${placeOf(mark.point[0])}, ${mark.point[1].toFixed(3)}`);
+  const title = draw(
+    "title",
+    {},
+    `${mark.run}: ${mark.meaning} ${placeOf(mark.point[0])}, ${mark.point[1].toFixed(3)}`,
+  );
   if (mark.shape === "circle") return draw("circle", { cx: x, cy: y, r: 4.5, fill: colour }, title);
   const corner = (at) => {
     const [angle, radius] = [(Math.PI * at) / 5, at % 2 ? 3.2 : 8];

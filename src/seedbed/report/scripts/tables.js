@@ -27,7 +27,10 @@ function csvOf(table) {
 const fileNames = new Set();
 /** A name for a table's file, which no other table of the page has. */
 function fileNameOf(title) {
-  const stem = title.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "");
+  const stem = title
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
+    .replaceAll(/^-|-$/g, "");
   let name = `${stem}.csv`;
   for (let number = 2; fileNames.has(name); number += 1) name = `${stem}-${number}.csv`;
   fileNames.add(name);
