@@ -312,17 +312,19 @@ def doctor(
     dataset: str | None = None,
     *,
     data_root: Annotated[Path | None, Parameter(name="--data-root")] = None,
+    every: Annotated[bool, Parameter(name="--all", negative=())] = False,
     given: ParamsOptions = NO_OPTIONS,
 ) -> int:
-    """List the classes of a data set, and every fault of it and of the selected recipes; exit status 1 if there is one.
+    """List the classes of a data set, and the faults of it and of the selected recipes; exit status 1 if there is one.
 
     Args:
         dataset: data set of params.yaml; the configured one by default.
         data_root: its folder on this machine.
+        every: each fault in a line of its own; by default those of one cause are together.
     """
     from seedbed.verbs.doctor import examine
 
-    notes, faults = examine(given.workflow(), dataset, data_root)
+    notes, faults = examine(given.workflow(), dataset, data_root, every)
     for line in (*notes, *faults):
         print(line)
     print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}" if faults else "no faults")

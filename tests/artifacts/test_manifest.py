@@ -120,6 +120,26 @@ def test_merging_joins_files_images_and_ledgers() -> None:
     assert merged.records is None
 
 
+def test_merging_adds_histograms_of_a_split() -> None:
+    parts = {
+        "train-0.json": sidecar([record("a")], histograms={"train": [1, 2]}),
+        "train-1.json": sidecar([record("b")], "train-1", histograms={"train": [10, 20]}),
+        "train-2.json": sidecar([record("d")], "train-2"),  # no image has a class
+        "val-0.json": sidecar([record("c", "val")], "val-0", histograms={"val": [5, 6]}),
+    }
+    assert merge_shards(parts).histograms == {"train": [11, 22], "val": [5, 6]}
+    assert merge_shards({"train-2.json": parts["train-2.json"]}).histograms is None
+
+
+def test_readers_of_maps_record_how_they_become_scores() -> None:
+    plain, by_max, by_span = (
+        sidecar([record("a")], facts=facts)
+        for facts in ({}, {"normalisation": "max"}, {"normalisation": "min_max"})
+    )
+    assert plain.as_input == plain.content == by_max.content == by_span.content
+    assert len({one.as_input for one in (plain, by_max, by_span)}) == 3
+
+
 @pytest.mark.parametrize(
     "change",
     [

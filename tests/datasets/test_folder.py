@@ -1,6 +1,7 @@
 """A user's own photographs."""
 
 import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from seedbed.datasets import Dataset, DatasetDeclaration, open_dataset
+from seedbed.datasets.files import PNGS, named_otherwise
 from seedbed.errors import SeedbedError
 
 
@@ -436,6 +438,18 @@ def test_a_missing_photograph_names_the_line(folder):
         ".: expected a photograph for 'a\\\\x', but there is no such file, only b/x.bmp; write that "
         "(labels.csv, line 4)",
     ]
+
+
+def test_a_mask_in_other_letters_is_told_without_advice_on_endings():
+    assert named_otherwise_in({"b.PNG", "c.gif"}, "b.png") == ", only b.PNG"
+    assert named_otherwise_in({"b.PNG", "c.gif"}, "c.png") == ", only c.gif, and masks are PNGs"
+
+
+def named_otherwise_in(names, missing):
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            (Path(folder) / name).touch()
+        return named_otherwise(Path(folder) / missing, PNGS)
 
 
 @pytest.mark.parametrize("ending", ["gif", "bmp", "jpg", "tif"])

@@ -153,6 +153,13 @@ def edit(task: Task, **changes: Any) -> None:
     write_bytes(task.manifest, manifest.to_bytes())
 
 
+def test_maps_that_become_other_scores_are_a_changed_input(tmp_path: Path) -> None:
+    graph, tasks = chain(tmp_path)
+    make_all(graph, tasks)
+    edit(tasks[1], facts={"normalisation": "min_max"})
+    assert short(graph, tasks)[2] == ("stale", "input cams changed")
+
+
 @pytest.mark.parametrize(
     ("damage", "why"),
     [

@@ -12,11 +12,12 @@ from recipe_files import BASE, make_workflow
 from seedbed.artifacts.artifact import Artifact
 from seedbed.artifacts.atomic import write_bytes
 from seedbed.artifacts.manifest import FileEntry, Manifest, Record, content_digest, merge_shards, sha256_bytes
-from seedbed.artifacts.maps import CHANNELS, SALIENCY, Maps, class_score_histogram, pack_maps
+from seedbed.artifacts.maps import CHANNELS, SALIENCY, SHARES, Maps, class_score_histogram, pack_maps
 from seedbed.cam.otsu import BINS
 from seedbed.errors import SeedbedError
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.plan.commands import Workflow
+from seedbed.plan.judges import Point, judgements_at
 from seedbed.runtime.background_option import background_score, pooled_threshold
 from seedbed.runtime.contract import Job
 from seedbed.stages.evaluate import EvaluateParameters, score_cams
@@ -171,6 +172,27 @@ def test_scores_follow_the_threshold_of_train_on_any_split(tmp_path: Path) -> No
     assert "fixed_by" not in judge(0.3)
 
 
+def test_shares_are_decided_where_they_exceed_the_background(tmp_path: Path) -> None:
+    """A class's share of class and background is above 1/2 exactly where its score is above the background's."""
+    cams = stored(tmp_path, random_maps())
+    cams.manifest.facts[SHARES] = True
+    assert background_score("otsu", cams) == 0.5
+    assert background_score(0.3, cams) == 0.3
+
+
+def test_values_that_are_not_finite_name_the_cause() -> None:
+    scores = np.full((1, *SIZE), 0.5, np.float32)
+    for value in (np.nan, np.inf):
+        scores[0, 0, 0] = value
+        with pytest.raises(SeedbedError, match="not finite; the network has diverged"):
+            class_score_histogram(Maps((0,), SIZE, (scores,)), {"normalisation": "max"})
+
+
+def test_maps_that_do_not_say_how_they_become_scores_name_the_stage_as_the_cause() -> None:
+    with pytest.raises(SeedbedError, match=r"must set job.facts\['normalisation'\] before its first image"):
+        class_score_histogram(Maps((0,), SIZE, (np.ones((1, *SIZE), np.float32),)), {})
+
+
 def constant() -> dict[str, Maps]:
     return {i: Maps((0,), SIZE, (np.full((1, *SIZE), 0.5, np.float32),)) for i in IDS}
 
@@ -184,7 +206,7 @@ def constant() -> dict[str, Maps]:
         ),
         (
             {i: Maps((), SIZE, ()) for i in IDS},
-            "otsu needs images with a label, but split train has none; set a num",
+            "otsu, the default, needs images with a label, but split train has none; set a num",
         ),
     ],
 )
@@ -242,9 +264,23 @@ def test_cams_that_lack_train_are_refused(tmp_path: Path) -> None:
     }
     graph = planned(tmp_path, settings).graph()
     with pytest.raises(
-        SeedbedError, match=r"split train is asked for, but input cams \(refined\) has only val"
+        SeedbedError,
+        match=r"otsu, the default, needs CAMs of split train, but refined has val; add train to its `splits`, or set",
     ):
         graph.task("base", "masks_", 0)
+
+
+def test_scores_of_cams_that_lack_train_are_refused(tmp_path: Path) -> None:
+    settings = {"toy": {"dump_cams": {"splits": ["val"]}, "pseudo_masks": {"background_score": 0.5}}}
+    nodes = {name: BASE["nodes"][name] for name in ("classifier", "cams")}
+    only_cams = {"paper": "", "nodes": nodes, "scores": ["cams"]}
+    config = {"datasets": TWO, "settings": settings, "recipes": ["cams-only"]}
+    graph = make_workflow(tmp_path, config, cams_only=only_cams).graph()
+    (judgement,) = (j for j in judgements_at(graph, Point("cams-only", 0)) if j.task.name == "cams")
+    with pytest.raises(
+        SeedbedError, match=r"add train to its `splits`, or set settings.toy.evaluate.background_score"
+    ):
+        _ = judgement.source_files
 
 
 @pytest.mark.parametrize("wrong", ["otsuu", 1.5, -0.1, True, None, [0.5]])

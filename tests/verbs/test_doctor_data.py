@@ -33,7 +33,11 @@ def mask(folder: Path, name: str, row: list[int]) -> None:
 
 
 def doctor(
-    folder: Path, splits: dict[str, Any], settings: dict[str, Any] | None = None, **options: Any
+    folder: Path,
+    splits: dict[str, Any],
+    settings: dict[str, Any] | None = None,
+    every: bool = False,
+    **options: Any,
 ) -> Findings:
     declared = {
         "kind": "folder",
@@ -43,7 +47,7 @@ def doctor(
     }
     raw = {"dataset": "mine", "recipes": ["psa"], "datasets": {"mine": declared}}
     config = parse_config(raw | {"settings": {"mine": SMALL | (settings or {})}})
-    notes, faults = examine(Workflow(config, RecipeBook(RECIPES), folder / "results"))
+    notes, faults = examine(Workflow(config, RecipeBook(RECIPES), folder / "results"), every=every)
     assert all("\n" not in line for line in (*notes, *faults))
     return Findings(notes, [fault.replace(f"{folder}/", "") for fault in faults])
 
@@ -254,6 +258,8 @@ def test_many_masks_with_one_fault_are_one_line(folder):
     (folder / "labels.csv").write_text(f"image_id,split,cat\n{rows}")
     for k, name in enumerate(names):
         mask(folder, name, [0, 9 if k % 3 else 7, 0, 0])
+    each = doctor(folder, {"train": {}, "val": {}}, every=True, masks="masks").faults
+    assert [fault.split(":")[0] for fault in each] == [f"masks/p{k}.png" for k in range(30)]
     first, second = doctor(folder, {"train": {}, "val": {}}, masks="masks").faults
     assert first.startswith("masks/p0.png: mask holds unknown index 7; known: [0, 1, 255]; ")
     assert " (and 9 more likewise: " in first

@@ -191,6 +191,17 @@ def test_an_index_that_labels_do_not_tell_is_left_open(checkout: Path, photos: P
     assert "write `mask_indices: {robin: …, wren: …}` below `with`" in line
 
 
+def test_large_photographs_with_other_indices(checkout: Path, photos: Path) -> None:
+    photographs(photos, [f"{k}.jpg" for k in range(6)], (2000, 1500))
+    table(photos, "image_id,robin,wren", [f"{k}.jpg,{k % 2},{1 - k % 2}" for k in range(6)])
+    for k in range(6):
+        (photos / "masks").mkdir(exist_ok=True)
+        Image.new("L", (2000, 1500), 30 if k % 2 else 10).save(photos / f"masks/{k}.png")
+    told = init(photos)
+    assert declared(checkout, "my-birds")["longest"] < 2000
+    assert any("write `mask_indices: {robin: 30, wren: 10}`" in line for line in told.lines)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 @pytest.mark.parametrize("by", ["table", "folders"])
 def test_masks_of_a_wrong_kind_are_neither_photographs_nor_a_class(

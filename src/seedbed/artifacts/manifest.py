@@ -21,6 +21,8 @@ from seedbed.regular_files import open_regular, read_regular, system_reason
 
 SCHEMA_VERSION: Literal[2] = 2
 MANIFEST = "manifest.json"
+NORMALISATION = "normalisation"
+"""Key in a manifest's facts: how maps become scores in [0, 1], a name in `seedbed.cam.normalisation`."""
 DIGEST = "digest"
 """Key under which a JSON file holds the SHA-256 of the JSON of everything else in it."""
 
@@ -81,7 +83,7 @@ class Manifest(BaseModel):
     parameters: dict[str, Any]
     """The slice that the stage read, whole."""
     inputs: dict[str, list[str]]
-    """Digests of the contents of each input."""
+    """Digests of each input (`as_input`)."""
     files: dict[FileName, FileEntry]
     images: dict[SplitName, Count]
     """Number of images by split; empty for models."""
@@ -92,6 +94,12 @@ class Manifest(BaseModel):
     records: list[Record] | None = None
     histograms: dict[SplitName, list[Count]] | None = None
     """Of the largest score at each pixel of the images with a class, by split (`seedbed.cam.otsu`); CAMs alone."""
+
+    @property
+    def as_input(self) -> str:
+        """What a stage that reads the artifact records of it: its content, and how its maps become scores."""
+        form = self.facts.get(NORMALISATION)
+        return self.content if form is None else sha256_bytes(f"{self.content} {form}".encode())
 
     def to_bytes(self) -> bytes:
         """JSON with sorted keys and a digest of itself, one trailing newline."""

@@ -16,17 +16,17 @@ from jaxtyping import Float32, Int64
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save
 
-from seedbed.artifacts.manifest import classes_of, run_again, sha256_bytes
+from seedbed.artifacts.manifest import NORMALISATION, classes_of, run_again, sha256_bytes
 from seedbed.artifacts.safe_file import KEY, SafeFile
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.labels import MOST_PIXELS
 
 MOST_MAPS = 256
 Side = Annotated[int, Field(ge=1)]
-NORMALISATION = "normalisation"
-"""Key in a manifest's facts: how the maps become scores in [0, 1], a name in `seedbed.cam.normalisation`."""
 CHANNELS = "channels"
 """Key in a manifest's facts: what the maps are of, where that is not the data set's classes."""
+SHARES = "shares"
+"""Key in a manifest's facts: whether a score is the class's share beside a background that walked, so 0.5 decides."""
 SALIENCY = "saliency"
 """The one channel of saliency maps; every image has it."""
 
@@ -88,17 +88,28 @@ def scores_of(
         return np.zeros((0, *size), np.float32)
     form = facts.get(NORMALISATION)
     if not isinstance(form, str) or form not in NORMALISATIONS:
+        if form is None:
+            raise SeedbedError(
+                f"the facts of the maps do not say how they are normalised; the stage that makes them must set "
+                f"job.facts[{NORMALISATION!r}] before its first image"
+            )
         told = unknown_name("normalisation", form, NORMALISATIONS)
         raise SeedbedError(f"the manifest of the maps names an {told} Run their stage again")
     return normalise(full_resolution(list(maps.maps), size), form)
 
 
 def class_score_histogram(maps: Maps, facts: Mapping[str, Any]) -> Int64[np.ndarray, " bins"] | None:
-    """Histogram of the largest score over the classes at each pixel; None for saliency, and without any class."""
+    """Histogram of the largest score over the classes at each pixel; None for saliency, and without any class.
+
+    Raises:
+        SeedbedError: the scores are not finite, or the facts do not say how the maps are normalised.
+    """
     from seedbed.cam.otsu import score_histogram
 
     if facts.get(CHANNELS) == [SALIENCY] or not maps.class_ids:
         return None
+    if not all(np.isfinite(scale).all() for scale in maps.maps):
+        raise SeedbedError("values that are not finite; the network has diverged: lower its lr")
     return score_histogram(scores_of(maps, facts).max(axis=0))
 
 

@@ -24,7 +24,7 @@ def _below_root(path: str) -> str:
     if Path(path).is_absolute() or re.match(r"[A-Za-z]:[\\/]", path):
         raise ValueError(
             f"expected a path relative to the root, got {path!r}: an absolute one is a fact of this machine, and "
-            "results depend on what stands here; write it from the root on, such as ../masks"
+            "results depend on what stands here; write it from the root on, such as ../elsewhere"
         )
     return path
 

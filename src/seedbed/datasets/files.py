@@ -151,14 +151,15 @@ def named_otherwise(path: Path, advice: str = "") -> str:
 
     Args:
         path: of the missing file.
-        advice: follows the name.
+        advice: follows the name of a file with another ending.
     """
     try:
         names = _names_by_stem(path.parent, path.parent.stat().st_mtime_ns)
     except OSError:
         return ""
     others = names.get(_plain_stem(path.name), ())
-    return f", only {' and '.join(others)}{advice}" if others else ""
+    in_place = all(Path(name).suffix.casefold() == path.suffix.casefold() for name in others)
+    return f", only {' and '.join(others)}{'' if in_place else advice}" if others else ""
 
 
 @lru_cache(maxsize=8)

@@ -214,7 +214,7 @@ class Examiner:
         now = {"index": [self._manifest(self.graph.index_folder / MANIFEST).content]}
         for name, source in (*sources.items(), *([("masks", TrueMasks())] if reads_masks else [])):
             if isinstance(source, Task):
-                now[name] = [self._manifest(source.manifest).content]
+                now[name] = [self._manifest(source.manifest).as_input]
             else:
                 now[name] = self._masks_digests()
         changed = [name for name in sorted({*used, *now}) if used.get(name) != now.get(name)]

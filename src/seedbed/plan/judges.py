@@ -100,8 +100,9 @@ class Judgement:
             split = pooled.get(name)
             if split and task.stage.makes in ("cams", "refined_cams") and not task.shards_of(split):
                 raise SeedbedError(
-                    f"{self.key}: background_score: otsu needs CAMs of split {split}, but {task.name} has "
-                    f"{', '.join(task.splits)}; add {split} to its `splits`, or set a number"
+                    f"{self.key}: background_score: otsu, the default, needs CAMs of split {split}, but {task.name} "
+                    f"has {', '.join(task.splits)}; add {split} to its `splits`, or set "
+                    f"settings.{task.dataset}.{self.stage.name}.background_score to a number"
                 )
         return {name: list(_files_of_split(task, self.split)) for name, task in self.sources.items()}
 

@@ -270,8 +270,14 @@ class TaskGraph:
 
     def _check_splits(self, task: Task, where: str) -> None:
         training = getattr(task.parameters, "split", None)
-        pooled = task.parameters.pooled()
-        for split in dict.fromkeys((*(task.splits or ((training,) if training else ())), *pooled.values())):
+        for key, split in task.parameters.pooled().items():
+            source = task.inputs.get(key)
+            if isinstance(source, Task) and split not in source.splits:
+                raise SeedbedError(
+                    f"{where}: background_score: otsu, the default, needs CAMs of split {split}, but {source.name} has "
+                    f"{', '.join(source.splits)}; add {split} to its `splits`, or set background_score to a number"
+                )
+        for split in task.splits or ((training,) if training else ()):
             if split not in self.declaration.splits:
                 raise SeedbedError(f"{where}: {unknown_name('split', split, self.declaration.splits)}")
             for key, source in task.inputs.items():

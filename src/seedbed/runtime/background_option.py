@@ -11,9 +11,12 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from seedbed.artifacts.artifact import Artifact
+from seedbed.artifacts.maps import SHARES
 from seedbed.errors import SeedbedError
 
 OTSU: Literal["otsu"] = "otsu"
+ARGMAX_OF_SHARES = 0.5
+"""A class's share exceeds it exactly where the class's score exceeds the background's."""
 POOLED = "train"
 """Split whose images are pooled."""
 
@@ -37,13 +40,15 @@ def background_score(choice: BackgroundScore, cams: Artifact) -> float:
     """The number that a choice stands for.
 
     Args:
-        choice: the number itself, or `otsu`.
+        choice: the number itself, or `otsu`, which is 0.5 for shares (`background_alpha` of `random_walk`).
         cams: CAMs or refined CAMs, to which the score will be applied.
 
     Raises:
         SeedbedError: `otsu`, and no image has a label, or all scores are in one bin.
     """
-    return pooled_threshold(cams) if choice == OTSU else float(choice)
+    if choice != OTSU:
+        return float(choice)
+    return ARGMAX_OF_SHARES if cams.manifest.facts.get(SHARES) else pooled_threshold(cams)
 
 
 def pooled_threshold(cams: Artifact) -> float:
@@ -57,8 +62,8 @@ def pooled_threshold(cams: Artifact) -> float:
     histogram = (cams.manifest.histograms or {}).get(POOLED)
     if not histogram or not any(histogram):
         raise SeedbedError(
-            f"{cams.folder}: background_score: otsu needs images with a label, but split {POOLED} has none; "
-            "set a number instead"
+            f"{cams.folder}: background_score: otsu, the default, needs images with a label, but split {POOLED} has "
+            "none; set a number"
         )
     try:
         return otsu_threshold(np.asarray(histogram))

@@ -184,7 +184,7 @@ def _contents(
         return {}
     masks = [name for name, source in inputs.items() if isinstance(source, TrueMasks)]
     contents = {"index": [index.manifest.content]}
-    contents |= {n: [a.manifest.content] for n, a in inputs.items() if isinstance(a, Artifact)}
+    contents |= {n: [a.manifest.as_input] for n, a in inputs.items() if isinstance(a, Artifact)}
     for name in (*masks, *(["masks"] if stage.reads_masks else [])):
         contents[name] = [masks_digest(index.folder / MASKS)]
     return contents

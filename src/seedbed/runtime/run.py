@@ -189,7 +189,10 @@ class _Run:
         for image_id, payload in job.progress(self.work(job), len(job.image_ids), label):
             digest, parts[image_id] = sharding.encode(payload)
             records.append(Record(split=job.split, image_id=image_id, name="", sha256=digest))
-            counts = sharding.histogram(payload, job.facts) if sharding.histogram else None
+            try:
+                counts = sharding.histogram(payload, job.facts) if sharding.histogram else None
+            except SeedbedError as error:
+                raise SeedbedError(f"{label}, image {image_id!r}: {error}") from None
             if counts is not None:
                 histogram = counts if histogram is None else histogram + counts
             self.made += 1

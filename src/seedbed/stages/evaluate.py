@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from seedbed.artifacts.artifact import Artifact
+from seedbed.artifacts.maps import SHARES
 from seedbed.errors import SeedbedError
 from seedbed.metrics import classification, segmentation
 from seedbed.metrics.confusion import confusion_counts
@@ -156,7 +157,7 @@ def score_cams(job: Job, target: Artifact) -> dict[str, Any]:
     best = int(np.nanargmax(means))
     result = _from_counts(job, curve_counts[thresholds.index(fixed)], images)
     result["fixed_threshold"] = fixed
-    if parameters.background_score == OTSU:
+    if parameters.background_score == OTSU and not target.manifest.facts.get(SHARES):
         result["fixed_by"] = OTSU
     result["best"] = {
         "threshold": thresholds[best],

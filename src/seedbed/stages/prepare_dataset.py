@@ -1,8 +1,8 @@
 """`prepare_dataset`: index a data set as users have it: image ids, splits, sizes, checksums and image-level labels.
 
 Every photograph is read once. The stage stops at the first fault and says how many more there are; `seedbed doctor`
-lists all of them. Later stages take ids, labels and splits from the index, and refuse a photograph that has
-changed since it was indexed. The plan adds this stage; recipes have no node of it.
+lists them, one line per cause, or each with `--all`. Later stages take ids, labels and splits from the index, and
+refuse a photograph that has changed since it was indexed. The plan adds this stage; recipes have no node of it.
 
 `index.csv` has one row per image and split, in the data set's order: `image_id`, `split`, `width` and `height` in
 pixels, `sha256` of the file (of size and RGB pixels if images are generated), then one 0/1 column per class. With
@@ -48,7 +48,7 @@ def run(job: Job) -> Products:
     """The index.
 
     Raises:
-        SeedbedError: the data set has faults; the first is named, `seedbed doctor` lists all.
+        SeedbedError: the data set has faults; the first is named, `seedbed doctor --all` lists all.
     """
     faults = grouped(job.dataset.faults())
     if faults:
@@ -71,7 +71,7 @@ def run(job: Job) -> Products:
 
 STAGE = Stage(
     name="prepare_dataset",
-    version=1,
+    version=2,
     summary="Index a data set: ids, splits, sizes, checksums, image-level labels.",
     parameters=lambda raw: PrepareDatasetParameters,
     inputs={},

@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from seedbed.artifacts.maps import NORMALISATION, Maps
+from seedbed.artifacts.maps import NORMALISATION, SHARES, Maps
 from seedbed.cam.normalisation import RefinedForm
 from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
@@ -63,7 +63,7 @@ class RandomWalkParameters(ShardedParameters):
         default=None,
         gt=0,
         description="background walks too, as (1 - max)^alpha (PSA 16, SEAM 6), and maps are the classes' shares; "
-        "their background_score is 0.5",
+        "otsu stands for 0.5 with them",
     )
     normalisation: RefinedForm = Field(
         default="global_max",
@@ -100,6 +100,8 @@ def run(job: Job) -> Iterator[tuple[str, Maps]]:
     parameters: RandomWalkParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
     job.facts[NORMALISATION] = parameters.normalisation
+    if parameters.background_alpha is not None:
+        job.facts[SHARES] = True
     cams = job.maps("cams")
     method = load_affinitynet(job.artifact("affinitynet"), job.epochs.get("affinitynet"), job.device)
     photographs = read_ahead(job.image_ids, lambda image_id: np.array(job.dataset.image(image_id)))

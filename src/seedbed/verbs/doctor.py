@@ -1,4 +1,4 @@
-"""`seedbed doctor`: a data set's classes, and every fault of it and of the selected recipes, one line each.
+"""`seedbed doctor`: a data set's classes, and every fault of it and of the selected recipes, one line per cause.
 
 Planning refuses what a recipe or a data set's settings get wrong; what depends on this machine is checked here.
 """
@@ -28,20 +28,23 @@ class Findings(NamedTuple):
     faults: list[str]
 
 
-def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | None = None) -> Findings:
+def examine(
+    workflow: Workflow, dataset: str | None = None, data_root: Path | None = None, every: bool = False
+) -> Findings:
     """The classes of the data set, and all faults, each once; none if everything is sound.
 
     Args:
         workflow: the configuration and the recipes.
         dataset: data set of `params.yaml`; the configured one where None.
         data_root: its folder on this machine, instead of the declared one.
+        every: each fault in a line of its own, instead of those of one cause together.
     """
     name = dataset or workflow.config.dataset
     try:
         declaration = workflow.config.declaration(name)
     except SeedbedError as error:
         return Findings([], [str(error)])
-    data = read_data(name, declaration, data_root)
+    data = read_data(name, declaration, data_root, every)
     seen = look(workflow.graph(name), root=data_root)
     tasks, faults = selected_tasks(workflow, name)
     for where, task in tasks.items():
@@ -53,10 +56,12 @@ def examine(workflow: Workflow, dataset: str | None = None, data_root: Path | No
     return Findings(notes, list(dict.fromkeys(faults)))
 
 
-def read_data(name: str, declaration: DatasetDeclaration, data_root: Path | None = None) -> DataReport:
+def read_data(
+    name: str, declaration: DatasetDeclaration, data_root: Path | None = None, every: bool = False
+) -> DataReport:
     """A data set's classes and faults; where it cannot be opened, the fault of its declaration."""
     try:
-        return DataReport.of(open_dataset(name, declaration, data_root), declaration.splits)
+        return DataReport.of(open_dataset(name, declaration, data_root), declaration.splits, every)
     except SeedbedError as error:
         return DataReport(name, faults=[str(error)])
 

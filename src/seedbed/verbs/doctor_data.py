@@ -42,9 +42,10 @@ class DataReport:
     largest: Photograph | None = None
 
     @classmethod
-    def of(cls, data: Dataset, splits: Iterable[str]) -> DataReport:
-        """Read a data set: its faults, then the labels of its splits."""
-        report = cls(data.name, data.classes, mask_classes(data), faults=grouped(data.faults()))
+    def of(cls, data: Dataset, splits: Iterable[str], every: bool = False) -> DataReport:
+        """Read a data set: its faults, in one line per cause or in one each, then the labels of its splits."""
+        faults = list(data.faults())
+        report = cls(data.name, data.classes, mask_classes(data), faults=faults if every else grouped(faults))
         for split in splits:
             try:
                 report.ids[split] = list(data.image_ids(split))

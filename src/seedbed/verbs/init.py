@@ -164,7 +164,8 @@ class Proposal:
 
     def _index_advice(self, masked: Sequence[str]) -> str:
         self._declare(masked)
-        declaration = DatasetDeclaration.model_validate(self.declaration)
+        as_stored = {key: value for key, value in self.declaration.items() if key != "longest"}
+        declaration = DatasetDeclaration.model_validate(as_stored)
         advice = index_advice(open_dataset(self.name, declaration, self.folder), masked)
         self._declare(())
         return advice
