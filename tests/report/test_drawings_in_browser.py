@@ -21,6 +21,7 @@ LONG = Panel(
     ),
     (Mark("long", (12345.0, 0.5004), "star", "best"),),
 )
+SMALL = Panel("", "step", "rate", (Line("run", ((0.0, 0.0), (9.0, 9e-6), (10.0, 1.1e-5))),))
 MANY = Panel(
     "",
     "x",
@@ -55,7 +56,12 @@ def shown(tab, tmp_path_factory):
             measure("PQS", (*SHARES[:-1], 0.99)),
         ),
     )
-    blocks = [Chart(b"", "", "", panels=(LONG,)), Chart(b"", "", "", panels=(MANY,)), plane]
+    blocks = [
+        Chart(b"", "", "", panels=(LONG,)),
+        Chart(b"", "", "", panels=(MANY,)),
+        Chart(b"", "", "", panels=(SMALL,)),
+        plane,
+    ]
     path = tmp_path_factory.mktemp("drawings") / "index.html"
     path.write_text(render(title="drawings", chapters=[Chapter("chapter", "Chapter", [], blocks)]))
     deaf = "window.ResizeObserver = class { observe() {} }"
@@ -92,8 +98,12 @@ def test_a_step_is_read_whole(shown):
 
 
 def test_ticks_differ(shown):
-    texts = shown.run("[...document.querySelectorAll('.chart .axes text')].map(e => e.textContent)")
-    assert texts[:9] == ["0.5001", "0.5002", "0.5003", "0.5004", "0", "5000", "10000", "step", "loss"]
+    texts = shown.run(
+        "[...document.querySelectorAll('.chart .axes')]"
+        ".map(g => [...g.querySelectorAll('text')].map(e => e.textContent))"
+    )
+    assert texts[2][:6] == ["0", "5.0e-6", "1.0e-5", "0", "2", "4"]
+    assert texts[0] == ["0.5001", "0.5002", "0.5003", "0.5004", "0", "5000", "10000", "step", "loss"]
 
 
 def test_every_line_has_a_look_of_its_own(shown):

@@ -17,10 +17,16 @@ function ticksOf(low, high) {
   const raw = (high - low) / 5 || 1;
   const unit = 10 ** Math.floor(Math.log10(raw));
   const step = unit * [1, 2, 5, 10].find((factor) => factor * unit >= raw * 0.999);
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const power = (value) => Math.floor(Math.log10(value) + 1e-9);
+  const decimals = Math.max(0, -power(step));
+  const largest = Math.max(Math.abs(low), Math.abs(high));
+  const textOf = (tick) => {
+    if (decimals < 6 || largest >= 1e-3) return (tick || 0).toFixed(decimals);
+    return tick ? tick.toExponential(Math.max(0, power(largest) - power(step))) : "0";
+  };
   const found = [];
   for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at += 1)
-    found.push([at * step, (at * step || 0).toFixed(decimals)]);
+    found.push([at * step, textOf(at * step)]);
   return found;
 }
 
