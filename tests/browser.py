@@ -25,6 +25,7 @@ OPTIONS = (
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--no-first-run",
+    "--no-startup-window",
     "--disable-background-networking",
     "--remote-debugging-pipe",
 )
@@ -35,6 +36,8 @@ START = (
 """Becomes the browser, which reads commands from descriptor 3 and answers on 4."""
 PATIENCE = 60
 """Seconds to wait for an answer."""
+LONGEST_ADDRESS = 200
+"""Characters that are kept of what a page asks for: a photograph in the page is an address, too."""
 
 
 def find() -> str | None:
@@ -45,8 +48,8 @@ def find() -> str | None:
 class Tab:
     """One page; what it asks of the network and what goes wrong in its scripts is collected."""
 
-    def __init__(self, write: int, read: int) -> None:
-        self._write, self._read = write, read
+    def __init__(self, write: int, read: int, log: Path) -> None:
+        self._write, self._read, self._log = write, read, log
         self._rest = b""
         self._last = 0
         self.session = ""
@@ -60,7 +63,10 @@ class Tab:
         message = {"id": self._last, "method": method, "params": parameters}
         if self.session:
             message["sessionId"] = self.session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
+        try:
+            os.write(self._write, json.dumps(message).encode() + b"\0")
+        except BrokenPipeError:
+            raise AssertionError(self._failed("the browser ended")) from None
         while True:
             answer = self._next()
             if answer.get("id") == self._last:
@@ -71,14 +77,17 @@ class Tab:
         until = time.monotonic() + PATIENCE
         while b"\0" not in self._rest:
             ready, _, _ = select.select([self._read], [], [], max(0.0, until - time.monotonic()))
-            assert ready, f"the browser said nothing for {PATIENCE} s"
+            assert ready, self._failed(f"the browser said nothing for {PATIENCE} s")
             chunk = os.read(self._read, 1 << 20)
-            assert chunk, "the browser ended"
+            assert chunk, self._failed("the browser ended")
             self._rest += chunk
         text, _, self._rest = self._rest.partition(b"\0")
         message: dict[str, Any] = json.loads(text)
         self._note(message)
         return message
+
+    def _failed(self, what: str) -> str:
+        return f"{what}; its last words:\n{self._log.read_text(errors='replace')[-2000:]}"
 
     def _note(self, message: dict[str, Any]) -> None:
         match message.get("method"):
@@ -87,17 +96,19 @@ class Tab:
             case "Log.entryAdded" if message["params"]["entry"]["level"] == "error":
                 self.faults.append(message["params"]["entry"]["text"])
             case "Network.requestWillBeSent":
-                self.requests.append(message["params"]["request"]["url"])
+                self.requests.append(message["params"]["request"]["url"][:LONGEST_ADDRESS])
             case "Page.loadEventFired":
                 self._loaded = True
 
     def open(self, page: Path, width: int = 1400, height: int = 900, dark: bool = False) -> None:
-        """Load a file, in a window of a size, for someone who prefers light or dark."""
+        """Load a file, in a window of a size, for someone who prefers light or dark; forget what was collected."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self._loaded = False
+        self.faults.clear()
+        self.requests.clear()
         self.call("Page.navigate", url=page.resolve().as_uri())
         while not self._loaded:
             self._next()
@@ -107,6 +118,13 @@ class Tab:
         asked = self.call("Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in asked, asked["exceptionDetails"]
         return asked["result"].get("value")
+
+    def wait(self, condition: str) -> None:
+        """Until an expression is true, asked every 10 ms."""
+        until = time.monotonic() + PATIENCE
+        while not self.run(f"!!({condition})"):
+            assert time.monotonic() < until, f"not true after {PATIENCE} s: {condition}"
+            time.sleep(0.01)
 
     def busy(self) -> float:
         """Seconds of CPU that the page's main thread has worked."""
@@ -133,19 +151,20 @@ def browser(command: str) -> Iterator[Tab]:
     os.close(to_browser)
     os.close(to_us)
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
-        words = [command, *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
-        process = subprocess.Popen(
-            [sys.executable, "-c", START, *map(str, ends), *words],
-            pass_fds=ends,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        words = [command, *OPTIONS, f"--user-data-dir={profile}"]
+        log = Path(profile) / "stderr.txt"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-c", START, *map(str, ends), *words],
+                pass_fds=ends,
+                stdout=subprocess.DEVNULL,
+                stderr=stream,
+            )
         for end in ends:
             os.close(end)
         try:
-            tab = Tab(from_us, from_browser)
-            targets = tab.call("Target.getTargets")["targetInfos"]
-            target = next(one["targetId"] for one in targets if one["type"] == "page")
+            tab = Tab(from_us, from_browser, log)
+            target = tab.call("Target.createTarget", url="about:blank")["targetId"]
             tab.session = tab.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             for domain in ("Page", "Runtime", "Log", "Network"):
                 tab.call(f"{domain}.enable")
@@ -156,4 +175,8 @@ def browser(command: str) -> Iterator[Tab]:
             os.close(from_us)
             os.close(from_browser)
             process.terminate()
-            process.wait(PATIENCE)
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from measured import costs_of, print_rows, scores_of, workflow_of
+from measured import costs_of, otsu_score, print_rows, scores_of, workflow_of
 from pictures import nodes_sheet
 
 from seedbed.errors import SeedbedError
@@ -31,7 +31,7 @@ LABELS = (
     *("recipe", "background", "foreground", "neutral", "right: background", "foreground"),
     *("pairs per image: foreground", "background", "negative"),
     *("right: foreground pairs", "background pairs", "negative pairs"),
-    *("refined CAM, best (chosen with masks)", "pseudo masks, mIoU", "precision", "recall"),
+    *("refined CAM, Otsu", "best (chosen with masks)", "pseudo masks, mIoU", "precision", "recall"),
 )
 DRAWN = {
     "walk": ("cams", "confident_regions", "pseudo_masks"),
@@ -83,7 +83,11 @@ def label_rows(workflow: Workflow, dataset: str) -> Iterator[tuple[str, ...]]:
             continue
         scores = labels["scores"]
         refined, masks = (scores_of(tasks[name], "train") for name in ("refined_cams", "pseudo_masks"))
-        best = f"{refined['best']['mean_iou']:.3f} at {refined['best']['threshold']:.2f}" if refined else ""
+        otsu, best = "", ""
+        if refined:
+            threshold, mean_iou = otsu_score(tasks["refined_cams"], refined["curve"])
+            otsu = f"{mean_iou:.3f} at {threshold:.2f}"
+            best = f"{refined['best']['mean_iou']:.3f} at {refined['best']['threshold']:.2f}"
         made = [masks["scores"][k] for k in ("mean_iou", "mean_precision", "mean_recall")] if masks else []
         yield (
             f"`{recipe}`",
@@ -91,7 +95,7 @@ def label_rows(workflow: Workflow, dataset: str) -> Iterator[tuple[str, ...]]:
             *(_figure(scores["pixels_right"][k]) for k in ("background", "foreground")),
             *(f"{scores['pairs'][k]:.0f}" for k in ("foreground", "background", "negative")),
             *(_figure(scores["pairs_right"][k]) for k in ("foreground", "background", "negative")),
-            *(best, *([_figure(value) for value in made] or [""] * 3)),
+            *(otsu, best, *([_figure(value) for value in made] or [""] * 3)),
         )
 
 

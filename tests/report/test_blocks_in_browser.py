@@ -3,13 +3,16 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from seedbed.report.blocks import Cell, Gallery, Paragraph, Sample, Table
-from seedbed.report.figures import PALETTE
+from seedbed.report.figures import PALETTE, ink_on
 from seedbed.report.interactive import Chart, Line, Mark, Measure, Panel, Plane
 from seedbed.report.overlays import jpeg
 from seedbed.report.page import TEMPLATES, Chapter, render
@@ -29,7 +32,7 @@ def picture(grey: int) -> bytes:
 
 
 def sample(name: str, iou: float | None) -> Sample:
-    cams = Cell(picture(60), "cat", others=(Cell(picture(90), "dog"),))
+    cams = Cell(picture(60), "cams: big: cat", others=(Cell(picture(90), "dog: small"),), name="big: cat")
     lines = (("psa", (cams, Cell(picture(120), "cat", mean_iou=iou))), ("other", (None, None)))
     return Sample(name, Cell(picture(200), "cat, dog"), lines, Cell(picture(30), "cat"))
 
@@ -82,7 +85,8 @@ def page(tmp_path_factory):
         ),
     )
     chart = Chart(png(), "curves", "curves", panels=(PANEL,))
-    blocks = [Paragraph("<b>text</b>"), table, pairs, gallery, chart, plane]
+    again = replace(pairs, row_ids=())
+    blocks = [Paragraph("<b>text</b>"), table, pairs, gallery, chart, plane, again]
     path = tmp_path_factory.mktemp("page") / "index.html"
     path.write_text(render(title="blocks", chapters=[Chapter("chapter", "Chapter", [], blocks)]))
     return path
@@ -141,6 +145,12 @@ def test_rows_are_filtered_by_all_words_and_saved_as_shown(shown):
     )
     assert column(shown, 2) == ["0.90", "0.5 at 0.30, chosen with masks"]
     assert shown.run("document.querySelector('.tools [role=status]').textContent") == "2 of 5 rows"
+    names = shown.run(
+        "(found => {HTMLAnchorElement.prototype.click = function () {found.push(this.download)};"
+        "for (const b of document.querySelectorAll('button')) if (b.textContent === 'CSV') b.click();"
+        "return found})([])"
+    )
+    assert names == ["chapter.csv", "chapter-pairs.csv", "chapter-pairs-2.csv"]
     saved = shown.run(
         "new Promise(done => {URL.createObjectURL = blob => (blob.text().then(done), 'blob:none');"
         "HTMLAnchorElement.prototype.click = () => {};"
@@ -164,6 +174,7 @@ def test_a_narrow_screen_shows_node_and_score_first(tab, page):
 def test_dark_and_light(tab, page):
     paper = "getComputedStyle(document.body).backgroundColor"
     switch = "document.querySelector('.theme')"
+    tab.open(page)  # a blank tab has no storage
     tab.run("localStorage.clear()")
     for dark, colours, text in (
         (False, ["rgb(255, 255, 255)", "rgb(21, 23, 27)"], "Dark mode"),
@@ -202,14 +213,19 @@ def test_columns_hide_classes_change_and_overlays_fade(shown):
     assert shown.run(f"getComputedStyle({cell}).display") == "none"
     shown.run(f"{box}.click()")
     visible = f"[...{cell}.querySelectorAll('img.over')].filter(i => !i.hidden).map(i => i.alt)"
-    assert shown.run(visible) == ["cat"]
+    assert shown.run(visible) == ["cams: big: cat"]
+    assert shown.run(f"{cell}.querySelector('.caption').innerText.trim()").startswith("cams: ")
+    assert shown.run(f"[...{cell}.querySelectorAll('option')].map(o => o.textContent)") == [
+        "big: cat",
+        "dog: small",
+    ]
     select = f"{cell}.querySelector('select')"
     shown.run(f"({select}.value = 1, {select}.dispatchEvent(new Event('change')))")
-    assert shown.run(visible) == ["dog"]
+    assert shown.run(visible) == ["dog: small"]
+    assert shown.run(f"{cell}.querySelector('.stack').getAttribute('aria-label')") == "enlarge dog: small"
     slider = "document.querySelector('.gallery input[type=range]')"
-    shown.run(f"({slider}.scrollIntoView(), new Promise(done => setTimeout(done, 100)))")
-    shown.run(f"({slider}.value = 40, {slider}.dispatchEvent(new Event('input')))")
-    assert shown.run(f"getComputedStyle({cell}.querySelector('img.over:not([hidden])')).opacity") == "0.4"
+    shown.run(f"({slider}.scrollIntoView(), {slider}.value = 40, {slider}.dispatchEvent(new Event('input')))")
+    shown.wait(f"getComputedStyle({cell}.querySelector('img.over:not([hidden])')).opacity === '0.4'")
     under = f"{cell}.querySelector('img.under').src"
     assert shown.run(under) == shown.run("document.querySelector('img.photo').src")
 
@@ -218,7 +234,7 @@ def test_pictures_enlarge_by_keyboard(shown):
     shown.run("document.querySelectorAll('.gallery .stack')[1].focus()")
     shown.press(*ENTER)
     captions = "[...document.querySelectorAll('dialog[open] figcaption')].map(c => c.textContent)"
-    assert shown.run(captions) == ["photograph", "CAM: cat", "truth: cat"]
+    assert shown.run(captions) == ["photograph", "CAM: cams: big: cat", "truth: cat"]
     shown.press(*RIGHT)
     assert shown.run(captions) == ["photograph", "mask: cat", "truth: cat"]
     assert shown.run("document.querySelector('dialog p').textContent") == "x, mIoU 0.750"
@@ -338,6 +354,14 @@ def test_contrast(mode):
     assert len(lines) == 6
     for line in (*lines, "edge"):
         assert contrast(colours[line], colours["paper"]) >= 3, line
+
+
+def test_static_heat_maps_have_readable_figures():
+    for name in ("viridis", "Blues"):
+        for share in range(101):
+            colour = colormaps[name](share / 100)
+            ink = {"black": "#000000", "white": "#ffffff"}[ink_on(colour)]
+            assert contrast(to_hex(colour), ink) >= 4.5, (name, share)
 
 
 def test_static_curves_have_the_colours_of_the_page():

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from report.conftest import HEIGHT, SPLITS, WIDTH, Maker, SquaresDataset, write_sweep
+from report.conftest import HEIGHT, SPLITS, WIDTH, Maker, SquaresDataset, cams_of, maps_of, write_sweep
 from seedbed.artifacts.maps import Maps, pack_maps
 from seedbed.cam.thresholds import Regions
 from seedbed.report.explored import Explored, background_score_of, coded, packed, scores_of
@@ -139,6 +139,35 @@ def test_no_explorer_without_scores_or_images(maker):
     )  # CAMs, and two pairs' refined
 
 
+def test_sliders_begin_at_a_pair_of_their_own_recipe(maker):
+    for owner, pair in (("first", "bg0.10-fg0.40"), ("second", "bg0.30-fg0.70"), ("second", "bg0.40-fg0.60")):
+        key = f"squares/{owner}/rng0/cams"
+        if key not in {node["folder"] for node in maker.slice["nodes"]}:
+            maker.node("rng0", "cams", "cams", cams_of(["train"]), splits=("train",), owner=owner)
+        maker.node(
+            f"rng0/{pair}",
+            "confident_regions",
+            "regions",
+            maps_of(["train"]),
+            {"cams": key},
+            ("train",),
+            owner=owner,
+        )
+    page = maker.page()
+    starts = [explorer.start_of(page, node) for node in explorer.nodes_of(page)]
+    assert [(start.low, start.high) for start in starts] == [(0.1, 0.4), (0.3, 0.7)]
+
+
+def test_nodes_that_are_left_out_are_counted(maker, monkeypatch):
+    page = write_sweep(maker).page(explorer_images=1, explorer_side=16)
+    assert len(explorer.blocks(page, explorer.frame(page))) == 1
+    monkeypatch.setattr(explorer, "MOST_NODES", 2)
+    page = maker.page(explorer_images=1, explorer_side=16)
+    said, shown = explorer.blocks(page, explorer.frame(page))
+    assert said.text == "The explorer has 2 of 3 nodes with scores, CAMs first."
+    assert len(shown.nodes) == 2
+
+
 def expected(page: Page) -> list[list[dict]]:
     """For each image and node that has it: the values at every pair, in the order in which the page is asked."""
     nodes = explorer.nodes_of(page)
@@ -234,5 +263,28 @@ def test_sliders_show_the_values(made, data, tab, tmp_path):
     tab.run(f"{move}(2, 0.35)")
     assert [row[1:5] for row in tab.run(rows)][:2] == texts(0.7, 0.7, 0.35)
     assert tab.run("[...document.querySelectorAll('.explorer figure')].filter(f => !f.hidden).length") == 5
+    choose = (
+        "((name, value) => {const s = document.querySelector(`.explorer select[aria-label='${name}']`);"
+        "s.value = value; s.dispatchEvent(new Event('change'))})"
+    )
+    tab.run(f"{choose}('scores', 1)")
+    begin = data["nodes"][1]
+    settings = [begin[name] for name in ("bg_threshold", "fg_threshold", "background_score")]
+    sliders = "[...document.querySelectorAll('.explorer input[type=range]')].map(s => Number(s.value))"
+    assert tab.run(sliders) == settings
+    several = next(place for place, image in enumerate(data["images"]) if len(image["scored"][0]) > 1)
+    tab.run(f"{choose}('image', {several})")
+    heat_map = "document.querySelector(`.explorer select[aria-label='class of the heat map']`)"
+    named = f"[...{heat_map}.options].map(o => o.textContent)"
+    image = data["images"][several]
+    tab.wait(
+        f"document.querySelector('.explorer canvas').getAttribute('aria-label') === 'photograph of {image['image_id']}'"
+    )
+    assert tab.run(named) == ["largest of the classes", *image["labels"]]
+    assert "dog" in image["labels"]  # which the masks have as "other"
+    key = "[...document.querySelectorAll('.explorer .legend span')].map(s => s.textContent)"
+    classes = [name for name in ("cat", "other") if name in image["labels"] or name == "other"]
+    assert tab.run(key) == [*classes, "background", "neutral", "scores: 0 1"]
+    assert tab.run("document.querySelectorAll('.explorer canvas[role=img][aria-label]').length") == 5
     print(f"a slider move took {took:.1f} ms")
     assert not tab.faults

@@ -77,6 +77,9 @@ def test_a_threshold_that_was_not_given_says_how_it_was_chosen(maker):
     maker.judged("rng0", "cams", "train", "cam", {"mean_iou": 0.375}, **given, fixed_by="otsu", curve=[])
     (row,) = [row for row in scores.frame(maker.page()).to_dict("records") if row["node"] == "cams"]
     assert row["decided_at"] == "0.46 (otsu)"
+    (chart,) = curves.blocks(maker.page(), curves.frame(maker.page()))
+    assert "● Otsu's threshold, ★" in chart.caption
+    assert next(mark.meaning for mark in chart.panels[0].marks) == "Otsu's threshold"
 
 
 def test_ledger_stands_beside_each_score(sweep):

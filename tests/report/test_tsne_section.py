@@ -9,6 +9,7 @@ from safetensors.numpy import save
 from report.conftest import SPLITS, Maker, history
 from seedbed.artifacts.vectors import pack_vectors
 from seedbed.report.blocks import Paragraph, Picture
+from seedbed.report.sections import tsne
 from seedbed.report.sections.tsne import SECTION, clouds, embedded
 
 
@@ -122,6 +123,21 @@ def test_weights_of_few_classes_and_of_a_diverged_classifier(maker: Maker) -> No
     add(maker, "shared", head__weight=noise(3).reshape(3, 4, 1, 1), subcategory_head__weight=broken)
     lines = [block.text for block in SECTION.blocks(maker.page(), SECTION.frame(maker.page()))]
     assert ["3 points" in lines[0], "not finite" in lines[1]] == [True, True]
+
+
+def test_a_node_without_a_seed_is_not_of_seed_0(maker: Maker) -> None:
+    for axes in ("shared", "rng3", "rng4"):
+        add(maker, axes, head__weight=noise(3))
+    assert [str(cloud.node.place.axes) for cloud in clouds(maker.page())] == ["shared", "rng3"]
+
+
+def test_too_many_classes_for_a_legend(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tsne, "MOST_NAMES", 2)
+    maker.node("rng0", "classification", "classification", vectors("train", noise(8)), {}, ("train",))
+    (picture,) = SECTION.blocks(maker.page(), SECTION.frame(maker.page()))
+    assert picture.caption.endswith(
+        "There are 3 classes, too many for a legend: tsne.csv has those of each point."
+    )
 
 
 def test_other_networks_and_vectors_are_passed_over(maker: Maker) -> None:

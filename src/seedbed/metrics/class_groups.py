@@ -3,8 +3,8 @@
 P-NOC, §3.1 and Table 3: means of groups, and correlations of the classes' IoU with their properties.
 
 The properties behind VOC's groups are those of the 1,464 training images. The printed list of singletons lacks cat and
-cow, but the printed means of all five methods hold only with them (Puzzle-CAM: 69.4 with, 65.6 without), so they are
-included here.
+cow, but the printed means of all five methods hold only with them (Puzzle-CAM: 69.36 with, printed 69.3; 65.6 without),
+so they are included here.
 """
 
 from collections.abc import Mapping, Sequence

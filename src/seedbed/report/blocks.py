@@ -97,6 +97,7 @@ class Cell:
     Attributes:
         mean_iou: of the image, where what is shown can be judged against its true mask.
         others: what may be shown in its place: heat maps of the image's other classes.
+        name: of the heat map's class, which ends the caption; the caption itself if that is not given.
     """
 
     picture: bytes
@@ -104,6 +105,7 @@ class Cell:
     repeated: bool = False
     mean_iou: float | None = None
     others: tuple[Cell, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True)

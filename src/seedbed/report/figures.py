@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 if TYPE_CHECKING:
@@ -71,6 +71,14 @@ def colours(number: int) -> list[Any]:
     if number <= len(PALETTE):
         return list(PALETTE[:number])
     return [mpl.colormaps["viridis"](0.92 * place / (number - 1)) for place in range(number)]
+
+
+def ink_on(colour: Iterable[float]) -> str:
+    """Black or white, whichever has more contrast to a colour (red, green, blue from 0 to 1), at least 4.5 (WCAG 2)."""
+    parts = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour)
+    red, green, blue, *_ = parts
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "black" if luminance > 0.179 else "white"
 
 
 def points_of(curve: Sequence[Mapping[str, Any]], name: str) -> tuple[tuple[float, float], ...]:

@@ -1,6 +1,6 @@
 """Blocks that scripts draw from the data they bring along: curves, and heat maps of pairs of thresholds.
 
-Each holds the same as a static picture, which is what a reader without scripts sees.
+Charts and planes hold the same as a static picture or a table, which is what a reader without scripts sees.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class Measure:
 
     Attributes:
         values: by pair, in the order of the plane's; None where it is undefined.
-        has_best: whether its highest value is marked.
-        chooses: whether the pair of its highest value is marked in the maps of all measures.
+        has_best: whether its highest value is marked, unless several pairs share it.
+        chooses: whether the pair of its highest value is marked in the maps of all measures, with the same exception.
     """
 
     title: str
@@ -114,7 +114,8 @@ class ExploredImage:
         photo: JPEG.
         labels: names of the image-level labels.
         size: (height, width) of the grid of scores and truth.
-        class_ids: labels among the masks' classes that the scores of each class stand for, by node; in their order.
+        scored: place of each class with scores among the image-level labels' classes, by node.
+        class_ids: labels among the masks' classes that these stand for, by node; in their order.
         codes: scores of each node, as `seedbed.report.explored.packed`; None if the node has none of the image.
         truth: likewise; None if there is no mask.
     """
@@ -124,6 +125,7 @@ class ExploredImage:
     photo: bytes
     labels: tuple[str, ...]
     size: tuple[int, int]
+    scored: tuple[tuple[int, ...], ...]
     class_ids: tuple[tuple[int, ...], ...]
     codes: tuple[str | None, ...]
     truth: str | None
@@ -144,6 +146,7 @@ class Explorer(Block):
     """Thresholds that a reader moves, on the scores of some images.
 
     Attributes:
+        label_classes: names of the image-level labels' classes.
         classes: of the masks, without background, with their colours (#rrggbb).
         pairs: thresholds of the regions on the page, offered beside the sliders.
     """
@@ -151,6 +154,7 @@ class Explorer(Block):
     template = "explorer"
     nodes: tuple[ExploredNode, ...]
     images: tuple[ExploredImage, ...]
+    label_classes: tuple[str, ...]
     classes: tuple[tuple[str, str], ...]
     pairs: tuple[Point, ...]
 
@@ -158,4 +162,5 @@ class Explorer(Block):
     def data(self) -> Mapping[str, Any]:
         images = [asdict(image) | {"photo": b64encode(image.photo).decode()} for image in self.images]
         nodes = [asdict(node) for node in self.nodes]
-        return {"nodes": nodes, "images": images, "classes": self.classes, "pairs": self.pairs}
+        names = {"label_classes": self.label_classes, "classes": self.classes}
+        return {"nodes": nodes, "images": images, "pairs": self.pairs, **names}

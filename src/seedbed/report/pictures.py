@@ -84,6 +84,7 @@ class HeatPictures:
             found: Cell(
                 overlays.jpeg(overlays.overlay_heat(photo, overlays.shrink_scores(score, size))),
                 self._classes[found],
+                name=self._classes[found],
             )
             for found, score in zip(class_ids, self._store.scores(image_id), strict=True)
         }

@@ -59,6 +59,13 @@ class Node:
     artifact: Artifact
 
 
+def at_lowest_rng(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes of the lowest random seed among them, and those that depend on none."""
+    nodes = list(nodes)
+    known = [node.place.axes.rng for node in nodes if node.place.axes.rng is not None]
+    return [node for node in nodes if node.place.axes.rng in (None, min(known, default=None))]
+
+
 @dataclass(frozen=True)
 class Judged:
     """One file of a judge.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +29,14 @@ class Page:
     Attributes:
         parameters: of the report (`seedbed.stages.report.ReportParameters`).
         progress: shows the progress of a loop: items, their number, a label.
+        kept: what a section keeps from its table for its blocks, by its name.
     """
 
     results: Results
     dataset: IndexedDataset
     parameters: Any
     progress: Callable[[Iterable[Any], int, str], Iterator[Any]]
+    kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from seedbed.report.figures import new_figure, styled
+from seedbed.report.figures import ink_on, new_figure, styled
 from seedbed.report.threshold_pairs import DOWNSTREAM
 
 if TYPE_CHECKING:
@@ -38,20 +38,12 @@ def _heat_maps(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
     for one, (name, title) in zip(axes, columns.items(), strict=False):
         grid = pairs.pivot(index="bg_threshold", columns="fg_threshold", values=name)
         values = grid.to_numpy(float)
-        one.imshow(values, origin="lower", aspect="auto", cmap="viridis")
-        low, high = _range(values)
+        image = one.imshow(values, origin="lower", aspect="auto", cmap="viridis")
         for row, line in enumerate(values):
             for column, value in enumerate(line):
                 if value == value:
-                    dark = value < low + 0.6 * (high - low)
-                    one.text(
-                        column,
-                        row,
-                        f"{value:.3f}",
-                        ha="center",
-                        va="center",
-                        color="white" if dark else "black",
-                    )
+                    ink = ink_on(image.to_rgba(value))
+                    one.text(column, row, f"{value:.3f}", ha="center", va="center", color=ink)
         one.set_xticks(range(len(grid.columns)), [f"{v:.2f}" for v in grid.columns])
         one.set_yticks(range(len(grid.index)), [f"{v:.2f}" for v in grid.index])
         one.set(title=title, xlabel="fg threshold", ylabel="bg threshold")
@@ -59,13 +51,6 @@ def _heat_maps(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:
     for spare in axes[len(columns) :]:
         spare.set_axis_off()
     return figure
-
-
-def _range(values: Any) -> tuple[float, float]:
-    import numpy as np
-
-    known = values[~np.isnan(values)]
-    return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
 
 
 def _pair_lines(pairs: pd.DataFrame, columns: Mapping[str, str]) -> Figure:

@@ -7,6 +7,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from seedbed.report.interactive import Measure, Plane
+from seedbed.report.results import CHOSEN_WITH_MASKS
 from seedbed.report.threshold_pairs import MEASURES
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ def plane(
     return Plane(
         png=png,
         alt=f"sweep of {name}",
-        caption=f"{name}. ★ highest value; ▲ highest {WITHOUT_MASKS}, which needs no masks; ● has results of its own. "
-        "A cell leads to the row about its pair.",
+        caption=f"{name}. ★ highest value, of PQS and mIoU {CHOSEN_WITH_MASKS}; ▲ highest {WITHOUT_MASKS}, which needs "
+        "no masks; neither where several pairs share it. ● has results of its own. A cell leads to the row about its "
+        "pair.",
         pairs=tuple(points),
         rows=tuple(rows),
         cached=tuple(cached is None or regions in cached for regions in pairs["regions"]),

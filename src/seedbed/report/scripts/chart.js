@@ -4,20 +4,34 @@ const COLOURS = 6;
 const MARGIN = { left: 46, right: 10, top: 22, bottom: 34 };
 
 const colourOf = (place) => `var(--line-${(place % COLOURS) + 1})`;
-/** Beyond the colours, dashes tell lines apart; a dashed line of a run is a second measure. */
-const dashesOf = (place, dashed) => (dashed ? "5 3" : place >= COLOURS ? `${2 + Math.floor(place / COLOURS)} 2` : null);
+/** A run beyond the colours has a dot between long dashes for each time they were used up; a second measure has short ones. */
+const dashesOf = (place, dashed) => {
+  const round = Math.floor(place / COLOURS);
+  const dots = Array(round).fill("1 2");
+  if (dashed) return ["6 3", ...dots].join(" ");
+  return round ? ["12 2", ...dots].join(" ") : null;
+};
 
-/** About five round numbers that cover an interval. */
+/** About five round numbers that cover an interval, and each as text with the decimals that tell it from the next. */
 function ticksOf(low, high) {
   const raw = (high - low) / 5 || 1;
   const unit = 10 ** Math.floor(Math.log10(raw));
   const step = unit * [1, 2, 5, 10].find((factor) => factor * unit >= raw * 0.999);
+  const power = (value) => Math.floor(Math.log10(value) + 1e-9);
+  const decimals = Math.max(0, -power(step));
+  const largest = Math.max(Math.abs(low), Math.abs(high));
+  const textOf = (tick) => {
+    if (decimals < 6 || largest >= 1e-3) return (tick || 0).toFixed(decimals);
+    return tick ? tick.toExponential(Math.max(0, power(largest) - power(step))) : "0";
+  };
   const found = [];
-  for (let tick = Math.ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9; tick += step) found.push(tick);
+  for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at += 1)
+    found.push([at * step, textOf(at * step)]);
   return found;
 }
 
-const short = (value) => String(Number(value.toPrecision(3)));
+/** An x as it is read, with at most four decimals. */
+const placeOf = (x) => String(Number(x.toFixed(4)));
 /** Three decimals; three digits where that would hide a small number. */
 const figureOf = (value) => (value !== 0 && Math.abs(value) < 0.01 ? value.toPrecision(3) : value.toFixed(3));
 
@@ -31,6 +45,16 @@ function nearest(points, x) {
     else high = middle;
   }
   return Math.abs(points[high][0] - x) < Math.abs(points[low][0] - x) ? points[high] : points[low];
+}
+
+/** Whether a run reaches x: between its ends, or no farther beyond one than half the way to the next point. */
+function reaches(panel, { run, points }, x) {
+  const ends = panel.lines.filter((line) => line.run === run && line.points.length);
+  const first = Math.min(...ends.map((line) => line.points[0][0]));
+  const last = Math.max(...ends.map((line) => line.points.at(-1)[0]));
+  if (x >= first && x <= last) return true;
+  const [end, next] = x < first ? [points[0], points[1]] : [points.at(-1), points.at(-2)];
+  return next !== undefined && Math.abs(x - end[0]) <= Math.abs(next[0] - end[0]) / 2;
 }
 
 /** From a point of one panel to its place in the drawing. */
@@ -62,14 +86,14 @@ function scaleOf(panel, width, height) {
 
 function axesOf(panel, scale, width, height) {
   const group = draw("g", { class: "axes" });
-  for (const tick of ticksOf(scale.low, scale.high)) {
+  for (const [tick, text] of ticksOf(scale.low, scale.high)) {
     const y = scale.y(tick);
     group.append(draw("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: y, y2: y }));
-    group.append(draw("text", { x: MARGIN.left - 5, y: y + 4, "text-anchor": "end" }, short(tick)));
+    group.append(draw("text", { x: MARGIN.left - 5, y: y + 4, "text-anchor": "end" }, text));
   }
-  for (const tick of ticksOf(scale.left, scale.right)) {
+  for (const [tick, text] of ticksOf(scale.left, scale.right)) {
     const at = { x: scale.x(tick), y: height - MARGIN.bottom + 15, "text-anchor": "middle" };
-    group.append(draw("text", at, short(tick)));
+    group.append(draw("text", at, text));
   }
   group.append(draw("text", { x: width / 2, y: height - 4, "text-anchor": "middle" }, panel.x));
   group.append(draw("text", { x: MARGIN.left, y: 14, class: "title" }, panel.title || panel.y));
@@ -78,7 +102,11 @@ function axesOf(panel, scale, width, height) {
 
 function markOf(mark, scale, colour) {
   const [x, y] = [scale.x(mark.point[0]), scale.y(mark.point[1])];
-  const title = draw("title", {}, `${mark.run}: ${mark.meaning} ${short(mark.point[0])}, ${mark.point[1].toFixed(3)}`);
+  const title = draw(
+    "title",
+    {},
+    `${mark.run}: ${mark.meaning} ${placeOf(mark.point[0])}, ${mark.point[1].toFixed(3)}`,
+  );
   if (mark.shape === "circle") return draw("circle", { cx: x, cy: y, r: 4.5, fill: colour }, title);
   const corner = (at) => {
     const [angle, radius] = [(Math.PI * at) / 5, at % 2 ? 3.2 : 8];
@@ -129,7 +157,7 @@ function panelOf(panel, runs, width, height, chosen) {
     hair.setAttribute("x1", at);
     hair.setAttribute("x2", at);
     const found = panel.lines
-      .filter((line) => !line.faint && line.points.length)
+      .filter((line) => !line.faint && line.points.length && reaches(panel, line, x))
       .map((line) => [line, nearest(line.points, x)]);
     dots.replaceChildren(
       ...found.map(([line, point]) =>
@@ -210,8 +238,8 @@ function enhanceChart(figure) {
 
   const show = () => {
     const x = xs[slider.value];
-    reading.textContent = short(x);
-    slider.setAttribute("aria-valuetext", short(x));
+    reading.textContent = placeOf(x);
+    slider.setAttribute("aria-valuetext", placeOf(x));
     drawn.forEach(({ show }, column) => {
       for (const cells of rows.values()) cells[column].textContent = "";
       for (const [line, point] of show(x))
@@ -241,7 +269,8 @@ function enhanceChart(figure) {
     make("div", { class: "tools" }, make("label", {}, `${panels[0].x} `, slider), reading),
     legend,
   );
-  let before = 0;
+  let before = figure.clientWidth;
+  redraw();
   new ResizeObserver(() => {
     if (figure.clientWidth !== before) redraw();
     before = figure.clientWidth;

@@ -55,14 +55,8 @@ function enhanceExplorer(block) {
     return loading.get(key);
   };
 
-  const choice = (label, names) => {
-    const select = make(
-      "select",
-      { "aria-label": label },
-      ...names.map((name, value) => make("option", { value }, name)),
-    );
-    return select;
-  };
+  const choice = (label, names) =>
+    make("select", { "aria-label": label }, ...names.map((name, value) => make("option", { value }, name)));
   const images = choice(
     "image",
     data.images.map((image) => `${image.image_id} (${image.split}): ${image.labels.join(", ") || "no class"}`),
@@ -85,11 +79,12 @@ function enhanceExplorer(block) {
   const [bg, fg, background] = ["background threshold", "foreground threshold", "background score"].map(slider);
 
   const panel = (title) => {
-    const [canvas, caption] = [make("canvas"), make("figcaption")];
-    return { canvas, caption, figure: make("figure", {}, make("b", {}, title), canvas, caption) };
+    const [canvas, caption] = [make("canvas", { role: "img" }), make("figcaption")];
+    return { title, canvas, caption, figure: make("figure", {}, make("b", {}, title), canvas, caption) };
   };
   const panels = ["photograph", "scores", "confident regions", "pseudo mask", "truth"].map(panel);
   const [photoPanel, heatPanel, regionPanel, maskPanel, truthPanel] = panels;
+  const key = make("p", { class: "legend" });
   const values = make("tbody");
   const headings = ["", "mIoU", "foreground", "background", "neutral"].map((name, column) =>
     make("th", { class: column ? "n" : null }, name),
@@ -146,6 +141,20 @@ function enhanceExplorer(block) {
         : codes.subarray(classes.value * pixels, (Number(classes.value) + 1) * pixels);
     paint(heatPanel.canvas, photo, shown, image.size, (code) => [...heat(code), 170]);
   };
+  /** The colours of the classes that an image has, by its scores or its truth, and those of the scores. */
+  const showKey = ({ image, truth }, node) => {
+    const square = (name, look) => make("span", {}, make("i", look), name);
+    const there = new Set([...image.class_ids[node], ...(truth ?? [])]);
+    const names = data.classes
+      .map(([name, colour], place) => there.has(place + 1) && square(name, { style: `background:${colour}` }))
+      .filter(Boolean);
+    key.replaceChildren(
+      ...names,
+      square("background", { style: "background:#000000" }),
+      square("neutral", { class: "neutral" }),
+      make("span", {}, "scores: 0 ", make("i", { class: "heat" }), "1"),
+    );
+  };
   /** Show another image or node; the last one asked for wins. */
   let asked = 0;
   const show = async () => {
@@ -156,16 +165,20 @@ function enhanceExplorer(block) {
     if (own !== asked) return;
     current = { loaded, photo };
     const { image, codes, truth } = loaded;
-    const names = codes ? image.class_ids[node].map((label, k) => make("option", { value: k }, nameOf(label))) : [];
+    const names = codes ? image.scored[node].map((c, k) => make("option", { value: k }, data.label_classes[c])) : [];
     classes.replaceChildren(make("option", { value: "" }, "largest of the classes"), ...names);
     paint(photoPanel.canvas, photo, null, image.size, null);
     photoPanel.caption.textContent = `${image.image_id}: ${image.labels.join(", ") || "no class"}`;
+    for (const { title, canvas } of panels) canvas.setAttribute("aria-label", `${title} of ${image.image_id}`);
+    showKey(loaded, node);
     truthPanel.figure.hidden = !truth;
     if (truth) paint(truthPanel.canvas, photo, truth, image.size, labelColour);
     showHeat();
     decide();
   };
+  /** Set the sliders to where they begin for the chosen node. */
   const start = () => {
+    pairs.value = "";
     const node = data.nodes[nodes.value];
     [bg.input.value, fg.input.value, background.input.value] = [
       node.bg_threshold,
@@ -191,7 +204,7 @@ function enhanceExplorer(block) {
   images.addEventListener("change", show);
   classes.addEventListener("change", showHeat);
   nodes.addEventListener("change", () => {
-    background.input.value = data.nodes[nodes.value].background_score;
+    start();
     show();
   });
   const step = (by) => {
@@ -205,6 +218,7 @@ function enhanceExplorer(block) {
     make("div", { class: "tools" }, images, previous, next, nodes),
     make("div", { class: "tools" }, bg.label, fg.label, pairs, background.label),
     make("div", { class: "panels" }, ...panels.map(({ figure }) => figure)),
+    key,
     make("div", { class: "wide" }, table),
   );
   start();

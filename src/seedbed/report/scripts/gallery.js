@@ -101,15 +101,22 @@ function fader(gallery) {
   return make("label", {}, "overlay ", slider);
 }
 
+function nameAfterPicture(stack) {
+  stack.setAttribute("aria-label", `enlarge ${(shownIn(stack) ?? stack.querySelector("img")).alt}`);
+}
+
 /** A choice of class where a cell has heat maps of several. */
 function chooseClass(stack) {
   const images = [...stack.querySelectorAll("img.over")];
   if (images.length < 2) return;
   const caption = stack.nextElementSibling.querySelector("span");
-  const prefix = caption.textContent.slice(0, caption.textContent.length - images[0].alt.split(": ").pop().length);
-  const options = images.map((image, at) => make("option", { value: at }, image.alt.split(": ").pop()));
+  const prefix = caption.textContent.slice(0, -images[0].dataset.name.length);
+  const options = images.map((image, at) => make("option", { value: at }, image.dataset.name));
   const select = make("select", { "aria-label": "class of the heat map" }, ...options);
-  select.addEventListener("change", () => images.forEach((image, at) => (image.hidden = at !== Number(select.value))));
+  select.addEventListener("change", () => {
+    images.forEach((image, at) => (image.hidden = at !== Number(select.value)));
+    nameAfterPicture(stack);
+  });
   caption.replaceChildren(prefix, select);
 }
 
@@ -167,7 +174,7 @@ function enhanceGallery(gallery) {
     chooseClass(stack);
     stack.tabIndex = 0;
     stack.setAttribute("role", "button");
-    stack.setAttribute("aria-label", `enlarge ${stack.querySelector("img").alt}`);
+    nameAfterPicture(stack);
     const open = () => dialog(stack, [...gallery.querySelectorAll("td:not([hidden]) .stack")]);
     stack.addEventListener("click", open);
     stack.addEventListener("keydown", (event) => {

@@ -14,12 +14,20 @@ function viridis(share) {
   );
 }
 
+/** Place of the one highest value; -1 if several share it, or only one is known. */
 function highest(values) {
-  let best = -1;
-  values.forEach((value, place) => {
-    if (value !== null && (best < 0 || value > values[best])) best = place;
+  const known = values.filter((value) => value !== null);
+  const most = Math.max(...known);
+  return known.length > 1 && known.filter((value) => value === most).length === 1 ? values.indexOf(most) : -1;
+}
+
+/** Black or white, whichever has more contrast to a colour by WCAG's relative luminance: at least 4.5. */
+function inkOn(colour) {
+  const [red, green, blue] = colour.map((part) => {
+    const value = part / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
   });
-  return best;
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
 }
 
 function mapOf(plane, measure, chosen, width) {
@@ -37,16 +45,15 @@ function mapOf(plane, measure, chosen, width) {
   });
   svg.append(draw("text", { x: EDGE.left, y: 15, "font-weight": 600 }, measure.title));
   const label = (x, y, text, anchor) => svg.append(draw("text", { x, y, "text-anchor": anchor }, text));
-  const every = (count, size, room) => Math.max(1, Math.ceil((room * count) / (size * count)));
-  const best = measure.has_best && high > low ? highest(measure.values) : -1;
+  const every = (size, room) => Math.max(1, Math.ceil(room / size));
+  const best = measure.has_best ? highest(measure.values) : -1;
   const links = new Map();
   plane.pairs.forEach(([bg, fg], place) => {
     const [column, row] = [fgs.indexOf(fg), bgs.indexOf(bg)];
     const [x, y] = [EDGE.left + column * across, EDGE.top + (bgs.length - 1 - row) * up];
     const value = measure.values[place];
-    const [red, green, blue] =
-      value === null ? [128, 128, 128] : viridis(high > low ? (value - low) / (high - low) : 0.5);
-    const ink = red * 0.299 + green * 0.587 + blue * 0.114 > 120 ? "#000000" : "#ffffff";
+    const colour = value === null ? [128, 128, 128] : viridis(high > low ? (value - low) / (high - low) : 0.5);
+    const ink = inkOn(colour);
     const marks = [place === best && "★", place === chosen && "▲", plane.cached[place] && "●"].filter(Boolean).join("");
     const words = [`bg ${bg.toFixed(2)}, fg ${fg.toFixed(2)}: ${value === null ? "undefined" : figureOf(value)}`];
     if (place === best) words.push("highest");
@@ -61,7 +68,7 @@ function mapOf(plane, measure, chosen, width) {
         width: across - gap,
         height: up - gap,
         "shape-rendering": "crispEdges",
-        fill: `rgb(${red},${green},${blue})`,
+        fill: `rgb(${colour.join(",")})`,
       }),
     );
     cell.append(draw("title", {}, words.join(", ")));
@@ -81,12 +88,12 @@ function mapOf(plane, measure, chosen, width) {
   });
   fgs.forEach(
     (fg, column) =>
-      column % every(fgs.length, across, 30) === 0 &&
+      column % every(across, 30) === 0 &&
       label(EDGE.left + (column + 0.5) * across, height - EDGE.bottom + 14, fg.toFixed(2), "middle"),
   );
   bgs.forEach(
     (bg, row) =>
-      row % every(bgs.length, up, 14) === 0 &&
+      row % every(up, 14) === 0 &&
       label(EDGE.left - 5, EDGE.top + (bgs.length - row - 0.5) * up + 4, bg.toFixed(2), "end"),
   );
   label((EDGE.left + width) / 2, height - 6, "fg threshold", "middle");
@@ -142,7 +149,8 @@ function enhancePlane(figure) {
   select.addEventListener("change", redraw);
   if (single) figure.prepend(make("div", { class: "tools" }, select), holder);
   else figure.prepend(holder);
-  let before = 0;
+  let before = figure.clientWidth;
+  redraw();
   new ResizeObserver(() => {
     if (figure.clientWidth !== before) redraw();
     before = figure.clientWidth;

@@ -24,6 +24,19 @@ function csvOf(table) {
   return lines.map((row) => [...row.cells].map((cell) => quote(cell.textContent.trim())).join(",") + "\n").join("");
 }
 
+const fileNames = new Set();
+/** A name for a table's file, which no other table of the page has. */
+function fileNameOf(title) {
+  const stem = title
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
+    .replaceAll(/^-|-$/g, "");
+  let name = `${stem}.csv`;
+  for (let number = 2; fileNames.has(name); number += 1) name = `${stem}-${number}.csv`;
+  fileNames.add(name);
+  return name;
+}
+
 function download(name, text) {
   const link = make("a", { download: name, href: URL.createObjectURL(new Blob([text], { type: "text/csv" })) });
   link.click();
@@ -80,7 +93,8 @@ function enhanceTable(table) {
       filter();
     }
   });
-  const save = () => download(`${table.dataset.name}.csv`, csvOf(table));
+  const file = fileNameOf(table.dataset.name);
+  const save = () => download(file, csvOf(table));
   const csv = make("button", { type: "button", title: "the rows shown, in their order", onclick: save }, "CSV");
   table.parentElement.before(make("div", { class: "tools" }, ...(original.length > 1 ? [search] : []), csv, count));
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from seedbed.plan.judges import SCORES
 from seedbed.report.blocks import Block, Picture, Table
-from seedbed.report.figures import new_figure, styled
+from seedbed.report.figures import ink_on, new_figure, styled
 from seedbed.report.results import Judged
 from seedbed.report.scored import NODE_HEADINGS, scored_nodes
 from seedbed.report.section import Page, Section
@@ -99,14 +99,14 @@ def matrix_figure(judged: Judged) -> Figure:
     shares = counts[:, : len(columns)] / np.maximum(counts.sum(1, keepdims=True), 1)
     side = max(2.6, 0.28 * len(columns) + 1.2)
     drawn, (axes,) = new_figure(1, 1, side + 0.8, side)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(columns)), columns, rotation=90)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="prediction", ylabel="truth")
     axes.grid(False)
     for (row, column), share in np.ndenumerate(shares):
         if share >= 0.005:
-            colour = "white" if share > 0.5 else "#333333"
+            colour = ink_on(image.to_rgba(share))
             axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=6, color=colour)
     return drawn
 

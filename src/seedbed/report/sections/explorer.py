@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,10 +12,10 @@ from seedbed.artifacts.maps import MapStore
 from seedbed.cam.thresholds import Regions
 from seedbed.errors import SeedbedError
 from seedbed.report import overlays
-from seedbed.report.blocks import Block
+from seedbed.report.blocks import Block, Paragraph
 from seedbed.report.explored import Codes, Explored, background_score_of, coded, packed
 from seedbed.report.interactive import ExploredImage, ExploredNode, Explorer
-from seedbed.report.results import Node
+from seedbed.report.results import Node, at_lowest_rng
 from seedbed.report.section import Page, Section
 from seedbed.report.sections.samples import choose_images
 from seedbed.runtime.regions_option import DEFAULT_REGIONS
@@ -23,6 +23,7 @@ from seedbed.runtime.regions_option import DEFAULT_REGIONS
 if TYPE_CHECKING:
     import pandas as pd
 
+NAME = "explorer"
 COLUMNS = (
     *("owner", "rng", "regions", "node", "split", "image_id", "height", "width"),
     *("bg_threshold", "fg_threshold", "regions_foreground", "regions_background", "regions_neutral"),
@@ -50,26 +51,54 @@ class Taken(NamedTuple):
     by_node: tuple[Explored | None, ...]
 
 
+class Shown(NamedTuple):
+    """What the page's table and its block are made from."""
+
+    nodes: tuple[Node, ...]
+    taken: tuple[Taken, ...]
+    starts: tuple[tuple[Regions, float], ...]
+    """Where each node's sliders begin: its pair of thresholds, its background score."""
+
+
 def nodes_of(page: Page) -> list[Node]:
-    """Nodes that hold scores of classes; of several random seeds the lowest."""
+    """The first `MOST_NODES` of `scored_nodes`."""
+    return scored_nodes(page)[:MOST_NODES]
+
+
+def scored_nodes(page: Page) -> list[Node]:
+    """Nodes that hold scores of classes, CAMs first; of several random seeds the lowest."""
     found = [node for node in page.results.nodes.values() if node.meaning.name in MEANINGS and node.splits]
-    rngs = [node.place.axes.rng for node in found if node.place.axes.rng is not None]
-    kept = [node for node in found if node.place.axes.rng in (None, min(rngs, default=None))]
-    return sorted(kept, key=lambda node: MEANINGS.index(node.meaning.name))[:MOST_NODES]
+    return sorted(at_lowest_rng(found), key=lambda node: MEANINGS.index(node.meaning.name))
 
 
 def pairs_of(page: Page) -> list[Regions]:
     """The pairs of thresholds on the page, in ascending order; the default pair if there are none."""
-    labels = {node.place.axes.regions for node in page.results.nodes.values()}
+    return _pairs(page.results.nodes.values()) or [Regions.parse(DEFAULT_REGIONS)]
+
+
+def _pairs(nodes: Iterable[Node]) -> list[Regions]:
+    labels = {node.place.axes.regions for node in nodes}
     found = [Regions.parse(label) for label in labels if label]
-    pairs = [regions for regions in found if regions.kind == "thresholds"] or [Regions.parse(DEFAULT_REGIONS)]
+    pairs = [regions for regions in found if regions.kind == "thresholds"]
     return sorted(pairs, key=lambda regions: (regions.low, regions.high))
 
 
 def start_of(page: Page, node: Node) -> Regions:
-    """The pair at which a node's sliders begin: that of its place, or the first on the page."""
-    own = Regions.parse(node.place.axes.regions) if node.place.axes.regions else None
-    return own if own and own.kind == "thresholds" else pairs_of(page)[0]
+    """The pair at which a node's sliders begin: its own, or the first of what was made from it, or of the page."""
+    nodes = page.results.nodes
+    after = _pairs(nodes[key] for key in page.results.descendants(node.key))
+    return (_pairs([node]) or after or pairs_of(page))[0]
+
+
+def shown_of(page: Page) -> Shown:
+    """The same for the table and the block."""
+    if NAME not in page.kept:
+        nodes = tuple(nodes_of(page))
+        taken = tuple(taken_of(page, nodes))
+        pairs = (start_of(page, node) for node in nodes)
+        page.kept[NAME] = Shown(nodes, taken, tuple(zip(pairs, _start_scores(taken, nodes), strict=True)))
+    shown: Shown = page.kept[NAME]
+    return shown
 
 
 def taken_of(page: Page, nodes: Sequence[Node]) -> list[Taken]:
@@ -123,12 +152,10 @@ def frame(page: Page) -> pd.DataFrame:
     """One row per image and node: what the explorer says where its sliders begin."""
     import pandas as pd
 
-    nodes = nodes_of(page)
-    taken = taken_of(page, nodes)
+    shown = shown_of(page)
     rows = []
-    for place, (node, score) in enumerate(zip(nodes, _start_scores(taken, nodes), strict=True)):
-        start = start_of(page, node)
-        for one in taken:
+    for place, (node, (start, score)) in enumerate(zip(shown.nodes, shown.starts, strict=True)):
+        for one in shown.taken:
             explored = one.by_node[place]
             if explored is not None:
                 rows.append(_place(node, one) | _row(one.image_id, explored, start, score))
@@ -157,26 +184,28 @@ def _row(image_id: str, explored: Explored, start: Regions, score: float) -> dic
 
 
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
-    """One explorer of all images; none without CAMs."""
+    """One explorer of all images, and what it leaves out; none without CAMs."""
     if frame.empty:
         return []
-    nodes = nodes_of(page)
-    taken = taken_of(page, nodes)
+    nodes, taken, starts = shown_of(page)
     palette = voc_palette()
+    all_nodes = len(scored_nodes(page))
+    left_out = f"The explorer has {len(nodes)} of {all_nodes} nodes with scores, CAMs first."
     return [
+        *([Paragraph(left_out)] if len(nodes) < all_nodes else []),
         Explorer(
             nodes=tuple(
                 ExploredNode(f"{node.name} ({node.place})", start.low, start.high, score)
-                for node, score in zip(nodes, _start_scores(taken, nodes), strict=True)
-                for start in (start_of(page, node),)
+                for node, (start, score) in zip(nodes, starts, strict=True)
             ),
             images=tuple(_image(page, one) for one in page.progress(taken, len(taken), "report")),
+            label_classes=tuple(page.dataset.classes),
             classes=tuple(
                 (name, "#{:02x}{:02x}{:02x}".format(*palette[3 * k : 3 * k + 3]))
                 for k, name in enumerate(page.dataset.mask_classes, start=1)
             ),
             pairs=tuple((regions.low, regions.high) for regions in pairs_of(page)),
-        )
+        ),
     ]
 
 
@@ -190,6 +219,7 @@ def _image(page: Page, one: Taken) -> ExploredImage:
         photo=overlays.jpeg(overlays.shrink_photo(image, size)),
         labels=tuple(name for name, there in labels if there),
         size=one.size,
+        scored=tuple(node.class_ids if node else () for node in one.by_node),
         class_ids=tuple(
             tuple(int(node.lookup[k + 1]) for k in node.class_ids) if node else () for node in one.by_node
         ),

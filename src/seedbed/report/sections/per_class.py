@@ -60,7 +60,8 @@ def class_table(frame: pd.DataFrame, classes: Sequence[str]) -> Table:
         figures=(False, False, False, False, False, *(True for _ in columns)),
         rows=tuple(rows),
         title="By class",
-        text="At the fixed threshold, or as decided. A dash: the class is in neither truth nor prediction.",
+        text="CAMs at the threshold of their row in Scores, others as decided. A dash: the class is in neither truth "
+        "nor prediction.",
     )
 
 

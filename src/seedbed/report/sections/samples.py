@@ -18,7 +18,7 @@ from seedbed.artifacts.meanings import MEANINGS, Meaning
 from seedbed.report import overlays
 from seedbed.report.blocks import Block, Cell, Gallery, Legend, Sample
 from seedbed.report.pictures import DRAWN, Mask, Pictures, label_cell, pictures_of
-from seedbed.report.results import Node, Results
+from seedbed.report.results import Node, Results, at_lowest_rng
 from seedbed.report.section import Page, Section
 
 if TYPE_CHECKING:
@@ -96,13 +96,12 @@ def drawn_nodes(results: Results) -> dict[str, Node]:
 def chains(results: Results) -> list[Line]:
     """Paths from CAMs to the last label maps, each with its name and the nodes shown; of several rngs the lowest."""
     shown = drawn_nodes(results)
-    rngs = [node.place.axes.rng for node in shown.values() if node.place.axes.rng is not None]
-    lowest = min(rngs, default=None)
+    kept = {node.key for node in at_lowest_rng(shown.values())}
     inner = {above for key in shown for above in results.ancestors[key] if above != key}
     return [
         (str(node.place), [shown[k] for k in results.ancestors[key] if k in shown])
         for key, node in shown.items()
-        if key not in inner and node.place.axes.rng in (None, lowest)
+        if key not in inner and key in kept
     ]
 
 

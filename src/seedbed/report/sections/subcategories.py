@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from seedbed.artifacts.tables import CLASS, IMAGE
 from seedbed.report import overlays
 from seedbed.report.blocks import Block, Cell, Gallery, Sample
-from seedbed.report.results import Node
+from seedbed.report.results import Node, at_lowest_rng
 from seedbed.report.section import Page, Section
 
 if TYPE_CHECKING:
@@ -73,7 +73,6 @@ def frame(page: Page) -> pd.DataFrame:
 def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     """One gallery per node; none if the page is asked to show no samples."""
     nodes = nodes_of(page) if page.parameters.samples else []
-    lowest = min((node.place.axes.rng or 0 for node in nodes), default=0)
     room = max(LEAST, page.parameters.sample_rows // max(1, len(page.dataset.classes)))
     return [
         Gallery(
@@ -83,8 +82,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
             first="sub-category",
             fades=False,
         )
-        for node in nodes
-        if (node.place.axes.rng or 0) == lowest
+        for node in at_lowest_rng(nodes)
     ]
 
 

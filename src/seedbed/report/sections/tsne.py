@@ -18,7 +18,7 @@ from seedbed.artifacts.models import MODEL
 from seedbed.artifacts.safe_file import SafeFile
 from seedbed.report.blocks import Block, Paragraph, Picture
 from seedbed.report.figures import new_figure, styled
-from seedbed.report.results import Node
+from seedbed.report.results import Node, at_lowest_rng
 from seedbed.report.section import Page, Section
 
 if TYPE_CHECKING:
@@ -104,10 +104,7 @@ def clouds(page: Page) -> Iterator[Cloud]:
     """Class weights of each classifier, features of each node of `classify`; of several random seeds the lowest."""
     nodes = page.results.nodes.values()
     shown = [node for node in nodes if node.meaning.name in ("classifier", "classification")]
-    lowest = min((node.place.axes.rng or 0 for node in shown), default=0)
-    for node in shown:
-        if (node.place.axes.rng or 0) != lowest:
-            continue
+    for node in at_lowest_rng(shown):
         if node.meaning.name == "classification":
             for split in node.splits:
                 yield from _features(page, node, split)
@@ -171,13 +168,23 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
         rows = frame[np.logical_and.reduce([frame[name] == value for name, value in at.items()])]
         places = rows[["x", "y"]].to_numpy(np.float64)
         drawn = map_figure(cloud, places, page.dataset.classes)
+        kinds = len(shown_classes(cloud))
         caption = f"t-SNE of the {cloud.title}."
         if cloud.of == FEATURES:
             caption += f" Each point is one of {len(places)} images, in its class's colour; a rim is of a second class."
+            if kinds > MOST_NAMES:
+                caption += (
+                    f" There are {kinds} classes, too many for a legend: tsne.csv has those of each point."
+                )
         elif len(cloud.names) > len(page.dataset.classes):
             caption += " Squares are classes, points their sub-categories."
         found.append(Picture(png=drawn, alt=f"t-SNE of the {cloud.title}", caption=caption))
     return found
+
+
+def shown_classes(cloud: Cloud) -> list[int]:
+    """Indices of the classes that any point has."""
+    return sorted({index for classes in cloud.classes for index in classes})
 
 
 @styled
@@ -199,7 +206,7 @@ def map_figure(cloud: Cloud, places: Float64[np.ndarray, "points 2"], names: Seq
         axes.annotate(
             name, places[place], xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7.5
         )
-    shown = sorted({index for classes in cloud.classes for index in classes})
+    shown = shown_classes(cloud)
     if not squares and len(shown) <= MOST_NAMES:
         for index in shown:
             axes.scatter([], [], s=20, color=[palette[index % len(palette)]], label=names[index])
