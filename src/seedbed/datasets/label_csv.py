@@ -261,8 +261,8 @@ def _row_per_object(sheet: Sheet, place: int) -> str:
 def _fill(table: LabelTable, sheet: Sheet, labels: RowReader) -> None:
     """Put every row in the table, or say why it is refused."""
     place = sheet.header.index(ID_COLUMN)
-    if fault := _row_per_object(sheet, place):
-        table.faults[:], table.readable = [fault], False
+    if told := _row_per_object(sheet, place):
+        table.faults[:], table.readable = [told], False
         return
     for line, cells in sheet.rows:
         where = sheet.at(line)

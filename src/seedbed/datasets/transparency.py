@@ -45,11 +45,11 @@ def _transparent(image: Image.Image, stored: str | None) -> Bool[np.ndarray, "he
     none = np.zeros((image.height, image.width), dtype=bool)
     key = image.info.get("transparency")
     if image.mode.startswith("I;16") and isinstance(key, int):
-        return np.asarray(image).astype(np.int64) == key
+        return np.asarray(np.asarray(image).astype(np.int64) == key)
     if not image.has_transparency_data or image.mode.startswith(("I", "F")):
         return none
     if image.mode in ("L", "1") and isinstance(key, int) and stored in GREY_STEPS:
-        return np.asarray(image.convert("L")) == min(key * GREY_STEPS[stored], 255)
+        return np.asarray(np.asarray(image.convert("L")) == min(key * GREY_STEPS[stored], 255))
     if image.mode == "RGB" and isinstance(key, tuple) and stored == "RGB;16B":
         high = [value >> 8 for value in key]  # Pillow keeps the upper 8 bits of the pixels
         return np.asarray((np.asarray(image) == high).all(-1))

@@ -184,12 +184,12 @@ def _by_csv(folder: Path, photographs: Sequence[Path], files: Sequence[Path], ma
     )
     images = _image_folder(folder, photographs, tables, masks)
     options |= {"images": images} if images else {}
+    unnamed = len(photographs) - len({i for t in tables for i in t.lines})
+    notes = {"labels": ", ".join(p.name for p in files), "splits": said}
     if unread:
         notes["not read"] = (
             f"{', '.join(unread)}; a list of a split is a .txt with one id per line, or a .csv"
         )
-    unnamed = len(photographs) - len({i for t in tables for i in t.lines})
-    notes = {"labels": ", ".join(p.name for p in files), "splits": said}
     if unnamed > 0:
         notes["left out"] = f"{unnamed} photographs, which no row names"
     if denied := _denied(folder, photographs, tables):
