@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from seedbed.artifacts.maps import NORMALISATION, Maps
+from seedbed.artifacts.manifest import NORMALISATION
+from seedbed.artifacts.maps import Maps
 from seedbed.cam.normalisation import Form
 from seedbed.errors import SeedbedError
 from seedbed.input.augmentation import Scale, Side

@@ -17,7 +17,8 @@ import numpy as np
 from pydantic import Field
 
 from seedbed.artifacts.artifact import Artifact
-from seedbed.artifacts.maps import CHANNELS, NORMALISATION, SALIENCY, Maps
+from seedbed.artifacts.manifest import NORMALISATION
+from seedbed.artifacts.maps import CHANNELS, SALIENCY, Maps
 from seedbed.errors import SeedbedError
 from seedbed.input.augmentation import Scale
 from seedbed.methods.base import POLARITY

@@ -20,7 +20,8 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field, field_validator
 
-from seedbed.artifacts.maps import CHANNELS, NORMALISATION, SALIENCY, Maps
+from seedbed.artifacts.manifest import NORMALISATION
+from seedbed.artifacts.maps import CHANNELS, SALIENCY, Maps
 from seedbed.cam.normalisation import RefinedForm
 from seedbed.errors import SeedbedError
 from seedbed.labels import IGNORE

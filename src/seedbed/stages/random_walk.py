@@ -24,7 +24,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from seedbed.artifacts.maps import NORMALISATION, SHARES, Maps
+from seedbed.artifacts.manifest import NORMALISATION
+from seedbed.artifacts.maps import SHARES, Maps
 from seedbed.cam.normalisation import RefinedForm
 from seedbed.errors import SeedbedError
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
