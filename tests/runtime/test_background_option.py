@@ -17,7 +17,6 @@ from seedbed.cam.otsu import BINS
 from seedbed.errors import SeedbedError
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.plan.commands import Workflow
-from seedbed.plan.judges import Point, judgements_at
 from seedbed.runtime.background_option import background_score, pooled_threshold
 from seedbed.runtime.contract import Job
 from seedbed.stages.evaluate import EvaluateParameters, score_cams
@@ -135,7 +134,7 @@ def test_a_number_leaves_the_manifest_as_it_was(tmp_path: Path) -> None:
     one = job(PseudoMasksParameters(background_score=0.5), stored(tmp_path, random_maps()), "train-0", IDS)
     assert len(list(run(one))) == len(IDS)
     assert one.facts == {}
-    assert PseudoMasksParameters(background_score="otsu", decide="same_pair").pooled() == {}
+    assert not PseudoMasksParameters(background_score="otsu", decide="same_pair").finds_threshold()
 
 
 def test_scores_follow_the_threshold_of_train_on_any_split(tmp_path: Path) -> None:
@@ -257,30 +256,13 @@ def test_what_a_recipe_says_of_its_number_is_not_said_of_otsu(tmp_path: Path) ->
         assert dict(made.inherited) == ledger
 
 
-def test_cams_that_lack_train_are_refused(tmp_path: Path) -> None:
-    val = {"splits": ["val"]}
-    settings = {
-        "toy": {"dump_cams": BOTH, "random_walk": val, "pseudo_masks": val | {"background_score": "otsu"}}
-    }
-    graph = planned(tmp_path, settings).graph()
-    with pytest.raises(
-        SeedbedError,
-        match=r"otsu, the default, needs CAMs of split train, but refined has val; add train to its `splits`, or set",
-    ):
-        graph.task("base", "masks_", 0)
-
-
-def test_scores_of_cams_that_lack_train_are_refused(tmp_path: Path) -> None:
-    settings = {"toy": {"dump_cams": {"splits": ["val"]}, "pseudo_masks": {"background_score": 0.5}}}
-    nodes = {name: BASE["nodes"][name] for name in ("classifier", "cams")}
-    only_cams = {"paper": "", "nodes": nodes, "scores": ["cams"]}
-    config = {"datasets": TWO, "settings": settings, "recipes": ["cams-only"]}
-    graph = make_workflow(tmp_path, config, cams_only=only_cams).graph()
-    (judgement,) = (j for j in judgements_at(graph, Point("cams-only", 0)) if j.task.name == "cams")
-    with pytest.raises(
-        SeedbedError, match=r"add train to its `splits`, or set settings.toy.evaluate.background_score"
-    ):
-        _ = judgement.source_files
+def test_cams_without_train_are_their_own_measure(tmp_path: Path) -> None:
+    val = random_maps(1, low=0.7)
+    cams = stored(tmp_path / "val", {}, 0, val=val)
+    assert background_score("otsu", cams) == pytest.approx(of_scikit_image(val), abs=1e-12)
+    only = {"splits": ["val"]}
+    settings = {"toy": {"dump_cams": BOTH, "random_walk": only, "pseudo_masks": only}}
+    assert planned(tmp_path, settings).graph().task("base", "masks_", 0).splits == ("val",)
 
 
 @pytest.mark.parametrize("wrong", ["otsuu", 1.5, -0.1, True, None, [0.5]])

@@ -25,6 +25,8 @@ SIZES = {
 }
 BACKBONE = {"backbone": "test_resnet", "weights": "none", "output_stride": 32}
 TRAINING = {"epochs": 1, "batch_size": 4, "augmentation": {"resize_long": [48, 64], "crop": 48}}
+MASKS = {"background_score": 0.5, "crf": "irn"}
+"""A number, since a classifier that has not learnt gives scores that Otsu's method cannot part."""
 RECIPE = {
     "nodes": {
         "classifier": {"stage": "train_classifier", "with": {**BACKBONE, "conv_head": False, **TRAINING}},
@@ -41,7 +43,7 @@ RECIPE = {
             "with": {**BACKBONE, **TRAINING},
         },
         "refined": {"stage": "random_walk", "from": {"cams": "cams", "affinitynet": "affinitynet"}},
-        "pseudo": {"stage": "pseudo_masks", "from": {"cams": "refined"}, "with": {"crf": "irn"}},
+        "pseudo": {"stage": "pseudo_masks", "from": {"cams": "refined"}, "with": MASKS},
         "segmenter": {
             "stage": "train_segmenter",
             "from": {"labels": "pseudo"},
@@ -79,6 +81,7 @@ def test_the_chain_runs(tmp_path: Path) -> None:
     raw = {
         "dataset": "birds",
         "recipes": ["odd"],
+        "settings": {"birds": {"evaluate": {"background_score": 0.25}}},
         "datasets": {
             "birds": {
                 "kind": "folder",

@@ -148,12 +148,3 @@ def test_a_recipe_of_someone_else_is_not_overwritten(tree: Any) -> None:
     with pytest.raises(SeedbedError, match="was not written by `seedbed epochs`; rename it"):
         epochs_text(workflow, "base.classifier")
     assert mine.read_text() == "extends: base\n"
-
-
-def test_cams_have_the_split_that_otsus_threshold_reads(tree: Any) -> None:
-    settings = {"toy": KEPT["toy"] | {"evaluate": {"background_score": "otsu"}}}
-    workflow = tree.workflow(settings=settings, rngs=[0], thresholds=[])
-    epochs_text(workflow, "base.classifier")
-    nodes = written(tree, "base-classifier-epochs")["nodes"]
-    assert nodes["cams_epoch2"]["with"] == {"splits": ["val", "train"]}
-    assert nodes["classification_epoch2"]["with"] == {"splits": ["val"]}

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from seedbed.cam.thresholds import Regions
-from seedbed.errors import SeedbedError
 from seedbed.methods.pairs import PairParameters
 from seedbed.methods.table import method_entry
 from seedbed.plan.task import Task
@@ -95,15 +94,6 @@ class Judgement:
     @cached_property
     def source_files(self) -> dict[str, list[Path]]:
         """Data files of the split that the command reads, by input name."""
-        pooled = self.stage.validate(self.parameters, self.key).pooled()
-        for name, task in self.sources.items():
-            split = pooled.get(name)
-            if split and task.stage.makes in ("cams", "refined_cams") and not task.shards_of(split):
-                raise SeedbedError(
-                    f"{self.key}: background_score: otsu, the default, needs CAMs of split {split}, but {task.name} "
-                    f"has {', '.join(task.splits)}; add {split} to its `splits`, or set "
-                    f"settings.{task.dataset}.{self.stage.name}.background_score to a number"
-                )
         return {name: list(_files_of_split(task, self.split)) for name, task in self.sources.items()}
 
 

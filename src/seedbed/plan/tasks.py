@@ -190,7 +190,7 @@ class TaskGraph:
             parameters = node.stage.validate(
                 {**parameters.model_dump(exclude_unset=True), "regions": regions}, where
             )
-        if parameters.pooled():
+        if parameters.finds_threshold():
             inherited.pop("threshold", None)  # the threshold follows from the scores
         inputs: dict[str, Task | TrueMasks] = {}
         epochs: dict[str, int] = {}
@@ -270,13 +270,6 @@ class TaskGraph:
 
     def _check_splits(self, task: Task, where: str) -> None:
         training = getattr(task.parameters, "split", None)
-        for key, split in task.parameters.pooled().items():
-            source = task.inputs.get(key)
-            if isinstance(source, Task) and split not in source.splits:
-                raise SeedbedError(
-                    f"{where}: background_score: otsu, the default, needs CAMs of split {split}, but {source.name} has "
-                    f"{', '.join(source.splits)}; add {split} to its `splits`, or set background_score to a number"
-                )
         for split in task.splits or ((training,) if training else ()):
             if split not in self.declaration.splits:
                 raise SeedbedError(f"{where}: {unknown_name('split', split, self.declaration.splits)}")

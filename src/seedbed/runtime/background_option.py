@@ -1,8 +1,8 @@
 """The background score as a parameter of stages: a number, or Otsu's threshold of the scores, which needs no mask.
 
 Otsu's threshold is that of one histogram: the largest scores over the classes, at every pixel of every image of split
-`train` that has a label. The stages that make CAMs count it and their manifests hold it, so it is one number for the
-CAMs, whatever the number of shards.
+`train` that has a label; of all splits where the CAMs have no `train`. The stages that make CAMs count it and their
+manifests hold it, so it is one number for the CAMs, whatever the number of shards.
 """
 
 from typing import Annotated, Literal
@@ -52,20 +52,22 @@ def background_score(choice: BackgroundScore, cams: Artifact) -> float:
 
 
 def pooled_threshold(cams: Artifact) -> float:
-    """Otsu's threshold of all labelled images of `train`.
+    """Otsu's threshold of all labelled images of `train`, or of all splits if there are no CAMs of `train`.
 
     Raises:
         SeedbedError: no image has a label, or all scores are in one bin.
     """
     from seedbed.cam.otsu import otsu_threshold
 
-    histogram = (cams.manifest.histograms or {}).get(POOLED)
-    if not histogram or not any(histogram):
+    images, histograms = cams.manifest.images, cams.manifest.histograms or {}
+    splits = [POOLED] if POOLED in images else sorted(images)
+    counted = [histograms[split] for split in splits if split in histograms]
+    if not counted:
         raise SeedbedError(
-            f"{cams.folder}: background_score: otsu, the default, needs images with a label, but split {POOLED} has "
-            "none; set a number"
+            f"{cams.folder}: background_score: otsu, the default, needs images with a label, but split "
+            f"{' and '.join(splits)} has none; set a number"
         )
     try:
-        return otsu_threshold(np.asarray(histogram))
+        return otsu_threshold(np.sum(counted, axis=0))
     except ValueError as error:
         raise SeedbedError(f"{cams.folder}: background_score: otsu: {error}") from None

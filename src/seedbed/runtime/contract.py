@@ -54,9 +54,9 @@ class Parameters(BaseModel):
         """Optional inputs of the stage that have no effect with these parameters, and are refused."""
         return ()
 
-    def pooled(self) -> Mapping[str, str]:
-        """Inputs of which a job needs the histogram of a split, whatever its own shard or split: the split by input."""
-        return {}
+    def finds_threshold(self) -> bool:
+        """Whether a threshold follows from the inputs, so that a note on an inherited one does not apply."""
+        return False
 
     def asks(self) -> Mapping[str, str]:
         """What the network given as an input must offer (`MethodEntry.offers`), by input."""

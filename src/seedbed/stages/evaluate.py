@@ -24,7 +24,7 @@ from seedbed.errors import SeedbedError
 from seedbed.metrics import classification, segmentation
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.metrics.image_counts import ImageCounts
-from seedbed.runtime.background_option import OTSU, POOLED, BackgroundScore, background_score
+from seedbed.runtime.background_option import OTSU, BackgroundScore, background_score
 from seedbed.runtime.contract import Input, Job, Stage
 from seedbed.runtime.crf_options import CrfOptions
 from seedbed.runtime.judging import judgement_json
@@ -55,10 +55,6 @@ class EvaluateParameters(CrfOptions):
         description="classes of the masks to collapse for the scores alone: {breed: pet}; `class_map` of the data set "
         "joins them before anything is trained",
     )
-
-    def pooled(self) -> Mapping[str, str]:
-        """Otsu's threshold is that of all training images, whatever split is scored."""
-        return {"target": POOLED} if self.background_score == OTSU else {}
 
 
 def run(job: Job) -> bytes:

@@ -11,7 +11,7 @@ set).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from seedbed.cam.thresholds import Regions
-from seedbed.runtime.background_option import OTSU, POOLED, BackgroundScore, background_score
+from seedbed.runtime.background_option import OTSU, BackgroundScore, background_score
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 from seedbed.runtime.crf_options import CrfOptions
 from seedbed.runtime.regions_option import DEFAULT_REGIONS, RegionsLabel
@@ -45,9 +45,9 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
         """Only `same_pair` reads the pair."""
         return self.decide == "same_pair"
 
-    def pooled(self) -> Mapping[str, str]:
-        """Otsu's threshold is that of all training images."""
-        return {"cams": POOLED} if self.decide == "argmax" and self.background_score == OTSU else {}
+    def finds_threshold(self) -> bool:
+        """Otsu's threshold follows from the CAMs."""
+        return self.decide == "argmax" and self.background_score == OTSU
 
 
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
@@ -59,7 +59,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     score = 0.0
     if parameters.decide == "argmax":
         score = background_score(parameters.background_score, job.artifact("cams"))
-    if parameters.pooled():
+    if parameters.finds_threshold():
         job.facts["background_score"] = score
     cams = job.maps("cams")
     for image_id in job.image_ids:

@@ -26,7 +26,6 @@ from seedbed.recipes import Node, Recipe, RecipeBook, Reference, is_true_masks
 from seedbed.runtime.contract import ShardedParameters
 from seedbed.runtime.judging import HEADLINES, read_judgement
 from seedbed.stages.classify import STAGE as CLASSIFY
-from seedbed.stages.evaluate import STAGE as EVALUATE
 from seedbed.training.parameters import TrainingParameters
 from seedbed.verbs.terminal import table
 
@@ -43,7 +42,6 @@ class Compared:
         recipe: that has the node.
         epochs: the kept ones, in order.
         split: on which they are scored.
-        pooled: splits that scoring CAMs reads as well.
     """
 
     recipe: Recipe
@@ -51,7 +49,6 @@ class Compared:
     task: Task
     epochs: tuple[int, ...]
     split: str
-    pooled: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, workflow: Workflow, text: str, split: str) -> "Compared":
@@ -78,9 +75,7 @@ class Compared:
                 f"{text} keeps no epochs; set `keep_epochs: all` or, for instance, [5, 10], in the recipe or under "
                 f"settings.{task.dataset}.{task.stage.name}, and train it"
             )
-        settings = workflow.config.stage_defaults(task.dataset, EVALUATE.name)
-        pooled = EVALUATE.validate(settings, EVALUATE.name).pooled()
-        return cls(recipe, node, task, kept, split, tuple(pooled.values()))
+        return cls(recipe, node, task, kept, split)
 
     @property
     def recipe_name(self) -> str:
@@ -145,8 +140,7 @@ class Compared:
         inputs[key] = _text(Reference(self.recipe.name, self.node, node.inputs[key].rng, epoch))
         values = dict(node.raw)
         if len(inputs) == 1 and isinstance(node.stage.validate(values, name), ShardedParameters):
-            is_cams = node.stage.meaning.form.name == "maps"
-            values["splits"] = [*dict.fromkeys((self.split, *(self.pooled if is_cams else ())))]
+            values["splits"] = [self.split]
         inherited = dict(node.inherited)
         if node.stage.meaning.truth == "masks":
             inherited["epoch"] = f"{epoch} of {self.recipe.name}.{self.node}; by mIoU, {CHOSEN}"
