@@ -27,7 +27,7 @@ def nodes_sheet(
     found: list[tuple[str, Task]] = []
     for recipe, names in nodes.items():
         tasks = graph.recipe_tasks(recipe, workflow.config.rngs[0])
-        found += [(f"{recipe}: {name}", tasks[name]) for name in names if tasks[name].manifest.exists()]
+        found += [(f"{recipe}\n{name}", tasks[name]) for name in names if tasks[name].manifest.exists()]
     opened = [
         (title, Artifact(task.manifest).open("train"), task.stage.meaning.form.name) for title, task in found
     ]
@@ -53,14 +53,14 @@ def shown_images(data: Any, count: int) -> list[str]:
 
 
 def cells_sheet(titles: Sequence[str], lines: Sequence[Sequence[np.ndarray]], height: int) -> Image.Image:
-    """A row of pictures per line, below titles."""
-    width, gap = height * 4 // 3, 4
-    sheet = Image.new("RGB", (len(titles) * (width + gap), 16 + len(lines) * (height + gap)), "white")
+    """A row of pictures per line, below titles of one or two lines."""
+    width, gap, head = height * 4 // 3, 4, 30
+    sheet = Image.new("RGB", (len(titles) * (width + gap), head + len(lines) * (height + gap)), "white")
     draw = ImageDraw.Draw(sheet)
     for column, title in enumerate(titles):
         draw.text((column * (width + gap), 2), title, fill="black")
         for row, line in enumerate(lines):
             cell = Image.fromarray(line[column])
             cell.thumbnail((width, height))
-            sheet.paste(cell, (column * (width + gap), 16 + row * (height + gap)))
+            sheet.paste(cell, (column * (width + gap), head + row * (height + gap)))
     return sheet
