@@ -269,12 +269,7 @@ function enhanceChart(figure) {
     make("div", { class: "tools" }, make("label", {}, `${panels[0].x} `, slider), reading),
     legend,
   );
-  let before = figure.clientWidth;
-  redraw();
-  new ResizeObserver(() => {
-    if (figure.clientWidth !== before) redraw();
-    before = figure.clientWidth;
-  }).observe(figure);
+  drawAtEachWidth(figure, redraw);
 }
 
 for (const figure of document.querySelectorAll("figure.chart")) enhanceChart(figure);

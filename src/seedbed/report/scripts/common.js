@@ -42,3 +42,13 @@ function reveal(target) {
   target.scrollIntoView({ block: "center", behavior: "instant" });
   target.focus({ preventScroll: true });
 }
+
+/** Draw a figure now, and again whenever it has become wider or narrower. */
+function drawAtEachWidth(figure, redraw) {
+  let before = figure.clientWidth;
+  redraw();
+  new ResizeObserver(() => {
+    if (figure.clientWidth !== before) redraw();
+    before = figure.clientWidth;
+  }).observe(figure);
+}

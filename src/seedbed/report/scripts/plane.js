@@ -149,12 +149,7 @@ function enhancePlane(figure) {
   select.addEventListener("change", redraw);
   if (single) figure.prepend(make("div", { class: "tools" }, select), holder);
   else figure.prepend(holder);
-  let before = figure.clientWidth;
-  redraw();
-  new ResizeObserver(() => {
-    if (figure.clientWidth !== before) redraw();
-    before = figure.clientWidth;
-  }).observe(figure);
+  drawAtEachWidth(figure, redraw);
 }
 
 for (const figure of document.querySelectorAll("figure.plane")) enhancePlane(figure);
