@@ -131,5 +131,7 @@ def test_scores_are_normalised_as_the_facts_say(tmp_path: Path) -> None:
     assert not fields[[0, 2]].any()
     assert np.array_equal(fields[1], store.scores("a")[0])
     silent = MapStore([path], {"classes": ["cat", "dog", "cow"]})
-    with pytest.raises(SeedbedError, match="unknown normalisation 'None'"):
+    with pytest.raises(
+        SeedbedError, match="do not say how they are normalised; the stage that makes them must set"
+    ):
         silent.scores("a")

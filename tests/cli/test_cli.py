@@ -252,7 +252,9 @@ def test_doctor_counts_faults(
     status: int,
     text: str,
 ) -> None:
-    monkeypatch.setattr("seedbed.verbs.doctor.examine", lambda workflow, dataset, root: (["note"], faults))
+    monkeypatch.setattr(
+        "seedbed.verbs.doctor.examine", lambda workflow, dataset, root, every: (["note"], faults)
+    )
     assert call(monkeypatch, "doctor") == status
     assert capsys.readouterr().out == text
 
