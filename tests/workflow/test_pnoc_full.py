@@ -85,7 +85,7 @@ def test_saliency_reaches_the_regions(made: Checkout) -> None:
     assert len(list(priors)) == len(list(saliency)) == 40
     assert {float(v) for i in priors for v in np.unique(priors.scores(i))} == {0.0, 1.0}
     assert all(saliency.scores(i).min() >= 0 and saliency.scores(i).max() <= 1 for i in saliency)
-    digest = artifact(made, "saliency").manifest.content
+    digest = artifact(made, "saliency").manifest.as_input
     assert artifact(made, "confident_regions").manifest.inputs["saliency"] == [digest]
 
 
