@@ -70,3 +70,12 @@ def test_self_training_trains_each_round_on_the_one_before(tmp_path: Path) -> No
         1 + 3 + 3 + 2,
         3,
     )
+
+
+def test_levers_share_what_they_leave_alone(tmp_path: Path) -> None:
+    folders = [str(EXPERIMENTS / name) for name in ("levers", "puzzle_family", "saliency", "pixel_methods")]
+    status, told = run("methods/run.py", str(tmp_path), "--experiment", *folders, "--to", "predictions", "-n")
+    assert status == 0, told
+    jobs = Counter(re.findall(r"^Job \d+: (\w+) ", told, flags=re.MULTILINE))
+    assert (jobs["train_classifier"], jobs["train_affinitynet"], jobs["train_segmenter"]) == (13, 16, 27)
+    assert (jobs["train_saliency"], jobs["subcategories"], jobs["label_agreement"]) == (1, 1, 2 * 2)
