@@ -51,7 +51,7 @@ def test_saliency_down_to_pseudo_masks(tmp_path: Path) -> None:
 
 
 def test_table_says_what_is_missing(tmp_path: Path) -> None:
-    tables = ("table", "rounds", "labels", "saliency", "stages", "self_training")
+    tables = ("table", "rounds", "labels", "saliency", "stages", "self_training", "levers")
     for name, folder in product(tables, (tmp_path / "nowhere", tmp_path)):
         status, told = run(f"methods/{name}.py", str(folder))
         assert status == 1
