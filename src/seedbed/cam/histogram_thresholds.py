@@ -1,7 +1,7 @@
 """Thresholds of a histogram of scores by other criteria than Otsu's; none of them needs a mask.
 
-All take the histogram of `seedbed.cam.otsu.score_histogram`, or a sum of such, and give a threshold in (0, 1): scores up
-to it are background. They return the centre of the last bin of the lower class, as Otsu's does, but for Li's.
+All take the histogram of `seedbed.cam.otsu.score_histogram`, or a sum of such, and give a threshold in (0, 1): scores
+up to it are background. They return the centre of the last bin of the lower class, as Otsu's does, but for Li's.
 """
 
 import numpy as np
@@ -27,7 +27,8 @@ def isodata_threshold(histogram: Int64[np.ndarray, " bins"]) -> float:
 def li_threshold(histogram: Int64[np.ndarray, " bins"]) -> float:
     """Li and Tam 1998: minimum cross entropy between the scores and the means of their two classes.
 
-    The fixed point of t = (μ₁ - μ₀) / (ln μ₁ - ln μ₀), from the mean of all scores. scikit-image has it for images only.
+    The fixed point of t = (μ₁ - μ₀) / (ln μ₁ - ln μ₀), from the mean of all scores. scikit-image has it for images
+    only, and moves their lowest score to 0 first, which would make it depend on one pixel.
 
     Raises:
         ValueError: fewer than two bins that hold scores.
@@ -60,7 +61,7 @@ def entropy_threshold(histogram: Int64[np.ndarray, " bins"]) -> float:
 
 
 def expected_iou_threshold(histogram: Int64[np.ndarray, " bins"]) -> float:
-    """The mean of the expected IoU of foreground and background is greatest, if scores were probabilities of foreground.
+    """The mean of the expected IoU of foreground and background is greatest, were scores probabilities of foreground.
 
     With scores s, E[IoU] is taken as E[intersection] / E[union]: of the foreground Σ_{s>t} s / (Σ_{s>t} 1 + Σ_{s≤t} s),
     of the background the same with 1 - s.

@@ -137,7 +137,7 @@ class ThresholdTable:
         on_threshold = 2 * np.arange(self.thresholds.size) + 1
         return self._confusion(on_threshold, on_threshold + 1)
 
-    def areas(self) -> Float64[np.ndarray, "T K-1"]:
+    def areas(self) -> Float64[np.ndarray, "T winners"]:
         """Share of all pixels that each foreground class has at each single threshold; NaN without pixels."""
         above = self.counts.sum(0)[:, ::-1].cumsum(1)[:, ::-1]
         total = self.counts.sum()

@@ -71,7 +71,7 @@ def by_views(evidence: Evidence) -> float | None:
 
 
 def by_presence(evidence: Evidence) -> float | None:
-    """The highest background score of the grid at which each labelled class that has a pixel at the lowest keeps one."""
+    """The highest background score at which each labelled class that has a pixel at the grid's lowest keeps one."""
     if evidence.histogram is None:
         return None
     return float(evidence.grid[np.flatnonzero(evidence.lacking == evidence.lacking[0])[-1]])
@@ -101,4 +101,5 @@ CRITERIA: dict[str, Criterion] = {
     "fixed_0.25": Criterion("0.25 (IRN)", fixed(0.25)),
     "fixed_0.27": Criterion("0.27 (PPC)", fixed(0.27)),
     "fixed_0.30": Criterion("0.30 (P-NOC, ISIM)", fixed(0.30)),
+    "fixed_0.50": Criterion("0.50 (SEAM's shares)", fixed(0.50)),
 }
