@@ -149,11 +149,14 @@ def test_without_regions_they_choose_nothing_and_the_rest_is_the_same(tmp_path: 
 
 
 def test_scales_are_views_and_so_are_stored_halves(tmp_path: Path) -> None:
-    """Scales 1, 0.2, 0 and 0.6, 1, 0; together 1, 0.75, 0. All agree below 0.2 alone, and then entirely."""
-    scales = (np.array([[[1.0, 0.2, 0.0]]], np.float32), np.array([[[0.6, 1.0, 0.0]]], np.float32))
-    store = {"a": Maps((0,), (1, 3), scales)}
+    """Scales 1, 0.2, 0 and 0.6, 1, 0; together 1, 0.75, 0. All agree below 0.2 alone, and then entirely.
 
-    halves = {"a": Maps((0,), (1, 3), (scales[0] + scales[1],), (scales[1],))}
+    The images are nine pixels wide, so that the grid has three cells, as the scales do.
+    """
+    scales = (np.array([[[1.0, 0.2, 0.0]]], np.float32), np.array([[[0.6, 1.0, 0.0]]], np.float32))
+    store = {"a": Maps((0,), (1, 9), scales)}
+
+    halves = {"a": Maps((0,), (1, 9), (scales[0] + scales[1],), (scales[1],))}
     for views in (store, halves):
         assert choices(judged(tmp_path, views))["views"] == 0.0
         assert choices(judged(tmp_path, views, normalisation="none"))["views"] is None

@@ -35,12 +35,13 @@ if TYPE_CHECKING:
 
 GRID = np.round(np.arange(0, 1, 0.01), 2).tolist()
 """The background scores of `evaluate`'s curve at its default step."""
+STRIDE = 4
+"""Of the grid on which views are compared; their cells are coarser, and every pixel would take most of the time."""
 
 
 def run(job: Job) -> bytes:
     """The choices on one split: one row per criterion; `background_score` is null where it has nothing to choose by."""
-    evidence, table, labels = gather_evidence(job)
-    areas = table.areas()
+    evidence, areas, labels = gather_evidence(job)
     rows = {
         name: _row(job, evidence, criterion.choose(evidence), areas, labels)
         for name, criterion in CRITERIA.items()
@@ -48,8 +49,8 @@ def run(job: Job) -> bytes:
     return judgement_json(STAGE, job, job.artifact("target").meaning.score, {"scores": rows})
 
 
-def gather_evidence(job: Job) -> tuple[Evidence, ThresholdTable, int]:
-    """One pass over the CAMs: the evidence, pixels by class and score, and the number of (image, labelled class)."""
+def gather_evidence(job: Job) -> tuple[Evidence, np.ndarray, int]:
+    """One pass over the CAMs: the evidence, the share of each class at each score, and the number of labels."""
     from seedbed.metrics.threshold_tables import ThresholdTable
     from seedbed.metrics.view_agreement import ViewAgreement
 
@@ -60,13 +61,16 @@ def gather_evidence(job: Job) -> tuple[Evidence, ThresholdTable, int]:
     agreement, several = ViewAgreement.empty(GRID, classes), False
     image_ids = job.dataset.image_ids(job.split)
     for image_id in job.progress(image_ids, len(image_ids), "threshold_choice"):
-        stored, scores = cams[image_id], cams.scores(image_id)
+        stored = cams[image_id]
+        scores = scores_of(stored, facts)
         class_ids = np.array(stored.class_ids, dtype=np.int64)
         table.add(scores, class_ids, None if regions is None else regions[image_id])
         presence.add(scores)
-        for view in _views(stored, facts[NORMALISATION]):
-            agreement.add(scores, scores_of(view, facts), class_ids)
-            several = True
+        if views := list(_views(stored, facts[NORMALISATION])):
+            height, width = ((side - 1) // STRIDE + 1 for side in stored.size)
+            whole, several = scores_of(stored, facts, (height, width)), True
+            for view in views:
+                agreement.add(whole, scores_of(view, facts, (height, width)), class_ids)
     histogram = (target.manifest.histograms or {}).get(job.split)
     evidence = Evidence(
         grid=presence.grid,
@@ -75,7 +79,7 @@ def gather_evidence(job: Job) -> tuple[Evidence, ThresholdTable, int]:
         region_agreement=None if regions is None else _agreement(job, table),
         view_agreement=agreement.curve() if several else None,
     )
-    return evidence, table, presence.labels
+    return evidence, table.areas(), presence.labels
 
 
 def _agreement(job: Job, table: ThresholdTable) -> np.ndarray:
