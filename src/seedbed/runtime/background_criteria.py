@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from seedbed.cam.histogram_thresholds import (
     entropy_threshold,
@@ -36,7 +36,7 @@ class Evidence:
             several views.
     """
 
-    grid: Float32[np.ndarray, "T"]
+    grid: Float64[np.ndarray, "T"]
     histogram: Histogram | None
     lacking: Int64[np.ndarray, "T"]
     region_agreement: Curve | None = None
@@ -82,7 +82,7 @@ def fixed(number: float) -> Callable[[Evidence], float | None]:
     return lambda evidence: number
 
 
-def _highest(grid: Float32[np.ndarray, "T"], curve: Curve | None) -> float | None:
+def _highest(grid: Float64[np.ndarray, "T"], curve: Curve | None) -> float | None:
     """Where a curve is highest, the lowest such score; none if it is flat or undefined throughout."""
     if curve is None or np.isnan(curve).all() or np.nanmin(curve) == np.nanmax(curve):
         return None

@@ -73,7 +73,7 @@ def gather_evidence(job: Job) -> tuple[Evidence, np.ndarray, int]:
                 agreement.add(whole, scores_of(view, facts, (height, width)), class_ids)
     histogram = (target.manifest.histograms or {}).get(job.split)
     evidence = Evidence(
-        grid=presence.grid,
+        grid=np.array(GRID),
         histogram=None if histogram is None else np.array(histogram, np.int64),
         lacking=presence.lacking,
         region_agreement=None if regions is None else _agreement(job, table),
