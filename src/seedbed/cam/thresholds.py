@@ -122,3 +122,14 @@ class Regions:
 
     def __str__(self) -> str:
         return self.label
+
+
+SWEEPS: dict[str, tuple[str, ...]] = {
+    "threshold-quality": tuple(
+        Regions("thresholds", bg / 100, (bg + width) / 100).label
+        for bg in range(5, 45, 5)
+        for width in (0, 10, 25, 40)
+    )
+}
+"""Settings that go by one name. `threshold-quality`: the 32 pairs of Tezcan and Cinbis, Table 1, eight background
+thresholds, each with four foreground thresholds."""
