@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-NUMBER = r"[0-9]*\.?[0-9]+"
+NUMBER = r"-?[0-9]*\.?[0-9]+"
 THRESHOLDS = re.compile(rf"bg({NUMBER})-fg({NUMBER})")
 ALPHAS = re.compile(r"alpha([0-9]+)-([0-9]+)")
 

@@ -34,7 +34,9 @@ class RunConfig(BaseModel):
     dataset: str = Field(description="data set to run on, one of `datasets`")
     recipes: tuple[str, ...] = Field(min_length=1, description="recipes to run, files of recipes/")
     rngs: tuple[RandomSeed, ...] = Field(default=(0,), min_length=1, description="random seeds")
-    thresholds: tuple[str, ...] = Field(default=(), description="confident-region settings of the sweep, or the name of several")
+    thresholds: tuple[str, ...] = Field(
+        default=(), description="confident-region settings of the sweep, or the name of several"
+    )
     datasets: dict[DatasetName, DatasetDeclaration] = Field(description="data sets by name")
     settings: dict[str, dict[str, dict[str, Any]]] = Field(
         default_factory=dict,
