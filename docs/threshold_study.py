@@ -189,7 +189,9 @@ INTRODUCTION = (
     "Recomputed from the [published figures](threshold-quality.md) of Tezcan and Cinbis by this project's own formulas "
     "(`docs/threshold_study.py`). No network was trained for it."
 )
-INTERVALS = "Intervals: 95 %, bootstrap over the rows. Table 2 leaves out equal thresholds, whose TECM says nothing."
+INTERVALS = (
+    "Intervals: 95 %, bootstrap over the rows. Table 2 leaves out equal thresholds, whose TECM says nothing."
+)
 RANSAC = (
     "The paper gives Pearson's coefficient over RANSAC's inliers, without seed or threshold. Here: the draws of "
     "scikit-learn, residuals up to its default threshold (the median deviation of the first-named column from its "

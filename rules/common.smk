@@ -182,7 +182,9 @@ def shown_in(wildcards):
 def results_of(name):
     """Every file of a report's workflow, so that a lost one is made again even if the page exists."""
     try:
-        return [path for command in WORKFLOW.commands((name,)) for path in command.writes]
+        return [
+            path for command in WORKFLOW.commands((name,)) for path in command.writes
+        ]
     except SeedbedError as error:
         stop(error)
 

@@ -125,9 +125,7 @@ class TaskGraph:
             self._regions[recipe.name] = next(iter(labels.values()), "")
         return self._regions[recipe.name]
 
-    def _collect_regions(
-        self, reference: Reference, settings: dict[tuple[str, str], Parameters]
-    ) -> None:
+    def _collect_regions(self, reference: Reference, settings: dict[tuple[str, str], Parameters]) -> None:
         recipe, node, _ = self.book.follow(reference, f"recipe {reference.recipe}")
         if (recipe.name, node.name) in settings:
             return
