@@ -226,5 +226,6 @@ def _kendalls(x: np.ndarray, y: np.ndarray, weights: Weights) -> Float64[np.ndar
 
 def _ratio(both: np.ndarray, first: np.ndarray, second: np.ndarray) -> Float64[np.ndarray, "draws"]:
     scale = np.sqrt(first * second)
-    defined = scale > 1e-12
-    return np.divide(both, scale, out=np.full(len(both), np.nan), where=defined)
+    found = np.full(len(both), np.nan)
+    np.divide(both, scale, out=found, where=scale > 1e-12)
+    return found
