@@ -45,4 +45,4 @@ rule all:
 rule sweep:
     """Each selected recipe at every setting of params.yaml: thresholds."""
     input:
-        results_of("sweep"),
+        swept,

@@ -16,6 +16,8 @@ from registry_pages import TABLES as REGISTRY_TABLES
 from registry_pages import registry_pages
 from schema_files import schemas
 from stage_pages import stage_page
+from threshold_study import NAME as STUDY
+from threshold_study import study_page
 
 from seedbed.artifacts.manifest import to_json
 from seedbed.plan.commands import ALL_STAGES
@@ -43,6 +45,7 @@ def fresh_files() -> dict[Path, bytes]:
     found |= {PAGES / f"{name}.md": stage_page(stage).encode() for name, stage in ALL_STAGES.items()}
     found |= {RECIPE_PAGES / f"{name}.md": recipe_page(name).encode() for name in recipe_names()}
     found |= {REGISTRY / name: page.encode() for name, page in registry_pages().items()}
+    found[REGISTRY / STUDY] = study_page().encode()
     return found | {SCHEMAS / name: to_json(schema) for name, schema in schemas().items()}
 
 

@@ -265,7 +265,13 @@ TABLES = {
     "registry-unaimed": registry_unaimed,
 }
 AIMED = re.compile(r"Tables? (\d{1,2}\b(?:(?:, | and )\d{1,2}\b)*)|§(\d\.\d)")
-NAMES = {"Pets without masks": "000", "ISIM": "001", "P-NOC paper": "002", "SC-CAM paper": "004"}
+NAMES = {
+    "Pets without masks": "000",
+    "ISIM": "001",
+    "P-NOC paper": "002",
+    "Threshold-quality paper": "003",
+    "SC-CAM paper": "004",
+}
 
 
 def aimed_at(recipe: str, book: RecipeBook) -> set[tuple[str, str]]:

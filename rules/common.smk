@@ -180,10 +180,15 @@ def shown_in(wildcards):
 
 
 def results_of(name):
-    """Every file of a report's workflow, so that a lost one is made again even if the page exists.
+    """Every file of a report's workflow, so that a lost one is made again even if the page exists."""
+    try:
+        return [
+            path for command in WORKFLOW.commands((name,)) for path in command.writes
+        ]
+    except SeedbedError as error:
+        stop(error)
 
-    Empty where params.yaml names no thresholds to sweep.
-    """
-    if name not in WORKFLOW.reports:
-        return []
-    return [path for command in WORKFLOW.commands((name,)) for path in command.writes]
+
+def swept(wildcards):
+    """Every file of the sweep; asked for only when the sweep is, since params.yaml may name no thresholds."""
+    return results_of("sweep")

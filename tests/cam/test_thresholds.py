@@ -54,7 +54,7 @@ def test_labels_are_read_back(one, two):
         ("bg0.105-fg0.40", "at most two decimals, got '0.105'"),
         ("alpha0-24", "whole alphas of at least 1, got 0 and 24"),
         ("0.10-0.40", "expected regions like 'bg0.10-fg0.40' or 'alpha4-24', got '0.10-0.40'"),
-        ("bg-0.1-fg0.4", "expected regions like"),
+        ("bg-0.1-fg0.4", "expected a threshold from 0 to 1, got '-0.1'"),
         ("fg0.40-bg0.10", "expected regions like"),
         ("", "expected regions like"),
     ],

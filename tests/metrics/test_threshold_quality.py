@@ -2,18 +2,9 @@ import csv
 from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pytest
-from scipy.stats import pearsonr, spearmanr
 
-from seedbed.metrics.threshold_quality import (
-    TECM_VARIANTS,
-    correlation,
-    neutral_pixel_ratio,
-    pqs,
-    rank_agreement,
-    tecm,
-)
+from seedbed.metrics.threshold_quality import TECM_VARIANTS, neutral_pixel_ratio, pqs, tecm
 
 with (Path(__file__).parent / "data" / "threshold_quality_table2.csv").open() as file:
     TABLE_2 = list(csv.DictReader(line for line in file if not line.startswith("#")))
@@ -102,54 +93,4 @@ def test_errors():
         pqs(56.9, 0.1)
     with pytest.raises(ValueError, match="0 neutral of 0 pixels"):
         neutral_pixel_ratio(0, 0)
-    with pytest.raises(ValueError, match="at least 3; got 2 and 2"):
-        correlation(np.array([1.0, 2.0]), np.array([1.0, 2.0]))
-    with pytest.raises(ValueError, match="got 3 and 4"):
-        correlation(np.arange(3.0), np.arange(4.0))
     assert TECM_VARIANTS[0] == "equation-4"
-
-
-def test_correlation_finds_the_line_and_names_the_outliers():
-    x = np.arange(12.0)
-    y = 2 * x + 1
-    y[[3, 8]] = [40.0, -30.0]
-    result = correlation(x, y, seed=5, threshold=0.5)
-    assert result.ransac_inliers == (0, 1, 2, 4, 5, 6, 7, 9, 10, 11)
-    assert result.ransac_pearson == pytest.approx(1)
-    assert (result.ransac_seed, result.ransac_threshold, result.points) == (5, 0.5, 12)
-    assert (result.pearson, result.pearson_p) == pytest.approx(tuple(pearsonr(x, y)))
-    assert (result.spearman, result.spearman_p) == pytest.approx(tuple(spearmanr(x, y)))
-
-
-def test_correlation_default_threshold_is_the_median_deviation():
-    assert correlation(np.arange(5.0), np.array([0.0, 1, 2, 3, 10])).ransac_threshold == 1.0
-
-
-def test_rank_agreement():
-    """Of 4 points two neighbours are swapped: 1 - 6 · 2 / (4 · 15) = 0.8; two points or a constant have none."""
-    x = np.array([1.0, 2.0, 3.0, 4.0])
-    y = np.array([0.1, 0.7, 0.2, 9.0])
-    assert rank_agreement(x, y)[0] == pytest.approx(0.8)
-    assert rank_agreement(x, np.ones(4)) == rank_agreement(x[:2], y[:2]) == (None, None)
-    with pytest.raises(ValueError, match="same length; got 4 and 3 values"):
-        rank_agreement(x, y[:3])
-
-
-@pytest.mark.parametrize(("n", "p"), [(3, 2 / 6), (4, 2 / 24)])
-def test_p_value_of_few_points_is_exact(n, p):
-    """Of n! pairings one agrees in all ranks and one is its reverse."""
-    x = np.arange(float(n))
-    assert rank_agreement(x, np.exp(x)) == pytest.approx((1, p))
-    assert rank_agreement(x, -x) == pytest.approx((-1, p))
-
-
-def test_p_value_with_ties_counts_all_pairings():
-    """Ranks (1, 2, 3) and (1.5, 1.5, 3): 2 of 6 pairings give sqrt(3)/2, 2 give 0, 2 its negative."""
-    found = rank_agreement(np.array([1.0, 2, 3]), np.array([5.0, 5, 9]))
-    assert found == pytest.approx((3**0.5 / 2, 2 * 2 / 6))
-
-
-def test_correlation_of_a_constant_is_undefined():
-    result = correlation(np.arange(4.0), np.ones(4), threshold=0.1)
-    assert result.pearson is None
-    assert result.spearman_p is None

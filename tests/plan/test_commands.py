@@ -432,8 +432,3 @@ def test_lists_may_come_from_a_command_line(tmp_path: Path, given: Any) -> None:
     assert config.recipes == ("base", "child")
     assert config.rngs == (1,)
     assert config.thresholds == ("bg0.10-fg0.40",)
-
-
-def test_thresholds_that_are_equal_are_one(tmp_path: Path) -> None:
-    workflow = make_workflow(tmp_path, {"thresholds": ["bg0.1-fg0.4", "bg0.10-fg0.40"]})
-    assert workflow.config.thresholds == ("bg0.10-fg0.40",)

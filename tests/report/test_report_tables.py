@@ -198,9 +198,9 @@ def test_downstream_scores_follow_the_parents(sweep):
 
 
 def test_correlations_are_over_pairs_with_seeds_averaged(maker):
-    """TECM of 4 pairs falls along a line while the pseudo masks rise along one: r = −1, rho = −1, n = 4."""
-    for p in range(4):
-        pair = f"bg0.{p + 1}0-fg0.50"
+    """TECM of 5 pairs falls along a line while the pseudo masks rise along one: r = −1, rho = −1, n = 5."""
+    for p in range(5):
+        pair = f"bg0.{p + 1}0-fg0.60"
         for rng in (0, 1):
             axes = f"rng{rng}/{pair}"
             refined = maker.node(axes, "refined_cams", "refined_cams", {"train-0.x": b"same"})
@@ -210,10 +210,10 @@ def test_correlations_are_over_pairs_with_seeds_averaged(maker):
             maker.judged(axes, "refined_cams", "train", "threshold_quality", {"tecm": 1.5 - 0.25 * p})
     frame = correlations.frame(maker.page())
     (row,) = frame.to_dict("records")
-    assert (row["measure"], row["downstream"], row["points"]) == ("tecm", "pseudo_masks-train", 4)
+    assert (row["measure"], row["downstream"], row["points"]) == ("tecm", "pseudo_masks-train", 5)
     assert row["pearson"] == pytest.approx(-1)
     assert row["spearman"] == pytest.approx(-1)
-    assert row["ransac_inliers"].split() == [f"bg0.{p + 1}0-fg0.50" for p in range(4)]
+    assert row["ransac_inliers"].split() == [f"bg0.{p + 1}0-fg0.60" for p in range(5)]
 
 
 def test_two_pairs_give_no_coefficient(sweep):

@@ -118,6 +118,13 @@ def test_without_masks_there_is_no_pqs() -> None:
     }
 
 
+def test_a_mask_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Photograph, "mask", lambda self, image_id: None)
+    told = "image a of split train has no mask; declare `masks: false` for that split, or add the mask"
+    with pytest.raises(SeedbedError, match=told):
+        judged(form="shared", pairs=PAIRS)
+
+
 def test_the_reference_of_the_shared_form_may_be_alphas() -> None:
     shared = judged(form="shared", regions="alpha4-24", pairs=PAIRS)
     assert set(shared["scores"]) == set(PAIRS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-NUMBER = r"[0-9]*\.?[0-9]+"
+NUMBER = r"-?[0-9]*\.?[0-9]+"
 THRESHOLDS = re.compile(rf"bg({NUMBER})-fg({NUMBER})")
 ALPHAS = re.compile(r"alpha([0-9]+)-([0-9]+)")
 
@@ -122,3 +122,14 @@ class Regions:
 
     def __str__(self) -> str:
         return self.label
+
+
+SWEEPS: dict[str, tuple[str, ...]] = {
+    "threshold-quality": tuple(
+        Regions("thresholds", bg / 100, (bg + width) / 100).label
+        for bg in range(5, 45, 5)
+        for width in (0, 10, 25, 40)
+    )
+}
+"""Settings that go by one name. `threshold-quality`: the 32 pairs of Tezcan and Cinbis, Table 1, eight background
+thresholds, each with four foreground thresholds."""

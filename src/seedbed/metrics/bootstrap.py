@@ -66,12 +66,14 @@ def paired_intervals(
         first, second: the scores of each random seed, all from the same draws.
     """
     difference = np.mean(second, axis=0) - np.mean(first, axis=0)
-    tail = 100 * (1 - LEVEL) / 2
-    return [_interval(column[~np.isnan(column)], tail) for column in difference.T]
+    return [percentile_interval(column) for column in difference.T]
 
 
-def _interval(values: Float64[np.ndarray, "n"], tail: float) -> Interval:
+def percentile_interval(values: Float64[np.ndarray, "draws"]) -> Interval:
+    """The middle `LEVEL` of the draws' values; NaN among them are left out."""
+    values = values[~np.isnan(values)]
     if not values.size:
         return Interval(np.nan, np.nan)
+    tail = 100 * (1 - LEVEL) / 2
     low, high = np.percentile(values, (tail, 100 - tail))
     return Interval(float(low), float(high))

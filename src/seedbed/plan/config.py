@@ -1,5 +1,6 @@
 """`params.yaml`: what to run. How is in the recipes, where (machines) in the profiles."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from pydantic import (
     field_validator,
 )
 
-from seedbed.cam.thresholds import Regions
+from seedbed.cam.thresholds import SWEEPS, Regions
 from seedbed.datasets.declaration import DatasetDeclaration
 from seedbed.errors import SeedbedError, unknown_name
 from seedbed.names import DATASET
@@ -33,7 +34,9 @@ class RunConfig(BaseModel):
     dataset: str = Field(description="data set to run on, one of `datasets`")
     recipes: tuple[str, ...] = Field(min_length=1, description="recipes to run, files of recipes/")
     rngs: tuple[RandomSeed, ...] = Field(default=(0,), min_length=1, description="random seeds")
-    thresholds: tuple[str, ...] = Field(default=(), description="confident-region settings of the sweep")
+    thresholds: tuple[str, ...] = Field(
+        default=(), description="confident-region settings of the sweep, or the name of several"
+    )
     datasets: dict[DatasetName, DatasetDeclaration] = Field(description="data sets by name")
     settings: dict[str, dict[str, dict[str, Any]]] = Field(
         default_factory=dict,
@@ -60,7 +63,17 @@ class RunConfig(BaseModel):
     @field_validator("thresholds")
     @classmethod
     def _canonical(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(str(Regions.parse(value)) for value in values))
+        found: dict[str, str] = {}
+        for value in values:
+            if re.fullmatch(r"[a-z][a-z-]*", value) and value not in SWEEPS:
+                raise ValueError(unknown_name("sweep", value, SWEEPS) + " Or write pairs, like bg0.10-fg0.40")
+            for label in SWEEPS.get(value) or (str(Regions.parse(value)),):
+                if label in found:
+                    raise ValueError(
+                        f"expected each setting once, got {label} twice ({found[label]} and {value}); leave one out"
+                    )
+                found[label] = value
+        return tuple(found)
 
     def declaration(self, dataset: str) -> DatasetDeclaration:
         """The declaration of a data set.

@@ -104,29 +104,32 @@ class TaskGraph:
     def regions_of(self, recipe: Recipe) -> str:
         """The recipe's own setting of the regions axis: that of its nodes, or else that of the nodes that it refers to.
 
+        Nodes that name none take that of the others, and the stage's default if all are silent.
+
         Raises:
             SeedbedError: two nodes name different ones.
         """
         if recipe.name not in self._regions:
-            settings: dict[tuple[str, str], str] = {}
+            settings: dict[tuple[str, str], Parameters] = {}
             for node in recipe.nodes:
                 self._collect_regions(Reference(recipe.name, node), settings)
-            labels = {key: label for key, label in settings.items() if label}
-            counted = {key: label for key, label in labels.items() if key[0] == recipe.name} or labels
-            if len(set(counted.values())) > 1:
-                listed = ", ".join(f"{owner}.{node} {label}" for (owner, node), label in counted.items())
+            using = {key: one for key, one in settings.items() if one.uses_regions()}
+            counted = {key: one for key, one in using.items() if key[0] == recipe.name} or using
+            said = {key: one for key, one in counted.items() if "regions" in one.model_fields_set} or counted
+            labels = {key: str(one.regions) for key, one in said.items()}  # type: ignore[attr-defined]
+            if len(set(labels.values())) > 1:
+                listed = ", ".join(f"{owner}.{node} {label}" for (owner, node), label in labels.items())
                 raise SeedbedError(
                     f"recipe {recipe.name}: expected one regions setting per recipe, got {listed}"
                 )
-            self._regions[recipe.name] = next(iter(counted.values()), "")
+            self._regions[recipe.name] = next(iter(labels.values()), "")
         return self._regions[recipe.name]
 
-    def _collect_regions(self, reference: Reference, settings: dict[tuple[str, str], str]) -> None:
+    def _collect_regions(self, reference: Reference, settings: dict[tuple[str, str], Parameters]) -> None:
         recipe, node, _ = self.book.follow(reference, f"recipe {reference.recipe}")
         if (recipe.name, node.name) in settings:
             return
-        parameters = self._parameters(recipe, node)
-        settings[recipe.name, node.name] = str(parameters.regions) if parameters.uses_regions() else ""  # type: ignore[attr-defined]
+        settings[recipe.name, node.name] = self._parameters(recipe, node)
         for source in node.inputs.values():
             if not is_true_masks(source, recipe.name):
                 self._collect_regions(source, settings)
@@ -173,6 +176,10 @@ class TaskGraph:
         defaults = self.config.stage_defaults(self.dataset, node.stage.name)
         return node.parameters(defaults, f"recipe {recipe.name}, node {node.name}")
 
+    def _own_regions(self, recipe: Recipe, parameters: Parameters) -> str:
+        named = "regions" in parameters.model_fields_set
+        return str(parameters.regions) if named else self.regions_of(recipe)  # type: ignore[attr-defined]
+
     def _inherited_by_settings(self, node: Node) -> dict[str, str]:
         """What a data set's settings declare, if the recipe leaves any value to them."""
         assert node.stage is not None
@@ -185,7 +192,7 @@ class TaskGraph:
         parameters = self._parameters(recipe, node)
         inherited = {**node.inherited, **self._inherited_by_settings(node)}
         if parameters.uses_regions():
-            if regions != str(parameters.regions):  # type: ignore[attr-defined]
+            if regions != self._own_regions(recipe, parameters):
                 inherited.pop("threshold", None)  # it is about the recipe's own pair, not a sweep's
             parameters = node.stage.validate(
                 {**parameters.model_dump(exclude_unset=True), "regions": regions}, where

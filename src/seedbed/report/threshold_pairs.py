@@ -35,11 +35,10 @@ MEASURES: Mapping[str, str] = {
 }
 CRITERIA = ("pqs_initial", "pqs_pseudo", "pqs_mean", "tecm", "tecm_printed")
 """Measures by which a pair may be chosen."""
+TECM = ("tecm", "tecm_printed")
 DOWNSTREAM = "mean_iou:"
 """Prefix of the names of columns that hold a mean IoU downstream."""
 DOWNSTREAM_KINDS = ("pseudo_mask", "superpixel_mask", "prediction")
-FEWEST = 3
-"""Number of pairs that a coefficient needs."""
 NOTE = (
     "NPR: share of neutral pixels; PQS: mean IoU · (1 − NPR), needs masks; TECM needs none, and is given here both by "
     "its equation (4)\nand as computed for the paper's table."
@@ -54,14 +53,16 @@ def form_of(judged: Judged) -> str:
 def pairs_of(judged: Judged) -> Iterator[dict[str, Any]]:
     """One row per pair in a thresholds file: `regions`, its two thresholds and the measures by name.
 
-    In the shared form `reference` is the setting on whose refined CAMs the pairs were judged.
+    In the shared form `reference` is the setting on whose refined CAMs the pairs were judged. Equal thresholds have no
+    TECM here: the 1 that it is defined as says nothing about the pair (§3.3.1), and would be taken for a good one.
     """
     shared = form_of(judged) == SHARED
     own = judged.columns()["regions"]
     for label, scores in judged.scores.items() if shared else [(own, judged.scores)]:
         regions = Regions.parse(label)
         pair = {"regions": label, "bg_threshold": regions.bg_threshold, "fg_threshold": regions.fg_threshold}
-        yield judged.columns() | ({"reference": own} if shared else {}) | pair | dict(scores)
+        row = judged.columns() | ({"reference": own} if shared else {}) | pair | dict(scores)
+        yield row | (dict.fromkeys(TECM) if regions.low == regions.high else {})
 
 
 def judged_in(results: Results, form: str) -> list[Judged]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seedbed.report.blocks import Block, Table
 from seedbed.report.section import Page, Section
 from seedbed.report.tables import figure, filled, groups
-from seedbed.report.threshold_pairs import FEWEST, MEASURES, NOTE, own_frame, shared_frame
+from seedbed.report.threshold_pairs import MEASURES, NOTE, own_frame, shared_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,11 +20,11 @@ COLUMNS = ("owner", "reference", "node", "split", "measure", "pairs", "spearman"
 def frame(page: Page) -> pd.DataFrame:
     """Spearman's coefficient of each measure in both forms, over the pairs of one owner, reference, node and split.
 
-    Random seeds are averaged within each form. Fewer than three pairs, or a constant column, give no coefficient.
+    Random seeds are averaged within each form. Fewer than five pairs, or a constant column, give no coefficient.
     """
     import pandas as pd
 
-    from seedbed.metrics.threshold_quality import rank_agreement
+    from seedbed.metrics.correlation import rank_agreement
 
     own, shared = own_frame(page.results), shared_frame(page.results)
     rows = []
@@ -36,9 +36,8 @@ def frame(page: Page) -> pd.DataFrame:
             ).dropna()
             if both.empty:
                 continue
-            known = len(both) >= FEWEST
             values = both.to_numpy(float)
-            spearman, p = rank_agreement(values[:, 0], values[:, 1]) if known else (None, None)
+            spearman, p = rank_agreement(values[:, 0], values[:, 1])
             rows.append((owner, reference, node, split, measure, len(both), spearman, p))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
