@@ -21,7 +21,7 @@ def isodata_threshold(histogram: Int64[np.ndarray, " bins"]) -> float:
     from skimage.filters import threshold_isodata
 
     counts, centres = _filled(histogram)
-    return float(threshold_isodata(hist=(counts, centres)))
+    return float(threshold_isodata(hist=(counts, centres)))  # type: ignore[no-untyped-call]
 
 
 def li_threshold(histogram: Int64[np.ndarray, " bins"]) -> float:

@@ -36,9 +36,8 @@ def scatter_figure(scatters: Sequence[Scatter]) -> Figure:
         for kept, face, label in ((True, PALETTE[0], "left by RANSAC"), (False, "none", "dropped")):
             points = [p for p, is_in in zip(scatter.points, scatter.inliers, strict=True) if is_in == kept]
             if points:
-                one.scatter(
-                    *zip(*points, strict=True), s=22, facecolors=face, edgecolors=PALETTE[0], label=label
-                )
+                x, y = zip(*points, strict=True)
+                one.scatter(x, y, s=22, facecolors=face, edgecolors=PALETTE[0], label=label)
         one.set(title=scatter.title, xlabel=scatter.x, ylabel=scatter.y)
         one.legend()
     for one in axes[len(scatters) :]:

@@ -59,7 +59,7 @@ class ReportParameters(Parameters):
 
 STAGE = Stage(
     name="report",
-    version=8,
+    version=9,
     summary="Tables, figures and one page of all nodes' scores.",
     parameters=lambda raw: ReportParameters,
     inputs={},

@@ -59,7 +59,8 @@ def regret_table(scores: pd.DataFrame, pairs: pd.DataFrame) -> Table:
 
 def _summary(group: pd.DataFrame, place: Sequence[str]) -> tuple[str, str, str, str]:
     values = group["regret"].astype(float)
-    worst = " ".join(str(group.loc[values.idxmax(), name]) for name in place).split()
+    highest = group.iloc[int(values.argmax())]
+    worst = " ".join(str(highest[name]) for name in place).split()
     return str(len(group)), figure(float(values.median())), figure(float(values.max())), " ".join(worst)
 
 

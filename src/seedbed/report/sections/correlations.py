@@ -6,7 +6,7 @@ gains in PQS against what the segmentation gains by it, and TECM against the mea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seedbed.metrics.correlation import FEWEST, SEEDS
@@ -135,7 +135,7 @@ def blocks(page: Page, frame: pd.DataFrame) -> list[Block]:
     return [*filled(correlation_table(frame), ransac_table(frame)), *_figures(page, frame)]
 
 
-def _named(row: dict[str, Any]) -> tuple[str, ...]:
+def _named(row: Mapping[Any, Any]) -> tuple[str, ...]:
     other = row["downstream"]
     if other in MEASURES:
         other = MEASURES[other]
