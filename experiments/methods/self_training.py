@@ -28,6 +28,7 @@ DRAWN = {
     "binary-1": ("superpixel_masks", "predictions"),
     "binary-2": ("predictions",),
     "binary-3": ("predictions",),
+    "binary-plain-1": ("predictions",),
     "binary-plain-3": ("predictions",),
 }
 """What the picture shows, by recipe."""
