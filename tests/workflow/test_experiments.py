@@ -66,8 +66,8 @@ def test_self_training_trains_each_round_on_the_one_before(tmp_path: Path) -> No
     jobs = Counter(re.findall(r"^Job \d+: (\w+) ", told, flags=re.MULTILINE))
     assert (jobs["train_classifier"], jobs["train_segmenter"], jobs["superpixel_vote"]) == (
         1,
-        1 + 3 + 3 + 1 + 2,
-        3,
+        1 + 3 + 3 + 1 + 1 + 2,
+        4,
     )
 
 
