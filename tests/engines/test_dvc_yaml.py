@@ -77,6 +77,8 @@ def test_a_sharded_node_is_one_stage_with_all_its_shards(tmp_path: Path) -> None
         "toy--base--rng0--scores--cams-train",
         *(f"toy--base--rng0--bg0_10-fg0_40--scores--{n}-train" for n in ("refined", "masks_")),
         "toy--base--rng0--bg0_10-fg0_40--scores--predictions-val",
+        "toy--base--rng0--choices--cams-train",
+        "toy--base--rng0--bg0_10-fg0_40--choices--refined-train",
         "toy--reports--all",
     ]
     cams = made["toy--base--rng0--cams"]

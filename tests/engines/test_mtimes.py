@@ -67,7 +67,7 @@ def test_what_is_there_is_sound_and_the_rest_is_missing(workflow: Workflow) -> N
     assert found.pop("composites/index") == CACHED
     assert found.pop("composites/masks") == CACHED
     assert set(found.values()) == {MISSING}
-    assert len(found) == 4
+    assert len(found) == 5
 
 
 def test_another_slice_is_named(workflow: Workflow) -> None:
@@ -174,5 +174,6 @@ def test_benchmarks_lie_where_the_rules_put_them(workflow: Workflow) -> None:
         "logs/composites/one/rng0/cams-train-0.tsv",
         "logs/composites/one/rng0/cams-gather.tsv",
         "logs/composites/one/rng0/scores/cams-train.tsv",
+        "logs/composites/one/rng0/choices/cams-train.tsv",
         "logs/composites/reports/all.tsv",
     ]

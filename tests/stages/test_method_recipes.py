@@ -32,6 +32,7 @@ PARTS = {
     "cam-randaugment": {"classifier/loss"},
     "cam-randaugment-ls": {"classifier/loss"},
     "puzzle": PUZZLE,
+    "threshold-quality": PUZZLE,
     "occse": {"classifier/erasing"},
     "poc": PUZZLE | {"classifier/erasing"},
     "poc-ls": PUZZLE | {"classifier/erasing"},

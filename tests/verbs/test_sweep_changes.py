@@ -43,6 +43,7 @@ def test_a_pair_more_runs_its_own_nodes(made: Any) -> None:
     assert {unit.split("/")[4] for unit in own if unit.startswith(f"toy/base/rng0/{MORE}")} == nodes | {
         "scores",
         "thresholds",
+        "choices",
     }
 
 

@@ -43,6 +43,7 @@ FIXED_PAIRS: Mapping[str, str] = {
     "bg0.10-fg0.40": "Puzzle-CAM",
     "bg0.20-fg0.30": "Tezcan and Cinbis",
     "bg0.40-fg0.60": "Pets without masks",
+    "bg0.50-fg0.50": "Pets without masks, two regions",
 }
 """Pairs that published methods use; the best one of Tezcan and Cinbis, Table 1. All were found on masks."""
 TECM = ("tecm", "tecm_printed")

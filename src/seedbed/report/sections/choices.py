@@ -109,4 +109,4 @@ def pair_table(frame: pd.DataFrame) -> Table:
     )
 
 
-SECTION = Section("Thresholds chosen without masks", 75, frame, blocks, NOTE)
+SECTION = Section("Thresholds chosen without masks", 72, frame, blocks, NOTE)
