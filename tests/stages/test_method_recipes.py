@@ -77,6 +77,8 @@ def workflow(test_data, tmp_path_factory):
         for node in recipe["nodes"].values():
             if node is not None and node.get("stage") == "train_classifier":
                 node["with"] |= SMALL
+            elif node is not None and "weights" in (node.get("with") or {}):
+                node["with"] |= {name: SMALL[name] for name in ("backbone", "weights")}
             if node is not None and (node.get("with") or {}).get("method") == "isim":
                 node["with"] |= BRIEF
             if node is not None and "augmentation" in (node.get("with") or {}):
