@@ -47,6 +47,8 @@ PSA = [
     f"evaluate {JUDGED}/refined_cams-train.json",
     f"evaluate {JUDGED}/pseudo_masks-train.json",
     f"evaluate {JUDGED}/predictions-val.json",
+    "threshold_choice psa/rng0/choices/cams-train.json",
+    "threshold_choice psa/rng0/bg0.10-fg0.40/choices/refined_cams-train.json",
     "report reports/all",
 ]
 REGIONS_ON = [
