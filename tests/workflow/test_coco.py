@@ -149,7 +149,8 @@ def test_dvc_makes_the_same_bytes_and_neither_runs_twice(made: Checkout, root: P
     calls = Counter(call.split()[0] for call in checkout.repro())
     assert calls["train_classifier"] == 2
     assert calls["evaluate"] == len(SCORED)
-    assert sum(calls.values()) == len(NODES) + len(SCORED) + 3  # index, masks and report
+    assert calls["threshold_choice"] == 2  # CAMs and refined CAMs
+    assert sum(calls.values()) == len(NODES) + len(SCORED) + 2 + 3  # index, masks and report
     assert len(made.artifacts()) > 50
     assert checkout.artifacts() == made.artifacts()
     assert checkout.repro() == made.snakemake() == []
