@@ -1,6 +1,5 @@
 """Agreement of two sources of label maps: the function, and the stage that reads both."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,42 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from seedbed.artifacts.artifact import Artifact
 from seedbed.errors import SeedbedError
 from seedbed.labels import IGNORE
 from seedbed.refine.agreement import agreeing_labels
-from seedbed.runtime.contract import Job
-from seedbed.stages.label_agreement import STAGE, run
+from seedbed.stages.label_agreement import STAGE
+from stages_in_process import StoredLabels, label_map_of
 
 FIRST = np.array([[0, 1, 2, 255, 255, 3]], np.uint8)
 SECOND = np.array([[0, 2, 2, 1, 255, 255]], np.uint8)
 
 
-class Labels(Artifact):
-    """Label maps in memory."""
-
-    def __init__(self, name: str, label_map: np.ndarray) -> None:
-        self.folder, self.label_map = Path(name), label_map
-
-    def open(self, split: str | None = None, shard: str | None = None) -> Any:
-        assert (split, shard) == ("train", "train-0")
-        return {"a": self.label_map}
-
-
 def agreed(first: np.ndarray, second: np.ndarray, **parameters: Any) -> np.ndarray:
-    job = object.__new__(Job)
-    values = {
-        "parameters": STAGE.validate(parameters, "test"),
-        "inputs": {"labels": Labels("pseudo_masks", first), "others": Labels("predictions", second)},
-        "image_ids": ("a",),
-        "split": "train",
-        "shard": "train-0",
-    }
-    for name, value in values.items():
-        setattr(job, name, value)
-    ((image_id, found),) = run(job)
-    assert image_id == "a"
-    return found
+    sources = {"labels": StoredLabels("pseudo_masks", first), "others": StoredLabels("predictions", second)}
+    return label_map_of(STAGE, sources, **parameters)
 
 
 def test_what_differs_becomes_neutral() -> None:

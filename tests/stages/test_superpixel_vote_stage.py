@@ -1,17 +1,15 @@
 """The vote as a stage: what it reads and yields, and what it refuses."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from seedbed.artifacts.artifact import Artifact
 from seedbed.datasets.index import IndexedDataset
 from seedbed.errors import SeedbedError
-from seedbed.runtime.contract import Job
-from seedbed.stages.superpixel_vote import STAGE, run
+from seedbed.stages.superpixel_vote import STAGE
+from stages_in_process import StoredLabels, label_map_of
 
 PHOTO = np.zeros((8, 16, 3), np.uint8)
 PHOTO[:, 8:] = 200
@@ -25,34 +23,10 @@ class Photograph(IndexedDataset):
         return Image.fromarray(PHOTO)
 
 
-class Labels(Artifact):
-    """Label maps in memory."""
-
-    folder = Path("pseudo_masks")
-
-    def __init__(self, label_map: np.ndarray) -> None:
-        self.label_map = label_map
-
-    def open(self, split: str | None = None, shard: str | None = None) -> Any:
-        assert (split, shard) == ("train", "train-0")
-        return {"a": self.label_map}
-
-
 def voted(label_map: np.ndarray, **parameters: Any) -> np.ndarray:
-    job = object.__new__(Job)
-    values = {
-        "parameters": STAGE.validate(parameters, "test"),
-        "dataset": Photograph(),
-        "inputs": {"labels": Labels(label_map)},
-        "image_ids": ("a",),
-        "split": "train",
-        "shard": "train-0",
-    }
-    for name, value in values.items():
-        setattr(job, name, value)
-    ((image_id, found),) = run(job)
-    assert image_id == "a"
-    return found
+    return label_map_of(
+        STAGE, {"labels": StoredLabels("pseudo_masks", label_map)}, Photograph(), **parameters
+    )
 
 
 def test_each_half_takes_its_majority() -> None:

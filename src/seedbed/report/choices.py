@@ -19,6 +19,7 @@ from seedbed.report.tables import groups
 from seedbed.report.threshold_pairs import (
     DOWNSTREAM,
     MEASURES,
+    TECM,
     downstream_columns,
     own_frame,
     shared_frame,
@@ -46,7 +47,6 @@ FIXED_PAIRS: Mapping[str, str] = {
     "bg0.50-fg0.50": "Pets without masks, two regions",
 }
 """Pairs that published methods use; the best one of Tezcan and Cinbis, Table 1. All were found on masks."""
-TECM = ("tecm", "tecm_printed")
 ALL_PAIRS = "all"
 
 
