@@ -65,8 +65,8 @@ def test_random_seeds_choose_on_their_own_and_are_shown_as_means(maker: Maker) -
     )
     assert rows[1]["background score"] == "–"
     assert regrets.rows == (
-        ("Otsu", "choices", "2", "0.125", "0.250", "psa 0 cams"),
-        ("Li, cross entropy", "choices", "2", "0.000", "0.000", "psa 0 cams"),
+        ("Otsu", "choices", "2", "0.125", "0.250", "psa rng0 cams"),
+        ("Li, cross entropy", "choices", "2", "0.000", "0.000", "psa rng0 cams"),
     )
 
 

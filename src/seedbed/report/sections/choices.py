@@ -60,7 +60,7 @@ def regret_table(scores: pd.DataFrame, pairs: pd.DataFrame) -> Table:
 def _summary(group: pd.DataFrame, place: Sequence[str]) -> tuple[str, str, str, str]:
     values = group["regret"].astype(float)
     highest = group.iloc[int(values.argmax())]
-    worst = " ".join(str(highest[name]) for name in place).split()
+    worst = " ".join(f"rng{highest[name]}" if name == "rng" else str(highest[name]) for name in place).split()
     return str(len(group)), figure(float(values.median())), figure(float(values.max())), " ".join(worst)
 
 
