@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from seedbed.artifacts.artifact import Artifact
-from seedbed.cam.otsu import otsu_threshold, score_histogram
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import read_config
 from seedbed.plan.task import Task
 from seedbed.recipes import RecipeBook
+from seedbed.runtime.background_option import OTSU, background_score
 from seedbed.runtime.judging import read_judgement
 from seedbed.runtime.paths import RUNS
 
@@ -32,12 +30,8 @@ def scores_of(task: Task, split: str) -> dict[str, Any] | None:
 
 
 def otsu_score(cams: Task, curve: list[dict[str, float]]) -> tuple[float, float]:
-    """Otsu's threshold of all training images with a class, and the mean IoU at the nearest threshold of the curve."""
-    store = Artifact(cams.manifest).open("train")
-    histogram = sum(
-        score_histogram(store.scores(image_id).max(0)) for image_id in store if store[image_id].class_ids
-    )
-    threshold = otsu_threshold(np.asarray(histogram))
+    """Otsu's threshold, as the stages take it, and the mean IoU at the nearest threshold of the curve."""
+    threshold = background_score(OTSU, Artifact(cams.manifest))
     return threshold, min(curve, key=lambda point: abs(point["threshold"] - threshold))["mean_iou"]
 
 

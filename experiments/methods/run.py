@@ -6,8 +6,8 @@ stopped. `--recipes psa occse` makes only those, `--rngs 0` those with this seed
 
 `--experiment FOLDER` takes another folder with a params.yaml, and recipes/ if it has some, and runs its recipes at its
 seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family. Further folders lend their recipes:
-experiments/saliency needs those of experiments/puzzle_family. `--dataset NAME` takes another data set of that
-params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
+experiments/saliency needs those of experiments/puzzle_family, experiments/levers those of three more. `--dataset NAME`
+takes another data set of that params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
 
 `--forks` runs the commands without Snakemake (`forks.py`), `--on-gpu` of them at once on one GPU, and no longer than
 `--seconds`.

@@ -71,3 +71,42 @@ def test_cross_entropy_without_a_label_is_zero_with_zero_gradient():
 def test_cross_entropy_names_wrong_labels():
     with pytest.raises(ValueError, match=r"expected labels from 0 to 2, or 255 for none, got \[7\]"):
         pixel_cross_entropy(torch.zeros(1, 3, 1, 2), torch.tensor([[[7, 1]]]))
+
+
+def test_generalised_cross_entropy_by_hand():
+    """p = 3/4 and 1/2 of the labels, q = 1/2: (1 - √p) · 2; the third pixel has no label."""
+    logits = torch.tensor([[[[0.0, 0.0, 9.0]], [[math.log(3), 0.0, -9.0]]]])
+    labels = torch.tensor([[[1, 0, 255]]])
+    expected = ((1 - math.sqrt(0.75)) + (1 - math.sqrt(0.5))) * 2 / 2
+    assert pixel_cross_entropy(logits, labels, robustness=0.5).item() == pytest.approx(expected, rel=1e-6)
+    assert pixel_cross_entropy(logits, labels, robustness=1.0).item() == pytest.approx(0.375, rel=1e-6)
+
+
+def test_generalised_cross_entropy_of_a_small_q_is_cross_entropy():
+    generator = torch.Generator().manual_seed(5)
+    logits = torch.randn(2, 4, 3, 3, generator=generator, dtype=torch.float64)
+    labels = torch.randint(0, 4, (2, 3, 3), generator=generator)
+    plain = pixel_cross_entropy(logits, labels)
+    assert pixel_cross_entropy(logits, labels, robustness=1e-7).item() == pytest.approx(
+        plain.item(), rel=1e-6
+    )
+
+
+def test_generalised_cross_entropy_doubts_labels_that_the_network_does():
+    """Its gradient is p^q times that of cross-entropy (Zhang & Sabuncu 2018, eq. 7)."""
+    gradients = []
+    for q in (0.0, 0.7):
+        logits = torch.tensor([[[[0.0]], [[math.log(3)]]]], requires_grad=True)
+        pixel_cross_entropy(logits, torch.tensor([[[0]]]), robustness=q).backward()
+        assert logits.grad is not None
+        gradients.append(logits.grad)
+    assert torch.allclose(gradients[1], gradients[0] * 0.25**0.7)
+
+
+def test_generalised_cross_entropy_without_a_label_is_zero_with_zero_gradient():
+    logits = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    loss = pixel_cross_entropy(logits, torch.full((1, 2, 2), 255), robustness=0.7)
+    loss.backward()
+    assert loss.item() == 0.0
+    assert logits.grad is not None
+    assert not logits.grad.any()

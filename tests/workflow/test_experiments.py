@@ -51,7 +51,7 @@ def test_saliency_down_to_pseudo_masks(tmp_path: Path) -> None:
 
 
 def test_table_says_what_is_missing(tmp_path: Path) -> None:
-    tables = ("table", "rounds", "labels", "saliency", "stages", "self_training")
+    tables = ("table", "rounds", "labels", "saliency", "stages", "self_training", "levers")
     for name, folder in product(tables, (tmp_path / "nowhere", tmp_path)):
         status, told = run(f"methods/{name}.py", str(folder))
         assert status == 1
@@ -70,3 +70,12 @@ def test_self_training_trains_each_round_on_the_one_before(tmp_path: Path) -> No
         1 + 3 + 3 + 2,
         3,
     )
+
+
+def test_levers_share_what_they_leave_alone(tmp_path: Path) -> None:
+    folders = [str(EXPERIMENTS / name) for name in ("levers", "puzzle_family", "saliency", "pixel_methods")]
+    status, told = run("methods/run.py", str(tmp_path), "--experiment", *folders, "--to", "predictions", "-n")
+    assert status == 0, told
+    jobs = Counter(re.findall(r"^Job \d+: (\w+) ", told, flags=re.MULTILINE))
+    assert (jobs["train_classifier"], jobs["train_affinitynet"], jobs["train_segmenter"]) == (13, 16, 27)
+    assert (jobs["train_saliency"], jobs["subcategories"], jobs["label_agreement"]) == (1, 1, 2 * 2)

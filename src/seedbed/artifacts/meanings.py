@@ -54,6 +54,7 @@ MEANINGS: dict[str, Meaning] = {
         Meaning("refined_cams", FORMS["maps"], "refined CAM", score="refined_cam"),
         Meaning("pseudo_masks", FORMS["label_maps"], "pseudo mask", score="pseudo_mask"),
         Meaning("superpixel_masks", FORMS["label_maps"], "superpixel vote", score="superpixel_mask"),
+        Meaning("agreed_masks", FORMS["label_maps"], "agreed mask", score="agreed_mask"),
         Meaning("segmenter", FORMS["networks"], "segmenter", keeps_epochs=True),
         Meaning("predictions", FORMS["label_maps"], "prediction", score="prediction"),
     )

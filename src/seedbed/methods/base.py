@@ -40,7 +40,7 @@ class MethodParameters(BaseModel):
     backbone: str = "tf_efficientnet_lite0"
     """timm's name for the architecture, without the tag."""
     weights: str = "embedded"
-    """Initial weights: `none`, `embedded` (EfficientNet-Lite0 only), `timm:<tag>`, `file:<path>`."""
+    """Initial weights: `none`, `embedded` (EfficientNet-Lite0 to -Lite2), `timm:<tag>`, `file:<path>`."""
     allow_mask_trained: bool = False
     """Accept initial weights that were trained on pixel masks; the ledger records it."""
     batch_norm: Literal["trained", "statistics", "frozen"] = "trained"

@@ -29,6 +29,8 @@ class SegmentationParameters(MethodParameters):
     """Output stride of the encoder; null for the architecture's usual one."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """a in (1 - a) y + a/K."""
+    robustness: float = Field(0.0, ge=0, le=1)
+    """q of the generalised cross-entropy (1 - p^q) / q for noisy labels (Zhang & Sabuncu 2018); 0 is cross-entropy."""
 
     @field_validator("architecture")
     @classmethod
@@ -40,6 +42,8 @@ class SegmentationParameters(MethodParameters):
     def faults(self) -> Iterator[str]:
         """What is wrong with parameters that are complete."""
         yield from super().faults()
+        if self.robustness and self.label_smoothing:
+            yield "expected robustness or label_smoothing, got both; set one of them to 0"
         if fault := architecture_fault(
             self.architecture, self.output_stride, getattr(self, "batch_size", None)
         ):
@@ -70,7 +74,7 @@ class SegmentationMethod(Method):
             allow_mask_trained=parameters.allow_mask_trained,
         )
         self.mean, self.std, self.provenance = segmenter.mean, segmenter.std, segmenter.provenance
-        self.label_smoothing = parameters.label_smoothing
+        self.label_smoothing, self.robustness = parameters.label_smoothing, parameters.robustness
         self.segmenter: nn.Module = segmenter
 
     def networks(self) -> dict[str, nn.Module]:
@@ -89,7 +93,9 @@ class SegmentationMethod(Method):
             raise ValueError(
                 "a segmenter is trained on label maps, but the batch has none; give the stage labels"
             )
-        loss = pixel_cross_entropy(self.segmenter(batch.images), batch.fields[LABELS], self.label_smoothing)
+        loss = pixel_cross_entropy(
+            self.segmenter(batch.images), batch.fields[LABELS], self.label_smoothing, self.robustness
+        )
         yield Objective("segmenter", loss, {})
 
 

