@@ -1,7 +1,7 @@
-"""The terminal while the demo runs, from a recording of it by util-linux' `script`.
+"""The terminal while a run goes on, from a recording: by util-linux' `script`, or what the run writes into a file.
 
-`make install; script --command 'make demo' run.txt; python docs/draw_terminal.py run.txt` writes
-docs/figures/terminal.png: what stood there when half of the jobs had finished.
+`snakemake 2> run.txt; python docs/draw_terminal.py run.txt` writes docs/figures/terminal.png: the lines that were there
+when a share of the jobs had finished, and below them what ran then.
 """
 
 import argparse
@@ -16,7 +16,8 @@ FONT = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"
 ROWS, SIZE, MARGIN, LINE = 24, 13, 12, 18
 PAPER, INK, DIM = "#1e1e1e", "#e6e6e6", "#9cdcfe"
 OVERWRITTEN = "\r\x1b[K"
-"""What the run prints before the line of what runs now."""
+"""What a run prints, at a terminal, before the line of what runs now."""
+RUNS = re.compile(r"\d+ of \d+ done")
 FINISHED = re.compile(r" *(\d+) of (\d+)  ")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -24,14 +25,16 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def screen(recording: str, share: float) -> list[str]:
     """The lines on the screen when a share of the jobs had finished; the last is what ran then."""
     lines: list[str] = []
+    now = ""
     for printed in recording.replace("\r\n", "\n").split("\n"):
-        states = printed.split(OVERWRITTEN)
-        told = FINISHED.match(states[-1])
-        if told and int(told[1]) > share * int(told[2]):
-            shown = [state for state in states if " done" in state]
-            return [*lines, *shown[-1:]][-ROWS:]
-        lines.append(ESCAPES.sub("", states[-1]))
-    raise SystemExit(f"expected a run of which {share:.0%} had finished, but the recording ends before")
+        *states, line = printed.split(OVERWRITTEN)
+        now = next((state for state in reversed([*states, line]) if RUNS.match(state)), now)
+        finished = FINISHED.match(line)
+        if finished and int(finished[1]) > share * int(finished[2]):
+            break
+        if line and not RUNS.match(line):
+            lines.append(ESCAPES.sub("", line))
+    return [*lines, now][-ROWS:]
 
 
 def main() -> None:
