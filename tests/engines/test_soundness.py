@@ -337,17 +337,19 @@ def test_alone_a_node_is_compared_with_the_inputs_that_lie_there(tmp_path: Path)
 
 
 def judged(folder: Path) -> tuple[Workflow, Path]:
-    """Everything made, with the one scores file of the CAMs and the report."""
+    """Everything made, with the CAMs' scores, the choices on them, and the report; the path is that of the scores."""
     workflow = workflow_of(folder)
     make_all(workflow.graph(), workflow.tasks)
-    (judgement,) = workflow.judgements.values()
+    judgement, choices = workflow.judgements.values()
     masks = [sha256_bytes(masks_of(workflow.graph()))]
-    inputs = {"index": [INDEX_CONTENT], "masks": masks, "target": [content_of(workflow.tasks[1])]}
-    told = {"parameters": judgement.slice(), "inputs": inputs}
-    write_bytes(judgement.path, judgement_bytes("cams", "train", "cam", {"mean_iou": 0.5}, **told))
+    inputs = {"index": [INDEX_CONTENT], "target": [content_of(workflow.tasks[1])]}
+    for one, more in ((judgement, {"masks": masks}), (choices, {})):
+        told = {"parameters": one.slice(), "inputs": inputs | more}
+        write_bytes(one.path, judgement_bytes("cams", "train", "cam", {"mean_iou": 0.5}, **told))
     report = workflow.reports["all"]
     sources = {task.key: content_of(task) for task in workflow.tasks}
-    sources |= {"toy/base/rng0/scores/cams-train.json": sha256_bytes(judgement.path.read_bytes())}
+    for one in (judgement, choices):
+        sources[f"toy/base/rng0/{one.judge}/cams-train.json"] = sha256_bytes(one.path.read_bytes())
     make(
         report.folder / "manifest.json",
         report.slice(),
@@ -362,7 +364,8 @@ def judged(folder: Path) -> tuple[Workflow, Path]:
 def of_scores_and_page(workflow: Workflow) -> list[State]:
     found = Examiner(workflow.graph()).states(workflow.reports.values())
     assert list(found) == [command.unit for command in workflow.commands()]
-    return list(found.values())[-2:]
+    scores, _, page = list(found.values())[-3:]
+    return [scores, page]
 
 
 def test_scores_and_reports_that_agree_are_cached(tmp_path: Path) -> None:

@@ -166,6 +166,8 @@ def test_scores_are_planned_for_the_named_nodes_on_splits_with_masks(tmp_path: P
         "toy/base/rng0/bg0.10-fg0.40/scores/refined-train",
         "toy/base/rng0/bg0.10-fg0.40/scores/masks_-train",
         "toy/base/rng0/bg0.10-fg0.40/scores/predictions-val",
+        "toy/base/rng0/choices/cams-train",
+        "toy/base/rng0/bg0.10-fg0.40/choices/refined-train",
     }
 
 
@@ -177,7 +179,29 @@ def test_a_split_without_masks_is_scored_by_its_labels_and_by_what_needs_no_mask
         "toy/base/rng0/bg0.10-fg0.40/areas/masks_-train",
         "toy/base/rng0/bg0.10-fg0.40/areas/predictions-val",
         "toy/base/rng0/bg0.10-fg0.40/thresholds/refined-train",
+        "toy/base/rng0/choices/cams-train",
+        "toy/base/rng0/bg0.10-fg0.40/choices/refined-train",
     }
+
+
+def test_background_scores_are_chosen_beside_the_regions_of_the_affinitynet(tmp_path: Path) -> None:
+    """On train alone if there is one, otherwise on every split that the node has."""
+    cams, walk = {"with": {"splits": ["train", "val"]}}, {"from": {"cams": "cams"}}
+    recipe = {
+        "extends": "base",
+        "nodes": {"cams": cams, "refined": walk | cams},
+        "scores": ["cams", "refined"],
+    }
+    found = make_workflow(tmp_path, {"recipes": ["both"]}, both=recipe).reports["all"].judged_by("choices")
+    assert {j.name: set(j.sources) for j in found} == {
+        "cams-train": {"target"},
+        "refined-train": {"target", "regions"},
+    }
+    only = {"with": {"splits": ["val"]}}
+    classifier = BASE["nodes"]["classifier"]
+    recipe = {"nodes": {"classifier": classifier, "cams": BASE["nodes"]["cams"] | only}, "scores": ["cams"]}
+    (one,) = make_workflow(tmp_path, {"recipes": ["both"]}, both=recipe).reports["all"].judged_by("choices")
+    assert one.name == "cams-val"
 
 
 def test_the_sweep_judges_each_pair(sweep: Workflow) -> None:
@@ -250,7 +274,8 @@ def test_a_judgement_that_nobody_asked_for_is_refused(sweep: Workflow) -> None:
 
 def test_settings_reach_the_judgements(tmp_path: Path) -> None:
     workflow = make_workflow(tmp_path, {"settings": {"toy": {"evaluate": {"curve_step": 0.05}}}})
-    assert {j.slice()["parameters"]["curve_step"] for j in workflow.judgements.values()} == {0.05}
+    scores = [j for j in workflow.judgements.values() if j.judge == "scores"]
+    assert {j.slice()["parameters"]["curve_step"] for j in scores} == {0.05}
 
 
 # Names

@@ -165,7 +165,7 @@ def planned_slices(folder: Path, class_map: dict[str, Any] | None) -> dict[str, 
     raw = {"dataset": "toy", "recipes": ["mapped"], "datasets": {"toy": declared}}
     workflow = Workflow(parse_config(raw), RecipeBook(folder / "recipes"), folder / "results")
     tasks = {name: task.slice() for name, task in workflow.graph().recipe_tasks("mapped", 0).items()}
-    return tasks | {j.name: j.slice() for j in workflow.judgements.values()}
+    return tasks | {j.name: j.slice() for j in workflow.judgements.values() if j.judge == "scores"}
 
 
 def test_other_classes_of_masks_make_label_maps_and_their_scores_stale(tmp_path: Path) -> None:

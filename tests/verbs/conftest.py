@@ -98,7 +98,9 @@ class Tree:
     def judge(self, workflow: Workflow) -> None:
         """All judges' files: nothing but what they were made from."""
         for judgement in workflow.judgements.values():
-            inputs = {"index": [INDEX_CONTENT], "masks": [sha256_bytes(masks_of(workflow))]}
+            inputs = {"index": [INDEX_CONTENT]}
+            if judgement.stage.reads_masks:
+                inputs["masks"] = [sha256_bytes(masks_of(workflow))]
             inputs |= {name: [content_of(source)] for name, source in judgement.sources.items()}
             told = {"parameters": judgement.slice(), "inputs": inputs}
             content = judgement_bytes(judgement.task.name, judgement.split, "cam", {"mean_iou": 0.5}, **told)

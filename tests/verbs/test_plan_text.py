@@ -21,6 +21,7 @@ SECONDS = {
     "predict": [8],
     "classify": [6],
     "evaluate": [1],
+    "threshold_choice": [1],
     "report": [3],
 }
 
@@ -114,10 +115,11 @@ def test_the_median_of_a_stage_counts_and_what_is_no_run_does_not(tree: Any) -> 
 
 def test_a_run_from_nothing(tree: Any) -> None:
     """Index 5, masks 1, classifier 200, affinity 60, segmenter 300; two shards each of CAMs 15, regions 4, walk 30,
-    masks 2, predictions 8, classification 6: 130; scores of five nodes on one split: 5; the report 3. Sum 704 s."""
+    masks 2, predictions 8, classification 6: 130; scores of five nodes on one split: 5; choices for two of
+    them: 2; the report 3. Sum 706 s."""
     remember(tree)
     workflow = base_only(tree)
-    assert len(workflow.judgements) == 5
+    assert len(workflow.judgements) == 5 + 2
     text = plan_text(workflow, ("all",), Columns(forecast=True))
     shown = rows(text)
     assert shown["base classifier"][-2:] == ["3", "min"]
@@ -128,7 +130,7 @@ def test_a_run_from_nothing(tree: Any) -> None:
 
 
 def test_what_is_there_costs_nothing_and_missing_shards_are_counted(tree: Any) -> None:
-    """One of two shards of CAMs is done: 15 s; all behind is stale (60 + 300 + 88), scores and report 7: 470 s."""
+    """One of two shards of CAMs is done: 15 s; all behind is stale (60 + 300 + 88), what judges and report 9: 472 s."""
     remember(tree)
     workflow = base_only(tree)
     tree.make(workflow)

@@ -43,12 +43,7 @@ def otsu_threshold(histogram: Int64[np.ndarray, " bins"]) -> float:
     Raises:
         ValueError: fewer than two bins that hold scores, so there is nothing to separate.
     """
-    filled = np.flatnonzero(histogram)
-    if len(filled) < 2:
-        raise ValueError(
-            f"expected scores in at least 2 bins of the histogram, got {len(filled)}; set a threshold instead"
-        )
-    bins = len(histogram)
+    filled, bins = filled_bins(histogram), len(histogram)
     counts = histogram.astype(np.float64)
     below = counts.cumsum()
     moment = (counts * np.arange(bins)).cumsum()
@@ -57,3 +52,17 @@ def otsu_threshold(histogram: Int64[np.ndarray, " bins"]) -> float:
     apart = moment[parted] / lower - (moment[-1] - moment[parted]) / upper
     best = filled[0] + int(np.argmax(lower * upper * apart**2))
     return float((best + 0.5) / bins)
+
+
+def filled_bins(histogram: Int64[np.ndarray, " bins"]) -> Int64[np.ndarray, " filled"]:
+    """The bins that hold scores, ascending.
+
+    Raises:
+        ValueError: there are fewer than two, so no threshold separates anything.
+    """
+    filled = np.flatnonzero(histogram)
+    if len(filled) < 2:
+        raise ValueError(
+            f"expected scores in at least 2 bins of the histogram, got {len(filled)}; set a threshold instead"
+        )
+    return filled

@@ -137,6 +137,14 @@ class ThresholdTable:
         on_threshold = 2 * np.arange(self.thresholds.size) + 1
         return self._confusion(on_threshold, on_threshold + 1)
 
+    def areas(self) -> Float64[np.ndarray, "T winners"]:
+        """Share of all pixels that each foreground class has at each single threshold; NaN without pixels."""
+        above = self.counts.sum(0)[:, ::-1].cumsum(1)[:, ::-1]
+        total = self.counts.sum()
+        if not total:
+            return np.full((self.thresholds.size, len(above)), np.nan)
+        return np.asarray(above[:, 2::2].T / total)
+
     def _confusion(
         self, last_background: Int64[np.ndarray, "P"], first_foreground: Int64[np.ndarray, "P"]
     ) -> Int64[np.ndarray, "P K K+1"]:

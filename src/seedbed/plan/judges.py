@@ -15,6 +15,7 @@ from seedbed.methods.pairs import PairParameters
 from seedbed.methods.table import method_entry
 from seedbed.plan.task import Task
 from seedbed.plan.tasks import TaskGraph
+from seedbed.runtime.background_option import POOLED
 from seedbed.runtime.contract import Stage
 from seedbed.runtime.paths import PARAMS, SHARED
 from seedbed.stages.affinity_quality import STAGE as AFFINITY_QUALITY
@@ -22,6 +23,7 @@ from seedbed.stages.evaluate import STAGE as EVALUATE
 from seedbed.stages.label_areas import STAGE as LABEL_AREAS
 from seedbed.stages.round_agreement import STAGE as ROUND_AGREEMENT_STAGE
 from seedbed.stages.saliency_quality import STAGE as SALIENCY_QUALITY
+from seedbed.stages.threshold_choice import STAGE as THRESHOLD_CHOICE
 from seedbed.stages.threshold_quality import STAGE as THRESHOLD_QUALITY
 
 
@@ -256,6 +258,25 @@ def areas_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
                 yield tasks[name], split, {"target": tasks[name]}, {}, ""
 
 
+def choices_at(graph: TaskGraph, point: Point) -> Iterator[Any]:
+    """Nodes of CAMs that the recipe names to be scored, on the splits that Otsu's threshold is taken from.
+
+    Beside refined CAMs stand the regions from which their AffinityNet learnt, where these have the split.
+    """
+    if point.role == "reference":
+        return
+    tasks = graph.recipe_tasks(point.recipe, point.rng, point.regions)
+    for task in (tasks[name] for name in graph.book[point.recipe].scores):
+        if task.stage.meaning.form.name != "maps":
+            continue
+        regions = next((s.sources["regions"] for s in task.sources.values() if "regions" in s.sources), None)
+        for split in [POOLED] if POOLED in task.splits else task.splits:
+            sources = {"target": task}
+            if regions is not None and split in regions.splits:
+                sources["regions"] = regions
+            yield task, split, sources, {}, ""
+
+
 JUDGES: dict[str, Judge] = {
     "scores": Judge(EVALUATE, scores_at),
     "thresholds": Judge(THRESHOLD_QUALITY, threshold_quality_at),
@@ -263,9 +284,11 @@ JUDGES: dict[str, Judge] = {
     "affinity_labels": Judge(AFFINITY_QUALITY, affinity_labels_at),
     "round_agreement": Judge(ROUND_AGREEMENT_STAGE, round_agreement_at),
     "areas": Judge(LABEL_AREAS, areas_at),
+    "choices": Judge(THRESHOLD_CHOICE, choices_at),
 }
 SCORES, THRESHOLDS, SALIENCY_SCORES = "scores", "thresholds", "saliency_scores"
 AFFINITY_LABELS, ROUND_AGREEMENT, AREAS = "affinity_labels", "round_agreement", "areas"
+CHOICES = "choices"
 """Those that the report page and the tables refer to by name."""
 
 
