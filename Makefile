@@ -5,9 +5,17 @@ CORES ?= 2
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 export OMP_WAIT_POLICY := PASSIVE
-STAMP := $(VENV)/.installed
 
-.PHONY: demo test soak check generate bench lock clean
+# What torch can be imported and run on a CPU without, 1.5 GB; `make … GPU=1` installs it for other machines that have GPUs.
+GPU ?= $(wildcard /dev/nvidiactl)
+LEFT_OUT := $(if $(GPU),,triton cuda-bindings cuda-pathfinder nvidia-cuda-cccl nvidia-cuda-cupti nvidia-cusolver \
+	nvidia-nvjitlink nvidia-nvtx)
+STAMP := $(VENV)/.installed$(if $(GPU),-gpu)
+
+.PHONY: install demo test soak check generate bench lock clean
+
+# What the other targets do first.
+install: $(STAMP)
 
 # The chain on composites, with a sweep of 3 pairs; then the score of each node and the path of the report page.
 demo: $(STAMP)
@@ -50,9 +58,12 @@ bench: $(STAMP)
 
 $(STAMP): envs/requirements.lock envs/requirements-crf.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r envs/requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --require-hashes -r envs/requirements-crf.lock
+	awk -v left_out=" $(LEFT_OUT) " '/^[a-z]/ {split($$1, name, "=="); skip = index(left_out, " " name[1] " ")} !skip' \
+		envs/requirements.lock > $(VENV)/requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $(VENV)/requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m seedbed.compile_kernels & \
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --require-hashes -r envs/requirements-crf.lock && wait $$!
 	touch $@
 
 # Needs uv; the lock carries pins and hashes, no addresses.
