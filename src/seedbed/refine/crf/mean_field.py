@@ -11,7 +11,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-from seedbed.refine.crf.lanes import add_row, set_row
+from seedbed.refine.crf.lanes import add_row, set_row, transpose_tile
 from seedbed.refine.crf.lattice import blur
 
 _CHUNK = 128  # pixels worked on while their values are in the nearest cache
@@ -22,21 +22,24 @@ _CHUNK = 128  # pixels worked on while their values are in the nearest cache
 def mean_field(unaries, marginals, spatial, bilateral, iterations, block):
     """Fill `marginals` (Float32[T, K, N]) with the marginals of `unaries` (the same shape).
 
-    The T (K − 1) channels are padded to a multiple of the block's length, which the compiler knows.
+    The T (K − 1) channels are padded with zeros to a multiple of the block's length, which the compiler knows.
+    Lattices hold the channels of a vertex side by side; between slice and splat a chunk is turned, so that the
+    pixels of a channel are side by side and sums over labels are sums of rows.
     """
     thresholds, labels, pixels = unaries.shape
     others = labels - 1
     width = len(block)
     channels = (thresholds * others + width - 1) // width * width
+    chunks = (pixels + _CHUNK - 1) // _CHUNK
 
     near = np.zeros((spatial.neighbours.shape[1], channels), np.float32)
     near_spare = np.zeros_like(near)
     wide = np.zeros((bilateral.neighbours.shape[1], channels), np.float32)
     wide_spare = np.zeros_like(wide)
-    logits = np.zeros(
-        (pixels, channels), np.float32
-    )  # relative to the last label, without the filtered messages
-    q = np.zeros((_CHUNK, channels), np.float32)
+    # Relative to the last label, without the filtered messages.
+    logits = np.zeros((chunks, thresholds * others, _CHUNK), np.float32)
+    rows = np.zeros((_CHUNK, channels), np.float32)
+    q = np.zeros((channels, _CHUNK), np.float32)
 
     for iteration in range(iterations + 1):
         if iteration > 0:
@@ -44,16 +47,19 @@ def mean_field(unaries, marginals, spatial, bilateral, iterations, block):
             wide, wide_spare = blur(wide, wide_spare, bilateral.neighbours, block)
             near_spare.fill(0)
             wide_spare.fill(0)
-        for first in range(0, pixels, _CHUNK):
+        for chunk in range(chunks):
+            first = chunk * _CHUNK
             last = min(first + _CHUNK, pixels)
             if iteration == 0:
-                _relative_logits(unaries, spatial.constant, bilateral.constant, first, last, logits, q)
+                _relative_logits(unaries, spatial.constant, bilateral.constant, first, last, logits[chunk], q)
             else:
-                _slice(near, spatial, wide, bilateral, first, last, q, block)
-                _add_logits(logits, thresholds, others, first, last, q)
-            _softmax(q, thresholds, others, last - first)
+                _slice(near, spatial, wide, bilateral, first, last, rows, block)
+                _transpose(rows, q, block)
+                _add_logits(logits[chunk], thresholds, others, q)
+            _softmax(q, thresholds, others)
             if iteration < iterations:
-                _splat(q, spatial, near_spare, bilateral, wide_spare, first, last, block)
+                _transpose(q, rows, block)
+                _splat(rows, spatial, near_spare, bilateral, wide_spare, first, last, block)
             else:
                 _write(q, first, last, marginals)
         near, near_spare = near_spare, near
@@ -69,8 +75,17 @@ def _relative_logits(unaries, near, wide, first, last, logits, q):
         for label in range(others):
             for n in range(first, last):
                 logit = unaries[t, others, n] - unaries[t, label, n]
-                q[n - first, t * others + label] = logit
-                logits[n, t * others + label] = logit - near[n] - wide[n]
+                q[t * others + label, n - first] = logit
+                logits[t * others + label, n - first] = logit - near[n] - wide[n]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+@no_type_check
+def _transpose(source, target, block):
+    """`target` becomes `source` transposed; both sides are multiples of the block's length."""
+    for i in range(0, source.shape[0], len(block)):
+        for j in range(0, source.shape[1], len(block)):
+            transpose_tile(source, i, j, target, block)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -104,30 +119,33 @@ def _splat(q, spatial, near, bilateral, wide, first, last, block):
 
 @njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
-def _add_logits(logits, thresholds, others, first, last, q):
+def _add_logits(logits, thresholds, others, q):
     """From messages to logits relative to the last label, whose message is the constant less the others'."""
     if others == 1:
-        for n in range(first, last):
-            for c in range(q.shape[1]):
-                q[n - first, c] = logits[n, c] + np.float32(2) * q[n - first, c]
+        for c in range(thresholds):
+            for p in range(_CHUNK):
+                q[c, p] = logits[c, p] + np.float32(2) * q[c, p]
         return
-    total = np.empty(last - first, np.float32)
+    total = np.empty(_CHUNK, np.float32)
     for t in range(thresholds):
         channels = range(t * others, (t + 1) * others)
         total.fill(0)
         for c in channels:
-            for p in range(last - first):
-                total[p] += q[p, c]
+            for p in range(_CHUNK):
+                total[p] += q[c, p]
         for c in channels:
-            for p in range(last - first):
-                q[p, c] += logits[first + p, c] + total[p]
+            for p in range(_CHUNK):
+                q[c, p] += logits[c, p] + total[p]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
-def _softmax(q, thresholds, others, count):
-    """Softmax over the labels of each threshold, with a logit of 0 for the last one; in place, first rows only."""
-    flat = q[:count].reshape(-1)
+def _softmax(q, thresholds, others):
+    """Softmax over the labels of each threshold, with a logit of 0 for the last one; in place.
+
+    What pads the channels stays 0.
+    """
+    flat = q[: thresholds * others].reshape(-1)
     if others == 1:
         for i in range(flat.size):
             flat[i] = -flat[i]
@@ -135,32 +153,28 @@ def _softmax(q, thresholds, others, count):
         for i in range(flat.size):
             flat[i] = np.float32(1) / (np.float32(1) + flat[i])
         return
-    total = np.zeros((thresholds, count), np.float32)
+    total = np.zeros((thresholds, _CHUNK), np.float32)
     for t in range(thresholds):
         top = total[t]
         for c in range(t * others, (t + 1) * others):
-            for p in range(count):
-                top[p] = max(top[p], q[p, c])
+            for p in range(_CHUNK):
+                top[p] = max(top[p], q[c, p])
         for c in range(t * others, (t + 1) * others):
-            for p in range(count):
-                q[p, c] -= top[p]
-        for p in range(count):
+            for p in range(_CHUNK):
+                q[c, p] -= top[p]
+        for p in range(_CHUNK):
             top[p] = -top[p]
     _exp(flat)
     _exp(total.reshape(-1))
     for t in range(thresholds):
         for c in range(t * others, (t + 1) * others):
-            for p in range(count):
-                total[t, p] += q[p, c]
-        for p in range(count):
+            for p in range(_CHUNK):
+                total[t, p] += q[c, p]
+        for p in range(_CHUNK):
             total[t, p] = np.float32(1) / total[t, p]
         for c in range(t * others, (t + 1) * others):
-            for p in range(count):
-                q[p, c] *= total[t, p]
-    # Otherwise the padding would grow from one iteration to the next.
-    for c in range(thresholds * others, q.shape[1]):
-        for p in range(count):
-            q[p, c] = 0
+            for p in range(_CHUNK):
+                q[c, p] *= total[t, p]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -200,6 +214,6 @@ def _write(q, first, last, marginals):
             marginals[t, others, n] = np.float32(1)
         for label in range(others):
             for n in range(first, last):
-                share = q[n - first, t * others + label]
+                share = q[t * others + label, n - first]
                 marginals[t, label, n] = share
                 marginals[t, others, n] -= share
