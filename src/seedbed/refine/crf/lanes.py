@@ -74,6 +74,50 @@ def _row_step(accumulate: bool) -> Any:
 
 
 @no_type_check
+def _blur_step(_context, values, row, goal, after, carried, start, block):
+    width, index = len(block), types.intp
+    signature = types.void(values, index, index, index, carried, index, block)
+
+    @no_type_check
+    def code(context, builder, _signature, arguments):
+        array, row_value, goal_value, after_value, carried_value, start_value, _ = arguments
+        own_place, goal_place, after_place = (
+            _pointer(context, builder, values, array, i, start_value, width)
+            for i in (row_value, goal_value, after_value)
+        )
+        first = ir.Constant(ir.IntType(64), 0)
+        carried_place = _pointer(context, builder, carried, carried_value, first, start_value, width)
+        own = builder.load(own_place, align=4)
+        half = ir.Constant(_vector(width), [0.5] * width)
+        total = _add(builder, own, half, builder.load(after_place, align=4))
+        total = _add(builder, total, half, builder.load(carried_place, align=4))
+        builder.store(own, carried_place, align=4)
+        builder.store(total, goal_place, align=4)
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+@no_type_check
+def _prefetch_step(_context, source, row, start):
+    signature = types.void(source, types.intp, types.intp)
+
+    @no_type_check
+    def code(context, builder, _signature, arguments):
+        place = builder.bitcast(
+            _pointer(context, builder, source, *arguments, 1), ir.IntType(8).as_pointer()
+        )
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        # To be read, kept in all levels of the cache, data.
+        builder.call(fetch, [place, *(ir.Constant(number, flag) for flag in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+@no_type_check
 def _transpose_step(_context, source, row, column, target, block):
     width, index = len(block), types.intp
     signature = types.void(source, index, index, target, block)
@@ -115,6 +159,13 @@ def _transpose_step(_context, source, row, column, target, block):
 # target[i] = Σ weights[k] · source[rows[k]], or target[i] += that sum.
 set_row = intrinsic(_row_step(accumulate=False))
 add_row = intrinsic(_row_step(accumulate=True))
+
+# blur_row(values, row, goal, after, carried, start, block): values[goal] = values[row] + ½ values[after] + ½ carried[0],
+# and carried[0] becomes what values[row] was.
+blur_row = intrinsic(_blur_step)
+
+# prefetch(source, row, start): the line of source[row, start] comes into the cache; nothing else happens.
+prefetch = intrinsic(_prefetch_step)
 
 # transpose_tile(source, i, j, target, block): target[j + k, i + l] = source[i + l, j + k] for k, l < len(block).
 transpose_tile = intrinsic(_transpose_step)

@@ -12,12 +12,15 @@ adds one constant to the key.
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32, Int32, Int64
 from numba import njit
 
-from seedbed.refine.crf.lanes import set_row
+from seedbed.refine.crf.lanes import blur_row, prefetch
 
 _KEY_BITS = 62
+_AHEAD = 32  # rows from the one worked on to the one that is fetched into the cache
+_LONG = 4  # channels from which on rows are fetched ahead; arrays of shorter ones are in the cache anyway
+_LINE = 16  # channels in a line of the cache
 
 
 class Lattice(NamedTuple):
@@ -29,12 +32,17 @@ class Lattice(NamedTuple):
     Attributes:
         vertices: the vertices of each point's simplex.
         weights: the barycentric weight of each; they sum to 1 over a point.
-        neighbours: both neighbours of each vertex along each direction.
+        chains: along each direction after the other, the vertices that have a neighbour, in the order in which they
+            follow each other; a 0 ends each chain.
+        ends: where each direction's chains end in `chains`.
+        rows: V + 1.
     """
 
     vertices: Int32[np.ndarray, "N corners"]
     weights: Float32[np.ndarray, "N corners"]
-    neighbours: Int32[np.ndarray, "corners V+1 2"]
+    chains: Int32[np.ndarray, " links"]
+    ends: Int64[np.ndarray, " corners"]
+    rows: int
 
 
 def build_lattice(features: Float32[np.ndarray, "N d"]) -> Lattice:
@@ -56,12 +64,12 @@ def build_lattice(features: Float32[np.ndarray, "N d"]) -> Lattice:
             f"the kernel is too narrow for this image: lattice coordinates below {limit:.0f} expected, got points of "
             f"up to {np.abs(features).max():.3g} standard deviations; use wider ones or a smaller image"
         )
-    return Lattice(vertices, weights, _neighbours(keys, table, d))
+    return Lattice(vertices, weights, *_chains(keys, table, d), len(keys))
 
 
 def lattice_filter(lattice: Lattice, values: Float32[np.ndarray, " N"]) -> Float32[np.ndarray, " N"]:
     """Gaussian filter of one value per point: splat, blur, slice."""
-    sliced = _filter(lattice.vertices, lattice.weights, lattice.neighbours, values)
+    sliced = _filter(lattice, values)
     return np.asarray(sliced * gain(lattice.vertices.shape[1] - 1))
 
 
@@ -72,40 +80,42 @@ def gain(d: int) -> np.float32:
 
 @njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
-def blur(values, spare, neighbours, block):
-    """Blur along each direction with (½, 1, ½).
+def blur(values, chains, ends, block):
+    """Blur along each direction with (½, 1, ½), in place: what a vertex was is carried to the next of its chain.
 
     Args:
-        values: Float32[V+1, channels], row 0 zero; overwritten.
-        spare: like `values`, row 0 zero; overwritten.
-        neighbours: of the lattice.
+        values: Float32[V+2, channels], row 0 zero. The last row is overwritten with what belongs to no vertex, so that
+            the end of a chain needs no branch.
+        chains, ends: of the lattice.
         block: a tuple whose length divides the channels: the inner loop has this length, known when compiled.
-
-    Returns:
-        `values` and `spare`, the one that holds the result first.
     """
-    width = len(block)
-    weights = (np.float32(1), np.float32(0.5), np.float32(0.5))
-    for direction in range(neighbours.shape[0]):
-        for vertex in range(1, values.shape[0]):
-            before, after = (
-                np.int64(neighbours[direction, vertex, 0]),
-                np.int64(neighbours[direction, vertex, 1]),
-            )
-            for start in range(0, values.shape[1], width):
-                set_row(spare, vertex, weights, values, (vertex, before, after), start, block)
-        values, spare = spare, values
-    return values, spare
+    carried = np.zeros((1, values.shape[1]), np.float32)
+    outside = np.int64(values.shape[0] - 1)
+    first = 0
+    for direction in range(ends.size):
+        last = ends[direction]
+        for i in range(first, last):
+            vertex = np.int64(chains[i])
+            after = np.int64(chains[i + 1])
+            if len(block) >= _LONG:
+                coming = np.int64(chains[min(i + _AHEAD, last)])
+                for start in range(0, values.shape[1], _LINE):
+                    prefetch(values, coming, start)
+            goal = vertex if vertex else outside
+            for start in range(0, values.shape[1], len(block)):
+                blur_row(values, vertex, goal, after, carried, start, block)
+        first = last
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
-def _filter(vertices, weights, neighbours, values):
-    blurred = np.zeros((neighbours.shape[1], 1), np.float32)
+def _filter(lattice, values):
+    vertices, weights = lattice.vertices, lattice.weights
+    blurred = np.zeros((lattice.rows + 1, 1), np.float32)
     for n in range(values.size):
         for corner in range(vertices.shape[1]):
             blurred[vertices[n, corner], 0] += weights[n, corner] * values[n]
-    blurred, _ = blur(blurred, np.zeros_like(blurred), neighbours, (0,))
+    blur(blurred, lattice.chains, lattice.ends, (0,))
     sliced = np.zeros_like(values)
     for n in range(values.size):
         for corner in range(vertices.shape[1]):
@@ -235,20 +245,36 @@ def _embed(features, scale, limit):
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _neighbours(keys, table, d):
-    """Both neighbours of each vertex along each of the d + 1 directions; 0 where no point uses it."""
+def _chains(keys, table, d):
+    """`chains` and `ends` of a lattice: a vertex and the one that is a step along the direction from it follow each other."""
     bits = _KEY_BITS // d
     ones = 0
     for i in range(d):
         ones += 1 << (bits * i)
-    neighbours = np.zeros((d + 1, keys.shape[0], 2), np.int32)
+    count = keys.shape[0]
+    chains = np.empty((d + 1) * (count + count // 2) + 1, np.int32)
+    ends = np.empty(d + 1, np.int64)
+    following = np.empty(count, np.int32)
+    is_after = np.empty(count, np.bool_)
+    filled = 0
     for direction in range(d + 1):
         step = -ones
         if direction < d:
             step += (d + 1) << (bits * direction)
-        for vertex in range(1, keys.shape[0]):
+        is_after.fill(False)
+        for vertex in range(1, count):
             found = table[_slot(keys[vertex] + step, table), 1]
-            if found:
-                neighbours[direction, vertex, 0] = found
-                neighbours[direction, found, 1] = vertex
-    return neighbours
+            following[vertex] = found
+            is_after[found] = True
+        for vertex in range(1, count):
+            if following[vertex] and not is_after[vertex]:
+                link = np.int64(vertex)
+                while link:
+                    chains[filled] = link
+                    filled += 1
+                    link = np.int64(following[link])
+                chains[filled] = 0
+                filled += 1
+        ends[direction] = filled
+    chains[filled] = 0
+    return chains[: filled + 1].copy(), ends

@@ -32,9 +32,9 @@ def mean_field(unaries, marginals, spatial, bilateral, iterations, block):
     channels = (thresholds * others + width - 1) // width * width
     chunks = (pixels + _CHUNK - 1) // _CHUNK
 
-    near = np.zeros((spatial.neighbours.shape[1], channels), np.float32)
+    near = np.zeros((spatial.rows + 1, channels), np.float32)
     near_spare = np.zeros_like(near)
-    wide = np.zeros((bilateral.neighbours.shape[1], channels), np.float32)
+    wide = np.zeros((bilateral.rows + 1, channels), np.float32)
     wide_spare = np.zeros_like(wide)
     # Relative to the last label, without the filtered messages.
     logits = np.zeros((chunks, thresholds * others, _CHUNK), np.float32)
@@ -43,8 +43,8 @@ def mean_field(unaries, marginals, spatial, bilateral, iterations, block):
 
     for iteration in range(iterations + 1):
         if iteration > 0:
-            near, near_spare = blur(near, near_spare, spatial.neighbours, block)
-            wide, wide_spare = blur(wide, wide_spare, bilateral.neighbours, block)
+            blur(near, spatial.chains, spatial.ends, block)
+            blur(wide, bilateral.chains, bilateral.ends, block)
             near_spare.fill(0)
             wide_spare.fill(0)
         for chunk in range(chunks):

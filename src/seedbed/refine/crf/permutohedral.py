@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Float32, Int32, Int64, UInt8
 
 from seedbed.refine.crf.lattice import build_lattice, gain, lattice_filter
 from seedbed.refine.crf.mean_field import mean_field
@@ -33,13 +33,15 @@ class Kernel(NamedTuple):
     Attributes:
         vertices: the lattice vertices of each pixel.
         weights: barycentric weight × sqrt(compat × normalisation × gain): used once to splat, once to slice.
-        neighbours: of the lattice.
+        chains, ends, rows: of the lattice.
         constant: message of Q = 1.
     """
 
     vertices: Int32[np.ndarray, "N corners"]
     weights: Float32[np.ndarray, "N corners"]
-    neighbours: Int32[np.ndarray, "corners V+1 2"]
+    chains: Int32[np.ndarray, " links"]
+    ends: Int64[np.ndarray, " corners"]
+    rows: int
     constant: Float32[np.ndarray, " N"]
 
 
@@ -49,7 +51,7 @@ def _kernel(features: Float32[np.ndarray, "N d"], compat: float) -> Kernel:
     constant = np.float32(compat) * norm * lattice_filter(lattice, norm)
     norm *= np.sqrt(np.float32(compat) * gain(features.shape[1]))
     np.multiply(lattice.weights, norm[:, None], out=lattice.weights)
-    return Kernel(lattice.vertices, lattice.weights, lattice.neighbours, constant)
+    return Kernel(*lattice, constant)
 
 
 def _features(height: int, width: int, sxy: float, colours: int = 0) -> Float32[np.ndarray, "N d"]:
