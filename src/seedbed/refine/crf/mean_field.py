@@ -6,47 +6,76 @@ tests' type checker out of what numba compiles; the caller checks.
 `block` is a tuple whose length, known when compiled, is the number of channels worked on side by side.
 """
 
-from typing import no_type_check
+import math
+from typing import NamedTuple, no_type_check
 
 import numpy as np
+from jaxtyping import Float32
 from numba import njit
 
 from seedbed.refine.crf.lanes import add_row, set_row, transpose_tile
 from seedbed.refine.crf.lattice import blur
 
 _CHUNK = 128  # pixels worked on while their values are in the nearest cache
+_LINE = 16  # float32 in a line of the cache
+
+
+class Scratch(NamedTuple):
+    """What a pass works in; nothing in it needs to be set beforehand.
+
+    Attributes:
+        near, near_spare: values of the vertices of the spatial lattice, and of the next iteration's.
+        wide, wide_spare: those of the bilateral lattice.
+        logits: of each chunk, relative to the last label, without the filtered messages.
+    """
+
+    near: Float32[np.ndarray, "rows channels"]
+    near_spare: Float32[np.ndarray, "rows channels"]
+    wide: Float32[np.ndarray, "more_rows channels"]
+    wide_spare: Float32[np.ndarray, "more_rows channels"]
+    logits: Float32[np.ndarray, "chunks filtered _"]
+
+
+def scratch(near_rows: int, wide_rows: int, pixels: int, filtered: int, width: int) -> Scratch:
+    """Room for a pass over `filtered` channels, padded to a multiple of `width`.
+
+    All is one array, since numpy asks for large pages for a large one: new small pages cost more than an iteration.
+    """
+    channels = -(-filtered // width) * width
+    chunks = -(-pixels // _CHUNK)
+    shapes = [(near_rows, channels)] * 2 + [(wide_rows, channels)] * 2 + [(chunks, filtered, _CHUNK)]
+    sizes = [-(-math.prod(shape) // _LINE) * _LINE for shape in shapes]
+    room = np.empty(sum(sizes) + _LINE, np.float32)
+    start = -room.ctypes.data // room.itemsize % _LINE
+    parts = []
+    for shape, size in zip(shapes, sizes, strict=True):
+        parts.append(room[start : start + math.prod(shape)].reshape(shape))
+        start += size
+    return Scratch(*parts)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 @no_type_check
-def mean_field(unaries, marginals, spatial, bilateral, iterations, block):
+def mean_field(unaries, marginals, spatial, bilateral, iterations, scratch, block):
     """Fill `marginals` (Float32[T, K, N]) with the marginals of `unaries` (the same shape).
 
     The T (K − 1) channels are padded with zeros to a multiple of the block's length, which the compiler knows.
-    Lattices hold the channels of a vertex side by side; between slice and splat a chunk is turned, so that the
+    Lattices hold the channels of a vertex side by side; between slice and splat a chunk is transposed, so that the
     pixels of a channel are side by side and sums over labels are sums of rows.
     """
     thresholds, labels, pixels = unaries.shape
     others = labels - 1
-    width = len(block)
-    channels = (thresholds * others + width - 1) // width * width
-    chunks = (pixels + _CHUNK - 1) // _CHUNK
-
-    near = np.zeros((spatial.rows + 1, channels), np.float32)
-    near_spare = np.zeros_like(near)
-    wide = np.zeros((bilateral.rows + 1, channels), np.float32)
-    wide_spare = np.zeros_like(wide)
-    # Relative to the last label, without the filtered messages.
-    logits = np.zeros((chunks, thresholds * others, _CHUNK), np.float32)
+    near, near_spare, wide, wide_spare, logits = scratch
+    chunks, channels = logits.shape[0], near.shape[1]
+    near_reach, wide_reach = _reach(spatial.vertices, chunks), _reach(bilateral.vertices, chunks)
     rows = np.zeros((_CHUNK, channels), np.float32)
     q = np.zeros((channels, _CHUNK), np.float32)
+    logits[chunks - 1] = 0  # it may have more columns than there are pixels left
 
     for iteration in range(iterations + 1):
         if iteration > 0:
             blur(near, spatial.chains, spatial.ends, block)
             blur(wide, bilateral.chains, bilateral.ends, block)
-            near_spare.fill(0)
-            wide_spare.fill(0)
         for chunk in range(chunks):
             first = chunk * _CHUNK
             last = min(first + _CHUNK, pixels)
@@ -59,11 +88,30 @@ def mean_field(unaries, marginals, spatial, bilateral, iterations, block):
             _softmax(q, thresholds, others)
             if iteration < iterations:
                 _transpose(q, rows, block)
+                near_spare[near_reach[chunk] : near_reach[chunk + 1]] = 0
+                wide_spare[wide_reach[chunk] : wide_reach[chunk + 1]] = 0
                 _splat(rows, spatial, near_spare, bilateral, wide_spare, first, last, block)
             else:
                 _write(q, first, last, marginals)
         near, near_spare = near_spare, near
         wide, wide_spare = wide_spare, wide
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _reach(vertices, chunks):
+    """Rows of the lattice that are first used by chunk c: reach[c] … reach[c + 1] − 1; row 0 belongs to the first.
+
+    Vertices are numbered in order of first use, so they can be set to 0 just before, while they are in the cache.
+    """
+    reach = np.zeros(chunks + 1, np.int64)
+    for chunk in range(chunks):
+        highest = np.int32(0)
+        for n in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, vertices.shape[0])):
+            for corner in range(vertices.shape[1]):
+                highest = max(highest, vertices[n, corner])
+        reach[chunk + 1] = max(reach[chunk], np.int64(highest) + 1)
+    return reach
 
 
 @njit(cache=True, nogil=True, fastmath=True)

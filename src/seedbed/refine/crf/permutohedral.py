@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, Int64, UInt8
 
 from seedbed.refine.crf.lattice import build_lattice, gain, lattice_filter
-from seedbed.refine.crf.mean_field import mean_field
+from seedbed.refine.crf.mean_field import mean_field, scratch
 from seedbed.refine.crf.parameters import CrfParameters
 
 KEPT = 2**20
@@ -99,11 +99,15 @@ class PermutohedralMeanField:
         flat = np.require(unaries.reshape(thresholds, labels, -1), requirements=("C_CONTIGUOUS", "WRITEABLE"))
         marginals = np.empty_like(flat)
         together = max(1, _WIDTHS[-1] // (labels - 1))
+        spatial, bilateral = self._spatial, self._bilateral
+        channels, room = 0, None
         for start in range(0, thresholds, together):
             part = slice(start, start + together)
-            channels = len(flat[part]) * (labels - 1)
-            width = min((w for w in _WIDTHS if w >= channels), default=_WIDTHS[-1])
+            if room is None or channels != len(flat[part]) * (labels - 1):
+                channels = len(flat[part]) * (labels - 1)
+                width = min((w for w in _WIDTHS if w >= channels), default=_WIDTHS[-1])
+                room = scratch(spatial.rows + 1, bilateral.rows + 1, flat.shape[2], channels, width)
             mean_field(
-                flat[part], marginals[part], self._spatial, self._bilateral, self._iterations, (0,) * width
+                flat[part], marginals[part], spatial, bilateral, self._iterations, room, (0,) * width
             )
         return marginals.reshape(unaries.shape)
