@@ -6,11 +6,15 @@ and in one fixed order of operations: the same maps give the same bits.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import no_type_check
 
 import numba
 import numpy as np
 from jaxtyping import Float32
+
+
+_BAND = 32  # lines of the result that stay in the cache while all maps are added
 
 
 def full_resolution(
@@ -62,17 +66,22 @@ def _check(maps: Sequence[np.ndarray], size: tuple[int, int], stride: int = 1) -
 
 def _summed(maps: Sequence[np.ndarray], target: tuple[int, int]) -> Float32[np.ndarray, "C H W"]:
     """Sum of the maps, each sampled at `target` rows and columns."""
-    result = np.zeros((len(maps[0]) if maps else 0, *target), dtype=np.float32)
-    for scale in maps:
-        rows = _taps(scale.shape[1], target[0])
-        columns = _taps(scale.shape[2], target[1])
-        _add_bilinear(np.ascontiguousarray(scale), *rows, *columns, result)
+    result = np.empty((len(maps[0]) if maps else 0, *target), dtype=np.float32)
+    if len(result):
+        rows, columns = (
+            _taps(tuple(scale.shape[axis] for scale in maps), target[axis - 1]) for axis in (1, 2)
+        )
+        shapes = np.array([scale.shape[1:] for scale in maps])
+        values = np.concatenate([scale.reshape(-1) for scale in maps])
+        _sum_bilinear(values, shapes, *rows, *columns, result)
     return result
 
 
-def _taps(length: int, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lower and upper source index of each output index, and the weight of the upper one."""
-    ratio = np.float32(length) / np.float32(target)
+@lru_cache(maxsize=16)
+def _taps(lengths: tuple[int, ...], target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lower and upper source index of each output index, and the weight of the upper one, a row for each length."""
+    length = np.array(lengths)[:, None]
+    ratio = length.astype(np.float32) / np.float32(target)
     half = np.float32(0.5)
     position = np.maximum((np.arange(target, dtype=np.float32) + half) * ratio - half, np.float32(0))
     lower = np.minimum(position.astype(np.int64), length - 1)
@@ -81,16 +90,69 @@ def _taps(length: int, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @numba.njit(cache=True, nogil=True)
 @no_type_check
-def _add_bilinear(maps, top, bottom, down, left, right, across, result):
-    """result[c, y, x] += bilinear sample of maps[c], rows first."""
-    one = np.float32(1)
-    classes, height, width = result.shape
-    row = np.empty(maps.shape[2], dtype=np.float32)
+def _sum_bilinear(values, shapes, top, bottom, down, left, right, across, result):
+    """result[c, y, x] = sum of bilinear samples of channel c of all maps, rows first, one map after the other.
+
+    Args:
+        values: of all maps, Float32[C, h, w] each, one after the other.
+        shapes: h and w of each.
+        top, bottom, down, left, right, across: `_taps` of each map's rows and columns.
+    """
+    classes, height, _ = result.shape
     for c in range(classes):
-        for y in range(height):
-            above, below, weight = maps[c, top[y]], maps[c, bottom[y]], down[y]
-            for x in range(len(row)):
-                row[x] = (one - weight) * above[x] + weight * below[x]
-            line = result[c, y]
-            for x in range(width):
-                line[x] += (one - across[x]) * row[left[x]] + across[x] * row[right[x]]
+        for first in range(0, height, _BAND):
+            last = min(first + _BAND, height)
+            result[c, first:last] = 0
+            start = 0
+            for s in range(len(shapes)):
+                h, w = shapes[s]
+                channel = values[start + c * h * w : start + (c + 1) * h * w].reshape(h, w)
+                start += classes * h * w
+                _add_band(
+                    channel, top[s], bottom[s], down[s], left[s], right[s], across[s], first, last, result[c]
+                )
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _add_band(channel, top, bottom, down, left, right, across, first, last, result):
+    """Lines first…last−1 of one channel.
+
+    A row of the map is spread over the columns of the result once, not for each line that it serves, so that the
+    loop over x reads in order.
+    """
+    width = result.shape[1]
+    above, below = np.empty((2, width), np.float32), np.empty((2, width), np.float32)
+    above_row, below_row = -1, -1
+    for y in range(first, last):
+        if above_row != top[y]:
+            if below_row == top[y]:
+                above, below = below, above
+                below_row = -1
+            else:
+                _spread(channel[top[y]], left, right, above)
+            above_row = top[y]
+        if below_row != bottom[y]:
+            _spread(channel[bottom[y]], left, right, below)
+            below_row = bottom[y]
+        _add_line(above[0], above[1], below[0], below[1], down[y], across, result[y])
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _add_line(above_left, above_right, below_left, below_right, down, across, line):
+    """Add to a line of the result what lies between two rows, of which each comes as `_spread` leaves it."""
+    one = np.float32(1)
+    for x in range(len(line)):
+        left = (one - down) * above_left[x] + down * below_left[x]
+        right = (one - down) * above_right[x] + down * below_right[x]
+        line[x] += (one - across[x]) * left + across[x] * right
+
+
+@numba.njit(cache=True, nogil=True)
+@no_type_check
+def _spread(row, left, right, spread):
+    """The values of a row that stand left and right of each output column."""
+    for x in range(len(left)):
+        spread[0, x] = row[left[x]]
+        spread[1, x] = row[right[x]]
