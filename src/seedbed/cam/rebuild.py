@@ -13,7 +13,6 @@ import numba
 import numpy as np
 from jaxtyping import Float32
 
-
 _BAND = 32  # lines of the result that stay in the cache while all maps are added
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seedbed.refine.crf.lattice import build_lattice, lattice_filter
+from seedbed.refine.crf.lattice import Lattice, blur, build_lattice, lattice_filter
 
 
 def points(n: int, d: int, seed: int, spread: float = 3) -> np.ndarray:
@@ -23,24 +23,57 @@ def test_weights_are_barycentric(n: int, d: int, seed: int, spread: float) -> No
     assert lattice.weights.min() > -1e-4
     np.testing.assert_allclose(lattice.weights.sum(1), 1, atol=1e-4)
     assert lattice.vertices.min() == 1
-    assert lattice.vertices.max() == lattice.neighbours.shape[1] - 1
+    assert lattice.vertices.max() == lattice.rows - 1
     for simplex in lattice.vertices:
         assert len(set(simplex)) == d + 1
 
 
+def chains_of(lattice: Lattice) -> list[list[list[int]]]:
+    """The chains of each direction."""
+    assert lattice.chains[-1] == 0
+    found = []
+    for part in np.split(lattice.chains[:-1], lattice.ends[:-1]):
+        found.append([[]])
+        for vertex in part:
+            if vertex:
+                found[-1][-1].append(int(vertex))
+            else:
+                found[-1].append([])
+        assert found[-1].pop() == []
+    return found
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 60), st.sampled_from([2, 5]), st.integers(0, 2**32 - 1))
-def test_neighbours_are_mutual_and_vertices_of_a_simplex_are_linked(n: int, d: int, seed: int) -> None:
+def test_chains_link_the_vertices_of_a_simplex(n: int, d: int, seed: int) -> None:
     lattice = build_lattice(points(n, d, seed))
-    for direction in lattice.neighbours:
-        for vertex, (before, after) in enumerate(direction):
-            assert before == 0 or direction[before, 1] == vertex
-            assert after == 0 or direction[after, 0] == vertex
+    directions = chains_of(lattice)
+    assert len(directions) == d + 1
+    for chains in directions:
+        assert all(len(chain) > 1 for chain in chains)
+        members = [vertex for chain in chains for vertex in chain]
+        assert len(members) == len(set(members))
     # Each vertex of a simplex is one step, along one direction, from the next one (page 4).
-    links = {(v, w) for direction in lattice.neighbours for v, pair in enumerate(direction) for w in pair}
-    for simplex in lattice.vertices:
+    links = {link for chains in directions for chain in chains for link in itertools.pairwise(chain)}
+    for simplex in lattice.vertices.tolist():
         for v, w in itertools.pairwise(simplex):
-            assert (v, w) in links
+            assert {(v, w), (w, v)} & links
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 24])
+def test_blur_along_chains_is_the_sum_over_neighbours(channels: int) -> None:
+    lattice = build_lattice(points(200, 2, seed=5))
+    values = np.random.default_rng(6).random((lattice.rows + 1, channels), dtype=np.float32)
+    values[0] = 0
+    expected = values[:-1].astype(np.float64)
+    for chains in chains_of(lattice):
+        before = expected.copy()
+        for chain in chains:
+            for v, w in itertools.pairwise(chain):
+                expected[v] += before[w] / 2
+                expected[w] += before[v] / 2
+    blur(values, lattice.chains, lattice.ends, (0,) * min(channels, 8))
+    np.testing.assert_allclose(values[:-1], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("d", [2, 5])

@@ -104,9 +104,7 @@ def _prefetch_step(_context, source, row, start):
 
     @no_type_check
     def code(context, builder, _signature, arguments):
-        place = builder.bitcast(
-            _pointer(context, builder, source, *arguments, 1), ir.IntType(8).as_pointer()
-        )
+        place = builder.bitcast(_pointer(context, builder, source, *arguments, 1), ir.IntType(8).as_pointer())
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
         fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
@@ -132,7 +130,8 @@ def _transpose_step(_context, source, row, column, target, block):
             return _pointer(context, builder, kind, value, line, start, width)
 
         tile = [
-            builder.load(place(source, source_value, row_value, k, column_value), align=4) for k in range(width)
+            builder.load(place(source, source_value, row_value, k, column_value), align=4)
+            for k in range(width)
         ]
         step = width // 2
         while step:  # swap the off-diagonal blocks of each square of 2 · step
@@ -140,7 +139,8 @@ def _transpose_step(_context, source, row, column, target, block):
                 upper, lower = tile[k], tile[k + step]
                 for place_in_tile, shift in ((k, 0), (k + step, step)):
                     lanes = [
-                        lane + shift if not lane & step else width + lane - step + shift for lane in range(width)
+                        lane + shift if not lane & step else width + lane - step + shift
+                        for lane in range(width)
                     ]
                     mask = ir.Constant(ir.VectorType(ir.IntType(32), width), lanes)
                     tile[place_in_tile] = builder.shuffle_vector(upper, lower, mask)
@@ -160,8 +160,8 @@ def _transpose_step(_context, source, row, column, target, block):
 set_row = intrinsic(_row_step(accumulate=False))
 add_row = intrinsic(_row_step(accumulate=True))
 
-# blur_row(values, row, goal, after, carried, start, block): values[goal] = values[row] + ½ values[after] + ½ carried[0],
-# and carried[0] becomes what values[row] was.
+# blur_row(values, row, goal, after, carried, start, block):
+# values[goal] = values[row] + ½ values[after] + ½ carried[0], and carried[0] becomes what values[row] was.
 blur_row = intrinsic(_blur_step)
 
 # prefetch(source, row, start): the line of source[row, start] comes into the cache; nothing else happens.

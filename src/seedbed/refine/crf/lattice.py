@@ -246,7 +246,7 @@ def _embed(features, scale, limit):
 @njit(cache=True, nogil=True)
 @no_type_check
 def _chains(keys, table, d):
-    """`chains` and `ends` of a lattice: a vertex and the one that is a step along the direction from it follow each other."""
+    """`chains` and `ends` of a lattice: a vertex is followed by the one that is a step along the direction from it."""
     bits = _KEY_BITS // d
     ones = 0
     for i in range(d):

@@ -107,7 +107,5 @@ class PermutohedralMeanField:
                 channels = len(flat[part]) * (labels - 1)
                 width = min((w for w in _WIDTHS if w >= channels), default=_WIDTHS[-1])
                 room = scratch(spatial.rows + 1, bilateral.rows + 1, flat.shape[2], channels, width)
-            mean_field(
-                flat[part], marginals[part], spatial, bilateral, self._iterations, room, (0,) * width
-            )
+            mean_field(flat[part], marginals[part], spatial, bilateral, self._iterations, room, (0,) * width)
         return marginals.reshape(unaries.shape)
