@@ -64,7 +64,8 @@ def build_lattice(features: Float32[np.ndarray, "N d"]) -> Lattice:
             f"the kernel is too narrow for this image: lattice coordinates below {limit:.0f} expected, got points of "
             f"up to {np.abs(features).max():.3g} standard deviations; use wider ones or a smaller image"
         )
-    return Lattice(vertices, weights, *_chains(keys, table, d), len(keys))
+    chains, ends = _chains(keys, table, d)
+    return Lattice(vertices, weights, chains, ends, len(keys))
 
 
 def lattice_filter(lattice: Lattice, values: Float32[np.ndarray, " N"]) -> Float32[np.ndarray, " N"]:

@@ -7,7 +7,8 @@ compatibility. It is fast because:
 - the weight of a kernel, its normalisation and the slice's gain are folded into the barycentric weights;
 - Q sums to 1, so only K − 1 labels are filtered; the last one's message is that of Q = 1 less the others';
 - several unaries of an image (thresholds) share one pass, up to 8 channels side by side;
-- slice, softmax and the next splat are one pass over the pixels: Q is written only at the end.
+- slice, softmax and the next splat are one pass over the pixels: Q is written only at the end;
+- a lattice is blurred in place, along chains of neighbours whose rows are fetched into the cache ahead.
 
 All of it runs in one thread, so results do not depend on the number of threads.
 """
