@@ -52,7 +52,7 @@ def checkout(commit: str, folder: Path, data: Path) -> list[list[str]]:
         "settings": {NAME: {stage: settings[stage] for stage in TRAINING}},
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    plan = "import sys; from seedbed.cli import main; sys.exit(main(['plan', '--shell']))"
+    plan = "import sys; from seedbed.cli import main; sys.argv = ['seedbed', 'plan', '--shell']; sys.exit(main())"
     printed = subprocess.run(
         [sys.executable, "-c", plan],
         cwd=folder,
@@ -120,9 +120,8 @@ def main() -> None:
         spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         for at, command in (job for both in zip_longest(*plans) for job in both if job):
             spent[Path(command[1]).stem][at.name] += seconds_of(command, at)
-    print(
-        f"## CPU seconds of psa, stage by stage\n\n{machine()}; {options.images} images, {options.before} against HEAD.\n"
-    )
+    print("## CPU seconds of psa, stage by stage")
+    print(f"\n{machine()}; {options.images} images, {options.before} against HEAD.\n")
     print("| stage | before | after | ratio |\n| --- | --- | --- | --- |")
     whole = {name: sum(stage[name] for stage in spent.values()) for name in ("before", "after")}
     for stage, found in [*spent.items(), ("all", whole)]:
