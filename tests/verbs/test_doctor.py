@@ -51,6 +51,18 @@ def test_sound(workflow):
     assert examine(workflow({})).faults == []
 
 
+def test_files_of_others_that_are_missing(workflow, tmp_path):
+    cams = "cams: {stage: import_cams, with: {folder: $THEIRS/x}}"
+    saliency = f"saliency: {{stage: import_saliency, with: {{folder: {tmp_path / 'maps'}}}}}"
+    recipe = f"nodes: {{{cams}, {saliency}}}\n"
+    made = workflow({"theirs": recipe}, labels="image_id,labels\na.png,cat\n", selected=["theirs"])
+    (tmp_path / "maps").mkdir()
+    first, second = examine(made, "mine").faults
+    assert first.startswith("recipe theirs, node cams: $THEIRS/x: expected the folder of the files, but")
+    assert "node saliency: " in second
+    assert second.endswith("(1 of 1 images have no file)")
+
+
 def test_all_faults_of_recipes_at_once(workflow):
     bent = {
         "one": "extends: psa\nnodes:\n  classifier: {with: {backbone: resnet5O, weights: none}}\n",

@@ -18,6 +18,7 @@ from seedbed.networks.known import backbone_fault, weights_fault
 from seedbed.plan.class_groups import report_parameters
 from seedbed.plan.commands import Workflow
 from seedbed.plan.task import Task
+from seedbed.stages.import_maps import ImportParameters
 from seedbed.verbs.doctor_data import DataReport
 from seedbed.verbs.doctor_memory import memory_notes
 
@@ -50,6 +51,7 @@ def examine(
     tasks, faults = selected_tasks(workflow, name)
     for where, task in tasks.items():
         faults += [f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump())]
+        faults += [f"{where}: {fault}" for fault in import_faults(task, data.ids)]
     of_training = data.training_faults(tasks)
     faults = [*data.faults, *faults, *_added_faults(workflow, name)]
     faults += of_training if every else grouped(of_training)
@@ -128,6 +130,18 @@ def parameter_faults(values: Mapping[str, Any]) -> Iterator[str]:
     for crf in ("crf", "label_crf"):
         if values.get(crf, "none") != "none":
             yield from crf_faults(values[f"{crf}_engine"])
+
+
+def import_faults(task: Task, ids: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Files of others' maps that are missing here.
+
+    Args:
+        ids: of each split.
+    """
+    if isinstance(task.parameters, ImportParameters):
+        wanted = dict.fromkeys(i for split in task.splits for i in ids.get(split, ()))
+        if fault := task.parameters.missing([*wanted]):
+            yield fault
 
 
 def backbone_faults(backbone: str, weights: str) -> Iterator[str]:
