@@ -51,7 +51,8 @@ def test_sound(workflow):
     assert examine(workflow({})).faults == []
 
 
-def test_files_of_others_that_are_missing(workflow, tmp_path):
+def test_files_of_others_that_are_missing(workflow, tmp_path, monkeypatch):
+    monkeypatch.delenv("THEIRS", raising=False)
     cams = "cams: {stage: import_cams, with: {folder: $THEIRS/x}}"
     saliency = f"saliency: {{stage: import_saliency, with: {{folder: {tmp_path / 'maps'}}}}}"
     recipe = f"nodes: {{{cams}, {saliency}}}\n"
@@ -61,6 +62,15 @@ def test_files_of_others_that_are_missing(workflow, tmp_path):
     assert first.startswith("recipe theirs, node cams: $THEIRS/x: expected the folder of the files, but")
     assert "node saliency: " in second
     assert second.endswith("(1 of 1 images have no file)")
+
+
+def test_a_name_for_two_stages(workflow):
+    theirs = "nodes: {cams: {stage: import_cams, with: {folder: .}}}\n"
+    faults = examine(workflow({"theirs": theirs})).faults
+    assert (
+        "node name cams is used for stages dump_cams and import_cams in the selected recipes; rename one"
+        in faults
+    )
 
 
 def test_all_faults_of_recipes_at_once(workflow):

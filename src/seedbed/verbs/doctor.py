@@ -94,10 +94,11 @@ def selected_tasks(workflow: Workflow, dataset: str) -> tuple[dict[str, Task], l
 
 
 def _added_faults(workflow: Workflow, dataset: str) -> Iterator[str]:
-    """The fault of what the plan adds to the recipes: judges and reports; none for another data set."""
+    """The fault of all selected recipes together: names of nodes, judges, reports; none for another data set."""
     if dataset != workflow.config.dataset:
         return
     try:
+        _ = workflow.nodes_by_stage
         for report in workflow.reports.values():
             report.slice()
             for judgement in report.judgements.values():
