@@ -64,6 +64,16 @@ def test_files_of_others_that_are_missing(workflow, tmp_path, monkeypatch):
     assert second.endswith("(1 of 1 images have no file)")
 
 
+def test_others_files_that_may_have_been_made_with_masks(workflow):
+    theirs = "cams: {stage: import_cams, with: {folder: .}, inherited: {epoch: best mIoU}}"
+    unsaid = "saliency: {stage: import_saliency, with: {folder: .}}"
+    made = workflow({"theirs": f"nodes: {{{theirs}, {unsaid}}}\n"}, selected=["theirs"])
+    (note,) = (note for note in examine(made).notes if "inherited" in note)
+    assert note.startswith(
+        "recipe theirs, node saliency: nothing is said under `inherited`, so the ledger takes it"
+    )
+
+
 def test_a_name_for_two_stages(workflow):
     theirs = "nodes: {cams: {stage: import_cams, with: {folder: .}}}\n"
     faults = examine(workflow({"theirs": theirs})).faults

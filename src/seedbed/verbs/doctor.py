@@ -57,7 +57,12 @@ def examine(
     faults += of_training if every else grouped(of_training)
     faults += group_faults(workflow, name, data.mask_classes)
     changed = [seen.line] if any(seen.changes) else []
-    notes = [*data.notes, *changed, *memory_notes(data.largest, declaration.longest, tasks)]
+    notes = [
+        *data.notes,
+        *changed,
+        *memory_notes(data.largest, declaration.longest, tasks),
+        *import_notes(tasks),
+    ]
     return Findings(notes, list(dict.fromkeys(faults)))
 
 
@@ -143,6 +148,20 @@ def import_faults(task: Task, ids: Mapping[str, Sequence[str]]) -> Iterator[str]
         wanted = dict.fromkeys(i for split in task.splits for i in ids.get(split, ()))
         if fault := task.parameters.missing([*wanted]):
             yield fault
+
+
+def import_notes(tasks: Mapping[str, Task]) -> Iterator[str]:
+    """Others' maps of which no recipe says what masks were used in making them.
+
+    Args:
+        tasks: by the recipe and node that name them.
+    """
+    for where, task in tasks.items():
+        if isinstance(task.parameters, ImportParameters) and not task.inherited:
+            yield (
+                f"{where}: nothing is said under `inherited`, so the ledger takes it that these files were made "
+                "without masks; if that is not so, say it there"
+            )
 
 
 def backbone_faults(backbone: str, weights: str) -> Iterator[str]:
