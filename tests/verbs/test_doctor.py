@@ -70,8 +70,25 @@ def test_others_files_that_may_have_been_made_with_masks(workflow):
     made = workflow({"theirs": f"nodes: {{{theirs}, {unsaid}}}\n"}, selected=["theirs"])
     (note,) = (note for note in examine(made).notes if "inherited" in note)
     assert note.startswith(
-        "recipe theirs, node saliency: nothing is said under `inherited`, so the ledger takes it"
+        "recipe theirs, node saliency: nothing says what masks were used in making these files, and so says the ledger"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "uses"),
+    [
+        ("", ["training"]),
+        (", inherited: {epoch: best}", ["epoch"]),
+        (", with: {made_without_masks: true}", []),
+    ],
+)
+def test_the_ledger_of_others_files(workflow, said, uses):
+    """Nothing said is not the same as no masks used."""
+    made = workflow(
+        {"theirs": f"nodes: {{saliency: {{stage: import_saliency, with: {{folder: .{said}}}}}}}\n"},
+        selected=["theirs"],
+    )
+    assert list(made.graph().task("theirs", "saliency", 0).inherited) == uses
 
 
 def test_a_name_for_two_stages(workflow):

@@ -5,7 +5,8 @@
 `import_pseudo_masks` reads palette or grey PNGs of classes: 0 background, c + 1 for class c, 255 neutral. Every image
 needs its file, of the photograph's size; `seedbed doctor` names those that are missing.
 
-What masks were used in making them only their authors know: a recipe says it under `inherited`. The plan does not look
+What masks were used in making them only their authors know: a recipe says it under `inherited`, or with
+`made_without_masks: true`; otherwise the ledger says that nothing is known. The plan does not look
 into the folder, so if a file changes, remove what was imported.
 """
 
@@ -37,6 +38,9 @@ class ImportParameters(ShardedParameters):
         default="", description="folder of the files; relative to the checkout, or with ~ or $VARIABLES"
     )
     pattern: str = Field(default="", description=PATTERN)
+    made_without_masks: bool = Field(
+        default=False, description="whether it is known that no masks were used in making the files"
+    )
 
     @field_validator("pattern")
     @classmethod
@@ -51,6 +55,10 @@ class ImportParameters(ShardedParameters):
         """The folder has no default."""
         if not self.folder:
             yield "expected `folder`, where the files are, got none"
+
+    def presumed(self) -> dict[str, str]:
+        """Masks may have been used, unless somebody says that they were not."""
+        return {} if self.made_without_masks else {"training": "files of others; whether masks were used is not said"}
 
     def path(self, image_id: str) -> Path:
         """The file of an image."""

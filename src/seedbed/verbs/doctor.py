@@ -157,10 +157,10 @@ def import_notes(tasks: Mapping[str, Task]) -> Iterator[str]:
         tasks: by the recipe and node that name them.
     """
     for where, task in tasks.items():
-        if isinstance(task.parameters, ImportParameters) and not task.inherited:
+        if task.inherited and task.inherited == task.parameters.presumed():
             yield (
-                f"{where}: nothing is said under `inherited`, so the ledger takes it that these files were made "
-                "without masks; if that is not so, say it there"
+                f"{where}: nothing says what masks were used in making these files, and so says the ledger; declare it "
+                "under `inherited`, or set made_without_masks: true"
             )
 
 
