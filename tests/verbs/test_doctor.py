@@ -78,8 +78,8 @@ def test_others_files_that_may_have_been_made_with_masks(workflow):
     ("said", "uses"),
     [
         ("", ["training"]),
-        (", inherited: {epoch: best}", ["epoch"]),
-        (", with: {made_without_masks: true}", []),
+        ("}, inherited: {epoch: best", ["epoch"]),
+        (", made_without_masks: true", []),
     ],
 )
 def test_the_ledger_of_others_files(workflow, said, uses):
