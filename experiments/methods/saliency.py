@@ -1,7 +1,8 @@
 """Saliency, and regions and pseudo masks with and without it, from the results of `run.py`.
 
 `python experiments/methods/saliency.py FOLDER [DATASET]` prints one table of saliency against the masks and one of what
-follows from it, and draws some images through each step to FOLDER/saliency.jpg.
+follows from it, and draws some images through each step to FOLDER/saliency.jpg and, of the rows of P-NOC's Table 7,
+FOLDER/saliency-rows.jpg.
 """
 
 import sys
@@ -15,6 +16,7 @@ from pictures import nodes_sheet
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import AFFINITY_LABELS, SALIENCY_SCORES, Point, judgements_at
+from seedbed.plan.task import Task
 from seedbed.runtime.judging import read_judgement
 
 SALIENCY = (
@@ -31,15 +33,31 @@ LABELS = (
     *("recipe", "background", "foreground", "neutral", "right: background", "foreground"),
     *("pairs per image: foreground", "background", "negative"),
     *("right: foreground pairs", "background pairs", "negative pairs"),
-    *("refined CAM, Otsu", "best (chosen with masks)", "pseudo masks, mIoU", "precision", "recall"),
+    *(
+        "CAM, Otsu",
+        "refined CAM, Otsu",
+        "best (chosen with masks)",
+        "pseudo masks, mIoU",
+        "precision",
+        "recall",
+    ),
 )
-DRAWN = {
-    "walk": ("cams", "confident_regions", "pseudo_masks"),
-    "walk-c2am": ("saliency_priors", "confident_regions", "pseudo_masks"),
-    "walk-c2am-h": ("saliency_priors", "confident_regions", "pseudo_masks"),
-    "walk-c2am-h-poolnet": ("saliency", "confident_regions", "pseudo_masks"),
+SHEETS = {
+    "saliency.jpg": {
+        "walk": ("cams", "confident_regions", "pseudo_masks"),
+        "walk-c2am": ("saliency_priors", "confident_regions", "pseudo_masks"),
+        "walk-c2am-h": ("saliency_priors", "confident_regions", "pseudo_masks"),
+        "walk-c2am-h-poolnet": ("saliency", "confident_regions", "pseudo_masks"),
+    },
+    "saliency-rows.jpg": {
+        "row-p": ("cams", "pseudo_masks"),
+        "row-poc-ls": ("cams", "pseudo_masks"),
+        "row-poc-ls-c2am-h": ("saliency", "confident_regions", "pseudo_masks"),
+        "row-pnoc-ls": ("cams", "pseudo_masks"),
+        "row-pnoc-ls-c2am-h": ("saliency", "confident_regions", "pseudo_masks"),
+    },
 }
-"""What the picture shows, by recipe."""
+"""What the pictures show, by recipe."""
 IMAGES, HEIGHT = 8, 110
 
 
@@ -82,12 +100,10 @@ def label_rows(workflow: Workflow, dataset: str) -> Iterator[tuple[str, ...]]:
         if labels is None:
             continue
         scores = labels["scores"]
-        refined, masks = (scores_of(tasks[name], "train") for name in ("refined_cams", "pseudo_masks"))
-        otsu, best = "", ""
-        if refined:
-            threshold, mean_iou = otsu_score(tasks["refined_cams"], refined["curve"])
-            otsu = f"{mean_iou:.3f} at {threshold:.2f}"
-            best = f"{refined['best']['mean_iou']:.3f} at {refined['best']['threshold']:.2f}"
+        cams, refined, masks = (
+            scores_of(tasks[n], "train") for n in ("cams", "refined_cams", "pseudo_masks")
+        )
+        best = f"{refined['best']['mean_iou']:.3f} at {refined['best']['threshold']:.2f}" if refined else ""
         made = [masks["scores"][k] for k in ("mean_iou", "mean_precision", "mean_recall")] if masks else []
         yield (
             f"`{recipe}`",
@@ -95,8 +111,16 @@ def label_rows(workflow: Workflow, dataset: str) -> Iterator[tuple[str, ...]]:
             *(_figure(scores["pixels_right"][k]) for k in ("background", "foreground")),
             *(f"{scores['pairs'][k]:.0f}" for k in ("foreground", "background", "negative")),
             *(_figure(scores["pairs_right"][k]) for k in ("foreground", "background", "negative")),
-            *(otsu, best, *([_figure(value) for value in made] or [""] * 3)),
+            *(_at_otsu(tasks["cams"], cams), _at_otsu(tasks["refined_cams"], refined), best),
+            *([_figure(value) for value in made] or [""] * 3),
         )
+
+
+def _at_otsu(cams: Task, scored: dict[str, Any] | None) -> str:
+    if scored is None:
+        return ""
+    threshold, mean_iou = otsu_score(cams, scored["curve"])
+    return f"{mean_iou:.3f} at {threshold:.2f}"
 
 
 def _figure(value: float | None) -> str:
@@ -122,8 +146,9 @@ def main(folder: Path, name: str | None) -> int:
     for headings, rows in tables.items():
         print()
         print_rows(headings, rows)
-    drawn = {recipe: nodes for recipe, nodes in DRAWN.items() if recipe in config.recipes}
-    nodes_sheet(workflow, dataset, drawn, IMAGES, HEIGHT).save(folder / "saliency.jpg", quality=85)
+    for file, sheet in SHEETS.items():
+        drawn = {recipe: nodes for recipe, nodes in sheet.items() if recipe in config.recipes}
+        nodes_sheet(workflow, dataset, drawn, IMAGES, HEIGHT).save(folder / file, quality=85)
     return 0
 
 

@@ -95,7 +95,7 @@ def test_nothing_in_a_file_is_run(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"cam": MAPS}, "expected class → map, or keys with high_res or hr_cam; got cam"),
+        ({"cam": MAPS}, "expected class → map, or keys with high_res or hr_cam, got cam; dump"),
         (IRN | {"keys": np.array([3])}, "expected one key per map, got 1 keys and 2 maps"),
         (IRN | {"keys": np.array([3.5, 14.0])}, "expected keys that are integers, got float64"),
         (PUZZLE | {"keys": np.array([0, 4, 4])}, "expected different classes from 0"),

@@ -29,6 +29,9 @@ class Photographs:
     def labels(self, image_id: str) -> np.ndarray:
         return np.array([False, image_id == "a"])
 
+    def mask_class_ids(self, image_id: str) -> list[int]:
+        return np.flatnonzero(self.labels(image_id)).tolist()
+
 
 def imported(stage: Stage, folder: Path, **parameters: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a stage makes of a folder, and its facts."""
@@ -78,12 +81,16 @@ def test_cams(tmp_path: Path, style: str) -> None:
         ({2: CAM}, {}, r"got \[2\] \(from 0\); set `keys` if"),
         ({1: CAM.T.copy()}, {}, "a.npy: expected the photograph's size 3x2, got 2x3"),
         ({1: 2 * CAM}, {}, "a.npy: expected scores up to 1, got 2; set `normalisation: max`"),
+        ({1: CAM * np.float32(1.0000002)}, {}, r"a.npy: expected scores up to 1, got 1.00000024; set"),
+        ({}, {}, r"a.npy: expected CAMs of the classes that the labels name, \[1\], got \[\] \(from 0\)"),
+        ({10**20: CAM}, {}, r"a.npy: expected classes up to 253, got \[1(0){20}\]; number them from 0"),
     ],
 )
 def test_cams_that_do_not_fit(
     tmp_path: Path, content: dict[int, np.ndarray], parameters: dict[str, Any], message: str
 ) -> None:
     np.save(tmp_path / "a.npy", content, allow_pickle=True)
+    np.save(tmp_path / "b.npy", {}, allow_pickle=True)
     with pytest.raises(SeedbedError, match=message):
         imported(IMPORT_CAMS, tmp_path, **parameters)
 
@@ -166,6 +173,7 @@ def png_of_4_bits(levels: np.ndarray) -> bytes:
 
 
 def test_saliency_that_is_no_grey_image_or_says_nothing(tmp_path: Path) -> None:
+    png(tmp_path / "b.png", np.zeros((2, 3)))
     colours = np.zeros((2, 3, 3), np.uint8)
     colours[0, 0] = 255, 0, 0
     for mode, message in (
@@ -189,20 +197,84 @@ def test_saliency_that_is_no_grey_image_or_says_nothing(tmp_path: Path) -> None:
 
 
 def test_pseudo_masks(tmp_path: Path) -> None:
-    label_map = np.array([[0, 2, 255], [1, 0, 0]])
-    for name in "ab":
-        png(tmp_path / f"{name}.png", label_map)
+    label_map = np.array([[0, 2, 255], [2, 0, 0]])
+    png(tmp_path / "a.png", label_map)
+    png(tmp_path / "b.png", np.zeros((2, 3)))
     found, _ = imported(IMPORT_PSEUDO_MASKS, tmp_path)
     np.testing.assert_array_equal(found["a"], label_map)
-    png(tmp_path / "b.png", label_map + (label_map == 1) * 6)
+    png(tmp_path / "b.png", 7 * np.eye(2, 3))
     with pytest.raises(SeedbedError, match=r"b.png: expected 0 to 2, or 255 for neutral, got \[7\]"):
         imported(IMPORT_PSEUDO_MASKS, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("a", "message"),
+    [
+        (np.zeros((2, 3)), "no pixel of all 2 images of train-0 has a class; give"),
+        (255 * np.eye(2, 3), "no pixel of all 2 images of train-0 has a class; give"),
+        (
+            np.eye(2, 3),
+            "of train-0 that have a class, only 0% have one that the labels of their image name; give",
+        ),
+        ([[1, 1, 2], [0, 0, 0]], "that have a class, only 33% have one .* from 1 on: cat, dog"),
+    ],
+)
+def test_pseudo_masks_of_other_indices(tmp_path: Path, a: np.ndarray, message: str) -> None:
+    """Of zeros and 255, of classes counted from 0, or in another order."""
+    png(tmp_path / "a.png", np.array(a))
+    png(tmp_path / "b.png", np.zeros((2, 3)))
+    with pytest.raises(SeedbedError, match=message):
+        imported(IMPORT_PSEUDO_MASKS, tmp_path)
+
+
+def test_pseudo_masks_may_hold_other_classes(tmp_path: Path) -> None:
+    """A network predicts some that the labels do not name; images without a class have none."""
+    png(tmp_path / "a.png", np.array([[2, 2, 1], [0, 0, 0]]))
+    png(tmp_path / "b.png", np.array([[0, 0, 1], [0, 0, 0]]))
+    assert imported(IMPORT_PSEUDO_MASKS, tmp_path)[0]["a"][0].tolist() == [2, 2, 1]
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_constant_cams(tmp_path: Path, level: int) -> None:
+    np.save(tmp_path / "a.npy", {1: np.full((2, 3), level, np.float32)}, allow_pickle=True)
+    np.save(tmp_path / "b.npy", {}, allow_pickle=True)
+    with pytest.raises(
+        SeedbedError, match="the CAMs of all 2 images of train-0 are constant; dump them again"
+    ):
+        imported(IMPORT_CAMS, tmp_path)
+
+
+@pytest.mark.parametrize("stage", [IMPORT_CAMS, IMPORT_SALIENCY, IMPORT_PSEUDO_MASKS])
+def test_missing_files(tmp_path: Path, stage: Stage) -> None:
+    """One line says which is the first, what is there instead, and how many there are."""
+    ending = "npy" if stage is IMPORT_CAMS else "png"
+    (tmp_path / "A.x").touch()
+    missing = (
+        rf"a.{ending}: expected the map of an image, but there is no such file, only A.x; add it, or check "
+    )
+    with pytest.raises(SeedbedError, match=rf"{missing}.*\(2 of 2 images have no file\)"):
+        imported(stage, tmp_path)
+    for name, told in (("none", "`folder`$"), ("$UNSET", "`folder` and the variable in it$")):
+        with pytest.raises(SeedbedError, match=rf"expected the folder .* no such folder; check {told}"):
+            imported(stage, tmp_path / name)
+
+
+def test_names_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the ending of a photograph or without it; below the folder of a user."""
+    monkeypatch.setenv("HOME", "/home/me")
+    by_id, by_stem = (
+        IMPORT_SALIENCY.validate({"folder": "~/maps", "pattern": pattern}, "test")
+        for pattern in ("{id}.png", "{stem}_s.png")
+    )
+    assert str(by_id.path("x/a.jpg")) == "/home/me/maps/x/a.jpg.png"
+    assert str(by_stem.path("x/a.jpg")) == "/home/me/maps/x/a_s.png"
+    assert str(by_stem.path("2007_000032")) == "/home/me/maps/2007_000032_s.png"
 
 
 def test_the_folder_may_hold_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THEIRS", str(tmp_path))
     for name in "ab":
-        png(tmp_path / f"{name}.png", np.zeros((2, 3)))
+        png(tmp_path / f"{name}.png", 2 * np.eye(2, 3))
     assert set(imported(IMPORT_PSEUDO_MASKS, Path("$THEIRS"))[0]) == {"a", "b"}
 
 
@@ -212,6 +284,6 @@ def test_a_recipe_needs_a_folder_and_a_name_with_the_id(tmp_path: Path) -> None:
     with pytest.raises(SeedbedError, match="expected `folder`, where the files are, got none"):
         node.parameters({}, "recipe theirs, node cams")
     with pytest.raises(
-        SeedbedError, match=r"expected a file name with {id}, for instance {id}.png, got 'a.npy'"
+        SeedbedError, match=r"expected a file name with {id} or {stem}, for instance {id}.png, got 'a.npy'"
     ):
         IMPORT_CAMS.validate({"pattern": "a.npy"}, "test")

@@ -250,6 +250,13 @@ def test_one_image_per_batch_is_refused_when_the_recipe_is_planned(tmp_path: Pat
         node.parameters({}, "recipe small, node network")
 
 
+def test_an_epoch_of_a_saliency_network_can_be_asked_for(tmp_path: Path) -> None:
+    network = {"stage": "train_saliency", "with": {"keep_epochs": [1]}}
+    maps = {"stage": "dump_saliency", "from": {"saliency_network": "network@epoch1"}}
+    (tmp_path / "early.yaml").write_text(yaml.safe_dump({"nodes": {"network": network, "maps": maps}}))
+    assert RecipeBook(tmp_path).check("early").nodes["maps"].inputs["saliency_network"].epoch == 1
+
+
 def test_an_epoch_whose_salient_half_is_not_known_is_refused() -> None:
     network = StoredSaliency("none")
     network.folder = Path("network")

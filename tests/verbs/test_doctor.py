@@ -51,6 +51,55 @@ def test_sound(workflow):
     assert examine(workflow({})).faults == []
 
 
+def test_files_of_others_that_are_missing(workflow, tmp_path, monkeypatch):
+    monkeypatch.delenv("THEIRS", raising=False)
+    cams = "cams: {stage: import_cams, with: {folder: $THEIRS/x}}"
+    saliency = f"saliency: {{stage: import_saliency, with: {{folder: {tmp_path / 'maps'}}}}}"
+    recipe = f"nodes: {{{cams}, {saliency}}}\n"
+    made = workflow({"theirs": recipe}, labels="image_id,labels\na.png,cat\n", selected=["theirs"])
+    (tmp_path / "maps").mkdir()
+    first, second = examine(made, "mine").faults
+    assert first.startswith("recipe theirs, node cams: $THEIRS/x: expected the folder of the files, but")
+    assert "node saliency: " in second
+    assert second.endswith("(1 of 1 images have no file)")
+
+
+def test_others_files_that_may_have_been_made_with_masks(workflow):
+    theirs = "cams: {stage: import_cams, with: {folder: .}, inherited: {epoch: best mIoU}}"
+    unsaid = "saliency: {stage: import_saliency, with: {folder: .}}"
+    made = workflow({"theirs": f"nodes: {{{theirs}, {unsaid}}}\n"}, selected=["theirs"])
+    (note,) = (note for note in examine(made).notes if "inherited" in note)
+    assert note.startswith(
+        "recipe theirs, node saliency: nothing says what masks were used in making these files, and so says the ledger"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "uses"),
+    [
+        ("", ["training"]),
+        ("}, inherited: {epoch: best", ["epoch"]),
+        (", made_without_masks: true", []),
+    ],
+)
+def test_the_ledger_of_others_files(workflow, said, uses):
+    """Nothing said is not the same as no masks used."""
+    made = workflow(
+        {"theirs": f"nodes: {{saliency: {{stage: import_saliency, with: {{folder: .{said}}}}}}}\n"},
+        selected=["theirs"],
+    )
+    assert list(made.graph().task("theirs", "saliency", 0).inherited) == uses
+
+
+def test_a_name_for_two_stages(workflow):
+    theirs = "nodes: {cams: {stage: import_cams, with: {folder: .}}}\n"
+    faults = examine(workflow({"theirs": theirs})).faults
+    assert (
+        "node name cams is used for stages dump_cams and import_cams in the selected recipes; rename one"
+        in faults
+    )
+
+
 def test_all_faults_of_recipes_at_once(workflow):
     bent = {
         "one": "extends: psa\nnodes:\n  classifier: {with: {backbone: resnet5O, weights: none}}\n",

@@ -47,7 +47,7 @@ MEANINGS: dict[str, Meaning] = {
         Meaning("classification", FORMS["vectors"], "classification", score="classification", truth="labels"),
         Meaning("subcategories", FORMS["table"], "sub-categories"),
         Meaning("cams", FORMS["maps"], "CAM", score="cam"),
-        Meaning("saliency_network", FORMS["networks"], "saliency network"),
+        Meaning("saliency_network", FORMS["networks"], "saliency network", keeps_epochs=True),
         Meaning("saliency", FORMS["maps"], "saliency"),
         Meaning("regions", FORMS["label_maps"], "confident regions", score="regions"),
         Meaning("affinitynet", FORMS["networks"], "AffinityNet", keeps_epochs=True),

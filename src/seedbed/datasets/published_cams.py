@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from jaxtyping import Float32, Shaped
 
+from seedbed.datasets.files import MOST_CLASSES
 from seedbed.datasets.plain_pickle import NotPlainError, PickleReader, from_buffer, pickle_of, read_with
 from seedbed.errors import SeedbedError
 from seedbed.labels import MOST_PIXELS
@@ -57,8 +58,8 @@ def read_cams(
         raise SeedbedError(f"{path}: not a readable file of CAMs ({system_reason(error)})") from None
     except ValueError as error:
         raise SeedbedError(
-            f"{path}: expected a dict of CAMs as PSA, IRN or Puzzle-CAM write it ({error}); nothing else is read, "
-            "because unpickling would run what is in it"
+            f"{path}: expected a dict of CAMs as PSA, IRN or Puzzle-CAM write it ({error}); save it in one of these "
+            "forms: nothing else is read, because unpickling would run what is in it"
         ) from None
     try:
         ids, maps = _classes_and_maps(content, keys)
@@ -73,23 +74,29 @@ def _classes_and_maps(content: Mapping[str | int, np.ndarray], keys: Keys) -> tu
         if not all(isinstance(key, int) and found.ndim == 2 for key, found in content.items()):
             names = ", ".join(sorted(map(str, content)))
             raise ValueError(
-                f"expected class → map, or keys with {' or '.join(FULL)}; got {names or 'nothing'}"
+                f"expected class → map, or keys with {' or '.join(FULL)}, got {names or 'nothing'}; dump the CAMs "
+                "in one of these forms, with classes as numbers"
             )
         if len({found.shape for found in content.values()}) > 1:
             raise ValueError("expected maps of one size; dump the CAMs again")
+        if any(abs(int(key)) > MOST_CLASSES for key in content):
+            raise ValueError(f"expected classes up to {MOST_CLASSES}, got {[*content]}; number them from 0")
         ids = np.array([int(key) for key in content], np.int64) - (keys == "from_1")
         maps = np.stack(list(content.values())) if content else np.zeros((0, 1, 1), np.float32)
         return _checked(ids, maps)
     full = [name for name in FULL if name in content]
     if len(full) != 1:
         raise ValueError(
-            f"expected one of {' and '.join(FULL)} beside keys, got {', '.join(map(str, content))}"
+            f"expected one of {' and '.join(FULL)} beside keys, got {', '.join(map(str, content))}; dump the CAMs "
+            "at the image's size under one of these names"
         )
     if not np.issubdtype(content["keys"].dtype, np.integer):
-        raise ValueError(f"expected keys that are integers, got {content['keys'].dtype}")
+        raise ValueError(f"expected keys that are integers, got {content['keys'].dtype}; save them as int64")
     ids, maps = content["keys"].ravel().astype(np.int64), content[full[0]]
     if maps.ndim != 3:
-        raise ValueError(f"expected {full[0]} as [classes height width], got {list(maps.shape)}")
+        raise ValueError(
+            f"expected {full[0]} as [classes height width], got {list(maps.shape)}; dump the CAMs again"
+        )
     has_background = len(ids) == len(maps) + 1 and ids[0] == 0
     ids = ids[1:] if has_background else ids
     counted = keys if keys != "by_style" else "from_1" if has_background else "from_0"
@@ -98,7 +105,9 @@ def _classes_and_maps(content: Mapping[str | int, np.ndarray], keys: Keys) -> tu
 
 def _checked(ids: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(ids) != len(maps):
-        raise ValueError(f"expected one key per map, got {len(ids)} keys and {len(maps)} maps")
+        raise ValueError(
+            f"expected one key per map, got {len(ids)} keys and {len(maps)} maps; dump the CAMs again"
+        )
     if len(set(ids.tolist())) < len(ids) or (len(ids) and ids.min() < 0):
         raise ValueError(f"expected different classes from 0, got {ids.tolist()}; set `keys`")
     if not (np.isfinite(maps).all() and (not maps.size or maps.min() >= 0)):

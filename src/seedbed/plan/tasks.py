@@ -190,7 +190,8 @@ class TaskGraph:
         assert node.stage is not None
         where = f"recipe {recipe.name}, node {node.name}"
         parameters = self._parameters(recipe, node)
-        inherited = {**node.inherited, **self._inherited_by_settings(node)}
+        declared = {**node.inherited, **self._inherited_by_settings(node)}
+        inherited = declared or dict(parameters.presumed())
         if parameters.uses_regions():
             if regions != self._own_regions(recipe, parameters):
                 inherited.pop("threshold", None)  # it is about the recipe's own pair, not a sweep's

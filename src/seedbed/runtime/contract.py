@@ -58,6 +58,10 @@ class Parameters(BaseModel):
         """Whether a threshold follows from the inputs, so that a note on an inherited one does not apply."""
         return False
 
+    def presumed(self) -> Mapping[str, str]:
+        """Uses of masks, with notes, that the ledger states where nobody declares any."""
+        return {}
+
     def asks(self) -> Mapping[str, str]:
         """What the network given as an input must offer (`MethodEntry.offers`), by input."""
         return {}

@@ -18,6 +18,7 @@ from seedbed.networks.known import backbone_fault, weights_fault
 from seedbed.plan.class_groups import report_parameters
 from seedbed.plan.commands import Workflow
 from seedbed.plan.task import Task
+from seedbed.stages.import_maps import ImportParameters
 from seedbed.verbs.doctor_data import DataReport
 from seedbed.verbs.doctor_memory import memory_notes
 
@@ -50,12 +51,18 @@ def examine(
     tasks, faults = selected_tasks(workflow, name)
     for where, task in tasks.items():
         faults += [f"{where}: {fault}" for fault in parameter_faults(task.parameters.model_dump())]
+        faults += [f"{where}: {fault}" for fault in import_faults(task, data.ids)]
     of_training = data.training_faults(tasks)
     faults = [*data.faults, *faults, *_added_faults(workflow, name)]
     faults += of_training if every else grouped(of_training)
     faults += group_faults(workflow, name, data.mask_classes)
     changed = [seen.line] if any(seen.changes) else []
-    notes = [*data.notes, *changed, *memory_notes(data.largest, declaration.longest, tasks)]
+    notes = [
+        *data.notes,
+        *changed,
+        *memory_notes(data.largest, declaration.longest, tasks),
+        *import_notes(tasks),
+    ]
     return Findings(notes, list(dict.fromkeys(faults)))
 
 
@@ -92,10 +99,11 @@ def selected_tasks(workflow: Workflow, dataset: str) -> tuple[dict[str, Task], l
 
 
 def _added_faults(workflow: Workflow, dataset: str) -> Iterator[str]:
-    """The fault of what the plan adds to the recipes: judges and reports; none for another data set."""
+    """The fault of all selected recipes together: names of nodes, judges, reports; none for another data set."""
     if dataset != workflow.config.dataset:
         return
     try:
+        _ = workflow.nodes_by_stage
         for report in workflow.reports.values():
             report.slice()
             for judgement in report.judgements.values():
@@ -128,6 +136,32 @@ def parameter_faults(values: Mapping[str, Any]) -> Iterator[str]:
     for crf in ("crf", "label_crf"):
         if values.get(crf, "none") != "none":
             yield from crf_faults(values[f"{crf}_engine"])
+
+
+def import_faults(task: Task, ids: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Files of others' maps that are missing here.
+
+    Args:
+        ids: of each split.
+    """
+    if isinstance(task.parameters, ImportParameters):
+        wanted = dict.fromkeys(i for split in task.splits for i in ids.get(split, ()))
+        if fault := task.parameters.missing([*wanted]):
+            yield fault
+
+
+def import_notes(tasks: Mapping[str, Task]) -> Iterator[str]:
+    """Others' maps of which no recipe says what masks were used in making them.
+
+    Args:
+        tasks: by the recipe and node that name them.
+    """
+    for where, task in tasks.items():
+        if task.inherited and task.inherited == task.parameters.presumed():
+            yield (
+                f"{where}: nothing says what masks were used in making these files, and so says the ledger; declare it "
+                "under `inherited`, or set made_without_masks: true"
+            )
 
 
 def backbone_faults(backbone: str, weights: str) -> Iterator[str]:
