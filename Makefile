@@ -6,15 +6,16 @@ BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 export OMP_WAIT_POLICY := PASSIVE
 
-# What torch can be imported and run on a CPU without, 1.5 GB; `make … GPU=1` installs it for other machines that have GPUs.
-GPU ?= $(wildcard /dev/nvidiactl)
-LEFT_OUT := $(if $(GPU),,triton cuda-bindings cuda-pathfinder nvidia-cuda-cccl nvidia-cuda-cupti nvidia-cusolver \
+# Packages that torch can do without on a CPU, 1.5 GB; `make … WITH_GPU=1` installs them for other machines that have GPUs.
+WITH_GPU ?= $(wildcard /dev/nvidiactl /dev/dxg $(VENV)/.installed-gpu)
+LEFT_OUT := $(if $(WITH_GPU),,triton cuda-bindings cuda-pathfinder nvidia-cuda-cccl nvidia-cuda-cupti nvidia-cusolver \
 	nvidia-nvjitlink nvidia-nvtx)
-STAMP := $(VENV)/.installed$(if $(GPU),-gpu)
+STAMP := $(VENV)/.installed$(if $(WITH_GPU),-gpu)
 
 .PHONY: install demo test soak check generate bench lock clean
 
 PIP := $(BIN)/python -m pip install --quiet --no-deps --require-hashes
+BESIDE := beside=$$!; trap 'kill $$beside 2>/dev/null' EXIT INT TERM;
 
 # What the other targets do first. Two pips install twice as fast on two cores, and both cores compile.
 install: $(STAMP)
@@ -22,7 +23,7 @@ install: $(STAMP)
 # The chain on composites, with a sweep of 2 pairs; then the score of each node and the path of the report page.
 # Without a GPU, as many trainings at once as there are cores.
 demo: $(STAMP)
-	snakemake all sweep --cores $(CORES) $(if $(GPU),,--resources gpu=$(CORES))
+	snakemake all sweep --cores $(CORES) $(if $(WITH_GPU),,--resources gpu=$(CORES))
 	seedbed scores --sweep
 	seedbed scores
 
@@ -59,15 +60,17 @@ bench: $(STAMP)
 	python -m pip install --quiet --no-deps --require-hashes -r envs/requirements-bench.lock
 	python benchmarks/run_all.py
 
+# compileall fails at templates that some packages ship as .py; what really cannot be compiled fails when it is imported.
 $(STAMP): envs/requirements.lock envs/requirements-crf.lock pyproject.toml
+	@echo "installing into $(VENV): more than 5 GB, some minutes"
 	$(PYTHON) -m venv $(VENV)
 	awk -v left_out=" $(LEFT_OUT) " -v parts=$(VENV)/requirements- '/^[a-z]/ {split($$1, name, "=="); \
 		part = parts (name[1] ~ /^(nvidia|torch)/ ? "torch" : "other") ".lock"} !index(left_out, " " name[1] " ") {print > part}' \
 		envs/requirements.lock
-	$(PIP) --no-compile -r $(VENV)/requirements-torch.lock & $(PIP) --no-compile -r $(VENV)/requirements-other.lock && wait $$!
+	$(PIP) --no-compile -r $(VENV)/requirements-torch.lock & $(BESIDE) $(PIP) --no-compile -r $(VENV)/requirements-other.lock && wait $$beside
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib/python*/site-packages >$(VENV)/compileall.log || true # Some packages hold templates, too.
-	$(BIN)/python -m seedbed.compile_kernels & $(PIP) --no-build-isolation -r envs/requirements-crf.lock && wait $$!
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib/python*/site-packages >$(VENV)/compileall.log || true
+	$(BIN)/python -m seedbed.compile_kernels & $(BESIDE) $(PIP) --no-build-isolation -r envs/requirements-crf.lock && wait $$beside
 	touch $@
 
 # Needs uv; the lock carries pins and hashes, no addresses.

@@ -1,4 +1,4 @@
-"""CPU seconds of each stage of `psa`, of an older commit and of this one, command by command in turn.
+"""CPU seconds of each stage of `psa`, of an older commit and of the last one, command by command in turn.
 
     python benchmarks/chain.py [--before 57d7220] [--images 60] [--keep FOLDER]
 
@@ -32,8 +32,12 @@ TRAINING = ("train_classifier", "train_affinitynet", "train_segmenter")
 
 def checkout(commit: str, folder: Path, data: Path) -> list[list[str]]:
     """Take out a commit, let it run `psa` on the data, and return the commands."""
-    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+    found = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=False)
+    if found.returncode:
+        sys.exit(
+            f"expected commit {commit} in the history: {found.stderr.decode().strip()}; git fetch --unshallow"
+        )
+    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as files:
         files.extractall(folder, filter="data")
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())["settings"][LIKE]
     params = {
@@ -92,10 +96,12 @@ def seconds_of(command: Sequence[str], folder: Path) -> float:
 def subset(target: Path, images: int) -> None:
     """The photographs and masks of voc-animals, with lists of every n-th image."""
     source = Path(os.environ["SEEDBED_TEST_DATA"]) / "voc-animals"
-    shutil.copytree(source, target, copy_function=shutil.copyfile)
+    shutil.copytree(source, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
     for split, name, count in (("train300", "some", images), ("val", "others", images // 2)):
         ids = (source / LISTS / f"{split}.txt").read_text().split()
-        (target / LISTS / f"{name}.txt").write_text("\n".join(ids[:: len(ids) // count][:count]) + "\n")
+        (target / LISTS / f"{name}.txt").write_text(
+            "\n".join(ids[:: max(1, len(ids) // count)][:count]) + "\n"
+        )
 
 
 def main() -> None:

@@ -2,9 +2,9 @@
 
     python benchmarks/training_threads.py [--threads 2] [--crop 128] [--batch 8]
 
-Seconds of the main thread are what the clock shows on an idle machine, since idle threads sleep
-(OMP_WAIT_POLICY=PASSIVE); unlike the clock, they hardly depend on what runs beside. The second row is all the
-CPU time, which more threads should not raise.
+Seconds of the main thread are the least that the clock can show on an idle machine: waiting for the other threads,
+which sleep (OMP_WAIT_POLICY=PASSIVE), is not in them. Unlike the clock, they hardly depend on what runs beside. The
+second row is all the CPU time, which more threads should not raise.
 """
 
 import argparse

@@ -1,11 +1,12 @@
 """The terminal while a run goes on, from a recording: by util-linux' `script`, or what the run writes into a file.
 
-`snakemake 2> run.txt; python docs/draw_terminal.py run.txt` writes docs/figures/terminal.png: the lines that were there
+`make demo 2> run.txt; python docs/draw_terminal.py run.txt` writes docs/figures/terminal.png: the lines that were there
 when a share of the jobs had finished, and below them what ran then.
 """
 
 import argparse
 import re
+import sys
 from pathlib import Path
 
 from matplotlib import get_data_path
@@ -45,6 +46,8 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.5, help="share of the jobs that had finished")
     options = parser.parse_args()
     lines = screen(options.recording.read_text(errors="replace"), options.share)
+    if not any(lines):
+        sys.exit(f"{options.recording}: no line of a run in it")
     font = ImageFont.truetype(str(FONT), SIZE)
     width = round(max(font.getlength(line) for line in lines)) + 2 * MARGIN
     picture = Image.new("RGB", (width, len(lines) * LINE + 2 * MARGIN), PAPER)

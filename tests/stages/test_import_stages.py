@@ -210,8 +210,8 @@ def test_pseudo_masks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("a", "message"),
     [
-        (np.zeros((2, 3)), "no pixel of all 2 images of train-0 has a class; give"),
-        (255 * np.eye(2, 3), "no pixel of all 2 images of train-0 has a class; give"),
+        (np.zeros((2, 3)), "no pixel of the images of train-0 that have labels has a class; give"),
+        (255 * np.eye(2, 3), "no pixel of the images of train-0 that have labels has a class; give"),
         (
             np.eye(2, 3),
             "of train-0 that have a class, only 0% have one that the labels of their image name; give",
@@ -252,7 +252,7 @@ def test_missing_files(tmp_path: Path, stage: Stage) -> None:
     missing = (
         rf"a.{ending}: expected the map of an image, but there is no such file, only A.x; add it, or check "
     )
-    with pytest.raises(SeedbedError, match=rf"{missing}.*\(2 of 2 images have no file\)"):
+    with pytest.raises(SeedbedError, match=rf"{missing}.*\(files missing: 2 of 2\)"):
         imported(stage, tmp_path)
     for name, told in (("none", "`folder`$"), ("$UNSET", "`folder` and the variable in it$")):
         with pytest.raises(SeedbedError, match=rf"expected the folder .* no such folder; check {told}"):

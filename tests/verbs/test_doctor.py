@@ -61,7 +61,7 @@ def test_files_of_others_that_are_missing(workflow, tmp_path, monkeypatch):
     first, second = examine(made, "mine").faults
     assert first.startswith("recipe theirs, node cams: $THEIRS/x: expected the folder of the files, but")
     assert "node saliency: " in second
-    assert second.endswith("(1 of 1 images have no file)")
+    assert second.endswith("(files missing: 1 of 1)")
 
 
 def test_others_files_that_may_have_been_made_with_masks(workflow):
@@ -70,7 +70,7 @@ def test_others_files_that_may_have_been_made_with_masks(workflow):
     made = workflow({"theirs": f"nodes: {{{theirs}, {unsaid}}}\n"}, selected=["theirs"])
     (note,) = (note for note in examine(made).notes if "inherited" in note)
     assert note.startswith(
-        "recipe theirs, node saliency: nothing says what masks were used in making these files, and so says the ledger"
+        "recipe theirs, node saliency: nothing says what masks were used in making these files, so the ledger says"
     )
 
 

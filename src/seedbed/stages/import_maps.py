@@ -5,7 +5,7 @@
 `import_pseudo_masks` reads palette or grey PNGs of classes: 0 background, c + 1 for class c, 255 neutral. Every image
 needs its file, of the photograph's size; `seedbed doctor` names those that are missing.
 
-What masks were used in making them only their authors know: a recipe says it under `inherited`, or with
+Only their authors know what masks were used in making them: a recipe says it under `inherited`, or with
 `made_without_masks: true`; otherwise the ledger says that nothing is known. The plan does not look
 into the folder, so if a file changes, remove what was imported.
 """
@@ -58,7 +58,11 @@ class ImportParameters(ShardedParameters):
 
     def presumed(self) -> dict[str, str]:
         """Masks may have been used, unless somebody says that they were not."""
-        return {} if self.made_without_masks else {"training": "files of others; whether masks were used is not said"}
+        return (
+            {}
+            if self.made_without_masks
+            else {"training": "files of others; whether masks were used is not said"}
+        )
 
     def path(self, image_id: str) -> Path:
         """The file of an image."""
@@ -82,7 +86,7 @@ class ImportParameters(ShardedParameters):
             return None
         return (
             f"{missing[0]}: expected the map of an image, but there is no such file{named_otherwise(missing[0])}; add "
-            f"it, or check `folder` and `pattern` ({len(missing)} of {len(image_ids)} images have no file)"
+            f"it, or check `folder` and `pattern` (files missing: {len(missing)} of {len(image_ids)})"
         )
 
     @property
@@ -216,20 +220,19 @@ def run_pseudo_masks(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height 
             raise SeedbedError(
                 f"{path}: expected 0 to {classes}, or {IGNORE} for neutral, got {unknown[:5]}; map the indices first"
             )
-        pixels = np.bincount(label_map.ravel(), minlength=IGNORE)[1 : classes + 1]
-        present = job.dataset.mask_class_ids(image_id)
-        counts, named = counts + int(pixels.sum()), named + int(pixels[present].sum())
-        labelled = labelled or bool(present)
+        if present := job.dataset.mask_class_ids(image_id):
+            pixels = np.bincount(label_map.ravel(), minlength=IGNORE)[1 : classes + 1]
+            counts, named, labelled = counts + int(pixels.sum()), named + int(pixels[present].sum()), True
         yield image_id, label_map
     if labelled and not counts:
         raise SeedbedError(
-            f"{parameters.folder}: no pixel of all {len(job.image_ids)} images of {job.shard} has a class; give label "
+            f"{parameters.folder}: no pixel of the images of {job.shard} that have labels has a class; give label "
             "maps with c + 1 for class c (from 0)"
         )
     if 2 * named < counts:
         raise SeedbedError(
-            f"{parameters.folder}: of the pixels of {job.shard} that have a class, only {named / counts:.0%} have one "
-            f"that the labels of their image name; give label maps with 0 for background, and from 1 on: "
+            f"{parameters.folder}: of the pixels of labelled images of {job.shard} that have a class, only "
+            f"{named / counts:.0%} have one that the labels of their image name; give label maps with 0 for background, and from 1 on: "
             f"{', '.join(job.classes)}"
         )
 

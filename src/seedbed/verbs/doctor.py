@@ -159,8 +159,8 @@ def import_notes(tasks: Mapping[str, Task]) -> Iterator[str]:
     for where, task in tasks.items():
         if task.inherited and task.inherited == task.parameters.presumed():
             yield (
-                f"{where}: nothing says what masks were used in making these files, and so says the ledger; declare it "
-                "under `inherited`, or set made_without_masks: true"
+                f"{where}: nothing says what masks were used in making these files, so the ledger says that it is not "
+                "known; declare it under `inherited`, or set made_without_masks: true"
             )
 
 
