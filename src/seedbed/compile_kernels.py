@@ -5,6 +5,8 @@ the first jobs would each compile the same kernels at the same time. Here each i
 types and the numbers of labels that stages have.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from seedbed.cam.rebuild import full_resolution
@@ -34,5 +36,13 @@ def compile_kernels() -> None:
     TransitionTable.empty(THRESHOLDS).add(scores, scores)
 
 
+def remove_compiled() -> None:
+    """Remove what numba keeps: it sees a change of a kernel's own file, but not of a file that the kernel calls."""
+    for pattern in ("*.nbi", "*.nbc"):
+        for kept in Path(__file__).parent.rglob(pattern):
+            kept.unlink(missing_ok=True)
+
+
 if __name__ == "__main__":
+    remove_compiled()
     compile_kernels()
