@@ -216,7 +216,7 @@ def test_pseudo_masks(tmp_path: Path) -> None:
             np.eye(2, 3),
             "of train-0 that have a class, only 0% have one that the labels of their image name; give",
         ),
-        ([[1, 1, 2], [0, 0, 0]], "that have a class, only 33% have one .* from 1 on: cat, dog"),
+        ([[1, 1, 2], [0, 0, 0]], "that have a class, only 33% have one .* from 1 on, cat, dog"),
     ],
 )
 def test_pseudo_masks_of_other_indices(tmp_path: Path, a: np.ndarray, message: str) -> None:

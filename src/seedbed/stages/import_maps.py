@@ -232,8 +232,8 @@ def run_pseudo_masks(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height 
     if 2 * named < counts:
         raise SeedbedError(
             f"{parameters.folder}: of the pixels of labelled images of {job.shard} that have a class, only "
-            f"{named / counts:.0%} have one that the labels of their image name; give label maps with 0 for background, "
-            "and from 1 on: "
+            f"{named / counts:.0%} have one that the labels of their image name; give label maps with 0 for background "
+            "and, from 1 on, "
             f"{', '.join(job.classes)}"
         )
 
