@@ -47,7 +47,7 @@ def test_a_file_that_is_no_recipe_is_one_line_at_once(tmp_path: Path, text: str,
     start = time.process_time()
     with pytest.raises(SeedbedError, match=problem) as caught:
         load_yaml(tmp_path / "x.yaml")
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 3
     assert "\n" not in str(caught.value)
 
 
