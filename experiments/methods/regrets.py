@@ -2,82 +2,55 @@
 
 `python experiments/methods/regrets.py FOLDER...` takes folders that `run.py` was given. A regret is the best mean IoU
 of a node's curve less the one at the threshold next to the choice; the last rows are their median and the worst.
-`--without RECIPE:RNG...` leaves out what the criteria were developed on.
+`--without OWNER:RNG...` leaves out what the criteria were developed on.
 """
 
 import argparse
-import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
+import pandas as pd
 from measured import print_rows, workflow_of
 
 from seedbed.errors import SeedbedError
-from seedbed.metrics.regret import nearest, regret
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import CHOICES, SCORES, Point, judgements_at
-from seedbed.runtime.background_criteria import CRITERIA
-from seedbed.runtime.judging import read_judgement
+from seedbed.report.choices import score_frame
+from seedbed.report.results import Results, read_judged
+
+SWEEP = ["owner", "rng", "node", "best_mean_iou", "best_score"]
 
 
-class Sweep(NamedTuple):
-    """The curve of one node, and what each criterion's choice on it costs; None where it chose nothing."""
-
-    recipe: str
-    rng: int
-    node: str
-    best: float
-    best_score: float
-    regrets: dict[str, float | None]
-
-
-def sweeps(workflow: Workflow) -> Iterator[Sweep]:
-    """Every node of maps that has both its curve and its choices; nodes that recipes share appear once."""
-    seen: set[tuple[str, str]] = set()
-    for recipe in workflow.config.recipes:
-        for rng in workflow.config.rngs:
-            found = [j for j in judgements_at(workflow.graph(), Point(recipe, rng)) if j.path.exists()]
-            curves = {(j.task.key, j.split): j for j in found if j.judge == SCORES}
-            for judged in found:
-                place = (judged.task.key, judged.split)
-                if judged.judge != CHOICES or place in seen or place not in curves:
-                    continue
-                seen.add(place)
-                scored = read_judgement(curves[place].path).content
-                yield Sweep(
-                    *(recipe, rng, judged.task.name),
-                    *(scored["best"]["mean_iou"], scored["best"]["threshold"]),
-                    regrets_of(scored["curve"], read_judgement(judged.path).content["scores"]),
-                )
-
-
-def regrets_of(
-    curve: list[dict[str, float]], choices: dict[str, dict[str, float | None]]
-) -> dict[str, float | None]:
-    """The regret of each criterion."""
-    values = np.array([point["mean_iou"] for point in curve], np.float64)
-    thresholds = [point["threshold"] for point in curve]
-    chosen = {name: choices[name]["background_score"] for name in CRITERIA}
-    return {
-        name: None if score is None else regret(values, nearest(thresholds, score))
-        for name, score in chosen.items()
-    }
-
-
-def table(found: list[Sweep]) -> Iterator[tuple[str, ...]]:
-    """One row per sweep, then median and worst of each criterion."""
-    for one in found:
-        yield (
-            *(f"`{one.recipe}`", str(one.rng), one.node, f"{one.best:.3f} at {one.best_score:.2f}"),
-            *("" if value is None else f"{value:.3f}" for value in one.regrets.values()),
+def choices(workflow: Workflow) -> pd.DataFrame:
+    """The report page's rows of every choice with a regret, of what the folder holds so far."""
+    config, graph = workflow.config, workflow.graph()
+    points = [Point(recipe, rng) for recipe in config.recipes for rng in config.rngs]
+    paths = {j.path: j.judge for point in points for j in judgements_at(graph, point) if j.path.exists()}
+    judged = {
+        judge: tuple(
+            read_judged(workflow.results, str(path.relative_to(workflow.results)))
+            for path, found in paths.items()
+            if found == judge
         )
-    columns = [[one.regrets[name] for one in found] for name in CRITERIA]
-    numbers = [[value for value in column if value is not None] for column in columns]
-    for title, summary in (("median", statistics.median), ("worst", max)):
-        yield (title, "", "", "", *(f"{summary(column):.3f}" if column else "" for column in numbers))
+        for judge in (SCORES, CHOICES)
+    }
+    rows = score_frame(Results(config.dataset, "", {}, {}, judged))
+    return rows[rows["best_mean_iou"].notna()]
+
+
+def table(found: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """One row per sweep, then median and worst of each criterion."""
+    found = found.drop_duplicates([*SWEEP, "criterion"])  # folders may share results
+    regrets = found.pivot(index=SWEEP, columns="criterion", values="regret")[found["criterion"].unique()]
+    for (owner, rng, node, best, score), values in regrets.astype(float).iterrows():
+        yield (f"`{owner}`", str(rng), node, f"{best:.3f} at {score:.2f}", *_figures(values))
+    for title, values in (("median", regrets.median()), ("worst", regrets.max())):
+        yield (title, "", "", "", *_figures(values))
+
+
+def _figures(values: pd.Series) -> Iterator[str]:
+    return ("" if pd.isna(value) else f"{value:.3f}" for value in values)
 
 
 def main() -> int:
@@ -86,22 +59,18 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
-    parser.add_argument("--without", nargs="+", default=[], metavar="RECIPE:RNG", help="for instance psa:0")
+    parser.add_argument("--without", nargs="+", default=[], metavar="OWNER:RNG", help="for instance psa:0")
     options = parser.parse_args()
     try:
-        every = [one for folder in options.folders for one in sweeps(workflow_of(folder))]
+        found = pd.concat([choices(workflow_of(folder)) for folder in options.folders])
     except SeedbedError as error:
         print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
         return 1
-    found = [one for one in every if f"{one.recipe}:{one.rng}" not in options.without]
-    if not found:
-        print(
-            "no node has both scores and choices yet; go on with experiments/methods/run.py", file=sys.stderr
-        )
+    found = found[~(found["owner"] + ":" + found["rng"].astype(str)).isin(options.without)]
+    if found.empty:
+        print("no node has scores and choices yet; go on with experiments/methods/run.py", file=sys.stderr)
         return 1
-    print_rows(
-        ("recipe", "rng", "node", "best", *(criterion.title for criterion in CRITERIA.values())), table(found)
-    )
+    print_rows(("owner", "rng", "node", "best", *found["criterion"].unique()), table(found))
     return 0
 
 
