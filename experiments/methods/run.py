@@ -9,6 +9,8 @@ seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family. 
 experiments/saliency needs those of experiments/puzzle_family, experiments/levers those of three more. `--dataset NAME`
 takes another data set of that params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
 
+`--sweep` runs the recipes at all thresholds of that params.yaml, as `snakemake sweep` does, and makes the page.
+
 `--forks` runs the commands without Snakemake (`forks.py`), `--on-gpu` of them at once on one GPU, and no longer than
 `--seconds`.
 """
@@ -77,6 +79,11 @@ def points(config: RunConfig) -> dict[str, list[tuple[str, int]]]:
     return {config.dataset: published, f"{config.dataset}-frozen": [*product(FROZEN, [first])]}
 
 
+def snakemake(cores: int) -> list[str]:
+    """The command without its targets."""
+    return ["snakemake", "--cores", str(cores), "--quiet", "progress", "--keep-going"]
+
+
 def main() -> int:
     """Set up the folder and make the scores of each data set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -87,6 +94,7 @@ def main() -> int:
     parser.add_argument("--rngs", nargs="+", type=int, metavar="N", help="only these of params.yaml")
     parser.add_argument("--dataset", metavar="NAME", help="another data set of params.yaml")
     parser.add_argument("--to", metavar="NODE", help="judge this node, too, and all that it is made from")
+    parser.add_argument("--sweep", action="store_true", help="everything at params.yaml's thresholds, and the page")
     parser.add_argument("--forks", action="store_true", help="without Snakemake, --cores commands at once")
     parser.add_argument("--on-gpu", type=int, default=4, help="with --forks: commands at once on the GPU")
     parser.add_argument("--seconds", type=float, default=math.inf, help="with --forks: end what runs then")
@@ -106,6 +114,11 @@ def main() -> int:
     name = arguments.dataset or config.dataset
     if name not in config.datasets:
         parser.error(unknown_name("data set", name, config.datasets))
+    if arguments.sweep:
+        chosen = {"dataset": name, "recipes": sorted(selected), "rngs": sorted(rngs)}
+        command = [*snakemake(arguments.cores), *options, "--config"]
+        command += [f"{key}={value}".replace("'", "") for key, value in chosen.items()]
+        return subprocess.run([*command, "--", "sweep"], check=False).returncode
     here = experiments == [HERE] and arguments.dataset is None
     every = points(config) if here else {name: [*product(config.recipes, config.rngs)]}
     for dataset, found in every.items():
@@ -124,15 +137,7 @@ def main() -> int:
             if missed:
                 return 1
             continue
-        command = [
-            "snakemake",
-            "--cores",
-            str(arguments.cores),
-            "--quiet",
-            "progress",
-            "--keep-going",
-            *options,
-        ]
+        command = [*snakemake(arguments.cores), *options]
         command += ["--config", f"dataset={dataset}", "--", *sorted(map(str, wanted))]
         done = subprocess.run(command, check=False)
         if done.returncode:
