@@ -33,7 +33,7 @@ def nodes_sheet(
     ]
     data = open_dataset(dataset, graph.declaration)
     lines = []
-    for image_id in shown_images(data, images):
+    for image_id in shown_images(data, "train", images):
         photo, truth = np.array(data.image(image_id)), data.mask(image_id)
         assert truth is not None
         cells = [
@@ -46,9 +46,9 @@ def nodes_sheet(
     return cells_sheet(["photograph", *(title for title, *_ in opened), "truth"], lines, height)
 
 
-def shown_images(data: Any, count: int) -> list[str]:
-    """Training images with a class, evenly spread."""
-    ids = [image_id for image_id in data.image_ids("train") if data.labels(image_id).sum()]
+def shown_images(data: Any, split: str, count: int) -> list[str]:
+    """Images with a class, evenly spread."""
+    ids = [image_id for image_id in data.image_ids(split) if data.labels(image_id).sum()]
     return ids[:: max(1, len(ids) // count)][:count]
 
 

@@ -2,7 +2,7 @@
 
 `python experiments/methods/regrets.py FOLDER...` takes folders that `run.py` was given. A regret is the best mean IoU
 of a node's curve less the one at the threshold next to the choice; the last rows are their median and the worst.
-`--without OWNER:RNG...` leaves out what the criteria were developed on.
+`--without OWNER:RNG...` leaves out what the criteria were developed on; `--scores` prints mean IoUs instead of regrets.
 """
 
 import argparse
@@ -39,12 +39,14 @@ def choices(workflow: Workflow) -> pd.DataFrame:
     return rows[rows["best_mean_iou"].notna()]
 
 
-def table(found: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    """One row per sweep, then median and worst of each criterion."""
+def table(found: pd.DataFrame, value: str) -> Iterator[tuple[str, ...]]:
+    """One row per sweep; of regrets then median and worst of each criterion."""
     found = found.drop_duplicates([*SWEEP, "criterion"])  # folders may share results
-    regrets = found.pivot(index=SWEEP, columns="criterion", values="regret")[found["criterion"].unique()]
+    regrets = found.pivot(index=SWEEP, columns="criterion", values=value)[found["criterion"].unique()]
     for (owner, rng, node, best, score), values in regrets.astype(float).iterrows():
         yield (f"`{owner}`", str(rng), node, f"{best:.3f} at {score:.2f}", *_figures(values))
+    if value != "regret":
+        return
     for title, values in (("median", regrets.median()), ("worst", regrets.max())):
         yield (title, "", "", "", *_figures(values))
 
@@ -60,6 +62,7 @@ def main() -> int:
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--without", nargs="+", default=[], metavar="OWNER:RNG", help="for instance psa:0")
+    parser.add_argument("--scores", dest="value", action="store_const", const="mean_iou", default="regret")
     options = parser.parse_args()
     try:
         found = pd.concat([choices(workflow_of(folder)) for folder in options.folders])
@@ -70,7 +73,7 @@ def main() -> int:
     if found.empty:
         print("no node has scores and choices yet; go on with experiments/methods/run.py", file=sys.stderr)
         return 1
-    print_rows(("owner", "rng", "node", "best", *found["criterion"].unique()), table(found))
+    print_rows(("owner", "rng", "node", "best", *found["criterion"].unique()), table(found, options.value))
     return 0
 
 

@@ -94,7 +94,9 @@ def main() -> int:
     parser.add_argument("--rngs", nargs="+", type=int, metavar="N", help="only these of params.yaml")
     parser.add_argument("--dataset", metavar="NAME", help="another data set of params.yaml")
     parser.add_argument("--to", metavar="NODE", help="judge this node, too, and all that it is made from")
-    parser.add_argument("--sweep", action="store_true", help="everything at params.yaml's thresholds, and the page")
+    parser.add_argument(
+        "--sweep", action="store_true", help="everything at params.yaml's thresholds, and the page"
+    )
     parser.add_argument("--forks", action="store_true", help="without Snakemake, --cores commands at once")
     parser.add_argument("--on-gpu", type=int, default=4, help="with --forks: commands at once on the GPU")
     parser.add_argument("--seconds", type=float, default=math.inf, help="with --forks: end what runs then")

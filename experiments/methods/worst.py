@@ -1,0 +1,113 @@
+"""The images on which a recipe's predictions are worst, and what sets them apart, from the results of `run.py`.
+
+`python experiments/methods/worst.py FOLDER RECIPE [NODE] [SPLIT]` prints the twelve images with the lowest mean IoU over
+the classes in mask or prediction, background included, then the means over them and over all images, and draws them to
+FOLDER/worst.jpg. FOLDER/masks.jpg shows training images with pseudo masks and images of the split with predictions,
+evenly spread. Of several random seeds it takes the first.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from measured import print_rows, score_path, workflow_of
+from pictures import cells_sheet, shown_images
+
+from seedbed.artifacts.artifact import Artifact
+from seedbed.datasets.base import Dataset
+from seedbed.datasets.table import open_dataset
+from seedbed.plan.task import Task
+from seedbed.report.overlays import overlay_labels
+from seedbed.runtime.judging import read_judgement
+
+SHOWN, SPREAD = 12, 5
+HEIGHT = 130
+
+
+class Errors(NamedTuple):
+    """What is wrong in one image; shares are of its known pixels."""
+
+    mean_iou: float
+    classes: int
+    foreground: float
+    missed: float
+    added: float
+    confused: float
+
+
+def errors_of(counts: np.ndarray) -> Errors:
+    """Errors of an image from its counts [K, K + 1]: true class, predicted class or neutral."""
+    known, predicted = counts.sum(1), counts.sum(0)[:-1]
+    hits, pixels = np.diag(counts), max(1, counts.sum())
+    there = (known + predicted) > 0
+    iou = hits[there] / (known + predicted - hits)[there]
+    objects = counts[1:, 1:-1]
+    return Errors(
+        mean_iou=float(iou.mean()) if there.any() else 1.0,
+        classes=int((known[1:] > 0).sum()),
+        foreground=known[1:].sum() / pixels,
+        missed=counts[1:, 0].sum() / pixels,
+        added=counts[0, 1:-1].sum() / pixels,
+        confused=(objects.sum() - np.trace(objects)) / pixels,
+    )
+
+
+def _row(title: str, images: list[Errors]) -> Iterator[str]:
+    yield title
+    yield from (f"{value:.3f}" for value in np.mean(images, axis=0))
+
+
+def _lines(data: Dataset, task: Task, split: str, ids: Sequence[str]) -> list[list[np.ndarray]]:
+    """Photograph, label map and truth of each image."""
+    store, lines = Artifact(task.manifest).open(split), []
+    for image_id in ids:
+        photo, truth = np.array(data.image(image_id)), data.mask(image_id)
+        assert truth is not None
+        lines.append([photo, overlay_labels(photo, store[image_id]), overlay_labels(photo, truth)])
+    return lines
+
+
+def main() -> int:
+    """Print the table and draw the pictures."""
+    if not 3 <= len(sys.argv) <= 5:
+        sys.exit(f"expected: python {sys.argv[0]} FOLDER RECIPE [NODE] [SPLIT]")
+    folder, recipe = Path(sys.argv[1]), sys.argv[2]
+    node, split = (*sys.argv[3:], *("predictions", "val")[len(sys.argv) - 3 :])
+    workflow = workflow_of(folder)
+    graph = workflow.graph()
+    tasks = graph.recipe_tasks(recipe, workflow.config.rngs[0])
+    task = tasks[node]
+    found = read_judgement(score_path(task, split))
+    sparse = found.image_counts
+    assert sparse is not None
+    size = len(found.content["counts"])
+    data = open_dataset(workflow.config.dataset, graph.declaration)
+    ids = data.image_ids(split)
+    errors = {
+        image_id: errors_of(row.toarray().reshape(size, size + 1))
+        for image_id, row in zip(ids, sparse, strict=True)
+    }
+    worst = sorted(ids, key=lambda image_id: errors[image_id].mean_iou)[:SHOWN]
+    rows = [tuple(_row(image_id, [errors[image_id]])) for image_id in worst]
+    rows += [
+        tuple(_row("mean of these", [errors[image_id] for image_id in worst])),
+        tuple(_row("mean of all", list(errors.values()))),
+    ]
+    print_rows(("image", *Errors._fields), rows)
+    lines = _lines(data, task, split, worst)
+    half = len(lines) // 2
+    both = [left + right for left, right in zip(lines[:half], lines[half:], strict=True)]
+    cells_sheet(["photograph", node, "truth"] * 2, both, HEIGHT).save(folder / "worst.jpg", quality=80)
+    masks = _lines(data, tasks["pseudo_masks"], "train", shown_images(data, "train", SPREAD))
+    predictions = _lines(data, task, split, shown_images(data, split, SPREAD))
+    both = [left + right for left, right in zip(masks, predictions, strict=True)]
+    titles = ["training image", "pseudo mask", "truth", f"{split} image", "prediction", "truth"]
+    cells_sheet(titles, both, HEIGHT).save(folder / "masks.jpg", quality=80)
+    print(f"pictures: {folder / 'worst.jpg'}, {folder / 'masks.jpg'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
