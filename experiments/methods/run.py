@@ -97,6 +97,7 @@ def main() -> int:
     parser.add_argument(
         "--sweep", action="store_true", help="everything at params.yaml's thresholds, and the page"
     )
+    parser.add_argument("--thresholds", nargs="+", metavar="REGIONS", help="with --sweep: these instead")
     parser.add_argument("--forks", action="store_true", help="without Snakemake, --cores commands at once")
     parser.add_argument("--on-gpu", type=int, default=4, help="with --forks: commands at once on the GPU")
     parser.add_argument("--seconds", type=float, default=math.inf, help="with --forks: end what runs then")
@@ -118,6 +119,7 @@ def main() -> int:
         parser.error(unknown_name("data set", name, config.datasets))
     if arguments.sweep:
         chosen = {"dataset": name, "recipes": sorted(selected), "rngs": sorted(rngs)}
+        chosen |= {"thresholds": arguments.thresholds} if arguments.thresholds else {}
         command = [*snakemake(arguments.cores), *options, "--config"]
         command += [f"{key}={value}".replace("'", "") for key, value in chosen.items()]
         return subprocess.run([*command, "--", "sweep"], check=False).returncode
