@@ -1,9 +1,9 @@
 """The images on which a recipe's predictions are worst, and what sets them apart, from the results of `run.py`.
 
-`python experiments/methods/worst.py FOLDER RECIPE [NODE] [SPLIT]` prints the twelve images with the lowest mean IoU over
-the classes in mask or prediction, background included, then the means over them and over all images, and draws them to
-FOLDER/worst.jpg. FOLDER/masks.jpg shows training images with pseudo masks and images of the split with predictions,
-evenly spread. Of several random seeds it takes the first.
+`python experiments/methods/worst.py FOLDER RECIPE [NODE] [SPLIT]` prints the twelve images with the lowest mean IoU
+over the classes in mask or prediction, background included, then the means over them and over all images, and draws
+them to FOLDER/worst.jpg. FOLDER/masks.jpg shows training images with pseudo masks and images of the split with
+predictions, evenly spread. Of several random seeds it takes the first.
 """
 
 import sys
