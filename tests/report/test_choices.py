@@ -15,6 +15,7 @@ from seedbed.runtime.background_criteria import CRITERIA
 
 NOTHING = {"background_score": None, "labelled_without_pixel": None, "area": None, "areas": {}}
 LABELS = ("bg0.10-fg0.40", "bg0.10-fg0.50", "bg0.20-fg0.50")
+NEUTRAL = dict(zip(LABELS, (0.375, 0.5, 0.25), strict=True))
 CURVE = [{"threshold": t, "mean_iou": m} for t, m in ((0.0, None), (0.25, 0.5), (0.5, 0.75), (0.75, 0.125))]
 
 
@@ -84,7 +85,12 @@ def sweep_of(
     """Three pairs whose refined CAMs lead to pseudo masks of these mean IoUs."""
     for label, *values in zip(LABELS, tecm, printed, miou, strict=True):
         axes = f"rng0/{label}"
-        quality = {"tecm": values[0], "tecm_printed": values[1], "npr_initial": 0.5, "npr_refined": 0.5}
+        quality = {
+            "tecm": values[0],
+            "tecm_printed": values[1],
+            "npr_initial": NEUTRAL[label],
+            "npr_refined": 0.5,
+        }
         maker.judged(axes, "refined_cams", "train", "threshold_quality", quality)
         refined = maker.node(axes, "refined_cams", "refined_cams", {}, splits=("train",))
         maker.node(axes, "pseudo_masks", "pseudo_masks", {}, {"cams": refined}, ("train",))
@@ -93,7 +99,9 @@ def sweep_of(
 
 
 def test_regrets_of_pairs_by_hand(maker: Maker) -> None:
-    """TECM takes the third pair; the printed variant has two best. Within bg 0.10, they take the second and first."""
+    """TECM takes the third pair; the printed variant has two best. Within bg 0.10, they take the second and first. With
+    0.375 of its pixels neutral, the first is nearest a third.
+    """
     sweep_of(maker, (0.5, 0.75, 1.0), (1.25, 1.0, 1.25), (0.5, 0.625, 0.25))
     shared = {label: {"tecm": 2.0 - p, "tecm_printed": 1.0} for p, label in enumerate(LABELS)}
     other = {"bg0.30-fg0.90": {"tecm": 9.0, "tecm_printed": 9.0}}
@@ -112,6 +120,7 @@ def test_regrets_of_pairs_by_hand(maker: Maker) -> None:
         ("TECM (as printed)", "bg0.10", 2, LABELS[0], masks, 0.5, best, 0.125),
         (f"TECM (eq. 4), {title}", "all", 3, LABELS[0], masks, 0.5, best, 0.125),
         (f"TECM (as printed), {title}", "all", 3, None, masks, None, best, None),
+        ("a third of the pixels neutral", "all", 3, LABELS[0], masks, 0.5, best, 0.125),
         ("bg0.10-fg0.40 (Puzzle-CAM)", "all", 3, LABELS[0], masks, 0.5, best, 0.125),
     ]
     page = maker.page()
@@ -149,7 +158,13 @@ def test_all_nodes_downstream_of_a_sweep_have_their_regret(maker: Maker) -> None
         (rng, scored) for rng in ("0", "1") for scored in ("predictions-val", "pseudo_masks-train")
     ]
     assert tecm["regret"].tolist() == pytest.approx([0, 0.1, 0, 0.1])
-    assert set(frame["criterion"]) == {"TECM (eq. 4)", "TECM (as printed)", "bg0.10-fg0.40 (Puzzle-CAM)"}
+    named = {
+        "TECM (eq. 4)",
+        "TECM (as printed)",
+        "a third of the pixels neutral",
+        "bg0.10-fg0.40 (Puzzle-CAM)",
+    }
+    assert set(frame["criterion"]) == named
 
 
 def test_fixed_numbers_are_those_of_the_recipes() -> None:

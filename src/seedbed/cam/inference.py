@@ -69,7 +69,8 @@ def multi_scale_cams(
             that the network's pixel correlation module refined.
         flip: add the mirror image's CAM.
         keep_flips: also return the mirror image's CAM on its own.
-        precision: bf16 computes under autocast: several times faster on new CPUs, with errors of about 1e-2.
+        precision: bf16 computes under autocast: several times faster on new CPUs, but scores in [0, 1] are
+            about 0.01 off on average and up to 0.3 at single pixels.
         device: where to compute.
 
     Raises:

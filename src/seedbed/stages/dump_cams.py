@@ -44,7 +44,7 @@ class DumpCamsParameters(ShardedParameters):
         description="how later stages normalise the maps to [0, 1]; SEAM's is min_max",
     )
     precision: Literal["32", "bf16"] = Field(
-        default="32", description="bf16 is faster, with an error of 8.5e-3"
+        default="32", description="bf16 is faster; scores are 0.01 off on average, single pixels up to 0.3"
     )
 
     def asks(self) -> Mapping[str, str]:
