@@ -9,7 +9,8 @@ seeds: experiments/sccam, experiments/pixel_methods, experiments/puzzle_family. 
 experiments/saliency needs those of experiments/puzzle_family, experiments/levers those of three more. `--dataset NAME`
 takes another data set of that params.yaml, `--to pseudo_masks` also judges that node and all that it is made from.
 
-`--sweep` runs the recipes at all thresholds of that params.yaml, as `snakemake sweep` does, and makes the page.
+`--sweep` runs the recipes at all thresholds of that params.yaml, or at those of `--thresholds`, as `snakemake sweep`
+does, and makes the page: experiments/pairs, with the recipes of experiments/levers.
 
 `--forks` runs the commands without Snakemake (`forks.py`), `--on-gpu` of them at once on one GPU, and no longer than
 `--seconds`.
@@ -27,7 +28,7 @@ from pathlib import Path
 
 import forks
 
-from seedbed.errors import unknown_name
+from seedbed.errors import SeedbedError, unknown_name
 from seedbed.plan.commands import Workflow
 from seedbed.plan.config import RunConfig
 from seedbed.plan.judges import SCORES, Judgement, Point, judgements_at
@@ -102,7 +103,13 @@ def main() -> int:
     parser.add_argument("--on-gpu", type=int, default=4, help="with --forks: commands at once on the GPU")
     parser.add_argument("--seconds", type=float, default=math.inf, help="with --forks: end what runs then")
     arguments, options = parser.parse_known_args()
+    if arguments.sweep and (arguments.forks or arguments.to):
+        parser.error("--sweep goes neither with --forks nor with --to")
+    if arguments.thresholds and not arguments.sweep:
+        parser.error("--thresholds needs --sweep")
     experiments = [folder.resolve() for folder in arguments.experiment]
+    if not (experiments[0] / "params.yaml").exists():
+        parser.error(f"there is no {experiments[0] / 'params.yaml'}")
     deadline = time.monotonic() + arguments.seconds
     set_up(arguments.folder, experiments)
     os.chdir(arguments.folder)
@@ -150,4 +157,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except SeedbedError as error:
+        raise SystemExit(str(error)) from None

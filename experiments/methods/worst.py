@@ -2,8 +2,9 @@
 
 `python experiments/methods/worst.py FOLDER RECIPE [NODE] [SPLIT]` prints the twelve images with the lowest mean IoU
 over the classes in mask or prediction, background included, then the means over them and over all images, and draws
-them to FOLDER/worst.jpg. FOLDER/masks.jpg shows training images with pseudo masks and images of the split with
-predictions, evenly spread. Of several random seeds it takes the first.
+them to FOLDER/worst.jpg. FOLDER/masks.jpg shows training images with pseudo masks (if the recipe has some) beside
+images of the split with predictions, evenly spread. Of several random seeds it takes the first. NODE must hold label
+maps; by default it is `predictions`, and SPLIT `val`.
 """
 
 import sys
@@ -18,6 +19,8 @@ from pictures import cells_sheet, shown_images
 from seedbed.artifacts.artifact import Artifact
 from seedbed.datasets.base import Dataset
 from seedbed.datasets.table import open_dataset
+from seedbed.errors import SeedbedError
+from seedbed.plan.commands import Workflow
 from seedbed.plan.task import Task
 from seedbed.report.overlays import overlay_labels
 from seedbed.runtime.judging import read_judgement
@@ -69,19 +72,25 @@ def _lines(data: Dataset, task: Task, split: str, ids: Sequence[str]) -> list[li
     return lines
 
 
-def main() -> int:
-    """Print the table and draw the pictures."""
-    if not 3 <= len(sys.argv) <= 5:
-        sys.exit(f"expected: python {sys.argv[0]} FOLDER RECIPE [NODE] [SPLIT]")
-    folder, recipe = Path(sys.argv[1]), sys.argv[2]
-    node, split = (*sys.argv[3:], *("predictions", "val")[len(sys.argv) - 3 :])
-    workflow = workflow_of(folder)
-    graph = workflow.graph()
-    tasks = graph.recipe_tasks(recipe, workflow.config.rngs[0])
-    task = tasks[node]
+def _two_columns(lines: Sequence[list[np.ndarray]]) -> list[list[np.ndarray]]:
+    """The second half of the lines beside the first; of an odd number the last is left out."""
+    half = len(lines) // 2
+    return [left + right for left, right in zip(lines[:half], lines[half:], strict=False)]
+
+
+def show(workflow: Workflow, folder: Path, recipe: str, node: str, split: str) -> None:
+    """Print the table and draw the pictures into the folder.
+
+    Raises:
+        SeedbedError: there is no such node, or it has not been scored as label maps.
+    """
+    graph, rng = workflow.graph(), workflow.config.rngs[0]
+    task, tasks = graph.task(recipe, node, rng), graph.recipe_tasks(recipe, rng)
+    if task.stage.meaning.form.name != "label_maps":
+        raise SeedbedError(f"node {node} of recipe {recipe} holds {task.stage.makes}, not label maps")
     found = read_judgement(score_path(task, split))
     sparse = found.image_counts
-    assert sparse is not None
+    assert sparse is not None, "label maps are judged image by image"
     size = len(found.content["counts"])
     data = open_dataset(workflow.config.dataset, graph.declaration)
     ids = data.image_ids(split)
@@ -96,16 +105,29 @@ def main() -> int:
         tuple(_row("mean of all", list(errors.values()))),
     ]
     print_rows(("image", *Errors._fields), rows)
-    lines = _lines(data, task, split, worst)
-    half = len(lines) // 2
-    both = [left + right for left, right in zip(lines[:half], lines[half:], strict=True)]
+    both = _two_columns(_lines(data, task, split, worst))
     cells_sheet(["photograph", node, "truth"] * 2, both, HEIGHT).save(folder / "worst.jpg", quality=80)
-    masks = _lines(data, tasks["pseudo_masks"], "train", shown_images(data, "train", SPREAD))
-    predictions = _lines(data, task, split, shown_images(data, split, SPREAD))
-    both = [left + right for left, right in zip(masks, predictions, strict=True)]
-    titles = ["training image", "pseudo mask", "truth", f"{split} image", "prediction", "truth"]
-    cells_sheet(titles, both, HEIGHT).save(folder / "masks.jpg", quality=80)
+    lines = _lines(data, task, split, shown_images(data, split, SPREAD))
+    titles = [f"{split} image", node, "truth"]
+    if "pseudo_masks" in tasks:
+        masks = _lines(data, tasks["pseudo_masks"], "train", shown_images(data, "train", SPREAD))
+        lines = [left + right for left, right in zip(masks, lines, strict=False)]
+        titles = ["training image", "pseudo mask", "truth", *titles]
+    cells_sheet(titles, lines, HEIGHT).save(folder / "masks.jpg", quality=80)
     print(f"pictures: {folder / 'worst.jpg'}, {folder / 'masks.jpg'}")
+
+
+def main() -> int:
+    """Show the errors of the node that the command line names; exit status 1 if there is nothing to show."""
+    if not 3 <= len(sys.argv) <= 5:
+        sys.exit(f"expected: python {sys.argv[0]} FOLDER RECIPE [NODE] [SPLIT]")
+    folder, recipe, *others = sys.argv[1:]
+    node, split = (*others, *("predictions", "val")[len(others) :])
+    try:
+        show(workflow_of(Path(folder)), Path(folder), recipe, node, split)
+    except SeedbedError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 
