@@ -30,9 +30,13 @@ class Made:
     intruder: str
 
 
-def _made(folder: Path, words: list[str], intruder: list[str], warm: Path | None = None) -> Made:
-    """Run an engine in a new tree, and try another one in it as soon as the first stage trains."""
-    checkout = Checkout.make(folder, two_shards(TINY), warm=warm)
+def _made(folder: Path, words: list[str], intruder: list[str], warm: Path) -> Made:
+    """Run an engine in a new tree, and try another one in it as soon as the first stage trains.
+
+    Jobs of this run start as a user's do, which also gives the other engine the time to meet them; those of later runs
+    in the tree start quickly.
+    """
+    checkout = Checkout.make(folder, two_shards(TINY))
     lock = checkout.results / "composites/psa/rng0/classifier/.work/train_classifier.lock"
     log = folder.with_suffix(".log")
     with log.open("w") as stream:
@@ -45,13 +49,14 @@ def _made(folder: Path, words: list[str], intruder: list[str], warm: Path | None
         told = checkout.run(*intruder, status=None)
         assert engine.poll() is None, f"ended before the other was refused:\n{log.read_text()}\n{told}"
         assert engine.wait(600) == 0, log.read_text()
+    checkout.warm = warm
     return Made(checkout, checkout.calls(), told)
 
 
 @pytest.fixture(scope="session")
-def by_snakemake(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def by_snakemake(tmp_path_factory: pytest.TempPathFactory, warm_python: Path) -> Made:
     words = ["snakemake", "--cores", "1", "--quiet", "progress"]
-    return _made(tmp_path_factory.mktemp("by_snakemake") / "tree", words, ["dvc", "repro"])
+    return _made(tmp_path_factory.mktemp("by_snakemake") / "tree", words, ["dvc", "repro"], warm_python)
 
 
 @pytest.fixture(scope="session")

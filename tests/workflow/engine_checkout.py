@@ -209,7 +209,7 @@ class Checkout:
     def clone(self, folder: Path) -> "Checkout":
         """A fresh clone, with this checkout's DVC cache as its own."""
         self.run("git", "clone", "-q", str(self.folder), str(folder))
-        clone = Checkout(folder)
+        clone = Checkout(folder, self.warm)
         clone.run("dvc", "config", "--local", "cache.dir", str(self.folder / ".dvc" / "cache"))
         return clone
 
