@@ -44,8 +44,10 @@ with socket.socket(socket.AF_UNIX) as server:
     server.sendmsg([b"."], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
     server.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
     server.shutdown(socket.SHUT_WR)
-    status = server.recv(16)
-sys.exit(int(status or 1))
+    status = int(server.recv(16) or 1)
+if status < 0:
+    os.kill(os.getpid(), -status)
+sys.exit(status)
 """
 """The program `python`; an empty answer means that the process has ended."""
 
