@@ -30,18 +30,13 @@ class Made:
     intruder: str
 
 
-def _made(folder: Path, words: list[str], intruder: list[str], warm: Path) -> Made:
-    """Run an engine in a new tree, and try another one in it as soon as the first stage trains.
-
-    Jobs of this run start as a user's do, which also gives the other engine the time to meet them; those of later runs
-    in the tree start quickly.
-    """
-    checkout = Checkout.make(folder, two_shards(TINY))
+def _made(checkout: Checkout, words: list[str], intruder: list[str]) -> Made:
+    """Run an engine in a new tree, and try another one in it as soon as the first stage trains."""
     lock = checkout.results / "composites/psa/rng0/classifier/.work/train_classifier.lock"
-    log = folder.with_suffix(".log")
+    log = checkout.folder.with_suffix(".log")
     with log.open("w") as stream:
         engine = subprocess.Popen(
-            words, cwd=folder, env=checkout.environment, stdout=stream, stderr=subprocess.STDOUT
+            words, cwd=checkout.folder, env=checkout.environment, stdout=stream, stderr=subprocess.STDOUT
         )
         while not lock.exists() and engine.poll() is None:
             time.sleep(0.1)
@@ -49,20 +44,23 @@ def _made(folder: Path, words: list[str], intruder: list[str], warm: Path) -> Ma
         told = checkout.run(*intruder, status=None)
         assert engine.poll() is None, f"ended before the other was refused:\n{log.read_text()}\n{told}"
         assert engine.wait(600) == 0, log.read_text()
-    checkout.warm = warm
     return Made(checkout, checkout.calls(), told)
 
 
 @pytest.fixture(scope="session")
 def by_snakemake(tmp_path_factory: pytest.TempPathFactory, warm_python: Path) -> Made:
-    words = ["snakemake", "--cores", "1", "--quiet", "progress"]
-    return _made(tmp_path_factory.mktemp("by_snakemake") / "tree", words, ["dvc", "repro"], warm_python)
+    folder = tmp_path_factory.mktemp("by_snakemake") / "tree"
+    checkout = Checkout.make(folder, two_shards(TINY), warm=warm_python)
+    return _made(checkout, ["snakemake", "--cores", "1", "--quiet", "progress"], ["dvc", "repro"])
 
 
 @pytest.fixture(scope="session")
 def by_dvc(tmp_path_factory: pytest.TempPathFactory, warm_python: Path) -> Made:
-    intruder = ["snakemake", "--cores", "1", "--quiet", "progress"]
-    return _made(tmp_path_factory.mktemp("by_dvc") / "tree", ["dvc", "repro"], intruder, warm_python)
+    """The first run starts its jobs as a user's does: the other engine must meet DVC within a job, not between two."""
+    checkout = Checkout.make(tmp_path_factory.mktemp("by_dvc") / "tree", two_shards(TINY))
+    made = _made(checkout, ["dvc", "repro"], ["snakemake", "--cores", "1", "--quiet", "progress"])
+    checkout.warm = warm_python
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -23,17 +23,11 @@ from typing import NoReturn
 import seedbed
 
 IMPORTED = (
-    *("torch", "torch._dynamo", "timm", "segmentation_models_pytorch", "lightning_fabric"),
-    *(
-        "numba",
-        "scipy.optimize",
-        "scipy.sparse.linalg",
-        "scipy.ndimage",
-        "skimage.segmentation",
-        "skimage.filters",
-    ),
+    *("torch", "torch._dynamo", "timm", "segmentation_models_pytorch", "lightning_fabric", "numba"),
+    *("scipy.optimize", "scipy.sparse.linalg", "scipy.ndimage", "skimage.segmentation", "skimage.filters"),
     *("pandas", "sklearn.manifold", "sklearn.cluster", "matplotlib.figure"),
 )
+"""What jobs import when they run, beside all of seedbed."""
 SOCKET = "socket"
 CLIENT = f"""\
 #!{sys.executable} -ISs
