@@ -6,6 +6,7 @@ A table stands between `<!-- table: kind folder -->` and `<!-- end -->`: a key o
 
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from doc_tables import TABLES
@@ -49,21 +50,22 @@ def fresh_files() -> dict[Path, bytes]:
     return found | {SCHEMAS / name: to_json(schema) for name, schema in schemas().items()}
 
 
-def left_over() -> list[Path]:
-    """Generated files of stages, recipes and papers that are gone."""
+def left_over(fresh: Collection[Path]) -> list[Path]:
+    """Generated files of stages, recipes and papers that are gone: none of the fresh ones."""
     pages = [path for folder in (PAGES, RECIPE_PAGES, REGISTRY) for path in folder.glob("*.md")]
     present = [*pages, *SCHEMAS.rglob("*.json")]
-    return sorted(set(present) - fresh_files().keys())
+    return sorted(set(present) - set(fresh))
 
 
 def main() -> int:
     """Write what is not fresh, and delete what is left over."""
-    for path, content in fresh_files().items():
+    fresh = fresh_files()
+    for path, content in fresh.items():
         if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
             print(path.relative_to(ROOT))
-    for path in left_over():
+    for path in left_over(fresh):
         path.unlink()
         print(f"{path.relative_to(ROOT)} (deleted)")
     return 0

@@ -27,6 +27,13 @@ PARTS = (
     *(".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"),
 )
 
+SCRIPTS = str(Path(sys.executable).parent)
+JOBS_ENVIRONMENT = {
+    "PYTHONPATH": str(REPOSITORY / "src"),
+    "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
 TRAINING = {"epochs": 1, "batch_size": 4, "augmentation": {"resize_long": [64, 72], "crop": 64}}
 TINY: dict[str, Any] = {
     "dataset": "composites",
@@ -90,18 +97,25 @@ nodes:
 
 @dataclass
 class Checkout:
-    """A checkout at `folder`."""
+    """A checkout at `folder`, whose engines find `python` in the folder `warm` if there is one."""
 
     folder: Path
+    warm: Path | None = None
 
     @classmethod
     def make(
-        cls, folder: Path, params: dict[str, Any], git: bool = True, recipes: Mapping[str, str] | None = None
+        cls,
+        folder: Path,
+        params: dict[str, Any],
+        git: bool = True,
+        recipes: Mapping[str, str] | None = None,
+        warm: Path | None = None,
     ) -> "Checkout":
         """Copy what the workflow needs, write params.yaml and dvc.yaml (with the sweep if there are thresholds).
 
         Args:
             recipes: more recipes, the text of each by name.
+            warm: folder of a `python` that starts jobs quickly (fixture `warm_python`).
         """
         folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
@@ -111,7 +125,7 @@ class Checkout:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, target)
-        checkout = cls(folder)
+        checkout = cls(folder, warm)
         for name, text in {"cut": CUT, **(recipes or {})}.items():
             (folder / "recipes" / f"{name}.yaml").write_text(text)
         checkout.write_params(params)
@@ -134,11 +148,8 @@ class Checkout:
     @property
     def environment(self) -> dict[str, str]:
         """As `make` sets it up, with this repository's package, and nothing of this machine's DVC."""
-        mine = {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(REPOSITORY / "src"),
-            "OMP_NUM_THREADS": "1",
-            "OMP_WAIT_POLICY": "PASSIVE",
+        mine = JOBS_ENVIRONMENT | {
+            "PATH": ":".join([*([str(self.warm)] if self.warm else []), SCRIPTS, os.environ["PATH"]]),
             "SEEDBED_CALLS": str(self._calls),
             "DVC_NO_ANALYTICS": "1",
             "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "tmp" / "site"),
@@ -198,7 +209,7 @@ class Checkout:
     def clone(self, folder: Path) -> "Checkout":
         """A fresh clone, with this checkout's DVC cache as its own."""
         self.run("git", "clone", "-q", str(self.folder), str(folder))
-        clone = Checkout(folder)
+        clone = Checkout(folder, self.warm)
         clone.run("dvc", "config", "--local", "cache.dir", str(self.folder / ".dvc" / "cache"))
         return clone
 

@@ -80,10 +80,13 @@ def params(root: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Checkout:
+def made(tmp_path_factory: pytest.TempPathFactory, root: Path, warm_python: Path) -> Checkout:
     """A checkout in which `snakemake` ran."""
     checkout = Checkout.make(
-        tmp_path_factory.mktemp("snakemake") / "tree", params(root), recipes={"small": SMALL}
+        tmp_path_factory.mktemp("snakemake") / "tree",
+        params(root),
+        recipes={"small": SMALL},
+        warm=warm_python,
     )
     checkout.snakemake("--cores", "2")
     return checkout
@@ -144,8 +147,10 @@ def test_no_mask_was_used_for_training(made: Checkout) -> None:
     assert any("0.10 and 0.40 are Puzzle-CAM's" in entry.note for entry in ledger)
 
 
-def test_dvc_makes_the_same_bytes_and_neither_runs_twice(made: Checkout, root: Path, tmp_path: Path) -> None:
-    checkout = Checkout.make(tmp_path / "tree", params(root), recipes={"small": SMALL})
+def test_dvc_makes_the_same_bytes_and_neither_runs_twice(
+    made: Checkout, root: Path, tmp_path: Path, warm_python: Path
+) -> None:
+    checkout = Checkout.make(tmp_path / "tree", params(root), recipes={"small": SMALL}, warm=warm_python)
     calls = Counter(call.split()[0] for call in checkout.repro())
     assert calls["train_classifier"] == 2
     assert calls["evaluate"] == len(SCORED)

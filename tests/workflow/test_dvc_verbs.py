@@ -27,9 +27,9 @@ SCORES_ON = sorted(
 
 
 @pytest.fixture(scope="module")
-def tree(by_shell, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def tree(by_shell, tmp_path_factory: pytest.TempPathFactory, warm_python: Path) -> Checkout:
     """A copy of a finished tree, known to DVC and committed with its dvc.lock."""
-    checkout = Checkout(tmp_path_factory.mktemp("verbs") / "tree")
+    checkout = Checkout(tmp_path_factory.mktemp("verbs") / "tree", warm_python)
     shutil.copytree(by_shell.checkout.folder, checkout.folder, symlinks=True)
     checkout.seedbed("sync-dvc")
     checkout.write_params(PARAMS)

@@ -2,21 +2,32 @@
 
 import re
 import subprocess
-import sys
 from collections import Counter
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+
+import pytest
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 
 
-def run(script: str, *arguments: str) -> tuple[int, str]:
-    command = [sys.executable, str(EXPERIMENTS / script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
+Run = Callable[..., tuple[int, str]]
 
 
-def test_methods_train_each_classifier_once_and_nothing_below_cams(tmp_path: Path) -> None:
+@pytest.fixture
+def run(warm_python: Path) -> Run:
+    """Runs a script with arguments; returns its status, and what it says."""
+
+    def started(script: str, *arguments: str) -> tuple[int, str]:
+        command = [str(warm_python / "python"), str(EXPERIMENTS / script), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    return started
+
+
+def test_methods_train_each_classifier_once_and_nothing_below_cams(tmp_path: Path, run: Run) -> None:
     status, told = run("methods/run.py", str(tmp_path), "-n")
     assert status == 0, told
     # As published 11 recipes, 3 of them with two more seeds; 3 with frozen batch norm. Scoring every epoch adds none.
@@ -24,7 +35,7 @@ def test_methods_train_each_classifier_once_and_nothing_below_cams(tmp_path: Pat
     assert "train_affinitynet" not in told
 
 
-def test_some_recipes_alone(tmp_path: Path) -> None:
+def test_some_recipes_alone(tmp_path: Path, run: Run) -> None:
     pixel = ("--experiment", str(EXPERIMENTS / "pixel_methods"))
     seam = ("--recipes", "seam-stride16", "seam-stride16-plain")
     status, told = run("methods/run.py", str(tmp_path), *pixel, *seam, "--rngs", "0", "-n")
@@ -35,7 +46,7 @@ def test_some_recipes_alone(tmp_path: Path) -> None:
     assert "unknown recipe 'ocse'; did you mean occse" in told
 
 
-def test_saliency_down_to_pseudo_masks(tmp_path: Path) -> None:
+def test_saliency_down_to_pseudo_masks(tmp_path: Path, run: Run) -> None:
     folders = (str(EXPERIMENTS / "saliency"), str(EXPERIMENTS / "puzzle_family"))
     options = ("--experiment", *folders, "--to", "pseudo_masks")
     status, told = run("methods/run.py", str(tmp_path), *options, "--dataset", "voc-animals-320", "-n")
@@ -50,7 +61,7 @@ def test_saliency_down_to_pseudo_masks(tmp_path: Path) -> None:
     assert "unknown data set 'voc-animals-32'; did you mean" in told
 
 
-def test_table_says_what_is_missing(tmp_path: Path) -> None:
+def test_table_says_what_is_missing(tmp_path: Path, run: Run) -> None:
     tables = ("table", "rounds", "labels", "saliency", "stages", "self_training", "levers")
     for name, folder in product(tables, (tmp_path / "nowhere", tmp_path)):
         status, told = run(f"methods/{name}.py", str(folder))
@@ -59,7 +70,7 @@ def test_table_says_what_is_missing(tmp_path: Path) -> None:
         assert "Traceback" not in told
 
 
-def test_self_training_trains_each_round_on_the_one_before(tmp_path: Path) -> None:
+def test_self_training_trains_each_round_on_the_one_before(tmp_path: Path, run: Run) -> None:
     experiment = ("--experiment", str(EXPERIMENTS / "self_training"), "--to", "predictions")
     status, told = run("methods/run.py", str(tmp_path), *experiment, "-n")
     assert status == 0, told
@@ -71,7 +82,7 @@ def test_self_training_trains_each_round_on_the_one_before(tmp_path: Path) -> No
     )
 
 
-def test_levers_share_what_they_leave_alone(tmp_path: Path) -> None:
+def test_levers_share_what_they_leave_alone(tmp_path: Path, run: Run) -> None:
     folders = [str(EXPERIMENTS / name) for name in ("levers", "puzzle_family", "saliency", "pixel_methods")]
     status, told = run("methods/run.py", str(tmp_path), "--experiment", *folders, "--to", "predictions", "-n")
     assert status == 0, told

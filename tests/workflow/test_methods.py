@@ -63,11 +63,11 @@ nodes:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Checkout:
+def checkout(tmp_path_factory: pytest.TempPathFactory, test_data: Path, warm_python: Path) -> Checkout:
     """A checkout in which `snakemake` ran."""
     params = photographs(test_data, list(SCORED), CLASSIFIER)
     more = {"sccam-short": SHORT, "isim-brief": ISIM}
-    made = Checkout.make(tmp_path_factory.mktemp("methods"), params, recipes=more)
+    made = Checkout.make(tmp_path_factory.mktemp("methods"), params, recipes=more, warm=warm_python)
     made.snakemake("--cores", "2")
     return made
 

@@ -98,9 +98,11 @@ def root(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Checkout:
+def made(tmp_path_factory: pytest.TempPathFactory, root: Path, warm_python: Path) -> Checkout:
     """A checkout in which `snakemake` ran."""
-    checkout = Checkout.make(tmp_path_factory.mktemp("snakemake") / "tree", params(root), recipes=recipes())
+    checkout = Checkout.make(
+        tmp_path_factory.mktemp("snakemake") / "tree", params(root), recipes=recipes(), warm=warm_python
+    )
     checkout.snakemake("--cores", "2")
     return checkout
 
@@ -185,8 +187,10 @@ def test_no_mask_was_used_for_training(made: Checkout) -> None:
         assert "compactness 0.001" in ledger[1].note
 
 
-def test_dvc_makes_the_same_bytes_and_neither_runs_twice(made: Checkout, root: Path, tmp_path: Path) -> None:
-    checkout = Checkout.make(tmp_path / "tree", params(root), recipes=recipes())
+def test_dvc_makes_the_same_bytes_and_neither_runs_twice(
+    made: Checkout, root: Path, tmp_path: Path, warm_python: Path
+) -> None:
+    checkout = Checkout.make(tmp_path / "tree", params(root), recipes=recipes(), warm=warm_python)
     calls = Counter(call.split()[0] for call in checkout.repro())
     assert calls["train_segmenter"] == 4
     assert calls["superpixel_vote"] == 3

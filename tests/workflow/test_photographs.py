@@ -19,10 +19,10 @@ CLASSIFIER = {
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Checkout:
+def checkout(tmp_path_factory: pytest.TempPathFactory, test_data: Path, warm_python: Path) -> Checkout:
     """A checkout in which `snakemake` ran."""
     params = photographs(test_data, ["psa"], CLASSIFIER)
-    made = Checkout.make(tmp_path_factory.mktemp("photographs"), params)
+    made = Checkout.make(tmp_path_factory.mktemp("photographs"), params, warm=warm_python)
     assert "no faults" in made.seedbed("doctor")
     made.snakemake("--cores", "2")
     return made

@@ -52,10 +52,10 @@ def params(test_data: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, test_data: Path) -> Checkout:
+def made(tmp_path_factory: pytest.TempPathFactory, test_data: Path, warm_python: Path) -> Checkout:
     """A checkout in which `snakemake` ran."""
     folder = tmp_path_factory.mktemp("full") / "tree"
-    checkout = Checkout.make(folder, params(test_data), recipes={"narrow": NARROW})
+    checkout = Checkout.make(folder, params(test_data), recipes={"narrow": NARROW}, warm=warm_python)
     checkout.snakemake("--cores", "2")
     return checkout
 
@@ -114,8 +114,10 @@ def test_saliency_and_affinity_labels_are_judged_and_shown(made: Checkout) -> No
     assert "<h2>Affinity labels</h2>" in page
 
 
-def test_dvc_makes_the_same_bytes(made: Checkout, tmp_path: Path, test_data: Path) -> None:
-    checkout = Checkout.make(tmp_path / "tree", params(test_data), recipes={"narrow": NARROW})
+def test_dvc_makes_the_same_bytes(made: Checkout, tmp_path: Path, test_data: Path, warm_python: Path) -> None:
+    checkout = Checkout.make(
+        tmp_path / "tree", params(test_data), recipes={"narrow": NARROW}, warm=warm_python
+    )
     calls = [call.split()[0] for call in checkout.repro()]
     assert calls.count("train_classifier") == calls.count("train_saliency") == 2
     assert calls.count("dump_saliency") == 2
