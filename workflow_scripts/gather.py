@@ -3,10 +3,9 @@
 `python workflow_scripts/gather.py --help` lists the options.
 """
 
-import sys
-
 from seedbed.runtime.options import gather_main
+from seedbed.runtime.script import run_script
 from seedbed.stages.registry import STAGES
 
 if __name__ == "__main__":
-    sys.exit(gather_main(STAGES))
+    run_script(gather_main, STAGES)

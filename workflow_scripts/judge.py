@@ -3,9 +3,8 @@
 `python workflow_scripts/judge.py evaluate --help` lists the options and parameters of a judge.
 """
 
-import sys
-
 from seedbed.plan.commands import judge_main
+from seedbed.runtime.script import run_script
 
 if __name__ == "__main__":
-    sys.exit(judge_main())
+    run_script(judge_main)

@@ -3,11 +3,10 @@
 `python workflow_scripts/report.py --help` lists the options and parameters.
 """
 
-import sys
-
 from seedbed.report.page import run
 from seedbed.runtime.options import main
+from seedbed.runtime.script import run_script
 from seedbed.stages.report import STAGE
 
 if __name__ == "__main__":
-    sys.exit(main(STAGE, run=run))
+    run_script(main, STAGE, run=run)

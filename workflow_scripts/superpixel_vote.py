@@ -3,10 +3,9 @@
 `python workflow_scripts/superpixel_vote.py --help` lists the options and parameters.
 """
 
-import sys
-
 from seedbed.runtime.options import main
+from seedbed.runtime.script import run_script
 from seedbed.stages.superpixel_vote import STAGE
 
 if __name__ == "__main__":
-    sys.exit(main(STAGE))
+    run_script(main, STAGE)
