@@ -1,8 +1,8 @@
 """What pairs of thresholds chosen without masks cost: one row per sweep, from the results of `run.py --sweep`.
 
-`python experiments/methods/pairs.py FOLDER [DATASET...]` reads the sweeps of each recipe and random seed, as far as their
-pairs are scored. A regret is the best mean IoU of the pseudo masks among the pairs of the sweep less the one at the
-chosen pair; the last rows are their median and the worst. `--without OWNER:RNG...` leaves sweeps out.
+`python experiments/methods/pairs.py FOLDER [DATASET...]` reads the sweeps of each recipe and random seed, as far as
+their pairs are scored. A regret is the best mean IoU of the pseudo masks among the pairs of the sweep less the one at
+the chosen pair; the last rows are their median and the worst. `--without OWNER:RNG...` leaves sweeps out.
 """
 
 import argparse
