@@ -34,7 +34,7 @@ TOP = View(1330, 1108, dark=False)
 VIEWS = {
     "page-wide-light.png": View(1400, 900, dark=False, selector="#thresholds"),
     "page-wide-dark.png": View(1400, 900, dark=True, selector="#explorer"),
-    "page-narrow-light.png": View(390, 844, dark=False, selector="#scores h3:nth-of-type(2)"),
+    "page-narrow-light.png": View(390, 844, dark=False, selector="#scores"),
     "page-narrow-dark.png": View(390, 844, dark=True, selector="#explorer .tools"),
 }
 
