@@ -67,9 +67,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         workflow = workflow_of(options.folder)
-        parts = [
-            part for name in options.datasets or [workflow.config.dataset] for part in sweeps(workflow, name)
-        ]
+        names = options.datasets or [workflow.config.dataset]
+        parts = [part for name in names for part in sweeps(workflow, name)]
     except SeedbedError as error:
         print(error, file=sys.stderr)
         return 1
