@@ -86,7 +86,7 @@ def test_planning_imports_no_torch() -> None:
 @pytest.mark.parametrize("name", sorted(ALL_STAGES.keys() - JUDGE_STAGES.keys()))
 def test_every_stage_has_a_script(name: str) -> None:
     text = (ROOT / "workflow_scripts" / f"{name}.py").read_text()
-    assert re.search(r"^    sys\.exit\(main\(STAGE\b", text, re.MULTILINE)
+    assert re.search(r"^    run_script\(main, STAGE\b", text, re.MULTILINE)
     assert len(text.splitlines()) <= 13
 
 
