@@ -3,9 +3,9 @@
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.errors import SeedbedError
@@ -16,6 +16,9 @@ from seedbed.recipes import RecipeBook
 from seedbed.runtime.background_option import OTSU, background_score
 from seedbed.runtime.judging import read_judgement
 from seedbed.runtime.paths import RUNS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def score_path(task: Task, split: str) -> Path:
@@ -64,6 +67,17 @@ def print_table(headings: Sequence[str], rows: Callable[[Workflow], Iterable[tup
         return 1
     print_rows(headings, printed)
     return 0
+
+
+def figures(values: "pd.Series") -> Iterator[str]:
+    """Each to three digits, nothing where there is none."""
+    return ("" if math.isnan(value) else f"{value:.3f}" for value in values)
+
+
+def summary(regrets: "pd.DataFrame", columns: int) -> Iterator[tuple[str, ...]]:
+    """Median and worst of each criterion, below a table that begins with so many other columns."""
+    for title, values in (("median", regrets.median()), ("worst", regrets.max())):
+        yield (title, *[""] * (columns - 1), *figures(values))
 
 
 def print_rows(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
-from measured import print_rows, score_path, workflow_of
+from measured import figures, print_rows, score_path, summary, workflow_of
 
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
@@ -47,13 +47,8 @@ def table(found: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     criteria = found["criterion"].unique()
     regrets = found.pivot(index=head, columns="criterion", values="regret")[criteria].astype(float)
     for (dataset, owner, rng, pairs, best, pair), values in regrets.iterrows():
-        yield (dataset, f"`{owner}`", str(rng), str(pairs), f"{best:.3f} at {pair}", *_figures(values))
-    for title, values in (("median", regrets.median()), ("worst", regrets.max())):
-        yield (title, "", "", "", "", *_figures(values))
-
-
-def _figures(values: pd.Series) -> Iterator[str]:
-    return ("" if pd.isna(value) else f"{value:.3f}" for value in values)
+        yield (dataset, f"`{owner}`", str(rng), str(pairs), f"{best:.3f} at {pair}", *figures(values))
+    yield from summary(regrets, 5)
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from measured import print_rows, workflow_of
+from measured import figures, print_rows, summary, workflow_of
 
 from seedbed.errors import SeedbedError
 from seedbed.plan.commands import Workflow
@@ -44,15 +44,9 @@ def table(found: pd.DataFrame, value: str) -> Iterator[tuple[str, ...]]:
     found = found.drop_duplicates([*SWEEP, "criterion"])  # folders may share results
     regrets = found.pivot(index=SWEEP, columns="criterion", values=value)[found["criterion"].unique()]
     for (owner, rng, node, best, score), values in regrets.astype(float).iterrows():
-        yield (f"`{owner}`", str(rng), node, f"{best:.3f} at {score:.2f}", *_figures(values))
-    if value != "regret":
-        return
-    for title, values in (("median", regrets.median()), ("worst", regrets.max())):
-        yield (title, "", "", "", *_figures(values))
-
-
-def _figures(values: pd.Series) -> Iterator[str]:
-    return ("" if pd.isna(value) else f"{value:.3f}" for value in values)
+        yield (f"`{owner}`", str(rng), node, f"{best:.3f} at {score:.2f}", *figures(values))
+    if value == "regret":
+        yield from summary(regrets.astype(float), 4)
 
 
 def main() -> int:
