@@ -19,6 +19,7 @@ use rule sharded as predict with:
         params=SLICE,
         index=index_of,
         segmenter=files_of("segmenter"),
+        classification=files_of("classification"),
     output:
         predictions=in_node("{shard}.zip"),
         sidecar=in_node("{shard}.json"),

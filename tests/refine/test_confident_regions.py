@@ -6,6 +6,7 @@ import pytest
 from seedbed.refine.confident_regions import (
     alpha_regions,
     decide_argmax,
+    decide_refined,
     decide_same_pair,
     salient_regions,
     threshold_regions,
@@ -173,3 +174,20 @@ def test_the_labels_of_a_crf_are_those_found_or_all_that_are_present():
     assert sharpen_label_map(label_map, second).tolist() == [[5, 5, 255]]
     assert sharpen_label_map(label_map, second, (2, 4)).tolist() == [[3, 3, 255]]
     assert asked == [([[0, 1, 2]], 3), ([[0, 2, 3]], 4)]
+
+
+def test_a_crf_on_scores_gets_shares_of_background_and_classes():
+    """Scores 0.2 and 0.6 beside a background score of 0.2 are shares of 0.2, 0.2 and 0.6; the CRF has the last word."""
+    scores = np.array([[[0.2]], [[0.6]]], np.float32)
+    seen = []
+
+    def first_class(shares):
+        seen.append(shares)
+        return np.array([[[0.1]], [[0.8]], [[0.1]]], np.float32)
+
+    assert decide_refined(scores, [4, 7], 0.2, first_class).tolist() == [[5]]
+    assert seen[0].ravel() == pytest.approx([0.2, 0.2, 0.6])
+    assert decide_refined(scores, [4, 7], 0.2, lambda shares: shares).tolist() == [[8]]
+    assert decide_refined(np.zeros((0, 1, 2), np.float32), [], 0.2, first_class).tolist() == [[0, 0]]
+    nothing = np.zeros((2, 1, 1), np.float32)
+    assert decide_refined(nothing, [4, 7], 0.0, lambda shares: shares).tolist() == [[0]]

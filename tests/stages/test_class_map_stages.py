@@ -11,7 +11,7 @@ from PIL import Image
 
 from seedbed.artifacts.artifact import Artifact
 from seedbed.metrics.confusion import confusion_counts
-from seedbed.plan.commands import Workflow
+from seedbed.plan.commands import ALL_STAGES, Workflow
 from seedbed.plan.config import parse_config
 from seedbed.plan.task import Task
 from seedbed.recipes import RecipeBook
@@ -39,6 +39,21 @@ NODES: dict[str, Any] = {
         "with": {**SMALL, "architecture": "unet"},
     },
     "predictions": {"stage": "predict", "from": {"segmenter": "segmenter"}, "with": {"splits": ["train"]}},
+    "labelled": {
+        "stage": "predict",
+        "from": {"segmenter": "segmenter"},
+        "with": {"splits": ["train"], "classes": "labelled", "crf": "deeplab-v2"},
+    },
+    "classification": {
+        "stage": "classify",
+        "from": {"classifier": "classifier"},
+        "with": {"splits": ["train"]},
+    },
+    "classified": {
+        "stage": "predict",
+        "from": {"segmenter": "segmenter", "classification": "classification"},
+        "with": {"splits": ["train"], "classes": "classified", "present_above": 0.5},
+    },
 }
 IDS = [f"{k}.png" for k in range(6)]
 
@@ -83,7 +98,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Task], dic
     """All nodes with the map, and those up to pseudo masks without one."""
     folder = tmp_path_factory.mktemp("mapped")
     write_data(folder / "data")
-    scored = ["cams", "regions", "pseudo", "predictions"]
+    scored = ["cams", "regions", "pseudo", "predictions", "labelled", "classified"]
     mapped = run_recipe(folder / "mapped", list(NODES), scored, class_map=CLASS_MAP)
     return mapped, run_recipe(folder / "plain", list(NODES)[:4], [])
 
@@ -100,6 +115,9 @@ def test_each_node_names_the_classes_that_it_has(runs) -> None:
     assert {name: tuple(found) for name, found in classes.items()} == {
         "classifier": ours,
         "cams": ours,
+        "classification": ours,
+        "labelled": theirs,
+        "classified": theirs,
         "regions": theirs,
         "pseudo": theirs,
         "voted": theirs,
@@ -174,10 +192,52 @@ def test_other_classes_of_masks_make_label_maps_and_their_scores_stale(tmp_path:
     pet = planned_slices(tmp_path, CLASS_MAP)
     animal = planned_slices(tmp_path, {"masks": {"animal": ["cat", "dog"], "background": "cow"}})
     same = {name for name in plain if plain[name] == pet[name] == animal[name]}
-    assert same == {"classifier", "cams"}
+    assert same == {"classifier", "cams", "classification"}
     changed = plain.keys() - same
     assert changed >= {"regions", "pseudo", "voted", "segmenter", "predictions", "cams-train", "pseudo-train"}
     for name in changed:
         assert pet[name]["mask_classes"] == {"background": ["cow"], "pet": ["cat", "dog"]}
         assert animal[name]["mask_classes"] != pet[name]["mask_classes"]
         assert "mask_classes" not in plain[name]
+
+
+def test_predictions_have_only_what_labels_or_the_classifier_allow(
+    runs: tuple[dict[str, Task], dict[str, Task]],
+) -> None:
+    """The segmenter's classes are those of the masks: pet is cat or dog, cow is background."""
+    mapped, _ = runs
+    everything = Artifact(mapped["predictions"].folder).open("train")
+    probabilities = Artifact(mapped["classification"].folder).open("train")
+    labels = Artifact(mapped["labelled"].folder).open("train")
+    classified = Artifact(mapped["classified"].folder).open("train")
+    pets = 0
+    for number, image_id in enumerate(IDS):
+        own = {number % 3, (number + 1) % 3} if number % 2 else {number % 3}
+        assert set(np.unique(labels[image_id])) <= ({0, 1} if own & {0, 2} else {0})
+        cat, _, dog = probabilities[image_id]["probabilities"]
+        if max(cat, dog) > 0.5:
+            np.testing.assert_array_equal(classified[image_id], everything[image_id])
+        else:
+            assert not classified[image_id].any()
+        pets += int((everything[image_id] == 1).sum())
+    assert pets, "a segmenter that predicts background only shows nothing"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"classes": "labelled"},
+            "classes: labelled is for split train, got splits val; take classes: classified",
+        ),
+        ({"classes": "labelled", "splits": ["train", "val"]}, "got splits train, val"),
+    ],
+)
+def test_labels_of_other_splits_are_not_used_for_predictions(given: dict[str, Any], message: str) -> None:
+    assert message in " ".join(ALL_STAGES["predict"].validate(given, "test").faults())
+
+
+@pytest.mark.parametrize("given", [{"crf": "none"}, {"crf": "irn", "decide": "same_pair"}])
+def test_a_crf_on_scores_needs_a_crf_and_argmax(given: dict[str, Any]) -> None:
+    faults = ALL_STAGES["pseudo_masks"].validate({"crf_unary": "scores", **given}, "test").faults()
+    assert "crf_unary: scores goes with a CRF and decide: argmax" in " ".join(faults)

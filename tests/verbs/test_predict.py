@@ -464,3 +464,74 @@ def test_photographs_are_shrunk_as_the_data_sets_are_and_masks_have_their_own_si
     assert abs(seen[0] - areas).max() <= 1
     with Image.open(tmp_path / "tissue.png") as mask:
         assert mask.size == (256, 200)
+
+
+def test_a_node_that_asks_a_classifier_leaves_out_absent_classes(
+    checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only dog is found: each pixel is background or dog, whichever the segmenter finds more probable."""
+    from seedbed.artifacts.models import encode_epochs, encode_state
+    from seedbed.methods.cam import CamParameters
+    from seedbed.methods.table import build_method
+    from seedbed.methods.trained import load_network, network_facts
+    from seedbed.networks.inference import multi_scale_probabilities
+    from seedbed.verbs import predict
+
+    recipe = {
+        "extends": "upper",
+        "nodes": {
+            "classifier": {
+                "stage": "train_classifier",
+                "with": {
+                    "weights": "none",
+                    "backbone": "test_resnet",
+                    "output_stride": 32,
+                    "conv_head": False,
+                },
+            },
+            "classification": {"stage": "classify", "from": {"classifier": "classifier"}},
+            "predictions": {
+                "from": {"classification": "classification"},
+                "with": {"classes": "classified", "scales": None, "flip": None},
+            },
+        },
+    }
+    folder = tmp_path / "checkout"
+    shutil.copytree(checkout, folder)
+    (folder / "recipes" / "asking.yaml").write_text(yaml.safe_dump(recipe))
+    config = yaml.safe_load((folder / "params.yaml").read_text())
+    (folder / "params.yaml").write_text(yaml.safe_dump(config | {"recipes": ["upper", "asking"]}))
+    graph = Workflow.read(folder).graph()
+    task = graph.task("asking", "classifier", 0)
+    parameters = CamParameters(weights="none", backbone="test_resnet", output_stride=32, conv_head=False)
+    method = build_method("cam", parameters, classes=3, rng=0)
+    files = {
+        "model.safetensors": encode_state(method.networks()["classifier"].state_dict()),
+        "epochs.safetensors": encode_epochs({}),
+        "history.csv": b"epoch\n",
+    }
+    facts = network_facts("cam", parameters, method) | {"meaning": "classifier", "classes": list(CLASSES)}
+    digest = json.loads((folder / graph.index_folder / "manifest.json").read_text())["content"]
+    write_artifact(folder / task.folder, task.slice(), {"index": [digest]}, files, **facts)
+    node = folder / graph.task("asking", "predictions", 0).folder
+    node.mkdir(parents=True)
+    made = json.loads((folder / task.folder / "manifest.json").read_text())
+    (node / "manifest.json").write_bytes(json_with_digest(made | {"stage": "predict"}))
+    asked = []
+
+    def dog_only(trained, image, device):
+        asked.append((trained.network, image.shape))
+        return {"probabilities": np.array([0.5, 0.6, 0.1], np.float32)}
+
+    monkeypatch.setattr(predict, "image_vectors", dog_only)
+    run(folder, monkeypatch, "asking.predictions", [photos / "astronaut.jpg"], tmp_path / "out")
+    ((network, shape),) = asked
+    assert hasattr(network, "head")
+    assert shape == (40, 60, 3)
+    trained = load_network(locate("upper.segmenter").artifact, None, "cpu")
+    with Image.open(photos / "astronaut.jpg") as photo:
+        found = multi_scale_probabilities(
+            trained.network, np.array(photo), trained.mean, trained.std, (0.75, 1.0, 1.25)
+        )
+    expected = np.where(found[2] > found[0], 2, 0)
+    np.testing.assert_array_equal(decode_label_map((tmp_path / "out/astronaut.png").read_bytes()), expected)

@@ -192,6 +192,34 @@ def decide_argmax(
     return _named(np.where(foreground, scores.argmax(axis=0) + 1, 0), class_ids).astype(np.uint8)
 
 
+def decide_refined(
+    scores: Float32[np.ndarray, "C H W"],
+    class_ids: Sequence[int],
+    background_score: float,
+    refine: RefineScores,
+) -> UInt8[np.ndarray, "H W"]:
+    """Pseudo mask after a CRF on the scores: the most probable of background and the classes.
+
+    The CRF gets the background score and the classes' scores, divided by their sum at each pixel.
+
+    Args:
+        scores: normalised scores.
+        class_ids: index of each class in the data set, from 0.
+        background_score: the same at every pixel.
+        refine: score CRF of the image.
+
+    Raises:
+        ValueError: class ids that do not fit the maps.
+    """
+    _check(scores, class_ids)
+    if not len(class_ids):
+        return np.zeros(scores.shape[1:], dtype=np.uint8)
+    background = np.full((1, *scores.shape[1:]), background_score, dtype=np.float32)
+    shares = np.concatenate([background, scores])
+    shares /= np.maximum(shares.sum(axis=0), np.finfo(np.float32).tiny)
+    return _named(refine(shares).argmax(axis=0), class_ids).astype(np.uint8)
+
+
 def decide_same_pair(
     scores: Float32[np.ndarray, "C H W"], class_ids: Sequence[int], bg_threshold: float, fg_threshold: float
 ) -> UInt8[np.ndarray, "H W"]:

@@ -7,13 +7,16 @@ per channel. The classification scores are computed from the probabilities.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from pydantic import Field
 
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
+
+if TYPE_CHECKING:
+    from seedbed.methods.trained import TrainedNetwork
 
 
 class ClassifyParameters(ShardedParameters):
@@ -22,30 +25,37 @@ class ClassifyParameters(ShardedParameters):
     splits: tuple[str, ...] = Field(default=("val",), description="splits of the data set to process")
 
 
-def run(job: Job) -> Iterator[tuple[str, dict[str, Float32[np.ndarray, _]]]]:
-    """Yield `probabilities` (sigmoid of the class logits) and `features` (mean of the last feature map) of each image.
+def image_vectors(
+    trained: TrainedNetwork, photograph: UInt8[np.ndarray, "H W 3"], device: str
+) -> dict[str, Float32[np.ndarray, _]]:
+    """`probabilities` (sigmoid of the class logits) and `features` (mean of the last feature map) of an image."""
+    import torch
 
-    Images are taken whole, at their own size.
-    """
+    from seedbed.input.loaders import normalise
+
+    network: Any = trained.network
+    image = torch.from_numpy(photograph)[None]
+    valid = torch.ones(image.shape[:3], dtype=torch.bool)
+    pixels = normalise(image, valid, trained.mean, trained.std, device)
+    with torch.no_grad():
+        features = network.features(pixels)
+        class_logits = network.head(features).mean((2, 3))
+    vectors = {"probabilities": class_logits.sigmoid(), "features": features.mean((2, 3))}
+    return {name: value[0].float().cpu().numpy() for name, value in vectors.items()}
+
+
+def run(job: Job) -> Iterator[tuple[str, dict[str, Float32[np.ndarray, _]]]]:
+    """Yield the vectors of each image, taken whole, at its own size."""
     import torch
 
     from seedbed.input.ahead import read_ahead
-    from seedbed.input.loaders import normalise
     from seedbed.methods.trained import load_network
 
     torch.set_num_threads(job.parameters.torch_threads)
     trained = load_network(job.artifact("classifier"), job.epochs.get("classifier"), job.device)
-    network: Any = trained.network
     photographs = read_ahead(job.image_ids, lambda image_id: np.array(job.dataset.image(image_id)))
     for image_id, photograph in photographs:
-        image = torch.from_numpy(photograph)[None]
-        valid = torch.ones(image.shape[:3], dtype=torch.bool)
-        pixels = normalise(image, valid, trained.mean, trained.std, job.device)
-        with torch.no_grad():
-            features = network.features(pixels)
-            class_logits = network.head(features).mean((2, 3))
-        vectors = {"probabilities": class_logits.sigmoid(), "features": features.mean((2, 3))}
-        yield image_id, {name: value[0].float().cpu().numpy() for name, value in vectors.items()}
+        yield image_id, image_vectors(trained, photograph, job.device)
 
 
 STAGE = Stage(

@@ -2,6 +2,10 @@
 
 A dense CRF, if requested, sharpens the probabilities. No pixel is neutral. The label maps have the classes of
 the masks, also where the network has those of the labels (`class_map` of the data set).
+
+Classes can be left out of an image beforehand: those that a classifier finds absent (input `classification`), or, of
+the training images, those that the image-level labels do not name (`classes: labelled`). What remains shares the
+probability.
 """
 
 from __future__ import annotations
@@ -34,6 +38,33 @@ class PredictParameters(CrfOptions, ShardedParameters):
         description="the mean of all views' probabilities, or the softmax of the sum (Puzzle-CAM) or the mean (P-NOC) "
         "of their logits, for which the CRF presets of these were made",
     )
+    classes: Literal["all", "labelled", "classified"] = Field(
+        default="all",
+        description="the classes that an image can have: all; those of its image-level labels, on split train only; or "
+        "those that input classification finds",
+    )
+    present_above: float = Field(
+        default=0.5,
+        ge=0,
+        lt=1,
+        description="with classes: classified, a class is present where its probability is larger",
+    )
+
+    def needed_inputs(self) -> tuple[str, ...]:
+        """Only a classification says which classes it finds."""
+        return ("classification",) if self.classes == "classified" else ()
+
+    def unused_inputs(self) -> tuple[str, ...]:
+        """Otherwise no classification is asked."""
+        return () if self.classes == "classified" else ("classification",)
+
+    def faults(self) -> Iterator[str]:
+        """Labels of the images that are scored would not be there for a new photograph."""
+        if self.classes == "labelled" and set(self.splits) != {"train"}:
+            yield (
+                f"classes: labelled is for split train, got splits {', '.join(self.splits)}; take classes: classified "
+                "with a classification of these splits"
+            )
 
 
 def image_probabilities(
@@ -60,17 +91,25 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
 
     from seedbed.input.ahead import read_ahead
     from seedbed.methods.trained import load_segmenter
+    from seedbed.refine.present_classes import possible_labels, probabilities_of_labels
 
     parameters: PredictParameters = job.parameters
     torch.set_num_threads(parameters.torch_threads)
     trained = load_segmenter(job.artifact("segmenter"), job.epochs.get("segmenter"), job.device)
     of_masks = job.artifact("segmenter").meaning.of_masks
+    classified = job.artifact("classification").open(job.split) if "classification" in job.inputs else None
     for image_id, photograph in read_ahead(job.image_ids, job.dataset.image):
-        image = np.array(photograph)
-        probabilities = image_probabilities(trained, image, parameters, job.device)
-        if parameters.has_crf:
-            probabilities = parameters.score_refiner(photograph)(probabilities)
-        label_map = probabilities.argmax(0).astype(np.uint8)
+        probabilities = image_probabilities(trained, np.array(photograph), parameters, job.device)
+        labels = np.arange(len(probabilities))
+        if parameters.classes != "all":
+            if classified is not None:
+                present = classified[image_id]["probabilities"] > parameters.present_above
+            else:
+                present = job.dataset.labels(image_id)
+            labels = possible_labels(present, job.dataset.mask_lookup if of_masks else None, labels)
+        refine = parameters.score_refiner(photograph) if parameters.has_crf else None
+        kept = probabilities_of_labels(probabilities, labels, refine)
+        label_map = labels.astype(np.uint8)[kept.argmax(0)]
         yield image_id, label_map if of_masks else job.dataset.in_mask_classes(label_map)
 
 
@@ -79,7 +118,10 @@ STAGE = Stage(
     version=2,
     summary="Segment images with a trained segmentation network.",
     parameters=lambda raw: PredictParameters,
-    inputs={"segmenter": Input(("segmenter",))},
+    inputs={
+        "segmenter": Input(("segmenter",)),
+        "classification": Input(("classification",), required=False),
+    },
     resources="inference",
     run=run,
     makes="predictions",

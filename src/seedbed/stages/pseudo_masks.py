@@ -39,6 +39,11 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
         default="found",
         description="the CRF's labels: those that have a pixel, or all that the image-level labels name (IRN, ISIM)",
     )
+    crf_unary: Literal["labels", "scores"] = Field(
+        default="labels",
+        description="the CRF starts from the decided labels (IRN); or, with argmax, from the scores and the background "
+        "score (PSA), divided by their sum",
+    )
     regions: RegionsLabel = Field(default=DEFAULT_REGIONS, description="the regions axis, for same_pair")
 
     def uses_regions(self) -> bool:
@@ -49,10 +54,18 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
         """Otsu's threshold follows from the CAMs."""
         return self.decide == "argmax" and self.background_score == OTSU
 
+    def faults(self) -> Iterator[str]:
+        """A CRF on scores needs a CRF and the background's score."""
+        if self.crf_unary == "scores" and (not self.has_crf or self.decide != "argmax"):
+            yield (
+                f"crf_unary: scores goes with a CRF and decide: argmax, got crf: {self.crf} and decide: {self.decide}; "
+                "set both, or leave crf_unary out"
+            )
+
 
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the pseudo mask of each image: 0 background, c + 1 class c, 255 neutral."""
-    from seedbed.refine.confident_regions import decide_argmax, decide_same_pair
+    from seedbed.refine.confident_regions import decide_argmax, decide_refined, decide_same_pair
     from seedbed.refine.crf.refiners import sharpen_label_map
 
     parameters: PseudoMasksParameters = job.parameters
@@ -64,12 +77,15 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     cams = job.maps("cams")
     for image_id in job.image_ids:
         class_ids, scores = cams[image_id].class_ids, cams.scores(image_id)
-        if parameters.decide == "argmax":
+        if parameters.crf_unary == "scores":
+            refine_scores = parameters.score_refiner(job.dataset.image(image_id))
+            label_map = decide_refined(scores, class_ids, score, refine_scores)
+        elif parameters.decide == "argmax":
             label_map = decide_argmax(scores, class_ids, score)
         else:
             regions = Regions.parse(parameters.regions)
             label_map = decide_same_pair(scores, class_ids, regions.bg_threshold, regions.fg_threshold)
-        if parameters.has_crf:
+        if parameters.has_crf and parameters.crf_unary == "labels":
             refine = parameters.label_refiner(job.dataset.image(image_id))
             named = class_ids if parameters.crf_labels == "present" else None
             label_map = sharpen_label_map(label_map, refine, named)

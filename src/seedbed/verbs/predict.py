@@ -25,9 +25,11 @@ from seedbed.datasets.index import Index, read_index
 from seedbed.datasets.shrunk import shrunk_size
 from seedbed.errors import SeedbedError, is_out_of_memory, one_line
 from seedbed.methods.table import other_meanings
+from seedbed.refine.present_classes import possible_labels, probabilities_of_labels
 from seedbed.report.overlays import jpeg, overlay_labels
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.paths import INDEX
+from seedbed.stages.classify import image_vectors
 from seedbed.stages.predict import PredictParameters, image_probabilities
 from seedbed.verbs.locate import Located
 from seedbed.verbs.names import image_suffixes, names_of
@@ -60,6 +62,7 @@ class Predictor:
         longest: long side in pixels, above which photographs are shrunk for the network: the longest of the data set,
             since objects of other sizes are not what it was trained on; None if that is not known.
         resampling: how they are shrunk; over areas if the data set's photographs are.
+        classifier: of the same classes, which says which of them a photograph can have; None: all.
     """
 
     trained: TrainedNetwork
@@ -68,6 +71,7 @@ class Predictor:
     longest: int | None
     device: str
     resampling: Image.Resampling = Image.Resampling.LANCZOS
+    classifier: TrainedNetwork | None = None
 
     def label_map(self, photo: Image.Image) -> UInt8[np.ndarray, "H W"]:
         """The most probable class of each pixel, at the photograph's own size."""
@@ -76,9 +80,13 @@ class Predictor:
         image = np.array(seen)
         parameters = self.parameters
         probabilities = image_probabilities(self.trained, image, parameters, self.device)
-        if parameters.has_crf:
-            probabilities = parameters.score_refiner(seen)(probabilities)
-        return enlarged_argmax(probabilities, photo.size)
+        labels = np.arange(len(probabilities))
+        if self.classifier is not None:
+            found = image_vectors(self.classifier, image, self.device)["probabilities"]
+            labels = possible_labels(found > parameters.present_above, None, labels)
+        refine = parameters.score_refiner(seen) if parameters.has_crf else None
+        kept = probabilities_of_labels(probabilities, labels, refine)
+        return labels.astype(np.uint8)[enlarged_argmax(kept, photo.size)]
 
 
 def enlarged_argmax(
@@ -242,12 +250,13 @@ def predict_command(
     if longest is not None and longest < 1:
         raise SeedbedError(f"expected a long side of at least 1 pixel, got {longest}")
     artifact, epoch, parameters = _segmenter(located)
+    classifier = _classifier(located, artifact)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     photos = find_photos(given, out)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with gpu_slot(0 if device == "cpu" else 1, f"predict {out}"):
-        predictor = _predictor(artifact, epoch, parameters, device, longest, _index(located))
+        predictor = _predictor(artifact, epoch, parameters, device, longest, _index(located), classifier)
         return predict_photos(predictor, photos, out, overlay, progress)
 
 
@@ -258,6 +267,26 @@ def _segmenter(located: Located) -> tuple[Artifact, int | None, PredictParameter
     if "segmenter" not in (artifact.meaning.name, *other_meanings(artifact.manifest.facts)):
         raise SeedbedError(f"{artifact.folder} was made by {artifact.manifest.stage}; expected a segmenter")
     return artifact, located.epoch, PredictParameters()
+
+
+def _classifier(located: Located, segmenter: Artifact) -> tuple[Artifact, int | None] | None:
+    """The classifier that says which classes a photograph can have, and its epoch, if the node asks one.
+
+    Raises:
+        SeedbedError: it knows other classes than the segmenter (`class_map`).
+    """
+    task = located.task
+    if task is None or "classification" not in task.sources:
+        return None
+    classification = task.sources["classification"]
+    classifier = Artifact(classification.sources["classifier"].folder)
+    if classifier.classes != segmenter.classes:
+        raise SeedbedError(
+            f"{located.artifact.folder} leaves out classes that a classifier finds absent, but the classifier knows "
+            f"{', '.join(classifier.classes)} and the segmenter {', '.join(segmenter.classes)}; name the segmenter "
+            "instead, to predict with all classes"
+        )
+    return classifier, classification.epochs.get("classifier")
 
 
 def _index(located: Located) -> Index | None:
@@ -272,10 +301,11 @@ def _predictor(
     device: str,
     longest: int | None,
     index: Index | None,
+    classifier: tuple[Artifact, int | None] | None,
 ) -> Predictor:
     import torch
 
-    from seedbed.methods.trained import load_segmenter
+    from seedbed.methods.trained import load_network, load_segmenter
 
     if device == "cuda" and not torch.cuda.is_available():
         raise SeedbedError("torch sees no GPU here; use --device cpu or auto")
@@ -287,7 +317,8 @@ def _predictor(
         longest = max(max(row.width, row.height) for row in index.rows)
     shrunk = index is not None and any(row.original for row in index.rows)
     resampling = Image.Resampling.BOX if shrunk else Image.Resampling.LANCZOS
-    return Predictor(trained, classes, parameters, longest, used, resampling)
+    asked = load_network(*classifier, used) if classifier else None
+    return Predictor(trained, classes, parameters, longest, used, resampling, asked)
 
 
 def _hex(rgb: Sequence[int]) -> str:
