@@ -135,8 +135,8 @@ def compare(
     Nothing is run: what is missing or stale is left out, and named. Differences of mIoU have an interval over images.
 
     Args:
-        results: [dataset/]recipe[@rng0][@bg0.10-fg0.40] each; by default at params.yaml's rngs and the recipe's own
-            regions setting. @sweep: at all of params.yaml's thresholds.
+        results: [dataset/]recipe[@rng0][@bg0.10-fg0.40] each, also with several seeds (@rng0@rng1); by default at
+            params.yaml's rngs and the recipe's own regions setting. @sweep: at all of params.yaml's thresholds.
         baseline: the one with which the others are compared; the first by default.
         split: one split only.
         per_class: also the scores of each class, and their differences.
@@ -249,7 +249,7 @@ def predict(
     Args:
         photos: files, and folders that are searched for image files.
         segmenter: recipe.node[@rng0] of the configured data set, or the folder of an artifact; a `predict` node brings
-            its own scales and CRF.
+            its own scales and CRF, and the classifier that it asks, if any; image-level labels it does without.
         out: folder to write: masks with the photographs' names, shares.csv, classes.csv.
         overlay: also write each mask over its photograph, into the folder `overlays`.
         device: auto, cpu or cuda.

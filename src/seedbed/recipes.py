@@ -95,13 +95,29 @@ class Node:
             where: what to name in an error.
 
         Raises:
-            SeedbedError: a wrong key or value, or values that do not go together.
+            SeedbedError: a wrong key or value, values that do not go together, or inputs that do not go with them.
         """
         assert self.stage is not None
         parameters = self.stage.validate(overlay(defaults, self.raw), where)
         for fault in parameters.faults():
             raise SeedbedError(f"{where} (stage {self.stage.name}): {fault}")
+        self._check_inputs(parameters, where)
         return parameters
+
+    def _check_inputs(self, parameters: Parameters, where: str) -> None:
+        """Raise for an input that these parameters need and that is missing, or that they do not use."""
+        assert self.stage is not None
+        for name in parameters.needed_inputs():
+            if name not in self.inputs:
+                raise SeedbedError(
+                    f"{where}: stage {self.stage.name} needs `from: {{{name}: NODE}}` with these parameters, got none"
+                )
+        for name in parameters.unused_inputs():
+            if name in self.inputs:
+                raise SeedbedError(
+                    f"{where}: with these parameters stage {self.stage.name} does not use `from: {{{name}: NODE}}`; "
+                    "remove it"
+                )
 
 
 @dataclass(frozen=True)
@@ -223,22 +239,10 @@ class RecipeBook:
                 raise SeedbedError(f"{where}: {unknown_name('input', key, stage.inputs)}")
             inputs[key] = _parse_reference(value, recipe, where)
         raw = {key: value for key, value in (file.parameters or {}).items() if value is not None}
-        parameters = stage.validate(raw, where)
-        needed = parameters.needed_inputs()
-        missing = [
-            k for k, spec in stage.inputs.items() if (spec.required or k in needed) and k not in inputs
-        ]
-        if missing:
-            with_these = " with these parameters" if missing[0] in needed else ""
-            raise SeedbedError(
-                f"{where}: stage {stage.name} needs `from: {{{missing[0]}: NODE}}`{with_these}, got none"
-            )
-        unused = [key for key in inputs if key in parameters.unused_inputs()]
-        if unused:
-            raise SeedbedError(
-                f"{where}: with these parameters stage {stage.name} does not use `from: {{{unused[0]}: NODE}}`; remove "
-                "it"
-            )
+        stage.validate(raw, where)
+        for key, spec in stage.inputs.items():
+            if spec.required and key not in inputs:
+                raise SeedbedError(f"{where}: stage {stage.name} needs `from: {{{key}: NODE}}`, got none")
         noted = {use: note for use, note in (file.inherited or {}).items() if note is not None}
         inherited = checked_inherited(noted, where)
         return Node(name, stage, raw, inputs, inherited)

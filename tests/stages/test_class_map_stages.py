@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,15 @@ import yaml
 from PIL import Image
 
 from seedbed.artifacts.artifact import Artifact
+from seedbed.errors import SeedbedError
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.plan.commands import ALL_STAGES, Workflow
 from seedbed.plan.config import parse_config
 from seedbed.plan.task import Task
 from seedbed.recipes import RecipeBook
 from seedbed.refine.confident_regions import decide_argmax
+from seedbed.runtime.contract import Job
+from seedbed.stages.predict import _present_classes
 from stages_in_process import run_command
 
 OWN = ["cat", "cow", "dog"]
@@ -235,6 +239,51 @@ def test_predictions_have_only_what_labels_or_the_classifier_allow(
 )
 def test_labels_of_other_splits_are_not_used_for_predictions(given: dict[str, Any], message: str) -> None:
     assert message in " ".join(ALL_STAGES["predict"].validate(given, "test").faults())
+
+
+@pytest.mark.parametrize("given", [{"classes": "classified"}, {"classes": "labelled", "splits": ["val"]}])
+def test_a_job_without_its_classification_or_with_labels_of_val_stops(given: dict[str, Any]) -> None:
+    """Nothing falls back on the labels of images that are scored, whatever planning let through."""
+    job = object.__new__(Job)
+    job.parameters, job.inputs, job.split = ALL_STAGES["predict"].validate(given, "test"), {}, "val"
+    job.dataset = SimpleNamespace(labels=lambda image_id: np.ones(3, bool))
+    with pytest.raises(SeedbedError, match=r"expected an artifact as input classification|for split train"):
+        _present_classes(job)
+
+
+@pytest.mark.parametrize(
+    ("setting", "node", "message"),
+    [
+        (
+            {"classes": "classified"},
+            "predictions",
+            "needs `from: {classification: NODE}` with these parameters",
+        ),
+        ({"classes": "all"}, "asking", "does not use `from: {classification: NODE}`"),
+    ],
+)
+def test_settings_of_a_data_set_and_inputs_of_a_recipe_go_together(tmp_path, setting, node, message) -> None:
+    """What a recipe leaves to the settings is checked with them."""
+    nodes = {name: NODES[name] for name in ("classifier", "classification", "segmenter", "predictions")}
+    nodes["segmenter"] = {**nodes["segmenter"], "from": {"labels": "masks"}}
+    nodes["asking"] = {"stage": "predict", "from": NODES["classified"]["from"], "with": {"splits": ["train"]}}
+    wanted = {name: one for name, one in nodes.items() if name not in {"predictions", "asking"} - {node}}
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "mapped.yaml").write_text(yaml.safe_dump({"nodes": wanted, "scores": []}))
+    declared = {"kind": "folder", "root": "data", "splits": {"train": {}}}
+    raw = {"dataset": "toy", "recipes": ["mapped"], "datasets": {"toy": declared}}
+    raw["settings"] = {"toy": {"predict": setting}}
+    with pytest.raises(SeedbedError) as caught:
+        Workflow(parse_config(raw), RecipeBook(tmp_path / "recipes"), tmp_path / "results").write_slices()
+    assert message in str(caught.value)
+
+
+def test_a_threshold_that_is_not_asked_changes_no_slice() -> None:
+    stage = ALL_STAGES["predict"]
+    given = {"splits": ["train"], "classes": "labelled"}
+    assert stage.validate({**given, "present_above": 0.2}, "test").slice() == given
+    asked = {"classes": "classified", "present_above": 0.2}
+    assert stage.validate(asked, "test").slice() == asked
 
 
 @pytest.mark.parametrize("given", [{"crf": "none"}, {"crf": "irn", "decide": "same_pair"}])

@@ -161,6 +161,14 @@ def test_half_finished_results_are_compared_at_the_seeds_that_both_have(judged: 
     assert not comparison.frame()["without"].str.contains("None").any()
 
 
+def test_rows_without_a_common_seed_say_so(judged: Any) -> None:
+    """No difference can be given of them, and none is."""
+    text = compare_text(compared(judged(), ["base@rng0", "unet@rng1"]))
+    assert lines_with(text, "2 unet bg0.10-fg0.40: no random seed in common with row 1 (1 against 0)")
+    assert not lines_with(text, "2 - 1")
+    assert "in common" not in compare_text(compared(judged(), ["base", "unet@rng1"]))
+
+
 def test_a_result_is_not_compared_with_itself(judged: Any) -> None:
     """The classifier of unet at one seed is that of base, which is there at two."""
     comparison = compared(judged(), ["base", "unet@rng0"])

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from result_files import judgement_bytes
+from seedbed.engines.soundness import State
 from seedbed.errors import SeedbedError
-from seedbed.verbs.scores import scores_text
+from seedbed.verbs.scores import _mark, scores_text
 
 
 def test_scores_are_shown_and_a_changed_file_is_refused(tree: Any) -> None:
@@ -44,3 +45,10 @@ def test_stale_scores_and_a_stale_page_are_marked(tree: Any) -> None:
     assert found.pop("predictions") == "input predictions is stale"
     assert len(found) > 1
     assert not any(found.values())
+
+
+def test_a_long_reason_is_shortened() -> None:
+    """A changed slice can hold whole lists of judgements."""
+    assert _mark(State("stale", "choices " * 1000)) == "stale: " + " ".join(["choices"] * 24) + " …"
+    assert _mark(State("stale", "lr: 1 -> 2")) == "stale: lr: 1 -> 2"
+    assert _mark(State("cached", "")) == ""

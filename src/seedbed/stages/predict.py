@@ -3,20 +3,21 @@
 A dense CRF, if requested, sharpens the probabilities. No pixel is neutral. The label maps have the classes of
 the masks, also where the network has those of the labels (`class_map` of the data set).
 
-Classes can be left out of an image beforehand: those that a classifier finds absent (input `classification`), or, of
-the training images, those that the image-level labels do not name (`classes: labelled`). What remains shares the
-probability.
+Classes can be left out of an image beforehand: those that a classifier finds absent (`classes: classified`), or, in
+training images, those that the image-level labels do not name (`classes: labelled`). The probabilities of the others
+are rescaled to sum to 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from pydantic import Field
 
+from seedbed.errors import SeedbedError
 from seedbed.input.augmentation import Scale
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 from seedbed.runtime.crf_options import CrfOptions
@@ -49,6 +50,14 @@ class PredictParameters(CrfOptions, ShardedParameters):
         lt=1,
         description="with classes: classified, a class is present where its probability is larger",
     )
+
+    def slice(self) -> dict[str, Any]:
+        """A threshold that is not asked changes nothing, so a data set's setting of it makes nothing stale."""
+        return {
+            key: value
+            for key, value in super().slice().items()
+            if key != "present_above" or self.classes == "classified"
+        }
 
     def needed_inputs(self) -> tuple[str, ...]:
         """Only a classification says which classes it finds."""
@@ -85,6 +94,23 @@ def image_probabilities(
     )
 
 
+def _present_classes(job: Job) -> Callable[[str], Bool[np.ndarray, " classes"]] | None:
+    """Which classes of the labels an image can have, by its id; None: all.
+
+    Raises:
+        SeedbedError: no classification is given where one is asked, or labels of another split than train.
+    """
+    parameters: PredictParameters = job.parameters
+    if parameters.classes == "all":
+        return None
+    if parameters.classes == "labelled":
+        for fault in parameters.faults():
+            raise SeedbedError(fault)
+        return job.dataset.labels
+    classified = job.artifact("classification").open(job.split)
+    return lambda image_id: classified[image_id]["probabilities"] > parameters.present_above
+
+
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     """Yield the predicted label map of each image."""
     import torch
@@ -97,16 +123,12 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     torch.set_num_threads(parameters.torch_threads)
     trained = load_segmenter(job.artifact("segmenter"), job.epochs.get("segmenter"), job.device)
     of_masks = job.artifact("segmenter").meaning.of_masks
-    classified = job.artifact("classification").open(job.split) if "classification" in job.inputs else None
+    present = _present_classes(job)
     for image_id, photograph in read_ahead(job.image_ids, job.dataset.image):
         probabilities = image_probabilities(trained, np.array(photograph), parameters, job.device)
         labels = np.arange(len(probabilities))
-        if parameters.classes != "all":
-            if classified is not None:
-                present = classified[image_id]["probabilities"] > parameters.present_above
-            else:
-                present = job.dataset.labels(image_id)
-            labels = possible_labels(present, job.dataset.mask_lookup if of_masks else None, labels)
+        if present is not None:
+            labels = possible_labels(present(image_id), job.dataset.mask_lookup if of_masks else None, labels)
         refine = parameters.score_refiner(photograph) if parameters.has_crf else None
         kept = probabilities_of_labels(probabilities, labels, refine)
         label_map = labels.astype(np.uint8)[kept.argmax(0)]

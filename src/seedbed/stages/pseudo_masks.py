@@ -61,6 +61,8 @@ class PseudoMasksParameters(CrfOptions, ShardedParameters):
                 f"crf_unary: scores goes with a CRF and decide: argmax, got crf: {self.crf} and decide: {self.decide}; "
                 "set both, or leave crf_unary out"
             )
+        if self.crf_unary == "scores" and self.crf_labels == "present":
+            yield "crf_labels: present has no effect with crf_unary: scores, which always has all classes; leave it out"
 
 
 def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:

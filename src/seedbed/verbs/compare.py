@@ -102,6 +102,17 @@ def warnings(comparison: Comparison) -> Iterator[str]:
             yield f"{row.number} {row}, {column}{at}: {only}"
 
 
+def unpaired(comparison: Comparison) -> Iterator[str]:
+    """One line for each row that no difference can be given of, since it shares no random seed with its baseline."""
+    for row in comparison.rows:
+        base = comparison.baseline_of(row)
+        if row != base and not {*row.rngs} & {*base.rngs}:
+            yield (
+                f"{row.number} {row}: no random seed in common with row {base.number} ({rngs_text(row.rngs)} against "
+                f"{rngs_text(base.rngs)}), so no difference is given"
+            )
+
+
 def compare_text(comparison: Comparison, per_class: bool = False) -> str:
     """For a terminal."""
     scores, differences = score_table(comparison), difference_table(comparison)
@@ -112,7 +123,7 @@ def compare_text(comparison: Comparison, per_class: bool = False) -> str:
         lines += ["", table(classes.headings, classes.rows)]
         if (each := difference_table(comparison, classes=True)).rows:
             lines += ["", table(each.headings, each.rows)]
-    told = [*warnings(comparison), *comparison.notes]
+    told = [*warnings(comparison), *unpaired(comparison), *comparison.notes]
     return "\n".join([*lines, *([""] if told else []), *told])
 
 
@@ -130,7 +141,7 @@ def write_page(comparison: Comparison, path: Path) -> None:
         comparison.shared_with(comparison.rows[number - 1], column) for number, column in comparison.cells
     ):
         scores.append(Paragraph(SHARED_NOTE))
-    scores += map(Paragraph, comparison.notes)
+    scores += map(Paragraph, (*unpaired(comparison), *comparison.notes))
     chapters = [Chapter("scores", "Scores", [], scores)]
     differences = difference_table(comparison)
     if differences.rows:

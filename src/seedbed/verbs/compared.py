@@ -45,7 +45,10 @@ def compared(workflow: Workflow, words: Sequence[str], baseline: str = "", split
         if count > 1
     ]
     if twice:
-        raise SeedbedError(f"{twice[0]} is named twice; name each once, with all its random seeds")
+        raise SeedbedError(
+            f"{twice[0]} is named twice; name it once, with all its random seeds (RECIPE@rng0@rng1); two "
+            "seeds of one recipe are not compared with each other"
+        )
     base = _baseline(workflow, rows, baseline) if baseline else 1
     judged = {row.number: list(_judgements(workflow, row, split)) for row in rows}
     several = _several(judged.values())

@@ -86,7 +86,7 @@ class Predictor:
             labels = possible_labels(found > parameters.present_above, None, labels)
         refine = parameters.score_refiner(seen) if parameters.has_crf else None
         kept = probabilities_of_labels(probabilities, labels, refine)
-        return labels.astype(np.uint8)[enlarged_argmax(kept, photo.size)]
+        return np.asarray(labels.astype(np.uint8)[enlarged_argmax(kept, photo.size)])
 
 
 def enlarged_argmax(

@@ -1,5 +1,7 @@
 """`seedbed scores`: headline scores of the judged nodes, which of them are stale, and the path of the report page."""
 
+from textwrap import shorten
+
 from seedbed.engines.soundness import Examiner, State
 from seedbed.plan.commands import Workflow
 from seedbed.plan.judges import SCORES
@@ -50,6 +52,11 @@ def scores_text(workflow: Workflow, name: str) -> str:
     return table(("OWNER", "AXES", "NODE", "SPLIT", "SCORE", ""), rows) + f"\n{where}"
 
 
+LONGEST_REASON = 200
+"""Characters of the reason why a result is stale: a changed slice can be long."""
+
+
 def _mark(state: State) -> str:
     """What is said of a result that a run would make again."""
-    return f"stale: {state.why}" if state.status == "stale" else ""
+    why = shorten(state.why, LONGEST_REASON, placeholder=" …")
+    return f"stale: {why}" if state.status == "stale" else ""
