@@ -101,10 +101,10 @@ class Node:
         parameters = self.stage.validate(overlay(defaults, self.raw), where)
         for fault in parameters.faults():
             raise SeedbedError(f"{where} (stage {self.stage.name}): {fault}")
-        self._check_inputs(parameters, where)
+        self.check_inputs(parameters, where)
         return parameters
 
-    def _check_inputs(self, parameters: Parameters, where: str) -> None:
+    def check_inputs(self, parameters: Parameters, where: str) -> None:
         """Raise for an input that these parameters need and that is missing, or that they do not use."""
         assert self.stage is not None
         for name in parameters.needed_inputs():
@@ -116,7 +116,7 @@ class Node:
             if name in self.inputs:
                 raise SeedbedError(
                     f"{where}: with these parameters stage {self.stage.name} does not use `from: {{{name}: NODE}}`; "
-                    "remove it"
+                    "remove it, or give the parameters that use it in the recipe"
                 )
 
 
@@ -239,13 +239,15 @@ class RecipeBook:
                 raise SeedbedError(f"{where}: {unknown_name('input', key, stage.inputs)}")
             inputs[key] = _parse_reference(value, recipe, where)
         raw = {key: value for key, value in (file.parameters or {}).items() if value is not None}
-        stage.validate(raw, where)
+        parameters = stage.validate(raw, where)
         for key, spec in stage.inputs.items():
             if spec.required and key not in inputs:
                 raise SeedbedError(f"{where}: stage {stage.name} needs `from: {{{key}: NODE}}`, got none")
         noted = {use: note for use, note in (file.inherited or {}).items() if note is not None}
         inherited = checked_inherited(noted, where)
-        return Node(name, stage, raw, inputs, inherited)
+        node = Node(name, stage, raw, inputs, inherited)
+        node.check_inputs(parameters, where)
+        return node
 
     def follow(
         self, reference: Reference, asked_by: str, seen: Iterable[Reference] = ()

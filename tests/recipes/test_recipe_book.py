@@ -59,9 +59,9 @@ def test_null_removes_a_parameter_an_input_and_a_node(tmp_path: Path) -> None:
         },
         grandchild={"extends": "child", "nodes": {"segmenter": {"from": {"labels": "regions"}}}},
     )
-    needs = r"stage train_segmenter needs `from: \{labels: NODE\}` with these parameters, got none"
-    with pytest.raises(SeedbedError, match=needs):
-        book["child"].nodes["segmenter"].parameters({}, "child")
+    assert "stage train_segmenter needs `from: {labels: NODE}` with these parameters, got none" in refusal(
+        book
+    )
     recipe = book.check("grandchild")
     assert recipe.nodes["classifier"].raw == {"epochs": 3}
     assert recipe.nodes["segmenter"].inputs == {"labels": Reference("grandchild", "regions")}

@@ -232,7 +232,7 @@ def test_powers_of_the_background_score_take_no_saliency(tmp_path: Path) -> None
     recipe["nodes"]["salient_regions"]["with"] = {"regions": "alpha4-24"}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(recipe))
     with pytest.raises(SeedbedError, match=re.escape("does not use `from: {saliency: NODE}`; remove it")):
-        RecipeBook(tmp_path)["small"].nodes["salient_regions"].parameters({}, "small")
+        RecipeBook(tmp_path)["small"]
 
 
 def test_a_network_without_polarity_is_refused() -> None:

@@ -138,7 +138,7 @@ def test_an_input_without_effect_is_refused_at_load(tmp_path):
         book(tmp_path, **node)["mine"]
     assert str(error.value) == (
         "recipe mine, node classifier: with these parameters stage train_classifier does not use "
-        "`from: {ordinary_classifier: NODE}`; remove it"
+        "`from: {ordinary_classifier: NODE}`; remove it, or give the parameters that use it in the recipe"
     )
 
 
