@@ -107,17 +107,16 @@ class Node:
     def check_inputs(self, parameters: Parameters, where: str) -> None:
         """Raise for an input that these parameters need and that is missing, or that they do not use."""
         assert self.stage is not None
-        for name in parameters.needed_inputs():
-            if name not in self.inputs:
-                raise SeedbedError(
-                    f"{where}: stage {self.stage.name} needs `from: {{{name}: NODE}}` with these parameters, got none"
-                )
-        for name in parameters.unused_inputs():
-            if name in self.inputs:
-                raise SeedbedError(
-                    f"{where}: with these parameters stage {self.stage.name} does not use `from: {{{name}: NODE}}`; "
-                    "remove it, or give the parameters that use it in the recipe"
-                )
+        stage, given = self.stage.name, set(self.inputs)
+        for name in [name for name in parameters.needed_inputs() if name not in given]:
+            raise SeedbedError(
+                f"{where}: stage {stage} needs `from: {{{name}: NODE}}` with these parameters, got none"
+            )
+        for name in given.intersection(parameters.unused_inputs()):
+            raise SeedbedError(
+                f"{where}: with these parameters stage {stage} does not use `from: {{{name}: NODE}}`; remove it, or give "
+                "the parameters that use it in the recipe"
+            )
 
 
 @dataclass(frozen=True)
