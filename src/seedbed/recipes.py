@@ -109,13 +109,12 @@ class Node:
         assert self.stage is not None
         stage, given = self.stage.name, set(self.inputs)
         for name in [name for name in parameters.needed_inputs() if name not in given]:
-            raise SeedbedError(
-                f"{where}: stage {stage} needs `from: {{{name}: NODE}}` with these parameters, got none"
-            )
+            needed = f"stage {stage} needs `from: {{{name}: NODE}}` with these parameters"
+            raise SeedbedError(f"{where}: {needed}, got none")
         for name in given.intersection(parameters.unused_inputs()):
             raise SeedbedError(
-                f"{where}: with these parameters stage {stage} does not use `from: {{{name}: NODE}}`; remove it, or give "
-                "the parameters that use it in the recipe"
+                f"{where}: with these parameters stage {stage} does not use `from: {{{name}: NODE}}`; remove it, or "
+                "give the parameters that use it in the recipe"
             )
 
 
