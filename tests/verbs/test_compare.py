@@ -162,7 +162,7 @@ def test_half_finished_results_are_compared_at_the_seeds_that_both_have(judged: 
 
 
 def test_rows_without_a_common_seed_say_so(judged: Any) -> None:
-    """No difference can be given of them, and none is."""
+    """Everything here depends on the seed, so no difference is given."""
     text = compare_text(compared(judged(), ["base@rng0", "unet@rng1"]))
     assert lines_with(text, "2 unet bg0.10-fg0.40: no random seed in common with row 1 (1 against 0)")
     assert not lines_with(text, "2 - 1")

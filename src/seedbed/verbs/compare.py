@@ -103,13 +103,13 @@ def warnings(comparison: Comparison) -> Iterator[str]:
 
 
 def unpaired(comparison: Comparison) -> Iterator[str]:
-    """One line for each row that no difference can be given of, since it shares no random seed with its baseline."""
+    """One line for each row that shares no random seed with its baseline."""
     for row in comparison.rows:
         base = comparison.baseline_of(row)
         if row != base and not {*row.rngs} & {*base.rngs}:
             yield (
                 f"{row.number} {row}: no random seed in common with row {base.number} ({rngs_text(row.rngs)} against "
-                f"{rngs_text(base.rngs)}), so no difference is given"
+                f"{rngs_text(base.rngs)}), so only what does not depend on it is compared"
             )
 
 
