@@ -13,6 +13,7 @@ from seedbed.cam.rebuild import full_resolution
 from seedbed.metrics.confusion import confusion_counts
 from seedbed.metrics.threshold_tables import ThresholdTable
 from seedbed.metrics.transition_table import TransitionTable
+from seedbed.networks.depthwise import kernel_gradient
 from seedbed.refine.crf.dense_crf import CRF_PRESETS, DenseCrf, unary_from_labels
 from seedbed.refine.random_walk import walk
 
@@ -31,6 +32,8 @@ def compile_kernels() -> None:
         crf = DenseCrf(np.full((SIDE, SIDE, 3), mask[..., None] * 255, np.uint8), CRF_PRESETS["irn"])
         crf.labels(unary_from_labels(mask[None], labels, 0.7))
     walk(scores, np.ones((2, SIDE, SIDE), np.float32), [(0, 1), (1, 0)], steps=4, products=2)
+    maps = scores[..., None]
+    kernel_gradient(maps, maps, np.zeros((1, 1, 1), np.float32), (1, 1), (0, 0), (1, 1))
     confusion_counts(mask, mask, 2)
     ThresholdTable.empty(THRESHOLDS, 2).add(scores, np.array([0]), mask)
     TransitionTable.empty(THRESHOLDS).add(scores, scores)

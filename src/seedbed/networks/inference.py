@@ -20,6 +20,7 @@ from seedbed.networks.bands import LARGEST, rows_at
 
 Fusion = Literal["probabilities", "logits_sum", "logits_mean"]
 """How the views of an image are joined."""
+Precision = Literal["32", "bf16"]
 
 
 @torch.no_grad()
@@ -32,6 +33,7 @@ def multi_scale_probabilities(
     flip: bool = True,
     device: str = "cpu",
     fusion: Fusion = "probabilities",
+    precision: Precision = "32",
 ) -> Float32[np.ndarray, "K H W"]:
     """Probabilities of each class at image size.
 
@@ -44,6 +46,7 @@ def multi_scale_probabilities(
         device: where the network is.
         fusion: the mean of the views' softmaxes (`probabilities`), or the softmax of the sum or the mean of their
             logits, each enlarged to image size first.
+        precision: of the network; bf16 computes under autocast, faster on CPUs that have it. The rest is float32.
 
     Raises:
         ValueError: no scale, or a scale of 0 or less.
@@ -55,15 +58,17 @@ def multi_scale_probabilities(
     normalised -= 255 * torch.tensor(mean, device=device).view(1, 3, 1, 1)
     normalised /= 255 * torch.tensor(std, device=device).view(1, 3, 1, 1)
     total: Tensor | None = None
-    for scale in scales:
-        scaled = normalised
-        if scale != 1:
-            target = [max(1, round(scale * side)) for side in size]
-            scaled = interpolate(normalised, target, mode="bilinear", align_corners=False, antialias=True)
-        for logits in with_mirror_image(network, scaled) if flip else (network(scaled),):
-            if total is None:
-                total = torch.zeros((1, logits.shape[1], *size), device=logits.device)
-            _add(total, logits.float(), softmax=fusion == "probabilities")
+    # Around all views, so that weights are cast once.
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
+        for scale in scales:
+            scaled = normalised
+            if scale != 1:
+                target = [max(1, round(scale * side)) for side in size]
+                scaled = interpolate(normalised, target, mode="bilinear", align_corners=False, antialias=True)
+            for logits in with_mirror_image(network, scaled) if flip else (network(scaled),):
+                if total is None:
+                    total = torch.zeros((1, logits.shape[1], *size), device=logits.device)
+                _add(total, logits.float(), softmax=fusion == "probabilities")
     assert total is not None
     if fusion == "logits_mean":
         total /= len(scales) * (2 if flip else 1)

@@ -2,12 +2,10 @@
 
 `python workflow_scripts/dump_cams.py --params FILE --index FILE --classifier FILE --output DIR --shard train-0`
 
-torch is imported by the stage's function, after this module has set passive waiting: two busy-waiting processes on two
-cores train 13 times slower.
+torch is imported by the stage's function, after this module has prepared the process.
 """
 
 import argparse
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from pydantic.fields import FieldInfo
 from seedbed.runtime.contract import Job, Stage
 from seedbed.runtime.gather import gather
 from seedbed.runtime.log import count_call, guarded
+from seedbed.runtime.process import prepare_process
 
 
 def main(
@@ -35,7 +34,7 @@ def main(
     Returns:
         Exit status: 0, or 1 after one line on stderr.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_process()
     from seedbed.runtime.run import run_stage
 
     options = parser(stage, command).parse_args(arguments)

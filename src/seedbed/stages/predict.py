@@ -39,6 +39,10 @@ class PredictParameters(CrfOptions, ShardedParameters):
         description="the mean of all views' probabilities, or the softmax of the sum (Puzzle-CAM) or the mean (P-NOC) "
         "of their logits, for which the CRF presets of these were made",
     )
+    precision: Literal["32", "bf16"] = Field(
+        default="32",
+        description="of the network; bf16 is faster on CPUs that have it, and changes labels at borders of objects",
+    )
     classes: Literal["all", "labelled", "classified"] = Field(
         default="all",
         description="the classes that an image can have: all; those of its image-level labels, on split train only; or "
@@ -91,6 +95,7 @@ def image_probabilities(
         parameters.flip,
         device,
         parameters.fusion,
+        parameters.precision,
     )
 
 

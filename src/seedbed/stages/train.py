@@ -160,25 +160,25 @@ def run(job: Job) -> Products:
 
 
 TRAIN_CLASSIFIER = training_stage(
-    "train_classifier", 3, "Train a classifier on image-level labels.", makes="classifier", method="cam"
+    "train_classifier", 4, "Train a classifier on image-level labels.", makes="classifier", method="cam"
 )
 TRAIN_AFFINITYNET = training_stage(
     "train_affinitynet",
-    3,
+    4,
     "Train an AffinityNet on confident regions.",
     makes="affinitynet",
     method="affinity",
 )
 TRAIN_SEGMENTER = training_stage(
     "train_segmenter",
-    3,
+    4,
     "Train a segmentation network on label maps.",
     makes="segmenter",
     method="segmentation",
 )
 TRAIN_SALIENCY = training_stage(
     "train_saliency",
-    2,
+    3,
     "Train a saliency network.",
     makes="saliency_network",
     method="c2am",

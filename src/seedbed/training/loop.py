@@ -27,6 +27,7 @@ from seedbed.input.batch import Batch
 from seedbed.input.examples import Examples
 from seedbed.input.field_store import FieldStore
 from seedbed.methods.base import EpochContext, Method, Objective, Progress
+from seedbed.networks.depthwise import FastDepthwise
 from seedbed.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seedbed.training.history import History
 from seedbed.training.kept_epochs import KeptEpochs
@@ -139,7 +140,7 @@ def fit(
         place = LightningEnvironment()
         fabric = fabric or Fabric(accelerator=accelerator, devices=1, precision=precision, plugins=place)
         rank = (fabric.global_rank,) if fabric.global_rank else ()
-        with _set_up(fabric, method, parameters) as players:
+        with _set_up(fabric, method, parameters) as players, FastDepthwise():
             if saved:
                 for name, player in players.items():
                     player.optimiser.load_state_dict(saved.optimisers[name])

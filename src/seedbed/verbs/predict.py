@@ -29,6 +29,7 @@ from seedbed.refine.present_classes import possible_labels, probabilities_of_lab
 from seedbed.report.overlays import jpeg, overlay_labels
 from seedbed.runtime.gpu import gpu_slot
 from seedbed.runtime.paths import INDEX
+from seedbed.runtime.process import prepare_process
 from seedbed.stages.classify import image_vectors
 from seedbed.stages.predict import PredictParameters, image_probabilities
 from seedbed.verbs.locate import Located
@@ -254,7 +255,7 @@ def predict_command(
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     photos = find_photos(given, out)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_process()
     with gpu_slot(0 if device == "cpu" else 1, f"predict {out}"):
         predictor = _predictor(artifact, epoch, parameters, device, longest, _index(located), classifier)
         return predict_photos(predictor, photos, out, overlay, progress)
