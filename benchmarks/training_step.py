@@ -1,36 +1,46 @@
-"""A training step of a CAM network: forward, backward and SGD on one batch, batch norm frozen.
+"""A training step: forward, backward and SGD on one batch, of a CAM network and of DeepLabV3+.
 
-The peer has its weights in torch's default memory order, and its images in channels-first memory, as torch's own
-collation of images gives them; ours are in channels-last memory, as `seedbed.training.loop` trains.
+The peer has its weights in torch's default memory order, its images in channels-first memory, as torch's own collation
+of images gives them, and torch's own gradients of depthwise convolutions, in float32. Ours are in channels-last memory
+and have `seedbed.networks.depthwise`, as `seedbed.training.loop` trains, in float32 and in bf16.
 
-    python benchmarks/training_step.py [--rounds 3] [--backbone resnet50] [--crop 448] [--device cuda] [--bf16]
+    python benchmarks/training_step.py [--rounds 3] [--backbone resnet50] [--crop 448] [--device cuda]
 """
 
 import argparse
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 
 import torch
 from _harness import compare, print_table
+from torch.nn.functional import cross_entropy
 
 from seedbed.losses.multilabel import multilabel_soft_margin
 from seedbed.networks.backbones import build_backbone
 from seedbed.networks.cam_network import CamNetwork
+from seedbed.networks.depthwise import FastDepthwise
 from seedbed.networks.memory_format import channels_last
+from seedbed.networks.segmenters import build_segmenter
 
 CLASSES = 20
+CAM_NETWORK, SEGMENTER = "CAM network", "DeepLabV3+"
 
 
-def stepper(backbone: str, images: torch.Tensor, ours: bool, bf16: bool) -> Callable[[], list[float]]:
+def stepper(
+    backbone: str, images: torch.Tensor, ours: bool, bf16: bool, kind: str = CAM_NETWORK
+) -> Callable[[], list[float]]:
     """A function that does one step and returns the loss."""
     device = images.device
-    network = CamNetwork(
-        build_backbone(backbone, 16),
-        CLASSES,
-        batch_norm="frozen",
-        generator=torch.Generator().manual_seed(0),
-    ).to(device)
+    generator = torch.Generator().manual_seed(0)
+    network: torch.nn.Module
+    if kind == CAM_NETWORK:
+        network = CamNetwork(build_backbone(backbone, 16), CLASSES, batch_norm="frozen", generator=generator)
+    else:
+        network = build_segmenter("deeplabv3plus", backbone, CLASSES + 1)
+    network.to(device)
     labels = (torch.arange(CLASSES, device=device) < 2).float().expand(len(images), -1)
+    masks = torch.randint(CLASSES + 1, (len(images), *images.shape[2:]), generator=generator).to(device)
     if ours:
         channels_last(network)
     else:
@@ -38,9 +48,16 @@ def stepper(backbone: str, images: torch.Tensor, ours: bool, bf16: bool) -> Call
     optimiser = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 1e-4, momentum=0.9)
 
     def step() -> list[float]:
+        torch.manual_seed(0)
         optimiser.zero_grad()
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss = multilabel_soft_margin(network(images).class_logits.float(), labels)
+        with (
+            FastDepthwise() if ours else contextlib.nullcontext(),
+            torch.autocast(device.type, torch.bfloat16, enabled=bf16),
+        ):
+            if kind == CAM_NETWORK:
+                loss = multilabel_soft_margin(network(images).class_logits.float(), labels)
+            else:
+                loss = cross_entropy(network(images).float(), masks)
         loss.backward()
         optimiser.step()
         return [float(loss.detach())]
@@ -59,8 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3, help="timed steps of each, after one for warmth")
     parser.add_argument("--backbone", default="tf_efficientnet_lite0")
     parser.add_argument("--crop", type=int, default=192)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--bf16", action="store_true", help="under autocast, peer and ours")
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -68,20 +84,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     images = torch.rand((options.batch, options.crop, options.crop, 3), generator=generator) - 0.5
     images = images.permute(0, 3, 1, 2).to(options.device)
     on_cpu = options.device == "cpu"
-    row = compare(
-        f"{options.backbone}, crop {options.crop}, batch {options.batch}",
-        stepper(options.backbone, images, False, options.bf16),
-        stepper(options.backbone, images, True, options.bf16),
-        apart,
-        aim="≥ 1.4×",
-        rounds=options.rounds,
-        clock=time.process_time if on_cpu else time.perf_counter,
-    )
-    notes = [
-        f"On {options.device}, {'process' if on_cpu else 'wall'} time, {options.rounds} timed step(s) after one for "
-        f"warmth, batch norm frozen, {'bf16 autocast' if options.bf16 else 'float32'}."
+    rows = [
+        compare(
+            f"{kind}, {'bf16' if bf16 else 'float32'}",
+            stepper(options.backbone, images, False, False, kind),
+            stepper(options.backbone, images, True, bf16, kind),
+            apart,
+            aim="≥ 1.4×" if not bf16 else "",
+            rounds=options.rounds,
+            clock=time.process_time if on_cpu else time.perf_counter,
+        )
+        for kind in (CAM_NETWORK, SEGMENTER)
+        for bf16 in (False, True)
     ]
-    print_table("Training step", [row], ("timm", "torch"), notes)
+    notes = [
+        f"{options.backbone}, crop {options.crop}, batch {options.batch}, on {options.device}, "
+        f"{'process' if on_cpu else 'wall'} time, {options.rounds} timed step(s) after one for warmth; the CAM "
+        "network's batch norm is frozen. Peer: float32 in all rows."
+    ]
+    print_table("Training step", rows, ("timm", "torch"), notes)
 
 
 if __name__ == "__main__":
