@@ -1,9 +1,12 @@
 """What every benchmark shares: peer and ours in turn in one process, medians, their ratio, one markdown
 row."""
 
+import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,6 +72,26 @@ def compare(
             work()
             seconds[side].append(clock() - start)
     return Row(name, statistics.median(seconds["peer"]), statistics.median(seconds["ours"]), agreed, aim)
+
+
+def seconds_of_processes(
+    sides: Sequence[str], rounds: int, arguments: Sequence[str] = ()
+) -> dict[str, list[dict[str, float]]]:
+    """Run this script as each side in turn, `rounds` times, each time in a new process with the memory of glibc.
+
+    Args:
+        sides: given to the script as `--as SIDE`; it ends with a line of JSON, which is returned.
+        arguments: further ones of the script.
+    """
+    tuned = ("MALLOC_", "GLIBC_TUNABLES")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(tuned)}
+    found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
+    for _ in range(rounds):
+        for side, runs in found.items():
+            command = [sys.executable, sys.argv[0], *arguments, "--as", side]
+            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+            runs.append(json.loads(done.stdout.splitlines()[-1]))
+    return found
 
 
 def print_table(title: str, rows: Sequence[Row], packages: Sequence[str], notes: Sequence[str] = ()) -> None:

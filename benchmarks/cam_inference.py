@@ -2,13 +2,14 @@
 
 Peers, in float32:
 
-- one call of the network a view, with the weights as they were trained, in torch's default memory order: what
+- one call of the network per view, with the weights as they were trained, in torch's default memory order: what
   `dump_cams` did up to its version 1;
 - the order of IRN's `make_cam`: image and mirror image as one batch, the maps added up at stride 4 and at image size,
   normalised, and saved by numpy.
 
 Ours are what `dump_cams` does: batch norm folded into the convolutions, channels-last memory, maps at their native
-resolution, encoded for the store; in float32 and, where the processor has instructions for it, under bf16 autocast.
+resolution, encoded for the store, in a process that keeps freed memory (`kept_memory.py`); in float32 and, where the
+processor has instructions for it, under bf16 autocast. Peers run in processes of their own, with glibc as it comes.
 The weights are random: neither time nor agreement depends on training.
 
     python benchmarks/cam_inference.py [--rounds 3] [--backbone resnet50] [--device cuda]
@@ -17,13 +18,15 @@ The weights are random: neither time nor agreement depends on training.
 import argparse
 import copy
 import io
+import json
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from _harness import compare, photographs, print_table
+from _harness import Row, photographs, print_table, seconds_of_processes
 from PIL import Image
 from torch.nn.functional import conv2d, interpolate
 
@@ -34,11 +37,13 @@ from seedbed.networks.backbones import build_backbone
 from seedbed.networks.cam_network import CamNetwork
 from seedbed.networks.folding import fold_batch_norm
 from seedbed.networks.memory_format import channels_last
+from seedbed.runtime.process import prepare_process
 
 CLASSES = 20
 PRESENT = (3, 7)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Size = tuple[int, int]
+CALLS, IRN, OURS, BF16 = "one-call-per-view", "irn", "ours", "ours-bf16"
 
 
 def build(backbone: str) -> CamNetwork:
@@ -119,72 +124,77 @@ def bf16_kernels() -> str:
     return ", ".join(name for name in ("amx_bf16", "avx512_bf16") if name in flags)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=3, help="timed runs of each, after one for warmth")
-    parser.add_argument("--backbone", default="tf_efficientnet_lite0")
-    parser.add_argument("--size", type=int, nargs=2, default=(240, 320), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    device, on_cpu = options.device, options.device == "cpu"
-    image = photographs(tuple(options.size))[0]
-    published = build(options.backbone)
+def sides(backbone: str, image: np.ndarray, device: str) -> dict[str, Callable[[], Sequence[np.ndarray]]]:
+    """Everything that is timed, by name."""
+    published = build(backbone)
     folded = copy.deepcopy(published)
     fold_batch_norm(folded)
     published, network = published.to(device), channels_last(folded).to(device)
 
-    def ours(precision: Precision) -> Callable[[], Sequence[np.ndarray]]:
-        def run() -> Sequence[np.ndarray]:
-            maps = multi_scale_cams(
-                network, image, PRESENT, mean=MEAN, std=STD, precision=precision, device=device
-            ).maps
-            pack_maps({"image": Maps(PRESENT, image.shape[:2], maps)})
-            return maps
+    def ours(precision: Precision) -> Sequence[np.ndarray]:
+        maps = multi_scale_cams(
+            network, image, PRESENT, mean=MEAN, std=STD, precision=precision, device=device
+        ).maps
+        pack_maps({"image": Maps(PRESENT, image.shape[:2], maps)})
+        return maps
 
-        return run
+    return {
+        CALLS: lambda: one_call_a_view(published, image, device),
+        IRN: lambda: make_cam(published, image, device),
+        OURS: lambda: ours("32"),
+        BF16: lambda: ours("bf16"),
+    }
 
-    clock = time.process_time if on_cpu else time.perf_counter
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="processes of each, with one timed run after one for warmth"
+    )
+    parser.add_argument("--backbone", default="tf_efficientnet_lite0")
+    parser.add_argument("--size", type=int, nargs=2, default=(240, 320), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--as", dest="side", choices=(CALLS, IRN, OURS, BF16), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    on_cpu = options.device == "cpu"
+    image = photographs(tuple(options.size))[0]
+    if options.side in (OURS, BF16):
+        prepare_process()
+    torch.set_num_threads(1)
+    works = sides(options.backbone, image, options.device)
+    if options.side:
+        works[options.side]()
+        clock = time.process_time if on_cpu else time.perf_counter
+        start = clock()
+        works[options.side]()
+        print(json.dumps({"seconds": clock() - start}))
+        return
     kernels = bf16_kernels() if on_cpu else "GPU"
-    settings = {"rounds": options.rounds, "clock": clock}
     rows = [
-        compare(
-            "float32, against one call a view",
-            lambda: one_call_a_view(published, image, device),
-            ours("32"),
-            distance,
-            aim="≥ 1.4×",
-            **settings,
-        ),
-        compare(
-            "float32, against IRN's order",
-            lambda: make_cam(published, image, device),
-            ours("32"),
-            at_image_size,
-            aim="≥ 1.67×",
-            **settings,
-        ),
-    ]
-    if kernels:
-        rows.append(
-            compare(
-                "bf16, against one call a view",
-                lambda: one_call_a_view(published, image, device),
-                ours("bf16"),
-                distance,
-                aim="≥ 2.8×",
-                **settings,
-            )
-        )
+        (CALLS, OURS, "float32, against one call per view", distance, "≥ 1.4×"),
+        (IRN, OURS, "float32, against IRN's order", at_image_size, "≥ 1.67×"),
+        (CALLS, BF16, "bf16, against one call per view", distance, "≥ 2.8×"),
+    ][: 3 if kernels else 2]
+    names = list(dict.fromkeys(name for peer, ours, *_ in rows for name in (peer, ours)))
+    size = [str(side) for side in options.size]
+    timed = seconds_of_processes(
+        names, options.rounds, ("--backbone", options.backbone, "--size", *size, "--device", options.device)
+    )
+    median = {name: statistics.median(run["seconds"] for run in runs) for name, runs in timed.items()}
     height, width = image.shape[:2]
     notes = [
-        f"{options.backbone} at stride 16, 8 views of {height}×{width}, on {device}, "
-        f"{'process' if on_cpu else 'wall'} time, {options.rounds} timed round(s) after one for warmth.",
+        f"{options.backbone} at stride 16, 8 views of {height}×{width}, on {options.device}, "
+        f"{'process' if on_cpu else 'wall'} time of one run after one for warmth, medians of {options.rounds} "
+        "processes of each, in turn.",
         f"bf16 instructions: {kernels or 'none, so bf16 was not run'}.",
     ]
-    print_table("CAM inference", rows, ("numpy", "pillow", "timm", "torch"), notes)
+    table = [
+        Row(what, median[peer], median[ours], agreement(works[peer](), works[ours]()), aim)
+        for peer, ours, what, agreement, aim in rows
+    ]
+    print_table("CAM inference", table, ("numpy", "pillow", "timm", "torch"), notes)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,10 @@ import json
 import os
 import resource
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from _harness import duration, machine
+from _harness import duration, machine, seconds_of_processes
 
 BATCH, CROP = 16, 192
 
@@ -55,17 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.side:
         print(json.dumps(train(options.side == "ours", options.steps)))
         return
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("MALLOC_") and name != "GLIBC_TUNABLES"
-    }
-    found: dict[str, list[dict[str, float]]] = {"peer": [], "ours": []}
-    for _ in range(options.rounds):
-        for side, runs in found.items():
-            command = [sys.executable, __file__, "--as", side, "--steps", str(options.steps)]
-            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-            runs.append(json.loads(done.stdout.splitlines()[-1]))
+    found = seconds_of_processes(("peer", "ours"), options.rounds, ("--steps", str(options.steps)))
     medians = {
         side: {name: statistics.median(run[name] for run in runs) for name in runs[0]}
         for side, runs in found.items()

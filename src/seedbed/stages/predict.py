@@ -41,7 +41,8 @@ class PredictParameters(CrfOptions, ShardedParameters):
     )
     precision: Literal["32", "bf16"] = Field(
         default="32",
-        description="of the network; bf16 is faster on CPUs that have it, and changes labels at borders of objects",
+        description="number format of the network; bf16 is faster on GPUs and on CPUs with instructions for it, and "
+        "changes labels at the borders of objects",
     )
     classes: Literal["all", "labelled", "classified"] = Field(
         default="all",
