@@ -48,7 +48,8 @@ class TrainingParameters(BaseModel):
     warmup_steps: int = Field(0, ge=0)
     """Optimiser steps over which the learning rate rises linearly to its schedule."""
     precision: Literal["32", "bf16"] = "32"
-    """Number format of the forward pass; weights and losses stay float32. bf16 is slow on CPUs without instructions for it."""
+    """Number format of the forward pass; weights and losses stay float32. bf16 is slow on CPUs without instructions
+    for it."""
     torch_threads: int = Field(1, ge=1)
     """Torch's threads on the CPU; a different number rounds differently."""
     deterministic: bool = False
