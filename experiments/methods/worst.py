@@ -2,9 +2,9 @@
 
 `python experiments/methods/worst.py FOLDER RECIPE [NODE] [SPLIT]` prints the twelve images with the lowest mean IoU
 over the classes in mask or prediction, background included, then the means over them and over all images, and draws
-them to FOLDER/worst.jpg. FOLDER/masks.jpg shows training images with pseudo masks (if the recipe has some) beside
-images of the split with predictions, evenly spread. Of several random seeds it takes the first. NODE must hold label
-maps; by default it is `predictions`, and SPLIT `val`.
+them to FOLDER/worst.jpg. FOLDER/masks.jpg shows training images with their masks (`training_masks` of best-lite, or
+`pseudo_masks`) beside images of the split with predictions, evenly spread. Of several random seeds it takes the
+first. NODE must hold label maps; by default it is `predictions`, and SPLIT `val`.
 """
 
 import sys
@@ -26,6 +26,8 @@ from seedbed.report.overlays import overlay_labels
 from seedbed.runtime.judging import read_judgement
 
 SHOWN, SPREAD = 12, 5
+MASKS = ("training_masks", "pseudo_masks")
+"""Nodes with masks of the training images; the first one that a recipe has is drawn."""
 HEIGHT = 130
 
 
@@ -59,7 +61,8 @@ def errors_of(counts: np.ndarray) -> Errors:
 
 def _row(title: str, images: list[Errors]) -> Iterator[str]:
     yield title
-    yield from (f"{value:.3f}" for value in np.mean(images, axis=0))
+    for name, value in zip(Errors._fields, np.mean(images, axis=0), strict=True):
+        yield f"{value:.1f}" if name == "classes" else f"{value:.3f}"
 
 
 def _lines(data: Dataset, task: Task, split: str, ids: Sequence[str]) -> list[list[np.ndarray]]:
@@ -109,10 +112,10 @@ def show(workflow: Workflow, folder: Path, recipe: str, node: str, split: str) -
     cells_sheet(["photograph", node, "truth"] * 2, both, HEIGHT).save(folder / "worst.jpg", quality=80)
     lines = _lines(data, task, split, shown_images(data, split, SPREAD))
     titles = [f"{split} image", node, "truth"]
-    if "pseudo_masks" in tasks:
-        masks = _lines(data, tasks["pseudo_masks"], "train", shown_images(data, "train", SPREAD))
+    if made := [name for name in MASKS if name in tasks]:
+        masks = _lines(data, tasks[made[0]], "train", shown_images(data, "train", SPREAD))
         lines = [left + right for left, right in zip(masks, lines, strict=False)]
-        titles = ["training image", "pseudo mask", "truth", *titles]
+        titles = ["training image", made[0], "truth", *titles]
     cells_sheet(titles, lines, HEIGHT).save(folder / "masks.jpg", quality=80)
     print(f"pictures: {folder / 'worst.jpg'}, {folder / 'masks.jpg'}")
 
