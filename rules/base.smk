@@ -9,7 +9,7 @@ rule whole:
         node=nodes_of(),
     conda:
         "../envs/environment.yaml"
-    threads: 1
+    threads: threads_of
     resources:
         **RESOURCES,
     params:
@@ -33,7 +33,7 @@ rule sharded:
         node=nodes_of(),
     conda:
         "../envs/environment.yaml"
-    threads: 1
+    threads: threads_of
     resources:
         **RESOURCES,
     params:

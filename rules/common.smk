@@ -107,6 +107,11 @@ def task_of(wildcards):
     return graph.from_path(wildcards.recipe, wildcards.axes, wildcards.node)
 
 
+def threads_of(wildcards):
+    """How many threads the task's stage takes."""
+    return getattr(task_of(wildcards).parameters, "torch_threads", 1)
+
+
 def judgement_of(wildcards):
     """The judgement whose file is made."""
     return WORKFLOW.judgement(Path(JUDGEMENT.format(**wildcards)))

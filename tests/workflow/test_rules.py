@@ -37,16 +37,26 @@ def costs(job, attempt):
     return {name: job.resources.get(name) for name in ("gpu", "mem_mb", "runtime", "gpu_model", "slurm_partition")}
 
 with SnakemakeApi() as api:
-    settings = ResourceSettings(cores=1, overwrite_resources=given, default_resources=default)
+    settings = ResourceSettings(cores=4, overwrite_resources=given, default_resources=default)
     workflow = api.workflow(settings, snakefile=Path("Snakefile"))
     workflow.dag(DAGSettings(targets={"all", "sweep"})).printd3dag()
     local = workflow._workflow._localrules
     jobs = [
-        {"rule": j.rule.name, "command": j.shellcmd, "local": j.rule.name in local, "costs": [costs(j, 1), costs(j, 2)]}
+        {
+            "rule": j.rule.name,
+            "command": j.shellcmd,
+            "local": j.rule.name in local,
+            "threads": j.threads,
+            "costs": [costs(j, 1), costs(j, 2)],
+        }
         for j in workflow._workflow.dag.jobs if not j.is_norun
     ]
 Path("jobs.json").write_text(json.dumps(jobs))
 """
+
+
+THREADS = {"train_classifier": 2, "dump_cams": 3}
+"""Stages that are given more than one thread."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,9 @@ def planned(folder: Path, profile: str, *set_resources: str) -> Planned:
         "recipes": ["psa", "occse"],
         "thresholds": ["bg0.10-fg0.40", "bg0.20-fg0.60"],
     }
+    settings = params["settings"]["composites"]
+    for stage, threads in THREADS.items():
+        settings[stage] = settings.get(stage, {}) | {"torch_threads": threads}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     done = subprocess.run(
         [sys.executable, "-c", JOBS, f"profiles/{profile}/config.yaml", *set_resources],
@@ -164,6 +177,12 @@ def test_what_a_profile_says_of_a_rule_wins_over_its_class(on_slurm: Planned) ->
 def test_one_class_of_a_profile_says_nothing_of_another(on_slurm: Planned) -> None:
     assert on_slurm.costs("pseudo_masks")["slurm_partition"] == "cpu"
     assert on_slurm.costs("judge") == NO_GPU | {"runtime": 60}
+
+
+def test_a_job_takes_as_many_cores_as_its_stage_has_threads(here: Planned) -> None:
+    threads = {(job["rule"], job["threads"]) for job in here.jobs}
+    assert {(rule, count) for rule, count in threads if count > 1} == set(THREADS.items())
+    assert {("train_segmenter", 1), ("pseudo_masks", 1), ("judge", 1), ("gather", 1)} <= threads
 
 
 def test_gathering_is_done_where_snakemake_runs(here: Planned) -> None:
