@@ -108,7 +108,9 @@ def task_of(wildcards):
 
 
 def threads_of(wildcards):
-    """How many threads the task's stage takes."""
+    """How many threads the job takes; only nodes run networks."""
+    if "node" not in wildcards.keys():
+        return 1
     return getattr(task_of(wildcards).parameters, "torch_threads", 1)
 
 
