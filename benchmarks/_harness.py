@@ -77,7 +77,7 @@ def compare(
 def seconds_of_processes(
     sides: Sequence[str], rounds: int, arguments: Sequence[str] = ()
 ) -> dict[str, list[dict[str, float]]]:
-    """Run this script as each side in turn, `rounds` times, each time in a new process with the memory of glibc.
+    """Run this script as each side in turn, `rounds` times, in new processes with glibc's own settings of malloc.
 
     Args:
         sides: given to the script as `--as SIDE`; it ends with a line of JSON, which is returned.

@@ -67,8 +67,8 @@ def scaled(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 @torch.no_grad()
-def one_call_a_view(network: CamNetwork, image: np.ndarray, device: str) -> list[np.ndarray]:
-    """CAMs at native resolution: one call a view."""
+def one_call_per_view(network: CamNetwork, image: np.ndarray, device: str) -> list[np.ndarray]:
+    """CAMs at native resolution: one call per view."""
     found = []
     for scale in SCALES:
         values = scaled(image, scale)
@@ -139,7 +139,7 @@ def sides(backbone: str, image: np.ndarray, device: str) -> dict[str, Callable[[
         return maps
 
     return {
-        CALLS: lambda: one_call_a_view(published, image, device),
+        CALLS: lambda: one_call_per_view(published, image, device),
         IRN: lambda: make_cam(published, image, device),
         OURS: lambda: ours("32"),
         BF16: lambda: ours("bf16"),

@@ -2,7 +2,8 @@
 
 The peer has its weights in torch's default memory order, its images in channels-first memory, as torch's own collation
 of images gives them, and torch's own gradients of depthwise convolutions, in float32. Ours are in channels-last memory
-and have `seedbed.networks.depthwise`, as `seedbed.training.loop` trains, in float32 and in bf16.
+and have `seedbed.networks.depthwise`, as `seedbed.training.loop` trains, in float32 and in bf16. The last rows compare
+ours with and without that module alone.
 
     python benchmarks/training_step.py [--rounds 3] [--backbone resnet50] [--crop 448] [--device cuda]
 """
@@ -11,6 +12,7 @@ import argparse
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import torch
 from _harness import compare, print_table
@@ -28,9 +30,18 @@ CAM_NETWORK, SEGMENTER = "CAM network", "DeepLabV3+"
 
 
 def stepper(
-    backbone: str, images: torch.Tensor, ours: bool, bf16: bool, kind: str = CAM_NETWORK
+    backbone: str,
+    images: torch.Tensor,
+    ours: bool,
+    bf16: bool,
+    kind: str = CAM_NETWORK,
+    depthwise: bool | None = None,
 ) -> Callable[[], list[float]]:
-    """A function that does one step and returns the loss."""
+    """A function that does one step and returns the loss.
+
+    Args:
+        depthwise: whether with the gradients of `seedbed.networks.depthwise`; None: if it is ours.
+    """
     device = images.device
     generator = torch.Generator().manual_seed(0)
     network: torch.nn.Module
@@ -51,7 +62,7 @@ def stepper(
         torch.manual_seed(0)
         optimiser.zero_grad()
         with (
-            FastDepthwise() if ours else contextlib.nullcontext(),
+            FastDepthwise() if (ours if depthwise is None else depthwise) else contextlib.nullcontext(),
             torch.autocast(device.type, torch.bfloat16, enabled=bf16),
         ):
             if kind == CAM_NETWORK:
@@ -84,25 +95,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     images = torch.rand((options.batch, options.crop, options.crop, 3), generator=generator) - 0.5
     images = images.permute(0, 3, 1, 2).to(options.device)
     on_cpu = options.device == "cpu"
-    rows = [
-        compare(
-            f"{kind}, {'bf16' if bf16 else 'float32'}",
-            stepper(options.backbone, images, False, False, kind),
-            stepper(options.backbone, images, True, bf16, kind),
-            apart,
-            aim="≥ 1.4×" if not bf16 else "",
-            rounds=options.rounds,
-            clock=time.process_time if on_cpu else time.perf_counter,
-        )
-        for kind in (CAM_NETWORK, SEGMENTER)
-        for bf16 in (False, True)
-    ]
+    settings = {"rounds": options.rounds, "clock": time.process_time if on_cpu else time.perf_counter}
+    rows, alone = [], []
+    for kind, (name, bf16) in product((CAM_NETWORK, SEGMENTER), (("float32", False), ("bf16", True))):
+        peer = stepper(options.backbone, images, False, False, kind)
+        plain = stepper(options.backbone, images, True, bf16, kind, depthwise=False)
+        ours = stepper(options.backbone, images, True, bf16, kind)
+        aim = "" if bf16 else "≥ 1.4×"
+        rows.append(compare(f"{kind}, {name}", peer, ours, apart, aim=aim, **settings))
+        if on_cpu:
+            alone.append(compare(f"{kind}, {name}: depthwise gradients", plain, ours, apart, **settings))
     notes = [
         f"{options.backbone}, crop {options.crop}, batch {options.batch}, on {options.device}, "
         f"{'process' if on_cpu else 'wall'} time, {options.rounds} timed step(s) after one for warmth; the CAM "
-        "network's batch norm is frozen. Peer: float32 in all rows."
+        "network's batch norm is frozen. The peer of the first four rows is float32."
     ]
-    print_table("Training step", rows, ("timm", "torch"), notes)
+    print_table("Training step", rows + alone, ("timm", "torch"), notes)
 
 
 if __name__ == "__main__":

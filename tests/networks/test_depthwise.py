@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -47,7 +48,8 @@ def test_gradients_are_those_of_torch(batch, channels, sides, kernel, stride, pa
     geometry = {"stride": stride, "padding": padding, "dilation": dilation}
     expected, weights, _ = gradients(images, weight, bias, None, False, **geometry)
     found, _, function = gradients(images, weight, bias, weights, True, **geometry)
-    assert function == "_DepthwiseBackward"
+    left = max(kernel) <= 3 and stride == dilation == (1, 1)
+    assert function == ("ConvolutionBackward0" if left else "_DepthwiseBackward")
     assert torch.equal(found[0], expected[0])
     for ours, theirs in zip(found[1:], expected[1:], strict=True):
         assert ours.shape == theirs.shape
@@ -55,39 +57,57 @@ def test_gradients_are_those_of_torch(batch, channels, sides, kernel, stride, pa
 
 
 def test_a_kernel_gradient_worked_out_by_hand():
-    images = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]).expand(1, 2, 3, 3)
+    images = torch.arange(1.0, 17.0).reshape(1, 1, 4, 4).expand(1, 2, 4, 4)
     kernel = torch.zeros(2, 1, 2, 2, requires_grad=True)
     with FastDepthwise():
-        conv2d(images, kernel, groups=2).sum().backward()
-    # each tap sees the four pixels that it lies on
-    assert kernel.grad[:, 0].tolist() == [[[12.0, 16.0], [24.0, 28.0]]] * 2
+        conv2d(images, kernel, groups=2, stride=2).sum().backward()
+    # Each tap sees four pixels, two apart: the first one 1, 3, 9 and 11.
+    assert kernel.grad[:, 0].tolist() == [[[24.0, 28.0], [40.0, 44.0]]] * 2
 
 
 @pytest.mark.parametrize(
     ("module", "channels"),
     [
-        (nn.Conv2d(4, 4, 3), 4),
-        (nn.Conv2d(4, 8, 3, groups=4), 4),
-        (nn.Conv2d(4, 4, 3, groups=2), 4),
-        (nn.Conv2d(1, 1, 3), 1),
+        (nn.Conv2d(4, 4, 5), 4),
+        (nn.Conv2d(4, 8, 5, groups=4), 4),
+        (nn.Conv2d(4, 4, 5, groups=2), 4),
+        (nn.Conv2d(1, 1, 5), 1),
+        (nn.Conv2d(4, 4, 5, groups=4, dtype=torch.float64), 4),
     ],
-    ids=["full", "two per channel", "grouped", "one channel"],
+    ids=["full", "two per channel", "grouped", "one channel", "float64"],
 )
 def test_other_convolutions_are_left_alone(module, channels):
     with FastDepthwise():
-        result = module(torch.randn(1, channels, 8, 8))
+        result = module(torch.randn(1, channels, 8, 8, dtype=module.weight.dtype))
     assert type(result.grad_fn).__name__ == "ConvolutionBackward0"
 
 
+def test_sizes_may_be_numpy_integers():
+    images, kernel = torch.randn(1, 4, 8, 8), torch.randn(4, 1, 5, 5, requires_grad=True)
+    with FastDepthwise():
+        result = conv2d(images, kernel, stride=np.int64(2), padding=np.int64(1), groups=4)
+    assert result.shape == (1, 4, 3, 3)
+
+
+def nodes_of(function):
+    """Names of the autograd functions behind one."""
+    found, waiting = set(), [function]
+    while waiting:
+        if (one := waiting.pop()) not in found and one is not None:
+            found.add(one)
+            waiting += [before for before, _ in one.next_functions]
+    return {type(one).__name__ for one in found}
+
+
 def test_nothing_is_kept_where_nothing_is_trained():
-    module = nn.Conv2d(4, 4, 3, groups=4)
+    module = nn.Conv2d(4, 4, 5, groups=4)
     images = torch.randn(1, 4, 8, 8, requires_grad=True)
     with FastDepthwise():
         with torch.no_grad():
             assert module(images).grad_fn is None
         module.requires_grad_(False)
         assert type(module(images).grad_fn).__name__ == "ConvolutionBackward0"
-        padded = nn.Conv2d(4, 4, 3, groups=4, padding="same")(images)
+        padded = nn.Conv2d(4, 4, 5, groups=4, padding="same")(images)
     assert type(padded.grad_fn).__name__ == "ConvolutionBackward0"
 
 
@@ -106,7 +126,9 @@ def test_a_segmenter_learns_the_same_in_both_number_formats():
             FastDepthwise() if fast else torch.enable_grad(),
             torch.autocast("cpu", torch.bfloat16, enabled=bf16),
         ):
-            trained(images).float().square().mean().backward()
+            loss = trained(images).float().square().mean()
+        assert ("_DepthwiseBackward" in nodes_of(loss.grad_fn)) == fast
+        loss.backward()
         found[name] = torch.cat([one.grad.flatten() for one in trained.parameters() if one.grad is not None])
 
     def apart(a, b):

@@ -10,6 +10,7 @@ from torch import nn
 from seedbed.methods.base import Method
 from seedbed.methods.trained import TrainedNetwork
 from seedbed.networks.inference import multi_scale_probabilities
+from seedbed.networks.segmenters import build_segmenter
 from seedbed.stages.predict import PredictParameters, image_probabilities
 
 
@@ -70,3 +71,17 @@ def test_parameters_of_predict_say_how(fusion, expected):
     parameters = PredictParameters(scales=(1.0,), fusion=fusion)
     found = image_probabilities(trained, np.zeros((2, 6, 3), np.uint8), parameters, "cpu")
     np.testing.assert_allclose(found[1], expected, rtol=1e-5)
+
+
+def test_bf16_is_near_and_returns_float32_probabilities():
+    network = build_segmenter("deeplabv3plus", "resnet18", 3).eval()
+    image = np.random.default_rng(0).integers(0, 256, (40, 48, 3)).astype(np.uint8)
+    trained = TrainedNetwork(network, (0.5,) * 3, (0.5,) * 3, Method())
+    full, half = (
+        image_probabilities(trained, image, PredictParameters(scales=(1.0, 1.5), precision=precision), "cpu")
+        for precision in (32, "bf16")
+    )
+    assert half.dtype == np.float32
+    np.testing.assert_allclose(half.sum(0), 1, rtol=1e-5)
+    assert not np.array_equal(full, half)
+    assert np.abs(full - half).max() < 0.05

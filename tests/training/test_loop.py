@@ -1,5 +1,6 @@
 """The loop: what moves at which yield, accumulation, resumption, guards."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from seedbed.artifacts.models import encode_epochs
 from seedbed.errors import SeedbedError
@@ -42,6 +44,34 @@ def test_global_generator_and_settings_come_back(tmp_path):
     assert not torch.are_deterministic_algorithms_enabled()
     assert type(method.learner).__name__ == "ToyNetwork"
     assert not any(network.training for network in method.networks().values())
+
+
+class Depthwise(Toy):
+    """Has a depthwise convolution in its learner's head; `broken` stops in the second step."""
+
+    def __init__(self, broken=False):
+        super().__init__()
+        self.learner.backbone.append(nn.Conv2d(4, 4, 5, groups=4))
+        self.functions, self.broken = set(), broken
+
+    def objectives(self, batch, progress):
+        images = batch.images
+        for layer in self.networks()["learner"].backbone:
+            images = layer(images)
+        self.functions.add(type(images.grad_fn).__name__)
+        if self.broken and progress.step:
+            raise ValueError("broken")
+        yield from super().objectives(batch, progress)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_depthwise_convolutions_have_fast_gradients_while_training(tmp_path, broken):
+    method = Depthwise(broken)
+    with pytest.raises(ValueError, match="broken") if broken else contextlib.nullcontext():
+        train(tmp_path, method)
+    assert method.functions == {"_DepthwiseBackward"}
+    result = method.learner.backbone[-1](torch.randn(1, 4, 8, 8))
+    assert type(result.grad_fn).__name__ == "ConvolutionBackward0"
 
 
 class Watching(Toy):

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from seedbed.cam.gradcam import min_max, network_gradcams
 from seedbed.mirror import with_mirror_image
+from seedbed.number_formats import Precision
 
 Form = Literal["cam", "gradcam++", "pcm"]
-Precision = Literal["32", "bf16"]
 SCALES = (0.5, 1.0, 1.5, 2.0)
 SMALLEST = 32
 """The shortest side, in pixels, that a network is given."""

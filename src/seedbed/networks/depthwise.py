@@ -1,15 +1,16 @@
 """Depthwise convolutions in training on a CPU, where oneDNN has no fast gradients of most of them.
 
-For kernels of 5 × 5, for dilated ones and in bf16 oneDNN falls back on plain loops: of a training step of DeepLabV3+
-on EfficientNet-Lite0 a quarter of the time in float32, and two thirds in bf16. Here the gradient of the input is
-the convolution of the output's gradient with the mirrored kernel, which is a forward pass and fast; that of the kernel
-is `kernel_gradient`, in float32 (`python benchmarks/training_step.py`).
+For kernels of 5 × 5 and dilated ones, and in bf16 for strides of 2, oneDNN falls back on plain loops: they take a
+quarter of a training step of DeepLabV3+ on EfficientNet-Lite0 in float32, and two thirds in bf16. Here the gradient of
+the input is the convolution of the output's gradient with the mirrored kernel, which is a forward pass and fast; that
+of the kernel is `kernel_gradient`, in float32 and by one thread (`python benchmarks/training_step.py`).
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, no_type_check
+from typing import Any, SupportsIndex, no_type_check
 
 import numpy as np
 import torch
@@ -21,13 +22,18 @@ from torch.nn.functional import conv2d
 from torch.overrides import TorchFunctionMode
 
 Pair = tuple[int, int]
+DTYPES = {torch.float32, torch.bfloat16, torch.float16}
+FAST = 3
+"""Side of the largest kernel whose gradients oneDNN is fast at, if it is neither strided nor dilated."""
 
 
 class FastDepthwise(TorchFunctionMode):
     """While it is entered, depthwise convolutions on the CPU have the gradients of this module.
 
-    Others, those on a GPU and those of which no gradient is asked stay torch's. It looks at torch's functions, not at
-    modules, so it holds for every network.
+    It looks at torch's functions, not at modules, so it holds for every network. Others stay torch's: those on a GPU,
+    those whose kernel is not trained, and those that oneDNN is fast at (3 × 3, neither strided nor dilated). There is
+    no second derivative. Networks that compute parts again in the backward pass (`torch.utils.checkpoint` without
+    `use_reentrant`) get torch's convolutions there, which under autocast torch refuses to mix.
     """
 
     def __torch_function__(
@@ -50,24 +56,27 @@ def _depthwise(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: str | int | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
+    stride: SupportsIndex | Sequence[int] = 1,
+    padding: str | SupportsIndex | Sequence[int] = 0,
+    dilation: SupportsIndex | Sequence[int] = 1,
     groups: int = 1,
 ) -> tuple[Tensor, Tensor, Tensor | None, Pair, Pair, Pair] | None:
     """The arguments of a depthwise convolution that is to be trained on the CPU; None if it is anything else."""
     trained = torch.is_grad_enabled() and weight.requires_grad and weight.device.type == "cpu"
     if not trained or isinstance(padding, str) or input.ndim != 4:
         return None
-    if not 1 < groups == weight.shape[0] == input.shape[1]:
+    if {input.dtype, weight.dtype} - DTYPES or not 1 < groups == weight.shape[0] == input.shape[1]:
         return None
-    return input, weight, bias, _pair(stride), _pair(padding), _pair(dilation)
+    geometry = _pair(stride), _pair(padding), _pair(dilation)
+    if max(weight.shape[2:]) <= FAST and geometry[0] == geometry[2] == (1, 1):
+        return None
+    return input, weight, bias, *geometry
 
 
-def _pair(value: int | Sequence[int]) -> Pair:
-    if isinstance(value, int):
-        return value, value
-    return (value[0], value[-1])
+def _pair(value: SupportsIndex | Sequence[int]) -> Pair:
+    if isinstance(value, Sequence):
+        return value[0], value[-1]
+    return operator.index(value), operator.index(value)
 
 
 class _Depthwise(torch.autograd.Function):

@@ -17,10 +17,10 @@ from torch.nn.functional import interpolate
 
 from seedbed.mirror import with_mirror_image
 from seedbed.networks.bands import LARGEST, rows_at
+from seedbed.number_formats import Precision
 
 Fusion = Literal["probabilities", "logits_sum", "logits_mean"]
 """How the views of an image are joined."""
-Precision = Literal["32", "bf16"]
 
 
 @torch.no_grad()
@@ -46,7 +46,7 @@ def multi_scale_probabilities(
         device: where the network is.
         fusion: the mean of the views' softmaxes (`probabilities`), or the softmax of the sum or the mean of their
             logits, each enlarged to image size first.
-        precision: of the network; bf16 computes under autocast, faster on CPUs that have it. The rest is float32.
+        precision: of the network; the rest is float32.
 
     Raises:
         ValueError: no scale, or a scale of 0 or less.

@@ -19,6 +19,7 @@ from seedbed.artifacts.maps import Maps
 from seedbed.cam.normalisation import Form
 from seedbed.errors import SeedbedError
 from seedbed.input.augmentation import Scale, Side
+from seedbed.number_formats import Precision
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 
 
@@ -43,8 +44,10 @@ class DumpCamsParameters(ShardedParameters):
         default="max",
         description="how later stages normalise the maps to [0, 1]; SEAM's is min_max",
     )
-    precision: Literal["32", "bf16"] = Field(
-        default="32", description="bf16 is faster; scores are 0.01 off on average, single pixels up to 0.3"
+    precision: Precision = Field(
+        default="32",
+        description="number format of the network; bf16 is faster on processors with instructions for it, slower on "
+        "others; scores are 0.01 off on average, single pixels up to 0.3",
     )
 
     def asks(self) -> Mapping[str, str]:

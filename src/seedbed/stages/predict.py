@@ -19,6 +19,7 @@ from pydantic import Field
 
 from seedbed.errors import SeedbedError
 from seedbed.input.augmentation import Scale
+from seedbed.number_formats import Precision
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 from seedbed.runtime.crf_options import CrfOptions
 
@@ -39,10 +40,10 @@ class PredictParameters(CrfOptions, ShardedParameters):
         description="the mean of all views' probabilities, or the softmax of the sum (Puzzle-CAM) or the mean (P-NOC) "
         "of their logits, for which the CRF presets of these were made",
     )
-    precision: Literal["32", "bf16"] = Field(
+    precision: Precision = Field(
         default="32",
-        description="number format of the network; bf16 is faster on GPUs and on CPUs with instructions for it, and "
-        "changes labels at the borders of objects",
+        description="number format of the network; bf16 is faster on processors with instructions for it, slower on "
+        "others, and changes labels at the borders of objects",
     )
     classes: Literal["all", "labelled", "classified"] = Field(
         default="all",

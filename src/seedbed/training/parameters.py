@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from seedbed.number_formats import Precision
+
 PositiveEpoch = Annotated[int, Field(ge=1)]
 
 
@@ -47,9 +49,9 @@ class TrainingParameters(BaseModel):
     """Epochs after which the decay stops and the rate keeps its last value (ISIM's code: 5); null: it never stops."""
     warmup_steps: int = Field(0, ge=0)
     """Optimiser steps over which the learning rate rises linearly to its schedule."""
-    precision: Literal["32", "bf16"] = "32"
-    """Number format of the forward pass; weights and losses stay float32. bf16 is slow on CPUs without instructions
-    for it."""
+    precision: Precision = "32"
+    """Number format of the network; weights and losses stay float32. bf16 is faster on processors with instructions for
+    it, slower on others."""
     torch_threads: int = Field(1, ge=1)
     """Torch's threads on the CPU; a different number rounds differently."""
     deterministic: bool = False
