@@ -11,7 +11,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -140,7 +140,8 @@ def fit(
         place = LightningEnvironment()
         fabric = fabric or Fabric(accelerator=accelerator, devices=1, precision=precision, plugins=place)
         rank = (fabric.global_rank,) if fabric.global_rank else ()
-        with _set_up(fabric, method, parameters) as players, FastDepthwise():
+        fast = FastDepthwise() if fabric.device.type == "cpu" else nullcontext()
+        with _set_up(fabric, method, parameters) as players, fast:
             if saved:
                 for name, player in players.items():
                     player.optimiser.load_state_dict(saved.optimisers[name])
