@@ -73,6 +73,16 @@ def test_parameters_of_predict_say_how(fusion, expected):
     np.testing.assert_allclose(found[1], expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("offset", [1.5, -0.5])
+def test_an_offset_is_taken_from_the_logit_of_background(offset):
+    """Sided's logit of foreground is 3 for the image and 0 for its mirror image, so 1.5 in the mean."""
+    trained = TrainedNetwork(Sided(), (0.5,) * 3, (0.5,) * 3, Method())
+    parameters = PredictParameters(scales=(1.0,), fusion="logits_mean", background_offset=offset)
+    found = image_probabilities(trained, np.zeros((2, 6, 3), np.uint8), parameters, "cpu")
+    np.testing.assert_allclose(found[1], sigmoid(1.5 + offset), rtol=1e-5)
+    np.testing.assert_allclose(found.sum(0), 1, rtol=1e-6)
+
+
 def test_bf16_is_near_and_returns_float32_probabilities():
     network = build_segmenter("deeplabv3plus", "resnet18", 3).eval()
     image = np.random.default_rng(0).integers(0, 256, (40, 48, 3)).astype(np.uint8)

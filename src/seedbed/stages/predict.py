@@ -6,10 +6,14 @@ the masks, also where the network has those of the labels (`class_map` of the da
 Classes can be left out of an image beforehand: those that a classifier finds absent (`classes: classified`), or, in
 training images, those that the image-level labels do not name (`classes: labelled`). The probabilities of the others
 are rescaled to sum to 1.
+
+A segmenter that has learnt from label maps in which most pixels are background finds too little of the objects.
+`background_offset` takes that preference from it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,6 +48,13 @@ class PredictParameters(CrfOptions, ShardedParameters):
         default="32",
         description="number format of the network; bf16 is faster on processors with instructions for it, slower on "
         "others, and changes labels at the borders of objects",
+    )
+    background_offset: float = Field(
+        default=0.0,
+        ge=-20,
+        le=20,
+        description="taken from background's logit; log(b / (1 - b)), with b the share of background in the label maps "
+        "that the segmenter learnt from, weighs foreground and background alike (logit adjustment, Menon et al. 2021)",
     )
     classes: Literal["all", "labelled", "classified"] = Field(
         default="all",
@@ -88,7 +99,7 @@ def image_probabilities(
     """Probabilities of each class at each pixel, before a CRF."""
     from seedbed.networks.inference import multi_scale_probabilities
 
-    return multi_scale_probabilities(
+    probabilities = multi_scale_probabilities(
         trained.network,
         image,
         trained.mean,
@@ -99,6 +110,10 @@ def image_probabilities(
         parameters.fusion,
         parameters.precision,
     )
+    if parameters.background_offset:
+        probabilities[0] *= np.float32(math.exp(-parameters.background_offset))
+        probabilities /= probabilities.sum(0)
+    return probabilities
 
 
 def _present_classes(job: Job) -> Callable[[str], Bool[np.ndarray, " classes"]] | None:
