@@ -107,9 +107,9 @@ def task_of(wildcards):
     return graph.from_path(wildcards.recipe, wildcards.axes, wildcards.node)
 
 
-def threads_of(wildcards):
+def threads_of(wildcards, rulename):
     """How many threads the job takes; only nodes run networks."""
-    if "node" not in wildcards.keys():
+    if rulename == "gather" or "node" not in wildcards.keys():
         return 1
     return getattr(task_of(wildcards).parameters, "torch_threads", 1)
 

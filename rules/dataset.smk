@@ -43,6 +43,5 @@ use rule whole as gather with:
         "logs/{dataset}/{recipe}/{axes}/{node}-gather.tsv"
     wildcard_constraints:
         node=nodes_of(*SHARDED),
-    threads: 1
     params:
         script="gather.py",

@@ -99,6 +99,7 @@ def test_the_bottom_knows_only_itself_and_the_ground(package: str) -> None:
         "seedbed.installed",
         "seedbed.labels",
         "seedbed.mirror",
+        "seedbed.number_formats",
         f"seedbed.{package}",
     )
     for module, tree in found:
