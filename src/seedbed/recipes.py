@@ -55,8 +55,11 @@ class RecipeFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     extends: str | None = Field(default=None, description="recipe that this one starts from")
-    paper: str = Field(default="", description="paper that the recipe follows")
-    aims_at: str = Field(default="", description="table and row that the recipe aims at")
+    paper: str = Field(
+        default="",
+        description='paper that the recipe follows; "" for none, though the recipe that this one extends has one',
+    )
+    aims_at: str = Field(default="", description='table and row that the recipe aims at; "" for none')
     differs: str = Field(default="", description="what is known to differ from the paper, and why")
     nodes: dict[str, NodeFile | None] = Field(
         default_factory=dict, description="nodes by name; null removes one"
@@ -196,7 +199,7 @@ class RecipeBook:
                 else:
                     merged[node_name] = _merge(merged.get(node_name), node)
             scores = [s for s in scores if s in merged] if file.scores is None else file.scores
-            facts |= {key: value for key in facts if (value := getattr(file, key))}
+            facts |= {key: getattr(file, key) for key in facts if key in file.model_fields_set}
         unknown = [s for s in scores if s not in merged]
         if unknown:
             raise SeedbedError(f"recipe {name}, scores: {unknown_name('node', unknown[0], merged)}")

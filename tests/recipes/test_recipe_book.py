@@ -106,6 +106,10 @@ def test_facts_are_inherited_where_they_are_not_given(tmp_path: Path) -> None:
     assert (recipe.paper, recipe.differs, recipe.aims_at) == ("Base 2018", "much", "table 2")
 
 
+def test_a_recipe_can_have_no_paper_though_the_one_that_it_extends_has(tmp_path: Path) -> None:
+    assert extended(tmp_path, {}, paper="").paper == ""
+
+
 def test_null_takes_back_a_note_on_masks(tmp_path: Path) -> None:
     noted = {"extends": "base", "nodes": {"cams": {"inherited": {"threshold": "theirs", "epoch": "theirs"}}}}
     taken = {

@@ -266,7 +266,7 @@ def test_background_only_is_said(judged: Any, tree: Any) -> None:
         (["base@sweep"], {}, r"names no `thresholds` for @sweep"),
         (["base"], {"baseline": "unet"}, r"unknown baseline 'unet'"),
         (["base"], {"baseline": "unet@bg0.10-fg0.40"}, r"base@bg0.10-fg0.40"),
-        (["base"], {"split": "test"}, r"nothing that these recipes make is scored on split test"),
+        (["base"], {"split": "test"}, r"unknown split 'test'; known: train, val"),
     ],
 )
 def test_wrong_words(tree: Any, words: list[str], options: dict[str, str], told: str) -> None:

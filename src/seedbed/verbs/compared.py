@@ -49,6 +49,9 @@ def compared(workflow: Workflow, words: Sequence[str], baseline: str = "", split
             f"{twice[0]} is named twice; name it once, with all its random seeds (RECIPE@rng0@rng1); two "
             "seeds of one recipe are not compared with each other"
         )
+    splits = {name for row in rows for name in workflow.graph(row.dataset).declaration.splits}
+    if split and split not in splits:
+        raise SeedbedError(unknown_name("split", split, splits))
     base = _baseline(workflow, rows, baseline) if baseline else 1
     judged = {row.number: list(_judgements(workflow, row, split)) for row in rows}
     several = _several(judged.values())
