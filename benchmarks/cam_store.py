@@ -1,6 +1,6 @@
-"""CAM store: one float32 map a scale in a safetensors shard, against a pickled dict of both stacks an image.
+"""CAM store: one float32 map per scale in a safetensors shard, against a pickled dict of both stacks per image.
 
-The peer is what IRN and Puzzle-CAM write: one `.npy` an image with the strided (4) and the full-resolution
+The peer is what IRN and Puzzle-CAM write: one `.npy` per image with the strided (4) and the full-resolution
 stack. 60 images of 375×500, 1.6 classes on average, feature stride 16, scales ½, 1, 1½, 2. Both are read from
 a warm cache.
 """
@@ -77,7 +77,7 @@ def main() -> None:
 
         def sizes(peer: int, ours: int) -> str:
             return (
-                f"{peer / IMAGES / 1e3:,.0f} kB against {ours / IMAGES / 1e3:.0f} kB an image, "
+                f"{peer / IMAGES / 1e3:,.0f} kB against {ours / IMAGES / 1e3:.0f} kB per image, "
                 f"**{peer / ours:.1f}× smaller** (aim ≥ 30×)"
             )
 
@@ -103,7 +103,7 @@ def main() -> None:
             aim="ours ≤ 10 ms",
         )
     )
-    notes = [f"{counts.mean():.2f} classes an image; process time."]
+    notes = [f"{counts.mean():.2f} classes per image; process time."]
     print_table("CAM store", rows, ("numpy", "numba", "safetensors", "torch"), notes)
 
 

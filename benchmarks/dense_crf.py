@@ -67,7 +67,7 @@ def pairs_row(image: np.ndarray, cam: np.ndarray) -> Row:
 
 
 def parts(image: np.ndarray) -> str:
-    """Milliseconds of what happens once a size, once an image, and once a unary."""
+    """Milliseconds of what happens once per size, per image and per unary."""
     parameters = CRF_PRESETS["irn"]
     height, width = image.shape[:2]
     _kept_spatial_kernel.cache_clear()
@@ -80,8 +80,8 @@ def parts(image: np.ndarray) -> str:
         work()
         seconds.append(time.process_time() - start)
     return (
-        f"Ours (irn): spatial lattice once a size {duration(seconds[0])}, "
-        f"bilateral lattice once an image {duration(seconds[1])}; the rest is inference."
+        f"Ours (irn): spatial lattice once per size {duration(seconds[0])}, "
+        f"bilateral lattice once per image {duration(seconds[1])}; the rest is inference."
     )
 
 

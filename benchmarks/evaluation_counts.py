@@ -71,7 +71,7 @@ def main() -> None:
         rows,
         ("torchmetrics", "torch", "numpy", "numba"),
         [
-            f"{duration(per_image)} an image, {duration(1449 * per_image)} for 1,449 (VOC val); "
+            f"{duration(per_image)} per image, {duration(1449 * per_image)} for 1,449 (VOC val); "
             "decoding is not counted."
         ],
     )

@@ -108,7 +108,7 @@ def task_of(wildcards):
 
 
 def threads_of(wildcards, rulename):
-    """How many threads the job takes; only nodes run networks."""
+    """How many threads the job takes. Gathering and judging take one, whatever the node's `torch_threads`."""
     if rulename == "gather" or "node" not in wildcards.keys():
         return 1
     return getattr(task_of(wildcards).parameters, "torch_threads", 1)

@@ -27,10 +27,14 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
+JOINED = (sigmoid(3) + sigmoid(0)) / 2
+"""Sided's mean probability of foreground."""
+
+
 @pytest.mark.parametrize(
     ("fusion", "expected"),
     [
-        ("probabilities", (sigmoid(3) + sigmoid(0)) / 2),
+        ("probabilities", JOINED),
         ("logits_sum", sigmoid(3 + 0)),
         ("logits_mean", sigmoid((3 + 0) / 2)),
     ],
@@ -74,12 +78,16 @@ def test_parameters_of_predict_say_how(fusion, expected):
 
 
 @pytest.mark.parametrize("offset", [1.5, -0.5])
-def test_an_offset_is_taken_from_the_logit_of_background(offset):
-    """Sided's logit of foreground is 3 for the image and 0 for its mirror image, so 1.5 in the mean."""
+@pytest.mark.parametrize(
+    ("fusion", "logit"),
+    [("logits_mean", 1.5), ("logits_sum", 3.0), ("probabilities", math.log(JOINED / (1 - JOINED)))],
+)
+def test_an_offset_is_taken_from_background_after_the_views_are_joined(offset, fusion, logit):
+    """Sided's logit of foreground is 3 for the image and 0 for its mirror image."""
     trained = TrainedNetwork(Sided(), (0.5,) * 3, (0.5,) * 3, Method())
-    parameters = PredictParameters(scales=(1.0,), fusion="logits_mean", background_offset=offset)
+    parameters = PredictParameters(scales=(1.0,), fusion=fusion, background_offset=offset)
     found = image_probabilities(trained, np.zeros((2, 6, 3), np.uint8), parameters, "cpu")
-    np.testing.assert_allclose(found[1], sigmoid(1.5 + offset), rtol=1e-5)
+    np.testing.assert_allclose(found[1], sigmoid(logit + offset), rtol=1e-5)
     np.testing.assert_allclose(found.sum(0), 1, rtol=1e-6)
 
 

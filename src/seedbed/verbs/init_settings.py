@@ -245,7 +245,6 @@ def split_settings(
 ) -> dict[str, dict[str, Any]]:
     """Settings with the splits on which a classifier is judged, and for which masks are predicted: all of them."""
     found = {stage: dict(values) for stage, values in settings.items()}
-    if "val" not in splits:
-        found["classify"] = {"splits": ["train"]}
+    found["classify"] = {"splits": list(splits)} | found.get("classify", {})
     found["predict"] = {"splits": list(splits)} | found.get("predict", {})
     return found
