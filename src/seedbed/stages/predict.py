@@ -53,7 +53,7 @@ class PredictParameters(CrfOptions, ShardedParameters):
         default=0.0,
         ge=-20,
         le=20,
-        description="taken from the logarithm of background's probability after the views are joined (of one view: from its "
+        description="taken from the logarithm of background's probability after the views are joined (of one view: its "
         "logit); log(b / (1 - b)), with b the share of background in the label maps that the segmenter learnt "
         "from, weighs foreground and background alike (logit adjustment, Menon et al. 2021)",
     )
