@@ -4,7 +4,10 @@ from math import exp
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
+from torch.nn.functional import pad
 
 from seedbed.networks.affinitynet import (
     AffinityNet,
@@ -14,6 +17,7 @@ from seedbed.networks.affinitynet import (
     projection_width,
     straight_path,
 )
+from seedbed.refine.affinity_labels import pair_offsets
 
 
 class Backbone(nn.Module):
@@ -53,6 +57,104 @@ def test_feature_affinity_by_hand():
 def test_feature_affinity_of_a_column_has_no_pairs_beside_it():
     affinity = feature_affinity(torch.zeros(1, 2, 3, 1), ((0, 1), (1, 0), (1, -2)))
     assert affinity[0, :, :, 0].tolist() == [[0, 0, 0], [1, 1, 0], [0, 0, 0]]
+
+
+def affinity_by_autograd(features, offsets):
+    """The definition, with autograd's gradient."""
+    _, _, h, w = features.shape
+    planes = []
+    for dy, dx in offsets:
+        top, left = max(h - dy, 0), min(max(0, -dx), w)
+        right = max(min(w, w - dx), left)
+        here = features[:, :, :top, left:right]
+        there = features[:, :, dy : dy + top, left + dx : right + dx]
+        affinity = (-(here - there).abs().mean(dim=1)).exp()
+        planes.append(pad(affinity, (left, w - right, 0, h - top)))
+    return torch.stack(planes, dim=1)
+
+
+def value_and_gradient(function, features, offsets):
+    """Affinities, and the gradient of their sum with weights that depend on their shape alone."""
+    leaf = features.detach().requires_grad_()
+    affinity = function(leaf, offsets)
+    weights = torch.randn(affinity.shape, generator=torch.Generator().manual_seed(1))
+    (affinity.float() * weights).sum().backward()
+    return affinity.detach(), leaf.grad
+
+
+LEAVING = ((0, 1), (0, 4), (0, 5), (0, 9), (1, -3), (2, 2), (3, 0), (6, 1), (7, 0), (9, 0), (2, -5), (2, -9))
+"""Offsets on a grid of 7 × 5; with some, no pair is left."""
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("offsets", [LEAVING, pair_offsets(5)], ids=["leaving", "radius 5"])
+def test_gradient_of_feature_affinity_is_that_of_autograd(memory_format, offsets):
+    features = torch.randn(2, 6, 7, 5).contiguous(memory_format=memory_format)
+    features[:, :, 3, 2] = features[:, :, 3, 3]  # ties, which have no gradient
+    expected, expected_gradient = value_and_gradient(affinity_by_autograd, features, offsets)
+    found, gradient = value_and_gradient(feature_affinity, features, offsets)
+    assert torch.equal(found, expected)
+    assert torch.allclose(gradient, expected_gradient, rtol=1e-5, atol=1e-6)
+    assert gradient.abs().sum() > 0
+    assert gradient.is_contiguous(memory_format=memory_format)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 6), st.integers(1, 6)),
+    offsets=st.lists(st.tuples(st.integers(0, 7), st.integers(-7, 7)), min_size=1, max_size=6),
+    last=st.booleans(),
+)
+def test_gradient_of_feature_affinity_on_any_grid(shape, offsets, last):
+    features = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    if last:
+        features = features.contiguous(memory_format=torch.channels_last)
+    expected, expected_gradient = value_and_gradient(affinity_by_autograd, features, offsets)
+    found, gradient = value_and_gradient(feature_affinity, features, offsets)
+    assert torch.equal(found, expected)
+    assert torch.allclose(gradient, expected_gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_gradient_of_feature_affinity_is_that_of_small_differences():
+    # All values differ by at least 0.1, so none crosses another.
+    values = torch.randperm(2 * 3 * 4 * 3).double().reshape(2, 3, 4, 3) / 10
+    features = values.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: feature_affinity(x, pair_offsets(3)), features)
+
+
+def test_gradient_of_feature_affinity_under_autocast():
+    features = torch.randn(2, 32, 7, 5)
+    _, exact = value_and_gradient(affinity_by_autograd, features.bfloat16().float(), pair_offsets(5))
+    with torch.autocast("cpu", torch.bfloat16):
+        expected, theirs = value_and_gradient(affinity_by_autograd, features.bfloat16(), pair_offsets(5))
+        found, gradient = value_and_gradient(feature_affinity, features.bfloat16(), pair_offsets(5))
+        of_float32, _ = value_and_gradient(feature_affinity, features, pair_offsets(5))
+    assert found.dtype == expected.dtype == gradient.dtype == torch.bfloat16
+    assert of_float32.dtype == torch.float32
+    assert torch.equal(found, expected)
+    scale = exact.abs().max()
+    assert (gradient - exact).abs().max() < 0.01 * scale
+    # Sums in float32: nearer than autograd's in bf16.
+    assert (gradient - exact).abs().mean() < (theirs - exact).abs().mean()
+
+
+def test_feature_affinity_keeps_features_and_affinities_alone():
+    kept = []
+    features = torch.randn(1, 4, 6, 7, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.shape) or x, lambda x: x):
+        affinity = feature_affinity(features, pair_offsets(3))
+    assert kept == [features.shape, affinity.shape]
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_feature_affinity_without_a_gradient(mode):
+    kept = []
+    with mode(), torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):
+        features = torch.randn(1, 4, 6, 7, requires_grad=mode is torch.no_grad)
+        affinity = feature_affinity(features, pair_offsets(3))
+    assert affinity.grad_fn is None
+    assert not affinity.requires_grad
+    assert kept == []
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,18 @@ Affinities are (offset, y, x) at the grid's own size: entry [k, y, x] belongs to
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import elu, interpolate, pad
 
 EDGE_STRIDE = 4
 EDGE_WIDTH = 32
 NARROWEST, WIDEST = 32, 256
+Window = tuple[slice, slice]
 
 
 def projection_width(channels: int) -> int:
@@ -114,16 +117,59 @@ def feature_affinity(
         features: output of `AffinityNet`.
         offsets: (dy, dx) from i to j, dy ≥ 0.
     """
-    _, _, h, w = features.shape
-    planes = []
-    for dy, dx in offsets:
-        top, left = max(h - dy, 0), min(max(0, -dx), w)
-        right = max(min(w, w - dx), left)
-        here = features[:, :, :top, left:right]
-        there = features[:, :, dy : dy + top, left + dx : right + dx]
-        affinity = (-(here - there).abs().mean(dim=1)).exp()
-        planes.append(pad(affinity, (left, w - right, 0, h - top)))
-    return torch.stack(planes, dim=1)
+    affinity: Tensor = _FeatureAffinity.apply(features, offsets)
+    return affinity
+
+
+class _FeatureAffinity(torch.autograd.Function):
+    """Keeps features and affinities for the gradient, and computes the differences again.
+
+    Autograd would keep the differences of every offset, and fill two whole maps per offset in the backward pass
+    (`python benchmarks/feature_affinity.py`).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, features: Float[Tensor, "b ch h w"], offsets: Sequence[tuple[int, int]]
+    ) -> Float[Tensor, "b n h w"]:
+        h, w = features.shape[2:]
+        planes = []
+        for offset in offsets:
+            first, second = _windows((h, w), offset)
+            distance = torch.sub(features[..., *first], features[..., *second]).abs_().mean(dim=1)
+            rows, columns = first
+            planes.append(
+                pad((-distance).exp(), (columns.start, w - columns.stop, rows.start, h - rows.stop))
+            )
+        affinity = torch.stack(planes, dim=1)
+        ctx.save_for_backward(features, affinity)
+        ctx.offsets = tuple(offsets)
+        return affinity
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Float[Tensor, "b n h w"]) -> tuple[Float[Tensor, "b ch h w"], None]:
+        features, affinity = ctx.saved_tensors
+        exact = torch.promote_types(features.dtype, torch.float32)
+        values = features.to(exact)
+        found = torch.zeros_like(values)
+        slopes = gradient.to(exact) * affinity.to(exact) / -values.shape[1]
+        h, w = values.shape[2:]
+        for k, offset in enumerate(ctx.offsets):
+            first, second = _windows((h, w), offset)
+            part = torch.sub(values[..., *first], values[..., *second]).sgn_()
+            part.mul_(slopes[:, k : k + 1, *first])
+            found[..., *first].add_(part)
+            found[..., *second].sub_(part)
+        return found.to(features.dtype), None
+
+
+def _windows(size: tuple[int, int], offset: tuple[int, int]) -> tuple[Window, Window]:
+    """Rows and columns of the first and of the second pixels of an offset's pairs on the grid."""
+    (h, w), (dy, dx) = size, offset
+    bottom, left = max(h - dy, 0), min(max(0, -dx), w)
+    right = max(min(w, w - dx), left)
+    return (slice(0, bottom), slice(left, right)), (slice(dy, dy + bottom), slice(left + dx, right + dx))
 
 
 def straight_path(offset: tuple[int, int]) -> tuple[tuple[int, int], ...]:

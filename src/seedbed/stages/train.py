@@ -164,7 +164,7 @@ TRAIN_CLASSIFIER = training_stage(
 )
 TRAIN_AFFINITYNET = training_stage(
     "train_affinitynet",
-    4,
+    5,
     "Train an AffinityNet on confident regions.",
     makes="affinitynet",
     method="affinity",
