@@ -21,19 +21,18 @@ HEADINGS = (
 
 
 def rows(workflow: Workflow) -> Iterator[tuple[str, ...]]:
-    """One row per recipe of which something is scored."""
+    """One row per recipe of which something has been made that `psa` does not have."""
     graph, rng = workflow.graph(), workflow.config.rngs[0]
     baseline = graph.recipe_tasks(BASELINE, rng)
     for recipe in workflow.config.recipes:
         tasks = graph.recipe_tasks(recipe, rng)
         cam, refined = (_scores(tasks, name, "train") for name in ("cams", "refined_cams"))
         masks, predictions = _mean_iou(tasks, "pseudo_masks", "train"), _mean_iou(tasks, "predictions", "val")
-        if cam is None and predictions is None:
+        known = {task.key for task in baseline.values()} if recipe != BASELINE else set()
+        own = [task for task in tasks.values() if task.key not in known and task.manifest.exists()]
+        if not own:
             continue
-        known = {task.key for task in baseline.values()}
-        costs = [
-            costs_of(task) for task in tasks.values() if task.key not in known and task.manifest.exists()
-        ]
+        costs = [costs_of(task) for task in own] if recipe != BASELINE else []
         yield (
             f"`{recipe}`",
             _figure(otsu_score(tasks["cams"], cam["curve"])[1] if cam else None),

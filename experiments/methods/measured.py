@@ -58,12 +58,17 @@ def print_table(headings: Sequence[str], rows: Callable[[Workflow], Iterable[tup
         sys.exit(f"expected the folder that run.py was given: python {sys.argv[0]} FOLDER")
     folder = Path(sys.argv[1])
     try:
-        printed = list(rows(workflow_of(folder)))
+        workflow = workflow_of(folder)
+        printed = list(rows(workflow))
     except SeedbedError as error:
         print(f"{error}; run experiments/methods/run.py first", file=sys.stderr)
         return 1
     if not printed:
-        print(f"{folder} holds no scores yet; go on with experiments/methods/run.py", file=sys.stderr)
+        print(
+            f"{folder} holds no scores of {workflow.config.dataset}, the `dataset` of its params.yaml, yet; go on with "
+            "experiments/methods/run.py, or name another one there",
+            file=sys.stderr,
+        )
         return 1
     print_rows(headings, printed)
     return 0

@@ -27,7 +27,7 @@ from seedbed.runtime.judging import read_judgement
 
 SHOWN, SPREAD = 12, 5
 MASKS = ("training_masks", "pseudo_masks")
-"""Nodes with masks of the training images; the first one that a recipe has is drawn."""
+"""Nodes with masks of the training images; the first one that has been made is drawn."""
 HEIGHT = 130
 
 
@@ -112,7 +112,7 @@ def show(workflow: Workflow, folder: Path, recipe: str, node: str, split: str) -
     cells_sheet(["photograph", node, "truth"] * 2, both, HEIGHT).save(folder / "worst.jpg", quality=80)
     lines = _lines(data, task, split, shown_images(data, split, SPREAD))
     titles = [f"{split} image", node, "truth"]
-    if made := [name for name in MASKS if name in tasks]:
+    if made := [name for name in MASKS if name in tasks and tasks[name].manifest.exists()]:
         masks = _lines(data, tasks[made[0]], "train", shown_images(data, "train", SPREAD))
         lines = [left + right for left, right in zip(masks, lines, strict=False)]
         titles = ["training image", made[0], "truth", *titles]

@@ -60,7 +60,7 @@ class PredictParameters(CrfOptions, ShardedParameters):
     classes: Literal["all", "labelled", "classified"] = Field(
         default="all",
         description="the classes that an image can have: all; those of its image-level labels, on split train only; or "
-        "those that input classification finds",
+        "those that input classification finds, and only background where it finds none",
     )
     present_above: float = Field(
         default=0.5,
@@ -147,6 +147,7 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
     trained = load_segmenter(job.artifact("segmenter"), job.epochs.get("segmenter"), job.device)
     of_masks = job.artifact("segmenter").meaning.of_masks
     present = _present_classes(job)
+    empty = full = 0
     for image_id, photograph in read_ahead(job.image_ids, job.dataset.image):
         probabilities = image_probabilities(trained, np.array(photograph), parameters, job.device)
         labels = np.arange(len(probabilities))
@@ -155,7 +156,12 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
         refine = parameters.score_refiner(photograph) if parameters.has_crf else None
         kept = probabilities_of_labels(probabilities, labels, refine)
         label_map = labels.astype(np.uint8)[kept.argmax(0)]
+        empty += not label_map.any()
+        full += bool(label_map.all())
         yield image_id, label_map if of_masks else job.dataset.in_mask_classes(label_map)
+    for count, what in ((empty, "are background only"), (full, "have no background")):
+        if count:
+            job.log(f"{count} of {len(job.image_ids)} label maps {what}")
 
 
 STAGE = Stage(

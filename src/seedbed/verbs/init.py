@@ -250,7 +250,7 @@ def _next(proposal: Proposal) -> list[str]:
     """The commands to type next."""
     workflow, minutes = proposal.workflow(), proposal.fitted.minutes
     time = (
-        f"about {human_duration(60 * minutes)} of computation on one core, an estimate, and seconds to start each job"
+        f"about {human_duration(60 * minutes)} of one core for psa, an estimate, and seconds to start each job"
         if minutes
         else "no estimate with a GPU yet"
     )
