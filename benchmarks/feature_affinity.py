@@ -59,7 +59,7 @@ def apart(peer: Found, ours: Found) -> str:
 
 
 def kept(function: Affinity, features: torch.Tensor) -> float:
-    """MB that are kept for the gradient."""
+    """MiB that are kept for the gradient."""
     sizes = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     features = torch.randn((BATCH, CHANNELS, SIDE, SIDE), generator=torch.Generator().manual_seed(0))
     features = features.to(options.device).contiguous(memory_format=torch.channels_last)
     rows, sizes = [], []
-    for name, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16)):
+    for name, dtype in (("float32, as all trainings", torch.float32), ("bf16", torch.bfloat16)):
         images = features.to(dtype)
         peer, ours = trainer(by_autograd, images), trainer(feature_affinity, images)
         rows.append(compare(name, peer, ours, apart, rounds=options.rounds, clock=clock))

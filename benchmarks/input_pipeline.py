@@ -84,7 +84,7 @@ def main() -> None:
         jpeg = file.getvalue()
     size = Image.open(io.BytesIO(jpeg)).size
     augmentation = Augmentation(crop=arguments.crop)
-    print(f"JPEG {size[0]}x{size[1]}, {len(jpeg) / 1000:.0f} kB, crop {arguments.crop}, one thread")
+    print(f"```\nJPEG {size[0]}x{size[1]}, {len(jpeg) / 1000:.0f} kB, crop {arguments.crop}, one thread")
 
     def timed(step: Callable[[bytes, Augmentation, np.random.Generator], np.ndarray]) -> float:
         rng = np.random.default_rng(0)
@@ -98,7 +98,7 @@ def main() -> None:
     print(f"decoding alone, in both               {decode:6.2f} ms")
     print(f"PIL bicubic and numpy floats (peers)  {theirs:6.2f} ms")
     print(f"ours, to uint8                        {mine:6.2f} ms, {theirs / mine:.1f} times faster")
-    print(f"normalise, were this CPU the device   {device:6.2f} ms")
+    print(f"normalise, were this CPU the device   {device:6.2f} ms\n```")
 
 
 if __name__ == "__main__":

@@ -65,8 +65,8 @@ def print_table(headings: Sequence[str], rows: Callable[[Workflow], Iterable[tup
         return 1
     if not printed:
         print(
-            f"{folder} holds no scores of {workflow.config.dataset}, the `dataset` of its params.yaml, yet; go on with "
-            "experiments/methods/run.py, or name another one there",
+            f"{folder} holds nothing of {workflow.config.dataset}, the `dataset` of its params.yaml, that this "
+            "table shows yet; go on with experiments/methods/run.py, or name another data set there",
             file=sys.stderr,
         )
         return 1

@@ -60,7 +60,9 @@ class RecipeFile(BaseModel):
         description='paper that the recipe follows; "" for none, though the recipe that this one extends has one',
     )
     aims_at: str = Field(default="", description='table and row that the recipe aims at; "" for none')
-    differs: str = Field(default="", description="what is known to differ from the paper, and why")
+    differs: str = Field(
+        default="", description='what is known to differ from the paper, and why; "" for nothing'
+    )
     nodes: dict[str, NodeFile | None] = Field(
         default_factory=dict, description="nodes by name; null removes one"
     )

@@ -107,7 +107,8 @@ def test_facts_are_inherited_where_they_are_not_given(tmp_path: Path) -> None:
 
 
 def test_a_recipe_can_have_no_paper_though_the_one_that_it_extends_has(tmp_path: Path) -> None:
-    assert extended(tmp_path, {}, paper="").paper == ""
+    recipe = extended(tmp_path, {}, paper="", differs="")
+    assert (recipe.paper, recipe.differs) == ("", "")
 
 
 def test_null_takes_back_a_note_on_masks(tmp_path: Path) -> None:

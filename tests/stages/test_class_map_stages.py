@@ -231,20 +231,27 @@ def test_predictions_have_only_what_labels_or_the_classifier_allow(
     assert pets, "a segmenter that predicts background only shows nothing"
 
 
-def test_the_log_counts_label_maps_without_foreground_or_background(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of four images of 2 × 2 pixels, one is background only, two have none, one has both."""
+@pytest.mark.parametrize("of_masks", [True, False])
+def test_the_log_counts_label_maps_without_foreground_or_background(
+    monkeypatch: pytest.MonkeyPatch, of_masks: bool
+) -> None:
+    """Of four images of 2 × 2 pixels, one is background only, two have none, one has both; where the network tells the
+    classes of labels, masks have background instead of its class."""
     foreground = {"a": np.zeros(4), "b": np.ones(4), "c": np.ones(4), "d": np.arange(4) % 2}
     scores = iter(np.stack([1 - f, f]).reshape(2, 2, 2).astype(np.float32) for f in foreground.values())
-    segmenter = SimpleNamespace(meaning=SimpleNamespace(of_masks=True))
+    segmenter = SimpleNamespace(meaning=SimpleNamespace(of_masks=of_masks))
     monkeypatch.setattr(Job, "artifact", lambda self, name: segmenter)
     monkeypatch.setattr("seedbed.methods.trained.load_segmenter", lambda *given: None)
     monkeypatch.setattr("seedbed.stages.predict.image_probabilities", lambda *given: next(scores))
     job, told = object.__new__(Job), list[str]()
     job.parameters, job.device, job.epochs = ALL_STAGES["predict"].validate({}, "test"), "cpu", {}
     job.image_ids, job.log = list(foreground), told.append
-    job.dataset = SimpleNamespace(image=lambda image_id: Image.new("RGB", (2, 2)))
+    job.dataset = SimpleNamespace(
+        image=lambda image_id: Image.new("RGB", (2, 2)), in_mask_classes=lambda label_map: 0 * label_map
+    )
     assert len(list(ALL_STAGES["predict"].run(job))) == 4
-    assert told == ["1 of 4 label maps are background only", "2 of 4 label maps have no background"]
+    counted = ["1 of 4 label maps are background only", "2 of 4 label maps have no background"]
+    assert told == (counted if of_masks else ["4 of 4 label maps are background only"])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The committed experiments are planned as their commands say."""
 
 import re
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -68,6 +69,14 @@ def test_table_says_what_is_missing(tmp_path: Path, run: Run) -> None:
         assert status == 1
         assert "run.py" in told
         assert "Traceback" not in told
+
+
+def test_an_empty_table_names_the_data_set(tmp_path: Path, run: Run) -> None:
+    shutil.copytree(EXPERIMENTS.parent / "recipes", tmp_path / "recipes")
+    (tmp_path / "params.yaml").write_text((EXPERIMENTS.parent / "params.yaml").read_text())
+    status, told = run("methods/levers.py", str(tmp_path))
+    assert status == 1
+    assert "holds nothing of composites" in told
 
 
 def test_self_training_trains_each_round_on_the_one_before(tmp_path: Path, run: Run) -> None:

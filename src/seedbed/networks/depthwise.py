@@ -3,8 +3,8 @@
 For kernels of 5 × 5 and dilated ones, and in bf16 for strides of 2, oneDNN falls back on plain loops: they take a
 quarter of a training step of DeepLabV3+ on EfficientNet-Lite0 in float32, and two thirds in bf16. Here the gradient of
 the input is the convolution of the output's gradient with the mirrored kernel, which is a forward pass and fast; that
-of the kernel is `kernel_gradient`, in float32 and by one thread (`python benchmarks/training_step.py`). Strided ones
-are replaced in float32, too.
+of the kernel is `kernel_gradient`, in float32 and by one thread (`python benchmarks/training_step.py`). Strided
+convolutions are replaced in float32 as well.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from pydantic import Field
 
 from seedbed.errors import SeedbedError
 from seedbed.input.augmentation import Scale
+from seedbed.labels import IGNORE
 from seedbed.number_formats import Precision
 from seedbed.runtime.contract import Input, Job, ShardedParameters, Stage
 from seedbed.runtime.crf_options import CrfOptions
@@ -156,9 +157,11 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
         refine = parameters.score_refiner(photograph) if parameters.has_crf else None
         kept = probabilities_of_labels(probabilities, labels, refine)
         label_map = labels.astype(np.uint8)[kept.argmax(0)]
-        empty += not label_map.any()
-        full += bool(label_map.all())
-        yield image_id, label_map if of_masks else job.dataset.in_mask_classes(label_map)
+        label_map = label_map if of_masks else job.dataset.in_mask_classes(label_map)
+        known = label_map[label_map != IGNORE]
+        empty += not known.any()
+        full += bool(known.all())
+        yield image_id, label_map
     for count, what in ((empty, "are background only"), (full, "have no background")):
         if count:
             job.log(f"{count} of {len(job.image_ids)} label maps {what}")

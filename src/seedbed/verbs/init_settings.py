@@ -243,7 +243,7 @@ def _scales(fitted: Fitted, longer: int, trained_at: int) -> float:
 def split_settings(
     settings: Mapping[str, Mapping[str, Any]], splits: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Settings with the splits on which a classifier is judged, and for which masks are predicted: all of them."""
+    """Settings by which every split is classified (and scored by its labels) and gets masks."""
     found = {stage: dict(values) for stage, values in settings.items()}
     found["classify"] = {"splits": list(splits)} | found.get("classify", {})
     found["predict"] = {"splits": list(splits)} | found.get("predict", {})
