@@ -55,14 +55,9 @@ class RecipeFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     extends: str | None = Field(default=None, description="recipe that this one starts from")
-    paper: str = Field(
-        default="",
-        description='paper that the recipe follows; "" for none, though the recipe that this one extends has one',
-    )
+    paper: str = Field(default="", description='paper that the recipe follows; "" for none')
     aims_at: str = Field(default="", description='table and row that the recipe aims at; "" for none')
-    differs: str = Field(
-        default="", description='what is known to differ from the paper, and why; "" for nothing'
-    )
+    differs: str = Field(default="", description='what differs from the paper, and why; "" for nothing')
     nodes: dict[str, NodeFile | None] = Field(
         default_factory=dict, description="nodes by name; null removes one"
     )
