@@ -1,7 +1,7 @@
 """Affinities of features, forward and backward, as AffinityNet in PSA's feature form trains.
 
 The peer is the definition with autograd's own gradient, ours `seedbed.networks.affinitynet.feature_affinity`, on the
-same features in channels-last memory, as `seedbed.training.loop` trains.
+same features in channels-last memory, as `seedbed.training.loop` trains, in a process that keeps freed memory.
 
     python benchmarks/feature_affinity.py [--rounds 5] [--device cuda]
 """
@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 
 from seedbed.networks.affinitynet import feature_affinity
 from seedbed.refine.affinity_labels import pair_offsets
+from seedbed.runtime.process import keep_freed_memory
 
 BATCH, CHANNELS, SIDE, RADIUS = 8, 168, 24, 5
 OFFSETS = pair_offsets(RADIUS)
@@ -80,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5, help="timed runs of each, after one for warmth")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
+    keep_freed_memory()
     torch.set_num_threads(1)
     on_cpu = options.device == "cpu"
     clock = time.process_time if on_cpu else time.perf_counter
@@ -90,7 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         images = features.to(dtype)
         peer, ours = trainer(by_autograd, images), trainer(feature_affinity, images)
         rows.append(compare(name, peer, ours, apart, rounds=options.rounds, clock=clock))
-        sizes.append(f"{kept(by_autograd, images):.3g} and {kept(feature_affinity, images):.3g} MB in {name}")
+        sizes.append(
+            f"{kept(by_autograd, images):.3g} and {kept(feature_affinity, images):.3g} MiB in {name}"
+        )
     print_table(
         "Affinities of features",
         rows,
