@@ -159,8 +159,8 @@ def run(job: Job) -> Iterator[tuple[str, UInt8[np.ndarray, "height width"]]]:
         label_map = labels.astype(np.uint8)[kept.argmax(0)]
         label_map = label_map if of_masks else job.dataset.in_mask_classes(label_map)
         known = label_map[label_map != IGNORE]
-        empty += not known.any()
-        full += bool(known.all())
+        empty += bool(known.size) and not known.any()
+        full += bool(known.size) and bool(known.all())
         yield image_id, label_map
     for count, what in ((empty, "are background only"), (full, "have no background")):
         if count:
